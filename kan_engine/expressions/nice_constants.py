@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from math import e as euler
 from math import gcd, inf, isfinite, log2, pi, sqrt
 
-from kan_engine.expressions.nodes import HALF, PI, ZERO, Expression, call, mul, number, power
+from kan_engine.expressions.nodes import HALF, PI, ZERO, Expression, Number, call, mul, number, power
 from kan_engine.expressions.thresholds import DEFAULT_NICE_CONSTANTS, NiceConstantThresholds
 
 _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
@@ -114,12 +114,25 @@ def _nearest_fractions(value: float, limits: NiceConstantThresholds) -> Iterator
         )
 
 
-def _build_number(p: int, q: int, limits: NiceConstantThresholds) -> Expression:
+def _build_number(p: int, q: int, limits: NiceConstantThresholds) -> Number:
     """Return p/q as a fraction or a decimal: 1/4 rather than 0.25, but 0.3 rather than 3/10, 2.5 than 5/2."""
     longer = len(repr(p / q)) - len(f"{p}/{q}")
     is_decimal = q > limits.max_small_denominator and 10**limits.max_decimal_digits % q == 0
     as_decimal = q in (5, 10) or is_decimal or longer < 0 or (longer == 0 and abs(p) > 3)
     return number(p / q) if as_decimal else number(Fraction(p, q))
+
+
+def write_fraction(value: Fraction, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS) -> Number:
+    """Return a fraction, or a decimal where that is shorter."""
+    return _build_number(value.numerator, value.denominator, thresholds)
+
+
+def is_decimal(tree: Expression) -> bool:
+    """Whether a tree is a measured number or a fraction that is written as a decimal: 0.3."""
+    if not isinstance(tree, Number):
+        return False
+    written = tree if isinstance(tree.value, float) else write_fraction(tree.value)
+    return isinstance(written.value, float)
 
 
 def _nearest_decimals(value: float, most: int) -> Iterator[tuple[float, float]]:

@@ -5,6 +5,7 @@ Simplification keeps roots separate, √x·√y, so that they can cancel; √(x�
 
 from fractions import Fraction
 
+from kan_engine.expressions.nice_constants import write_fraction
 from kan_engine.expressions.nodes import (
     HALF,
     MINUS_ONE,
@@ -24,9 +25,16 @@ from kan_engine.expressions.simplification.ordering import factor_order
 
 def to_display_form(tree: Expression) -> Expression:
     """Combine factors with equal non-integer exponents: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π)."""
+    if isinstance(tree, Pow) and isinstance(tree.exponent, Number):
+        return tree if isinstance(tree.base, Number) else Pow(to_display_form(tree.base), tree.exponent)
     parts = [to_display_form(part) for part in children(tree)]
     node = rebuild(tree, parts) if parts else tree
-    return _gather_roots(node.factors) if isinstance(node, Mul) else node
+    match node:
+        case Mul(factors):
+            return _gather_roots(factors)
+        case Number(Fraction() as value):
+            return write_fraction(value)
+    return node
 
 
 def _gather_roots(factors: tuple[Expression, ...]) -> Expression:

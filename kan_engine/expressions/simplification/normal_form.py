@@ -12,7 +12,7 @@ from math import pi
 import numpy as np
 
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.expressions.nice_constants import root_of_fraction
+from kan_engine.expressions.nice_constants import is_decimal, root_of_fraction
 from kan_engine.expressions.nodes import (
     HALF,
     MINUS_ONE,
@@ -41,6 +41,7 @@ from kan_engine.expressions.simplification.terms import (
     flat_parts,
     is_all_negative,
     is_even,
+    magnitude,
     negate,
     split_coefficient,
     starts_negative,
@@ -268,10 +269,10 @@ def _canonical_exp(argument: Expression, sample: CheckRows) -> Expression:
                 factors.append(canonical_power(inner, exponent, sample))
             case _ if (
                 isinstance(term, Number)
-                and isinstance(term.value, float)
-                and abs(term.value) < sample.thresholds.max_exponent_shift
+                and is_decimal(term)
+                and magnitude(term.value) < sample.thresholds.max_exponent_shift
             ):
-                factors.append(sample.recognise(float(np.exp(term.value))))
+                factors.append(sample.recognise(float(np.exp(float(term.value)))))
             case _:
                 rest.append(term)
     if not factors:
@@ -374,7 +375,7 @@ def _split_quarter_turns(argument: Expression, sample: CheckRows, period: int) -
     if quarters and abs(shift - quarters * pi / 2) <= 1e-14 * abs(shift) + 1e-15:
         return quarters % period, canonical_sum(rest, sample)
     turns = round(shift / (period * pi / 2))
-    if turns and any(contains_float(term) for term in phase):
+    if turns and any(contains_float(term) or is_decimal(term) for term in phase):
         return 0, canonical_sum([*rest, sample.recognise(shift - turns * period * pi / 2)], sample)
     return 0, argument
 

@@ -1,6 +1,7 @@
 """Rows of the data on which simplification determines signs and checks that a rewritten formula is equal."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import evaluate_node
 from kan_engine.expressions.nice_constants import recognise_constant
-from kan_engine.expressions.nodes import Expression, children
+from kan_engine.expressions.nodes import Expression, Number, children
 from kan_engine.expressions.thresholds import SimplificationThresholds
 
 
@@ -52,7 +53,13 @@ class CheckRows:
 
     def recognise(self, value: float, size: float = 0.0) -> Expression:
         """Return the constant that a float equals to within rounding; see ``recognise_constant``."""
-        return recognise_constant(value, self.thresholds.constants, size)
+        limits = self.thresholds.constants
+        found = recognise_constant(value, limits, size)
+        if isinstance(found, Number) and isinstance(found.value, float):
+            exact = Fraction(found.value).limit_denominator(limits.max_small_denominator)
+            if float(exact) == found.value:
+                return Number(exact)
+        return found
 
     def are_equal(self, before: Expression, after: Expression) -> bool:
         """Whether both have the same values, to rounding, where the first is finite; False if it never is."""

@@ -18,7 +18,7 @@ from kan_engine.expressions.nodes import (
     variables,
 )
 from kan_engine.expressions.printing.infix import is_whole, to_text
-from kan_engine.expressions.simplification.terms import split_coefficient
+from kan_engine.expressions.simplification.terms import ORDER_DIGITS, split_coefficient
 
 
 @lru_cache(maxsize=10_000)
@@ -50,9 +50,6 @@ def _round_numbers(tree: Expression) -> Expression:
         return Number(float(f"{tree.value:.{ORDER_DIGITS}g}")) if isinstance(tree.value, float) else tree
     parts = children(tree)
     return rebuild(tree, [_round_numbers(part) for part in parts]) if parts else tree
-
-
-ORDER_DIGITS = 10  # Of measured numbers in a comparison of formulas; rounding errors are several digits below
 
 
 def _rank(factor: Expression) -> int:

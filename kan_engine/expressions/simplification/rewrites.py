@@ -39,10 +39,11 @@ from kan_engine.expressions.simplification.normal_form import (
     canonical_sum,
 )
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
-from kan_engine.expressions.simplification.ordering import ORDER_DIGITS
 from kan_engine.expressions.simplification.terms import (
+    ORDER_DIGITS,
     contains_float,
     flat_parts,
+    is_short,
     magnitude,
     split_coefficient,
 )
@@ -236,7 +237,7 @@ def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
     sizes = _count_sizes(node.terms)
     for size, count in sizes.items():
         is_shared = count > 1 or (isinstance(size, float) and not any(map(is_constant, node.terms)))
-        if size != 1 and is_shared and all(_is_short(other / size, sample) for other in sizes):
+        if size != 1 and is_shared and all(is_short(other / size, sample.thresholds) for other in sizes):
             yield _factor_out(number(size), node.terms, (), sample)
         if size != 1 and 1 < count < len(node.terms):
             alike = tuple(term for term in node.terms if _is_close(_size(term), size))
@@ -258,11 +259,6 @@ def _size(term: Expression) -> Fraction | float:
 
 def _is_close(a: Fraction | float, b: Fraction | float) -> bool:
     return isclose(a, b, rel_tol=10.0**-ORDER_DIGITS)
-
-
-def _is_short(value: Fraction | float, sample: CheckRows) -> bool:
-    """Whether a number has few digits: 2.4, 0.25, 15."""
-    return len(f"{float(value):.{ORDER_DIGITS}g}") <= sample.thresholds.max_number_characters
 
 
 def _factor_out_partially(node: Add, sample: CheckRows) -> Iterator[Expression]:
@@ -396,7 +392,7 @@ def _complete_squares(terms: tuple[Expression, ...], sample: CheckRows) -> Itera
 
 
 def _complete_squares_with_rest(terms: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
-    """Rewrite a·u² + b·u + c as a·(u + b/(2a))² + c - b²/(4a), if no long numbers result."""
+    """Rewrite a·u² + b·u + c as a·(u + b/(2a))² + c - b²/(4a), or a times a sum, if no number is long."""
     parts = {varying: (c, symbolic) for c, symbolic, varying in map(split_coefficient, terms)}
     for varying, (a, symbolic) in parts.items():
         root = _square_root(varying)
@@ -409,9 +405,13 @@ def _complete_squares_with_rest(terms: tuple[Expression, ...], sample: CheckRows
             continue
         rest = canonical_sum([*others, canonical_product([number(constant), symbolic], sample)], sample)
         left = split_coefficient(next((t for t in flat_parts([rest], Add) if is_constant(t)), ZERO))[0]
-        if _is_short(shift, sample) and _is_short(left, sample):
-            square = power(add(root, sample.recognise(float(shift))), 2)
-            yield add(mul(number(a), symbolic, square), rest)
+        if not is_short(shift, sample.thresholds):
+            continue
+        front, square = mul(number(a), symbolic), power(add(root, sample.recognise(float(shift))), 2)
+        if is_short(left, sample.thresholds):
+            yield add(mul(front, square), rest)
+        if is_short(left / a, sample.thresholds):
+            yield _factor_out(front, (mul(front, square), *flat_parts([rest], Add)), (), sample)
 
 
 def _square_root(term: Expression) -> Expression | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 from math import isclose
 from typing import Any
 
@@ -39,12 +40,14 @@ from kan_engine.expressions.nodes import (
 from kan_engine.expressions.simplification.display_form import to_display_form
 from kan_engine.expressions.simplification.normal_form import canonicalize
 from kan_engine.expressions.simplification.numeric_equivalence import CheckRows
-from kan_engine.expressions.simplification.ordering import ORDER_DIGITS, write_rounded
+from kan_engine.expressions.simplification.ordering import write_rounded
 from kan_engine.expressions.simplification.quotients import combine_all_fractions, generate_quotients
 from kan_engine.expressions.simplification.rewrites import generate_rewrites
 from kan_engine.expressions.simplification.terms import (
+    ORDER_DIGITS,
     flat_parts,
     is_negative,
+    is_short,
     split_coefficient,
     starts_negative,
 )
@@ -232,17 +235,21 @@ def _is_logistic(node: Expression) -> bool:
     return is_wave and isclose(abs(float(size)), abs(float(offset)), rel_tol=10.0**-ORDER_DIGITS)
 
 
-def _is_long_square(node: Expression, characters: int = 6) -> bool:
-    """Whether a node is a completed square plus a constant, with a shift of many digits."""
-    if not isinstance(node, Add) or not any(map(is_constant, node.terms)):
+def _is_long_square(node: Expression) -> bool:
+    """Whether a node is a completed square plus a constant, with long numbers."""
+    if not isinstance(node, Add):
         return False
     squares = [
         factor.base.terms
         for factor in flat_parts(node.terms, Mul)
-        if isinstance(factor, Pow) and factor.exponent == Number(Fraction(2)) and isinstance(factor.base, Add)
+        if isinstance(factor, Pow) and factor.exponent == _TWO and isinstance(factor.base, Add)
     ]
-    shifts = [term for terms in squares for term in terms if isinstance(term, Number)]
-    return any(len(write_rounded(shift)) > characters for shift in shifts)
+    shifts = [term for term in chain.from_iterable(squares) if isinstance(term, Number)]
+    constants = [term for term in node.terms if isinstance(term, Number)]
+    return bool(shifts and constants) and not all(is_short(each.value) for each in (*shifts, *constants))
+
+
+_TWO = Number(Fraction(2))
 
 
 def _nests_divisors(node: Expression) -> bool:

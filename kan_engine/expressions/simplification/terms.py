@@ -14,6 +14,9 @@ from kan_engine.expressions.nodes import (
     is_constant,
     mul,
 )
+from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
+
+ORDER_DIGITS = 10  # Of measured numbers in a comparison of formulas; rounding errors are several digits below
 
 
 def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, Expression]:
@@ -29,6 +32,12 @@ def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, E
         else:
             varying.append(factor)
     return coefficient, mul(*symbolic), mul(*varying)
+
+
+def is_short(value: Fraction | float, thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION) -> bool:
+    """Whether a number has few characters, as a decimal or a fraction: 2.4, 0.25, 15, 1/6."""
+    decimal = f"{float(value):.{ORDER_DIGITS}g}"
+    return min(len(decimal), len(str(value))) <= thresholds.max_number_characters
 
 
 def contains_float(tree: Expression) -> bool:

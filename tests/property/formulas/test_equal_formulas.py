@@ -83,6 +83,16 @@ WRITINGS: dict[str, Callable[[float, float, float], Sequence[Expression]]] = {
         a * x**3 / (exp(c * x) - 1),
         a * x**3 * exp(-c * x) / (1 - exp(-c * x)),
     ],
+    "parabola": lambda a, b, c: [
+        a * x**2 + b * x + c,
+        a * (x + b / (2 * a)) ** 2 + (c - b * b / (4 * a)),
+        a * (x * (x + b / a) + c / a),
+    ],
+    "root": lambda a, b, _: [
+        sqrt(a * x + b),
+        a**0.5 * sqrt(x + b / a),
+        b**0.5 * sqrt(1 + a / b * x),
+    ],
     "decay": lambda a, _, c: [a * exp(-c * x), exp(log(a) - c * x), a / exp(c * x)],
     "phase": lambda a, b, c: [
         a * sin(c * x + b / 10),
