@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,12 +37,13 @@ def add_group(
         thresholds: Decision numbers.
 
     Raises:
-        InvalidData: The group is known, has fewer rows than own constants, or cannot be told from the others.
+        InvalidData: The group is known, has fewer rows than own constants, or cannot be told from the others,
+            as a second one that training did not have.
     """
     groups = fitted.groups
     if groups is None or not groups.own:
         raise InvalidData("the form has no constants of each group")
-    _check_group(groups, name, len(rows))
+    _check_group(groups, name, len(rows), indicators)
     values = {each.name: each.value for each in fitted.constants}
     own = [values | {each: values[f"{each}[{group}]"] for each in groups.own} for group in groups.groups]
     problem = FormProblem(_hold_shared(groups, values), rows, [(-np.inf, np.inf)] * len(groups.own))
@@ -70,11 +71,16 @@ def add_group(
     )
 
 
-def _check_group(groups: FittedGroups, name: str, rows: int) -> None:
+def _check_group(groups: FittedGroups, name: str, rows: int, indicators: Collection[str]) -> None:
     if name in groups.groups:
         raise InvalidData(f"the group {name!r} is known already; train the model with its rows")
     if len(groups.groups) < 3:
         raise InvalidData("two groups share one indicator, so a third cannot be added; train with its rows")
+    if added := [group for group in groups.groups if group not in indicators]:
+        raise InvalidData(
+            f"the group {added[0]!r} was added without training, and the formula cannot tell a second one from "
+            "it; train the model with the rows of both"
+        )
     if rows < len(groups.own):
         raise InvalidData(f"{rows} rows are too few for {len(groups.own)} constants of the new group")
 

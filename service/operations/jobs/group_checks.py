@@ -1,5 +1,8 @@
 """Checks of a new group of rows for a model with constants per group."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from service.db.repositories.revisions import Revision
 from service.db.tables import Dataset
 from service.documents.column_report import NUMBER_TYPES, read_reports
@@ -32,6 +35,19 @@ def _check_model(revision: Revision) -> Mistakes:
     elif group is not None and group.name in groups["groups"]:
         detail = f"the model knows the group {group.name!r}; train it again with the new rows"
         yield "invalid_group", ["fit_group", "name"], detail
+    elif added := _find_added_group(revision, groups):
+        detail = (
+            f"the model has the group {added!r} without training, and its formula cannot tell a second one from "
+            "it; train again with the rows of both"
+        )
+        yield "invalid_group", ["fit_group"], detail
+
+
+def _find_added_group(revision: Revision, groups: Mapping[str, Any]) -> str | None:
+    """The group that an earlier job has added to those of the training rows; None if none has."""
+    (feature,) = (each for each in revision.record["features"] if each["name"] == groups["column"])
+    trained = len(feature["categories"]) + bool(feature["has_missing"])
+    return next(iter(groups["groups"][trained:]), None)
 
 
 def _check_dataset(revision: Revision, dataset: Dataset) -> Mistakes:

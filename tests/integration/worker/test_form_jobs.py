@@ -114,12 +114,23 @@ def test_groups_that_are_none_are_refused(service: WorkedService, per_group: obj
     assert refused.json()["errors"][0]["pointer"] == f"#/per_group{place}"
 
 
-def test_a_new_group_is_fitted_from_a_few_rows(service: WorkedService, grouped: Document) -> None:
-    t = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
-    rows = service.upload(t=t, y=5 * np.exp(-0.7 * t) + 0.5, error=[0.1] * 5)
-    again = service.model(
-        kind="symbolic", model_id=grouped["id"], fit_group={"name": "new", "dataset_id": rows}
-    )
+FEW_T = np.array([0.0, 0.5, 1.0, 2.0, 3.0])
+
+
+@pytest.fixture(scope="module")
+def extended(service: WorkedService, grouped: Document) -> Document:
+    return service.model(**_make_new_group(service, grouped, "new", 5.0))
+
+
+def _make_new_group(service: WorkedService, model: Document, name: str, a: float) -> Document:
+    """A job that fits a further group with this constant to a few rows."""
+    rows = service.upload(t=FEW_T, y=a * np.exp(-0.7 * FEW_T) + 0.5, error=[0.1] * 5)
+    fit_group = {"name": name, "dataset_id": rows}
+    return {"kind": "symbolic", "model_id": model["id"], "fit_group": fit_group}
+
+
+def test_a_new_group_is_fitted_from_a_few_rows(service: WorkedService, extended: Document) -> None:
+    again, t = extended, FEW_T
     form = service.client.get(f"/models/{again['id']}/symbolic").json()["form"]
     assert form["groups"]["groups"] == ["1", "2", "3", "new"]
     (new,) = (each for each in form["constants"] if each["name"] == "a[new]")
@@ -127,6 +138,15 @@ def test_a_new_group_is_fitted_from_a_few_rows(service: WorkedService, grouped: 
     asked = {"rows": [{"t": 0.0, "patient": "new"}, {"t": 0.0, "patient": 2}], "by": "formula"}
     answer = service.client.post(f"/models/{again['id']}/predict", json=asked)
     np.testing.assert_allclose(answer.json()["predictions"], [5.5, 2.5], atol=0.1)
+
+
+def test_a_second_new_group_is_refused_because_the_formula_cannot_tell_it(
+    service: WorkedService, extended: Document
+) -> None:
+    body = _make_new_group(service, extended, "newer", 7.0)
+    refused = service.client.post("/jobs", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_group")
+    assert "'new'" in refused.json()["detail"]
 
 
 def test_a_group_that_the_model_knows_is_refused(service: WorkedService, grouped: Document) -> None:

@@ -77,6 +77,13 @@ def test_a_new_group_is_fitted_with_the_shared_constants_held() -> None:
     np.testing.assert_allclose(evaluate(after.groups.formula, ROWS.columns), TARGET, atol=0.05)
 
 
+def test_a_second_new_group_cannot_be_told_from_the_first() -> None:
+    rows = FormRows({"t": np.zeros(2)}, np.full(2, 3.5), np.ones(2))
+    after = add_group(fit(("a",)), "D", rows, INDICATORS)
+    with pytest.raises(InvalidData, match="'D' was added without training"):
+        add_group(after, "E", rows, INDICATORS)
+
+
 def test_a_known_group_cannot_be_added() -> None:
     with pytest.raises(InvalidData, match="known already"):
         add_group(fit(("a",)), "A", ROWS, INDICATORS)
