@@ -26,7 +26,7 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Bool, Float
 
-from kan_engine.data.column_definitions import ColumnDefinition
+from kan_engine.data.column_definitions import ColumnDefinition, IsCategory, IsMissing, IsOtherCategory
 from kan_engine.data.columns import missing_mask, row_count, varies
 from kan_engine.data.feature import ADDED_FIELD_DEFAULTS, Feature, encode_feature, is_unseen
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
@@ -146,6 +146,12 @@ class Encoding:
                 )
                 found.append(EncodedColumn(own, feature.name, meaning, definition))
         return tuple(found)
+
+    @cached_property
+    def indicators(self) -> tuple[str, ...]:
+        """Names of the encoded columns that are 1 for a category or a missing value, else 0."""
+        kinds = IsCategory | IsOtherCategory | IsMissing
+        return tuple(column.name for column in self.names if isinstance(column.definition, kinds))
 
     def transform(
         self, columns: Mapping[str, np.ndarray], *, optional: Collection[str] = ()

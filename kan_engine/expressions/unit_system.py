@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -144,15 +144,18 @@ class UnitSystem:
         return UnitSystem(data["columns"], data["target"], data["mode"])
 
 
-def make_unit_system(units: Mapping[str, str], target: str | None, mode: UnitMode) -> UnitSystem | None:
+def make_unit_system(
+    units: Mapping[str, str], target: str | None, mode: UnitMode, indicators: Collection[str] = ()
+) -> UnitSystem | None:
     """The units of a table; None if they are to be ignored or none of them is known.
 
     Args:
         units: By column.
         target: Name of the target; None for log-odds, which have no unit.
         mode: See ``UnitSystem``.
+        indicators: Variables that are 1 or 0, and so have no unit.
     """
-    columns = {name: text for name, text in units.items() if name != target}
+    columns = dict.fromkeys(indicators, "") | {name: text for name, text in units.items() if name != target}
     if mode == "ignore" or all(read_unit(text) is None for text in units.values()):
         return None
     return UnitSystem(columns, "" if target is None else units.get(target), mode)

@@ -116,7 +116,8 @@ def report_formulas(
     report = replace(report, measured_on="hold-out" if len(data.test) else "training")
     if form is not None:
         report = report.add_form(form)
-    units = make_unit_system(data.units, data.target if data.classes is None else None, "check")
+    target = data.target if data.classes is None else None
+    units = make_unit_system(data.units, target, "check", data.encoding.indicators)
     if units is not None:
         report = report.add_units(units)
     is_unrated = report.evidence is None and not report.is_exact

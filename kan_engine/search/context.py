@@ -81,7 +81,7 @@ class SearchContext:
             )
             constraints = replace(constraints, box=tuple(ends))
         target = data.target if data.classes is None else None
-        units = make_unit_system(data.units, target, config.units)
+        units = make_unit_system(data.units, target, config.units, data.encoding.indicators)
         config = replace(config, constraints=replace(constraints, units=units))
         return SearchContext(
             data=data,

@@ -38,13 +38,18 @@ def test_a_formula_with_groups_has_the_constants_of_its_form(
     assert told["a[A]"] == pytest.approx((1.0140, 0.0121), abs=0.0003)
     assert f"{told['a[A]'][0]!r}*patient_is_A" in output["expression"]
     assert output["undetermined"] == []
-    units = {each["symbol"]: each["unit"] for each in output["constants"]}
-    assert (units["b"], units["c"]) == ("1/s", "m")
+
+
+def test_constants_of_groups_have_the_unit_of_that_of_the_form(
+    service: WorkedService, grouped: Document
+) -> None:
+    units = {each["symbol"]: each["unit"] for each in service.formula(grouped)["constants"]}
+    assert units == {"a[A]": "m", "a[B]": "m", "a[C]": "m", "b": "1/s", "c": "m"}
 
 
 def test_the_card_has_the_constants_of_the_form(service: WorkedService, grouped: Document) -> None:
     card = service.client.get(f"/models/{grouped['id']}/card", params={"format": "markdown"}).text
-    assert "`a[A] = 1.014 ± 0.012`, " in card
+    assert "`a[A] = 1.014 ± 0.012 m`, " in card
     assert "`c = 0.4890 ± 0.0054 m`" in card
     assert "e+0" not in card
 
