@@ -58,7 +58,8 @@ class FormulaEvidence:
         noise: Noise level in the target's units: the known one of the rows, else the out-of-sample RMSE.
         explained: Share of the target's variance that it explains out of sample.
         rows: Number of training rows.
-        constants: Number of measured constants in the formula.
+        non_structural_constants: Number of its constants without small integers and rational exponents, which
+            may belong to the structure of a law; see ``count_constants``. Of a form, of its fitted constants.
         compared_with: Other models on the same folds, by name.
         beats_constant: Whether the formula is better than a constant.
         p_value: For the hypothesis that the residuals are independent of the columns.
@@ -71,7 +72,7 @@ class FormulaEvidence:
     noise: float | None
     explained: float | None
     rows: int
-    constants: int
+    non_structural_constants: int
     compared_with: Mapping[str, ComparedModel]
     beats_constant: bool
     p_value: float | None = None
@@ -102,9 +103,9 @@ class FormulaEvidence:
             (not self.beats_constant, "no_better_than_constant", "a constant is as good by cross-validation"),
             (bool(better), "others_better", f"better on the same folds: {better}"),
             (
-                self.rows < limits.min_rows_per_constant * self.constants,
+                self.rows < limits.min_rows_per_constant * self.non_structural_constants,
                 "too_many_constants",
-                f"{self.rows} training rows are few for {self.constants} measured constants",
+                f"{self.rows} training rows are few for {self.non_structural_constants} measured constants",
             ),
             (
                 exceeds,
@@ -126,7 +127,7 @@ class FormulaEvidence:
     def _chi_square(self) -> ChiSquare | None:
         if self.chi_square_per_dof is None:
             return None
-        degrees = self.rows - self.constants
+        degrees = self.rows - self.non_structural_constants
         return ChiSquare(self.chi_square_per_dof * degrees, degrees)
 
     @property
@@ -144,6 +145,7 @@ class FormulaEvidence:
         """The inverse of ``to_dict``; ignores unknown fields."""
         models = {name: ComparedModel(**other) for name, other in data["compared_with"].items()}
         known = {name: data[name] for name in STORED_FIELDS if name in data}
+        known.setdefault("non_structural_constants", data.get("constants"))  # its name in earlier versions
         return FormulaEvidence(**known | {"compared_with": models}, thresholds=thresholds)
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,7 +191,7 @@ def assess_formula(
         noise=_none_unless_finite(noise) if rows.unit_error is None else compute_noise_level(rows),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
-        constants=constants,
+        non_structural_constants=constants,
         compared_with=_compare_errors(errors, others, weights, folds.thresholds),
         beats_constant=folds.is_better(errors, others["constant"]),
         chi_square_per_dof=None if chi_square is None else _none_unless_finite(chi_square.per_degree),

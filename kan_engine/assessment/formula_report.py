@@ -158,14 +158,22 @@ class FormulaReport:
     def to_dict(self, names: Mapping[str, str]) -> dict[str, Any]:
         """The report as JSON, with the printed ``names`` of variables."""
         data: dict[str, Any] = {"exact": self.is_exact, "verdict": self.verdict}
-        if self.evidence is not None:
-            data["evidence"] = self.evidence.to_dict() | {"reasons": self.evidence.reasons}
+        if (evidence := self.describe_evidence()) is not None:
+            data["evidence"] = evidence
         data["outputs"] = [output.to_dict(names) for output in self.outputs]
         if self.serves_within is not None:
             data["serves_within"] = [end if math.isfinite(end) else None for end in self.serves_within]
         if self.form is not None:
             data["form"] = self.form.to_dict()
         return data | {"measured_on": self.measured_on}
+
+    def describe_evidence(self) -> dict[str, Any] | None:
+        """The evidence as JSON, with reasons and the number of constants that the report lists."""
+        if self.evidence is None:
+            return None
+        listed, count = self.outputs[0].constants, self.evidence.non_structural_constants
+        constants = count if listed is None else len(listed)
+        return self.evidence.to_dict() | {"constants": constants, "reasons": self.evidence.reasons}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> FormulaReport:

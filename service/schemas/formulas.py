@@ -180,8 +180,14 @@ class EvidenceOut(BaseModel):
     explained: float | None = Field(description="Share of the target's variance that the formula explains.")
     rows: int = Field(description="Training rows.")
     constants: int = Field(
-        description="Measured constants of the formula, also those rounded to short numbers such as 0.25; "
-        "small integers and rational exponents belong to the form."
+        description="Measured constants of the formula, as many as its `constants` lists; in models of "
+        "earlier versions the same as `non_structural_constants`."
+    )
+    non_structural_constants: int | None = Field(
+        default=None,
+        description="Those that the verdict compares with the number of rows, and `max_constants` limits: also "
+        "rounded ones such as 0.25, but neither small integers nor rational exponents, which may belong to the "
+        "structure of a law. Null for models of earlier versions.",
     )
     compared_with: dict[str, ComparisonOut] = Field(
         description="Other models: `constant`, `linear`, `log_linear` (the exponential of a line), "

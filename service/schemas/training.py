@@ -247,7 +247,8 @@ class TrainRequest(RequestModel):
     )
     max_constants: Annotated[int, Field(ge=0, le=100)] | None = Field(
         default=None,
-        description="Largest number of measured constants of a formula; see `constants` of the evidence.",
+        description="Largest number of measured constants of a formula; see "
+        "`non_structural_constants` of the evidence.",
     )
     functions: (
         Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=50)] | None

@@ -153,11 +153,10 @@ class LawDocument:
 def make_symbolic_document(report: FormulaReport, encoding: Encoding) -> SymbolicDocument:
     """The formulas of a report, in print."""
     names = safe_names([column.name for column in encoding.names])
-    evidence = report.evidence
     return SymbolicDocument(
         exact=report.is_exact,
         verdict=report.verdict,
-        evidence=None if evidence is None else evidence.to_dict() | {"reasons": evidence.reasons},
+        evidence=report.describe_evidence(),
         outputs=[_make_output(output, names, encoding) for output in report.outputs],
         serves_within=None if report.serves_within is None else finite_ends(report.serves_within),
         measured_on=report.measured_on,

@@ -11,6 +11,7 @@ T = np.tile(np.linspace(0, 4, 20), 3)
 PATIENT = np.repeat(["A", "B", "C"], 20)
 OWN = np.repeat([1.0, 2.0, 4.0], 20)
 DECAY = OWN * np.exp(-0.8 * T) + 0.5 + np.random.default_rng(0).normal(0, 0.02, 60)  # as in the guide
+X = np.linspace(1, 4, 200)
 BRIEF = {
     "network": {"hidden": [], "grid": 3},
     "training": {"restarts": 1, "steps": 2},
@@ -77,14 +78,29 @@ def test_constants_that_the_rows_do_not_determine_have_no_error(service: WorkedS
     assert "The rows do not determine `a`, `b` one by one" in card
 
 
-@pytest.mark.parametrize("factor", [3, 5])
-def test_a_rounded_number_keeps_its_error_and_adds_to_that_of_others(
-    service: WorkedService, factor: int
+@pytest.fixture(scope="module", params=[3, 5])
+def rounded(service: WorkedService, request: pytest.FixtureRequest) -> tuple[int, np.ndarray, Document]:
+    """A factor of 1/x², the target, and the formulas of a model, in which the factor is a short number."""
+    y = request.param / X**2 + 0.7 + np.random.default_rng(4).normal(0, 0.01, len(X))
+    table = service.upload(x=X, y=y)
+    model = service.model(dataset_id=table, target="y", split={"kind": "none"}, **BRIEF)
+    return request.param, y, service.get(f"/models/{model['id']}/symbolic")
+
+
+def test_the_evidence_counts_the_constants_that_the_formula_lists(
+    rounded: tuple[int, np.ndarray, Document],
 ) -> None:
-    x = np.linspace(1, 4, 200)
-    y = factor / x**2 + 0.7 + np.random.default_rng(4).normal(0, 0.01, 200)
-    table = service.upload(x=x, y=y)
-    output = service.formula(service.model(dataset_id=table, target="y", split={"kind": "none"}, **BRIEF))
+    factor, _, symbolic = rounded
+    assert symbolic["evidence"]["constants"] == len(symbolic["outputs"][0]["constants"]) == 2
+    # 3 may belong to the structure of a law, 5 is a rounded number: the verdict counts it
+    assert symbolic["evidence"]["non_structural_constants"] == {3: 1, 5: 2}[factor]
+
+
+def test_a_rounded_number_keeps_its_error_and_adds_to_that_of_others(
+    rounded: tuple[int, np.ndarray, Document],
+) -> None:
+    (factor, y, symbolic), x = rounded, X
+    (output,) = symbolic["outputs"]
     assert output["expression"] in (f"{factor}/x**2 + 0.7", f"{factor}/x**2 + 7/10")
     matrix = np.stack([x**-2.0, np.ones(200)], 1)
     residual = y - matrix @ [factor, 0.7]

@@ -67,7 +67,7 @@ function evidence(told, model) {
   const better = Object.entries(told.compared_with).filter(([, other]) => other.is_better);
   const words = {
     rows: told.rows,
-    constants: told.constants,
+    constants: told.non_structural_constants ?? told.constants, // the second of models of earlier versions
     better: better.map(([name, other]) => `${t(`model.evidence.model.${name}`)} (${number(other.rmse)})`).join(", "),
   };
   const chiSquare = told.chi_square_per_dof ?? null;

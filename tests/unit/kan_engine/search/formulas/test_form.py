@@ -71,7 +71,7 @@ def test_a_known_error_is_that_of_the_constants_and_of_chi_squared() -> None:
     told = [each.standard_error for each in model.report.outputs[0].constants or ()]
     np.testing.assert_allclose(sorted(told), sorted(errors), rtol=1e-6)
     assert model.report.evidence is not None
-    assert model.report.evidence.constants == 3
+    assert model.report.evidence.non_structural_constants == 3
     assert model.report.form.rmse == pytest.approx(0.02, rel=0.3)
     assert model.report.form.rmse != model.report.evidence.noise
     assert model.report.evidence.chi_square_per_dof == pytest.approx(1, abs=0.4)

@@ -33,7 +33,7 @@ RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.5, 3.0, (2, ROWS))
 NOISE = RNG.normal(0, 0.1, ROWS)
 EVIDENCE = FormulaEvidence(
-    noise=0.1, explained=0.9, rows=100, constants=1, compared_with={}, beats_constant=True
+    noise=0.1, explained=0.9, rows=100, non_structural_constants=1, compared_with={}, beats_constant=True
 )
 PRODUCT = mul(2.0, Variable("a"), Variable("b"))
 
