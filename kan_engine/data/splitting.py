@@ -113,40 +113,6 @@ def split_training_rows(
     return _divide_rows(train_rows, held)
 
 
-def draw_choice_rows(
-    fit_rows: np.ndarray,
-    judge_rows: np.ndarray,
-    seed: int,
-    *,
-    most: int,
-    classes: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw the fit and validation rows of choices, in their order, and return the others in random order.
-
-    Args:
-        fit_rows: Row numbers from ``split_training_rows``.
-        judge_rows: The same of the validation rows; as large a share of both is drawn.
-        seed: Seed of the sample.
-        most: Rows to draw.
-        classes: Class of every row of the dataset; one row of a class that no fit row has is drawn, too.
-    """
-    total = len(fit_rows) + len(judge_rows)
-    if total <= most:
-        return fit_rows, judge_rows, fit_rows[:0]
-    generator = np.random.default_rng(seed)
-    is_drawn = []
-    for part in (fit_rows, judge_rows):
-        drawn = np.zeros(len(part), dtype=bool)
-        drawn[generator.choice(len(part), max(1, most * len(part) // total), replace=False)] = True
-        is_drawn.append(drawn)
-    if classes is not None:
-        own = classes[fit_rows]
-        found, first = np.unique(own, return_index=True)
-        is_drawn[0][first[~np.isin(found, own[is_drawn[0]])]] = True
-    others = np.concatenate([fit_rows[~is_drawn[0]], judge_rows[~is_drawn[1]]])
-    return fit_rows[is_drawn[0]], judge_rows[is_drawn[1]], generator.permutation(others)
-
-
 def _split_by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:
     if column not in columns:
         raise InvalidData(f"the split uses a column {column!r} that the dataset does not have", column=column)

@@ -122,6 +122,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
     """
 
     n_features_in_: int
+    unused_rows_: int | None
 
     def __init__(
         self,
@@ -199,6 +200,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         model, warnings = model_files.read_model(Path(path).read_bytes())
         found, encoding = cls(), model.predictor.encoding
         found._adopt(model, warnings)
+        found.unused_rows_ = None
         x = encoding.transform(probe_columns(encoding))  # rows over the ranges of the features
         names = tuple(column.name for column in encoding.names)
         found._rows = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), names)
@@ -243,12 +245,12 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             classes,
             class_weights,
             self.units or {},
+            unit_error,
             is_late=lambda: time.monotonic() > late,
         )
         low, high = self.bounds or (None, None)
         data = replace(
             data,
-            rows=replace(data.rows, unit_error=unit_error),
             bounds=(-np.inf if low is None else low, np.inf if high is None else high),
         )
         data = exclude_outliers(
@@ -273,7 +275,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 thresholds=config.thresholds,
                 serve=config.serve,
             )
-        self._rows = data.training.sample(max_kept_rows, 0)
+        self._rows, self.unused_rows_ = data.training.sample(max_kept_rows, 0), found.count_unused_rows(data)
         of_formula = () if model.report is None else model.report.warnings
         self._adopt(model, merge_time_warnings([*data.warnings, *found.warnings, *of_formula]))
         return self

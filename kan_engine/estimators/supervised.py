@@ -51,6 +51,10 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         The best formula, what may be said of it, the front of formulas, and the constants of the best one.
     warnings_ : tuple of str
         What was left out, and what to look at.
+    unused_rows_ : int or None
+        Training rows that the network is not fitted to and that do not validate. Of more than 100,000 rows,
+        choices are made on a sample, and more are fitted as long as they lower the error. None after
+        ``load``.
     n_features_in_, feature_names_in_
         As in every estimator.
 
@@ -148,7 +152,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
     ----------
     classes_ : array
         The classes, sorted.
-    model_, formula_, verdict_, formulas_, constants_, warnings_
+    model_, formula_, verdict_, formulas_, constants_, warnings_, unused_rows_
         As in ``KANRegressor``.
     """
 

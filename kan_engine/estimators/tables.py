@@ -11,6 +11,7 @@ import narwhals as nw
 import numpy as np
 from narwhals.dependencies import is_into_dataframe
 
+from kan_engine.data.choice_rows import draw_choice_rows
 from kan_engine.data.columns import read_labels
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature, is_unseen
@@ -121,59 +122,74 @@ def make_training_data(
     classes: tuple[Label, ...] | None,
     class_weights: np.ndarray | None,
     units: Mapping[str, str],
+    unit_error: float | None = None,
     is_late: Callable[[], bool] = lambda: False,
 ) -> TrainingData:
     """Encode the rows, and divide them into fit and validation rows as the service does.
+
+    Of a large table, choices read a sample; the other rows are a reserve.
 
     ``is_late`` tells when the screening of a wide table has used up its time.
     """
     kept = np.flatnonzero(weights > 0)
     if len(kept) < 2:
         raise InvalidData("n_samples = 1 is too few with a positive weight: training needs at least 2 rows")
+    limits = config.thresholds.data
     encoding, constant = Encoding.fit_varying(
-        ((name, values[kept], types[name], None) for name, values in columns.items()), config.thresholds.data
+        ((name, values[kept], types[name], None) for name, values in columns.items()), limits
     )
     if class_weights is not None:
         weights = weights * class_weights[y.astype(int)]
     task = "regression" if classes is None else "classification"
     kind = "tail" if config.is_ordered else "random"
-    share = config.thresholds.data.validation_share
-    fit, validation = split_training_rows(kept, y, task, config.seed, kind=kind, share=share)
-    order = np.concatenate([fit, validation])
+    fit, validation = split_training_rows(
+        kept, y, task, config.seed, kind=kind, share=limits.validation_share
+    )
+    choice = draw_choice_rows(
+        fit, validation, config.seed, most=limits.max_choice_rows, classes=None if classes is None else y
+    )
+    training = choice.drawn
     screening = None
     if config.hidden is None:
         screening = screen_columns(
             encoding,
-            lambda chosen: encoding.transform({n: values[order[chosen]] for n, values in columns.items()}),
-            y[order],
-            weights[order],
+            lambda chosen: encoding.transform({n: values[training[chosen]] for n, values in columns.items()}),
+            y[training],
+            weights[training],
             is_classification=classes is not None,
             required=config.required_columns,
             seed=config.seed,
             is_ordered=config.is_ordered,
             is_late=is_late,
-            thresholds=config.thresholds.data.screening,
+            thresholds=limits.screening,
         )
     if screening is not None:
         encoding = screening.narrow(encoding)
+    reserve = choice.select_reserve(len(encoding.names), limits)
+    order = np.concatenate([training, reserve])
+    encoded = LabelledRows(
+        x=encoding.transform({name: values[order] for name, values in columns.items()}),
+        y=y[order].astype(float),
+        weights=weights[order].astype(float),
+        names=tuple(column.name for column in encoding.names),
+        unit_error=unit_error,
+    )
     return TrainingData(
         encoding=encoding,
         target=target,
-        rows=LabelledRows(
-            x=encoding.transform({name: values[order] for name, values in columns.items()}),
-            y=y[order].astype(float),
-            weights=weights[order].astype(float),
-            names=tuple(column.name for column in encoding.names),
-        ),
-        fit_count=len(fit),
-        validation_count=len(validation),
+        rows=encoded[: len(training)],
+        reserve=encoded[len(training) :] if len(reserve) else None,
+        left_out=len(choice.others) - len(reserve),
+        fit_count=len(choice.fit),
+        validation_count=len(choice.validation),
         classes=classes,
         class_weights=class_weights,
-        numbers=order,
+        numbers=training,
         units=units,
         warnings=(
             *(f"column {name!r} is left out: it is the same in all rows" for name in constant),
             *(screening.warnings if screening else ()),
+            *choice.describe(),
         ),
         screening=screening,
     )

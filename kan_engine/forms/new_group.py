@@ -78,8 +78,8 @@ def _check_group(groups: FittedGroups, name: str, rows: int, indicators: Collect
         raise InvalidData("two groups share one indicator, so a third cannot be added; train with its rows")
     if added := [group for group in groups.groups if group not in indicators]:
         raise InvalidData(
-            f"the group {added[0]!r} was added without training, and the formula cannot tell a second one from "
-            "it; train the model with the rows of both"
+            f"the group {added[0]!r} was added without training, and the formula cannot tell a second one "
+            "from it; train the model with the rows of both"
         )
     if rows < len(groups.own):
         raise InvalidData(f"{rows} rows are too few for {len(groups.own)} constants of the new group")

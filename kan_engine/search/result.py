@@ -11,6 +11,7 @@ import numpy as np
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, from_json, to_json
 from kan_engine.forms.fitted_form import FittedForm
 from kan_engine.inference.optimism import OptimismCorrection
@@ -129,6 +130,10 @@ class SearchResult:
     def has_exact_formulas(self, max_error: float) -> bool:
         """Whether the first formula of every output has a lower error, over the spread of the target."""
         return bool(self.formulas) and all(part and part[0].error < max_error for part in self.formulas)
+
+    def count_unused_rows(self, data: TrainingData) -> int:
+        """Number of training rows that the network is not fitted to and that do not validate."""
+        return data.available_count - len(data.validation) - (self.fitted_rows or len(data.fit))
 
     @staticmethod
     def from_predictor(predictor: Predictor, **fields: Any) -> SearchResult:

@@ -185,9 +185,9 @@ class EvidenceOut(BaseModel):
     )
     non_structural_constants: int | None = Field(
         default=None,
-        description="Those that the verdict compares with the number of rows, and `max_constants` limits: also "
-        "rounded ones such as 0.25, but neither small integers nor rational exponents, which may belong to the "
-        "structure of a law. Null for models of earlier versions.",
+        description="Those that the verdict compares with the number of rows, and `max_constants` limits: "
+        "also rounded ones such as 0.25, but neither small integers nor rational exponents, which may belong "
+        "to the structure of a law. Null for models of earlier versions.",
     )
     compared_with: dict[str, ComparisonOut] = Field(
         description="Other models: `constant`, `linear`, `log_linear` (the exponential of a line), "

@@ -14,13 +14,14 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
+from kan_engine.data.choice_rows import draw_choice_rows
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.screening.columns import screen_columns
 from kan_engine.data.screening.screening import Screening
-from kan_engine.data.splitting import Split, draw_choice_rows, split_rows, split_training_rows
+from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.expressions.constraints import FINAL_POINTS
 from service.documents.column_report import ColumnReport
@@ -109,14 +110,14 @@ def prepare_data(
                 column=request.weight,
             )
     fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
-    fit_rows, judge_rows, others = draw_choice_rows(
+    choice = draw_choice_rows(
         fit_rows,
         judge_rows,
         request.seed,
         most=thresholds.max_choice_rows,
         classes=None if classes is None else target.numbers,
     )
-    training = np.concatenate([fit_rows, judge_rows])
+    training = choice.drawn
     screening = _screen_columns(
         table, plan, encoding, present[training], target.numbers[training], weights[training], thresholds
     )
@@ -124,7 +125,7 @@ def prepare_data(
         encoding = screening.narrow(encoding)
         warnings += screening.warnings
     warnings += _sentinel_warnings(plan, encoding)
-    reserve = others[: thresholds.max_reserve_values // max(1, len(encoding.names))]
+    reserve = choice.select_reserve(len(encoding.names), thresholds)
     order = np.concatenate([training, known, reserve])
     encoded = LabelledRows(
         x=_encode_rows(table, encoding, present[order]),
@@ -140,32 +141,17 @@ def prepare_data(
         target=request.goal,
         rows=encoded[:count],
         reserve=encoded[count:] if len(reserve) else None,
-        left_out=len(others) - len(reserve),
-        fit_count=len(fit_rows),
-        validation_count=len(judge_rows),
+        left_out=len(choice.others) - len(reserve),
+        fit_count=len(choice.fit),
+        validation_count=len(choice.validation),
         classes=classes,
         class_weights=class_weights,
-        warnings=(*warnings, *_warn_of_sample(fit_rows, judge_rows, others, known), *describe_shape(request)),
+        warnings=(*warnings, *choice.describe(len(known)), *describe_shape(request)),
         bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         numbers=present[order[:count]],
         units=table.units,
         screening=screening,
     )
-
-
-def _warn_of_sample(
-    fit_rows: np.ndarray, judge_rows: np.ndarray, others: np.ndarray, held: np.ndarray
-) -> list[str]:
-    """Report that choices were made on a sample of the training rows."""
-    if not len(others):
-        return []
-    drawn = len(fit_rows) + len(judge_rows)
-    total = drawn + len(others)
-    told = (
-        f"structure, settings and formulas were chosen on {drawn:,} of {total:,} training rows, drawn at "
-        "random: more hardly change them"
-    )
-    return [f"{told}; the metrics are of all {len(held):,} hold-out rows" if len(held) else told]
 
 
 def describe_shape(request: TrainRequest) -> list[str]:

@@ -33,7 +33,7 @@ def make_record(
     max_history_points: int,
 ) -> ModelRecord:
     """The record for the network, with its metrics, also on the grids of a schedule."""
-    split, fitted = data.plan.request.split, found.fitted_rows or len(data.fit)
+    split = data.plan.request.split
     return ModelRecord(
         features=describe_features(data.encoding),
         outputs=data.output_names,
@@ -49,10 +49,10 @@ def make_record(
         split=SplitRecord(
             kind=split.kind,
             seed=split.seed,
-            training_rows=fitted,
+            training_rows=found.fitted_rows or len(data.fit),
             validation_rows=len(data.validation),
             test_rows=len(data.test),
-            unused_rows=(data.available_count - len(data.validation) - fitted) or None,
+            unused_rows=found.count_unused_rows(data) or None,
             repeated_rows=data.duplicate_count,
         ),
         history=_thin_history(found, max_history_points),

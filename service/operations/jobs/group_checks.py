@@ -37,8 +37,8 @@ def _check_model(revision: Revision) -> Mistakes:
         yield "invalid_group", ["fit_group", "name"], detail
     elif added := _find_added_group(revision, groups):
         detail = (
-            f"the model has the group {added!r} without training, and its formula cannot tell a second one from "
-            "it; train again with the rows of both"
+            f"the model has the group {added!r} without training, and its formula cannot tell a second one "
+            "from it; train again with the rows of both"
         )
         yield "invalid_group", ["fit_group"], detail
 

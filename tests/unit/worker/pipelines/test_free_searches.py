@@ -280,7 +280,9 @@ def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_netwo
 def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_much_better(
     factor: float, serves: bool
 ) -> None:
-    evidence = replace(OBSERVED, rows=10, non_structural_constants=2, p_value=None, power=None, stability=None)
+    evidence = replace(
+        OBSERVED, rows=10, non_structural_constants=2, p_value=None, power=None, stability=None
+    )
     assert "too_many_constants" in evidence.objections
     assert serves_formula(evidence, factor) is serves
 

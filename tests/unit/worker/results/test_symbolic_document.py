@@ -139,7 +139,13 @@ def test_a_formula_worse_than_the_mean_is_none() -> None:
 def test_after_a_formula_worse_than_the_mean_comes_the_next_which_is_not_known_to_be_consistent() -> None:
     ranked = [Formula(-LINE, 0.0), Formula(LINE, 1.0)]
     evidence = FormulaEvidence(
-        noise=0.1, explained=0.9, rows=100, non_structural_constants=1, compared_with={}, beats_constant=True, stability=1.0
+        noise=0.1,
+        explained=0.9,
+        rows=100,
+        non_structural_constants=1,
+        compared_with={},
+        beats_constant=True,
+        stability=1.0,
     )
     assert evidence.verdict == "consistent"
     truth = {"y": 2 * X + 0.1 * np.sin(9 * X)}

@@ -50,7 +50,13 @@ WAVE = np.sin(2 * A) * B + np.log(B) + NOISE  # no small network represents it
 LIMITS = SearchThresholds()
 QUICK = replace(LIMITS, front=replace(LIMITS.front, max_work=5e5))
 CONSISTENT = FormulaEvidence(
-    noise=0.1, explained=0.9, rows=100, non_structural_constants=1, compared_with={}, beats_constant=True, stability=1.0
+    noise=0.1,
+    explained=0.9,
+    rows=100,
+    non_structural_constants=1,
+    compared_with={},
+    beats_constant=True,
+    stability=1.0,
 )
 LINE = add(0.1, mul(0.5, Variable("b")))
 
