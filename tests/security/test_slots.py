@@ -2,9 +2,11 @@
 
 import gzip
 import os
+import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +16,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from service.db.repositories.api_keys import ApiKeys
+from service.db.session import Sessions
 from service.errors import Invalid
 from service.ingest import convert_upload
 from service.ingest.limits import IngestLimits
@@ -124,6 +128,51 @@ def test_the_work_for_a_client_that_left_ends(kind: str, server: str, app: FastA
         wait_until(lambda: bool(list_readers(app, is_file=is_file)), timeout_s=60)
     wait_until(lambda: not list_readers(app, is_file=is_file), timeout_s=60)
     assert httpx.get(f"{server}/datasets").json()["items"] == []
+
+
+@pytest.fixture
+def stopped(app: FastAPI) -> Iterator[Callable[[int], None]]:
+    """Wait until so many processes read a body, and stop them, so that they hold their slots."""
+    known = set[int]()
+
+    def stop(count: int) -> None:
+        wait_until(lambda: len(list_readers(app, is_file=False)) == count, timeout_s=60)
+        for process in {*map(int, list_readers(app, is_file=False))} - known:
+            os.kill(process, signal.SIGSTOP)
+            known.add(process)
+
+    yield stop
+    for process in known:
+        os.kill(process, signal.SIGKILL)
+
+
+def test_two_tenants_with_large_bodies_leave_a_slot_for_a_third(
+    server: str, sessions: Sessions, stopped: Callable[[int], None]
+) -> None:
+    with sessions.begin() as session:
+        a, b, c = (
+            JSON | {"Authorization": f"Bearer {ApiKeys(session).add('key', tenant=tenant)[1]}"}
+            for tenant in ("a", "b", "c")
+        )
+
+    def send(headers: dict[str, str]) -> None:
+        def run() -> None:
+            with suppress(httpx.HTTPError):  # the service ends before the answer
+                post(headers, TEXTS)
+
+        threading.Thread(target=run).start()
+
+    def post(headers: dict[str, str], body: bytes) -> int:
+        return httpx.post(f"{server}/datasets", content=body, headers=headers, timeout=100).status_code
+
+    for _ in range(2):
+        send(a)
+    stopped(2)
+    for _ in range(2):
+        send(b)
+    stopped(3)  # the second waits
+    table = b'{"columns": {"x": [' + b"1," * MiB + b"2]}}"
+    assert post(c, table) == 201
 
 
 def list_readers(app: FastAPI, *, is_file: bool) -> list[str]:

@@ -22,7 +22,8 @@ class HttpLimits:
         chunk_bytes: Of an answer of the other process that are sent at once.
 
         max_parsed_bodies: Large uploads and bodies parsed at once: each may hold a whole table in memory.
-        max_parsed_bodies_of_tenant: The same for a tenant, so that none can hold all slots; see ``Slots``.
+        kept_slots: Of these, for tenants that hold none: a tenant alone holds at most the other two, and two
+            tenants leave one for a third.
         max_waiting_per_tenant: Large requests of a tenant: each has its body on disk while it waits.
         slot_timeout_s: After which a request that waits for a slot is refused.
         max_rendered_images: Rendered as pixels at once: each takes a processor.
@@ -48,8 +49,8 @@ class HttpLimits:
     max_inline_containers: int = 20_000
     chunk_bytes: int = 2**20
 
-    max_parsed_bodies: int = 3
-    max_parsed_bodies_of_tenant: int = 2
+    max_parsed_bodies: int = 4
+    kept_slots: int = 2
     max_waiting_per_tenant: int = 32
     slot_timeout_s: float = 30.0
     max_rendered_images: int = 2

@@ -15,10 +15,10 @@ class Slots:
     """Slots for requests that occupy a processor and much memory.
 
     A free slot goes to the tenant that holds the fewest, then to the request that has waited longest. The
-    last free one is kept for a tenant that holds none.
+    last free ones are kept for tenants that hold none: two tenants cannot hold all.
 
     Args:
-        limits: Slots of this process and of a tenant, and how long and how many requests may wait.
+        limits: Slots of this process, how many are kept, and how long and how many requests may wait.
     """
 
     def __init__(self, limits: HttpLimits = DEFAULT_LIMITS) -> None:
@@ -68,5 +68,5 @@ class Slots:
             request[1].set()
 
     def _may_hold(self, tenant: str) -> bool:
-        free, held = self._limits.max_parsed_bodies - self._held.total(), self._held[tenant]
-        return free > (held > 0) and held < self._limits.max_parsed_bodies_of_tenant
+        free = self._limits.max_parsed_bodies - self._held.total()
+        return free > (self._limits.kept_slots if self._held[tenant] else 0)

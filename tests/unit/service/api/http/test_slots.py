@@ -22,8 +22,8 @@ def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Non
 
 
 @in_a_loop
-async def test_one_tenant_leaves_a_slot_for_another() -> None:
-    slots = Slots(HttpLimits(max_parsed_bodies=3, max_parsed_bodies_of_tenant=2, slot_timeout_s=0.05))
+async def test_two_tenants_leave_a_slot_for_a_third() -> None:
+    slots = Slots(HttpLimits(max_parsed_bodies=4, kept_slots=2, slot_timeout_s=0.05))
     async with AsyncExitStack() as held:
         for _ in range(2):
             await held.enter_async_context(slots.hold("a"))
@@ -31,14 +31,17 @@ async def test_one_tenant_leaves_a_slot_for_another() -> None:
             await held.enter_async_context(slots.hold("a"))
         await held.enter_async_context(slots.hold("b"))
         with pytest.raises(Unavailable):
-            await held.enter_async_context(slots.hold("c"))
+            await held.enter_async_context(slots.hold("b"))
+        await held.enter_async_context(slots.hold("c"))
+        with pytest.raises(Unavailable):
+            await held.enter_async_context(slots.hold("d"))
     async with slots.hold("a"), slots.hold("a"), slots.hold("c"):
         pass
 
 
 @in_a_loop
 async def test_who_waits_gets_the_slot_that_comes_free() -> None:
-    slots = Slots(HttpLimits(max_parsed_bodies=1, max_parsed_bodies_of_tenant=1))
+    slots = Slots(HttpLimits(max_parsed_bodies=1))
     order = []
 
     async def work(name: str) -> None:
@@ -52,7 +55,7 @@ async def test_who_waits_gets_the_slot_that_comes_free() -> None:
 
 @in_a_loop
 async def test_a_free_slot_goes_to_the_tenant_that_holds_the_fewest() -> None:
-    slots = Slots(HttpLimits(max_parsed_bodies=3, max_parsed_bodies_of_tenant=2))
+    slots = Slots(HttpLimits(max_parsed_bodies=4, kept_slots=2))
     order = []
 
     async def work(name: str) -> None:
@@ -61,14 +64,13 @@ async def test_a_free_slot_goes_to_the_tenant_that_holds_the_fewest() -> None:
             await asyncio.sleep(0.01)
 
     await asyncio.gather(*map(work, "aaaaaabbbbbbc"))
-    assert order[:3] == ["a", "a", "b"]
-    assert "c" in order[3:5]
-    assert order[3:7].count("b") >= 1
+    assert order[:4] == ["a", "a", "b", "c"]
+    assert order[4:7].count("b") >= 1
 
 
 @in_a_loop
-async def test_the_last_free_slot_is_kept_for_a_tenant_without_one() -> None:
-    slots = Slots(HttpLimits(max_parsed_bodies=3, max_parsed_bodies_of_tenant=2, slot_timeout_s=0.05))
+async def test_the_last_free_slots_are_kept_for_tenants_without_one() -> None:
+    slots = Slots(HttpLimits(max_parsed_bodies=4, kept_slots=2, slot_timeout_s=0.05))
     async with slots.hold("a"), slots.hold("b"):
         with pytest.raises(Unavailable):
             await _hold(slots)
@@ -78,7 +80,7 @@ async def test_the_last_free_slot_is_kept_for_a_tenant_without_one() -> None:
 
 @in_a_loop
 async def test_more_than_so_many_of_a_tenant_do_not_even_wait() -> None:
-    slots = Slots(HttpLimits(max_parsed_bodies=1, max_parsed_bodies_of_tenant=1, max_waiting_per_tenant=4))
+    slots = Slots(HttpLimits(max_parsed_bodies=1, max_waiting_per_tenant=4))
     async with slots.hold("a"):
         waiting = [asyncio.create_task(_hold(slots)) for _ in range(3)]
         await asyncio.sleep(0)
