@@ -1,10 +1,11 @@
 """Routes of datasets."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -72,38 +73,74 @@ ADD_ROUTE: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class SentTable:
+    """A table in the body of a request, and what it takes to store it."""
+
+    request: Request
+    response: Response
+    sessions: Sessions
+    settings: Config
+    parsing: Parsing
+    limits: Limits
+    here: VersionedPath
+
+    @property
+    def content_type(self) -> str:
+        """The header; empty if it is absent."""
+        return self.request.headers.get("content-type", "")
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form with a file."""
+        return media_type(self.content_type) == FORM_MEDIA_TYPE
+
+    async def store_form(self) -> Dataset:
+        """Store the table of a form; a large one waits for its turn to be parsed."""
+        async with receive_upload(self.request, self.settings.data_dir, TABLE_FIELDS, self.limits) as form:
+            add = partial(_add_form, form, **self._options)
+            is_small = ingest.is_safe_in_process(form.file, limits=self.limits.ingest)
+            async with nullcontext() if is_small else self.parsing.hold(self.sessions.tenant):
+                return self._locate(await run_for_client(self.request.receive, add))
+
+    async def store_json(self) -> Dataset:
+        """Store the table of a JSON body."""
+        add = partial(_add_body, await self.request.json(), **self._options)
+        return self._locate(await run_in_threadpool(add))
+
+    def refuse(self, possible: str) -> UnsupportedMedia:
+        """The error for a body of another type than the possible ones."""
+        detail = f"got {self.content_type or 'no Content-Type'!r}; send {possible}"
+        return UnsupportedMedia("unsupported_media_type", detail)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"sessions": self.sessions, "settings": self.settings, "limits": self.limits.ingest}
+
+    def _locate(self, dataset: Dataset) -> Dataset:
+        self.response.headers["Location"] = self.here(f"/datasets/{dataset.id}")
+        return dataset
+
+
+Sent = Annotated[SentTable, Depends()]
+
+
 @router.post(
     "",
     openapi_extra=describe_upload(FILE, FILE_FIELDS, **{"application/json": schema_reference(DatasetIn)}),
     summary="Add a dataset",
     **ADD_ROUTE,
 )
-async def add_dataset(
-    *,
-    request: Request,
-    response: Response,
-    sessions: Sessions,
-    settings: Config,
-    parsing: Parsing,
-    limits: Limits,
-    here: VersionedPath,
-) -> Dataset:
+async def add_dataset(sent: Sent) -> Dataset:
     """Send a table: a file as multipart form, or columns or rows as JSON.
 
     Separators, encodings, decimal signs and types are detected; `warnings` lists uncertain guesses.
     """
-    content_type = request.headers.get("content-type", "")
-    if media_type(content_type) == FORM_MEDIA_TYPE:
-        dataset = await _receive_form(request, sessions, settings, parsing, limits)
-    elif is_json(content_type):
-        add = partial(
-            _add_body, await request.json(), sessions=sessions, settings=settings, limits=limits.ingest
-        )
-        dataset = await run_in_threadpool(add)
-    else:
-        raise _media_type_error(content_type, f"{FORM_MEDIA_TYPE} or application/json")
-    response.headers["Location"] = here(f"/datasets/{dataset.id}")
-    return dataset
+    if sent.is_form:
+        return await sent.store_form()
+    if is_json(sent.content_type):
+        return await sent.store_json()
+    raise sent.refuse(f"{FORM_MEDIA_TYPE} or application/json")
 
 
 @router.post(
@@ -112,23 +149,11 @@ async def add_dataset(
     summary="Upload a table as a file",
     **ADD_ROUTE,
 )
-async def upload_dataset(
-    *,
-    request: Request,
-    response: Response,
-    sessions: Sessions,
-    settings: Config,
-    parsing: Parsing,
-    limits: Limits,
-    here: VersionedPath,
-) -> Dataset:
+async def upload_dataset(sent: Sent) -> Dataset:
     """The form of `POST /datasets` alone, as generators that know one kind of body per operation need it."""
-    content_type = request.headers.get("content-type", "")
-    if media_type(content_type) != FORM_MEDIA_TYPE:
-        raise _media_type_error(content_type, FORM_MEDIA_TYPE)
-    dataset = await _receive_form(request, sessions, settings, parsing, limits)
-    response.headers["Location"] = here(f"/datasets/{dataset.id}")
-    return dataset
+    if not sent.is_form:
+        raise sent.refuse(FORM_MEDIA_TYPE)
+    return await sent.store_form()
 
 
 @router.get("", dependencies=[READ], summary="List datasets")
@@ -220,23 +245,6 @@ def change_dataset(
 def delete_dataset(dataset_id: str, sessions: Sessions, settings: Config, if_match: IfMatch = None) -> None:
     """Delete the dataset and its content. 409 while a queued or running job uses it; trained models stay."""
     datasets.delete(dataset_id, sessions, if_match=if_match, with_figures=settings.delete_figures)
-
-
-def _media_type_error(content_type: str, possible: str) -> UnsupportedMedia:
-    return UnsupportedMedia(
-        "unsupported_media_type", f"got {content_type or 'no Content-Type'!r}; send {possible}"
-    )
-
-
-async def _receive_form(
-    request: Request, sessions: Sessions, settings: Config, parsing: Parsing, limits: Limits
-) -> Dataset:
-    """Store the table of a form; a large one waits for its turn to be parsed."""
-    async with receive_upload(request, settings.data_dir, TABLE_FIELDS, limits) as form:
-        add = partial(_add_form, form, sessions=sessions, settings=settings, limits=limits.ingest)
-        is_small = ingest.is_safe_in_process(form.file, limits=limits.ingest)
-        async with nullcontext() if is_small else parsing.hold(sessions.tenant):
-            return await run_for_client(request.receive, add)
 
 
 def _add_form(
