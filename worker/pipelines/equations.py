@@ -122,7 +122,8 @@ def solve_equations(
     timings = {"solve": round(time.monotonic() - started, 3)}
     points = solution.sample_points(thresholds.comparison_points, seed=2)
     describe = partial(_make_outcome, request, solution, measured, points, thresholds=thresholds)
-    if timings["solve"] > thresholds.preview_after_s or request.max_seconds < thresholds.preview_at_once_s:
+    preview = thresholds.preview
+    if timings["solve"] > preview.after_s or request.max_seconds < preview.at_once_s:
         so_far = describe(convert_solution(solution, history, thresholds), timings=timings)
         attempt.publish(_SolveResult(attempt.job_id, request, so_far).store_preview)
     attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))

@@ -42,11 +42,12 @@ class Preview:
     ) -> None:
         self._data, self._config, self._publish, self._thresholds = data, config, publish, thresholds
         self._best: SearchResult | None = None
-        is_large = data.rows.x.size >= thresholds.preview_at_once_cells
-        is_short = config.max_seconds < thresholds.preview_at_once_s
-        wait_s = 0.0 if is_large or is_short else thresholds.preview_after_s
+        self._limits = thresholds.preview
+        is_large = data.rows.x.size >= self._limits.at_once_cells
+        is_short = config.max_seconds < self._limits.at_once_s
+        wait_s = 0.0 if is_large or is_short else self._limits.after_s
         self._due = time.monotonic() + wait_s
-        self._next = time.monotonic() + thresholds.preview_after_s
+        self._next = time.monotonic() + self._limits.after_s
 
     def publish_if_due(self) -> None:
         """Publish the first model once, when the search has taken some seconds."""
@@ -54,7 +55,7 @@ class Preview:
             return
         self._best = find_preview(self._data, self._config)
         self._publish(replace(self._make_outcome(self._best), is_first=True))
-        self._next = time.monotonic() + self._thresholds.preview_period_s
+        self._next = time.monotonic() + self._limits.period_s
 
     def publish_after(self, report: ReportProgress) -> ReportProgress:
         """Return a callback that also publishes the first model once it is due."""
@@ -85,7 +86,7 @@ class Preview:
             return
         self._best = found if found.formulas else replace(found, formulas=self._best.formulas)
         self._publish(self._make_outcome(self._best))
-        self._next = time.monotonic() + self._thresholds.preview_period_s
+        self._next = time.monotonic() + self._limits.period_s
 
     def _is_as_good(self, found: SearchResult, other: SearchResult) -> bool:
         """Whether a result has no larger error out of sample than another, on the rows that both have."""

@@ -23,6 +23,28 @@ from worker.results.thresholds import (
 
 
 @dataclass(frozen=True, kw_only=True)
+class PreviewThresholds:
+    """When a job publishes its best model so far.
+
+    Attributes:
+        after_s: Of a search or a solution, after which its first model is published; quicker ones need none.
+        at_once_s: Time limit below which it is published as soon as possible: one long step on a busy machine
+            could take the time.
+        at_once_cells: Rows times columns from which it is, for that reason.
+        period_s: Least time between two models that are published; each takes some tenths of a second for
+            1,000 rows.
+    """
+
+    after_s: float = 3.0
+    at_once_s: float = 60.0
+    at_once_cells: int = 200_000
+    period_s: float = 5.0
+
+
+DEFAULT_PREVIEW = PreviewThresholds()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PipelineThresholds:
     """Decision numbers of a training job, except those of the search.
 
@@ -30,15 +52,10 @@ class PipelineThresholds:
         min_distinct_share: Share of distinct values among the rows of a density below which a warning reports
             repeated values.
         max_history_points: Steps of the training in the record.
-        preview_after_s: Of a search, after which its preview is made; quicker ones need none.
-        preview_at_once_s: Time limit below which the preview is made before the search: one long step on a
-            busy machine could take the time.
-        preview_at_once_cells: Rows times columns from which it is made before the search, for that reason.
-        preview_period_s: Least time between two models that are published; each takes some tenths of a second
-            for 1,000 rows.
         revision_steps: Steps of Levenberg-Marquardt after edges were fixed.
         min_function_r2: R² on an edge's activation below which a warning reports the function that replaced
             it.
+        preview: When the best model so far is published.
         metrics: Metrics and the warnings about them.
         baselines: The baselines.
         figures: The figures of a model of a table.
@@ -48,12 +65,9 @@ class PipelineThresholds:
 
     min_distinct_share: float = 0.5
     max_history_points: int = 500
-    preview_after_s: float = 3.0
-    preview_at_once_s: float = 60.0
-    preview_at_once_cells: int = 200_000
-    preview_period_s: float = 5.0
     revision_steps: int = 60
     min_function_r2: float = 0.9
+    preview: PreviewThresholds = DEFAULT_PREVIEW
     metrics: MetricThresholds = DEFAULT_METRICS
     baselines: BaselineThresholds = DEFAULT_BASELINES
     figures: FigureThresholds = DEFAULT_FIGURES
@@ -69,8 +83,6 @@ class EquationJobThresholds:
         solved_progress: Progress of the job once the functions are found.
         solved_progress_before_training: The same if a network is trained on them; then also the share of the
             time to solve.
-        preview_after_s: A solution that took longer is published before its law is searched for.
-        preview_at_once_s: Time limit below which any solution is.
         training_start: Progress at the start of the training of a network.
         training_end: Progress at its end.
         comparison_points: Points at which formulas are compared with the functions.
@@ -78,14 +90,13 @@ class EquationJobThresholds:
         max_violation: Relative violation of an equation above which a warning says that it is not solved.
         min_reported_violation: A warning about a network needs a violation above this.
         max_violation_ratio: Such a warning also needs a violation above this multiple of the solution's.
+        preview: When a solution is published before its law is searched for.
         figures: The figure of a solution.
         equations: Of parsing, solving, networks and laws.
     """
 
     solved_progress: float = 0.7
     solved_progress_before_training: float = 0.4
-    preview_after_s: float = 3.0
-    preview_at_once_s: float = 60.0
     training_start: float = 0.5
     training_end: float = 0.95
     comparison_points: int = 1000
@@ -93,6 +104,7 @@ class EquationJobThresholds:
     max_violation: float = 1e-3
     min_reported_violation: float = 1e-4
     max_violation_ratio: float = 10.0
+    preview: PreviewThresholds = DEFAULT_PREVIEW
     figures: SolutionFigureThresholds = DEFAULT_SOLUTION_FIGURES
     equations: EquationThresholds = DEFAULT_EQUATIONS
 

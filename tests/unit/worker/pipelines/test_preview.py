@@ -16,7 +16,7 @@ from worker.data.preparation import prepare_data
 from worker.execution.outcome import Outcome
 from worker.pipelines.preview import Preview
 from worker.pipelines.tabular import run_pipeline
-from worker.pipelines.thresholds import DEFAULT_PIPELINE
+from worker.pipelines.thresholds import DEFAULT_PIPELINE, PreviewThresholds
 
 pytestmark = pytest.mark.usefixtures("small_dictionary")
 
@@ -36,7 +36,7 @@ def preview_of(
         request,
         should_stop=lambda: bool(published),
         publish=published.append,
-        thresholds=replace(DEFAULT_PIPELINE, preview_after_s=0.0),
+        thresholds=replace(DEFAULT_PIPELINE, preview=PreviewThresholds(after_s=0.0)),
     )
     return published[0]
 
@@ -83,7 +83,7 @@ def test_the_preview_keeps_wishes_about_the_formula() -> None:
 def test_a_quick_training_has_no_preview() -> None:
     published: list[Outcome] = []
     table, request = table_of(x=X, z=Z, y=X * Z), request_for(seed=0, max_seconds=300)
-    late = replace(DEFAULT_PIPELINE, preview_after_s=100.0)
+    late = replace(DEFAULT_PIPELINE, preview=PreviewThresholds(after_s=100.0))
     run_pipeline(table, request, publish=published.append, thresholds=late)
     assert published == []
 
@@ -91,7 +91,7 @@ def test_a_quick_training_has_no_preview() -> None:
 def test_a_result_replaces_a_better_model_so_far_only_where_its_shape_was_requested() -> None:
     published: list[Outcome] = []
     data = prepare_data(table_of(x=X, z=Z, y=2 * X - Z + NOISE), request_for(seed=0))
-    thresholds = replace(DEFAULT_PIPELINE, preview_after_s=0.0, preview_period_s=0.0)
+    thresholds = replace(DEFAULT_PIPELINE, preview=PreviewThresholds(after_s=0.0, period_s=0.0))
     worse = replace(find_preview(data, SearchConfig()), errors=np.full(len(data.training), 9.0))
     for config, count in ((SearchConfig(), 1), (SearchConfig(hidden=(1,)), 2)):
         published.clear()
