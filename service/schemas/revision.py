@@ -74,7 +74,7 @@ class SymbolicRequest(RequestModel):
     fit_group: NewGroup | None = Field(
         default=None,
         description="Fits the own constants of a new group to a few rows; shared constants stay. For a model "
-        "with `per_group` and at least three groups.",
+        "with `per_group` and at least three groups, and without an added one.",
     )
     serve: Serve | None = Field(
         default=None, description="Null for the member that answers now. " + SERVE_DESCRIPTION
