@@ -66,6 +66,12 @@ def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: F
     assert FormulaEvidence.from_dict(asdict(of_the_law)) == of_the_law
 
 
+def test_the_evidence_of_a_model_of_an_earlier_version_is_read(of_the_law: FormulaEvidence) -> None:
+    stored = asdict(of_the_law)
+    stored["constants"] = stored.pop("non_structural_constants")
+    assert FormulaEvidence.from_dict(stored) == of_the_law
+
+
 def test_a_line_through_a_sine_is_not_consistent() -> None:
     assert judge(add(mul(number(1.0), A), mul(number(0.5), B))).verdict != "consistent"
 
