@@ -55,7 +55,7 @@ class CheckRows:
         """Return the constant that a float equals to within rounding; see ``recognise_constant``."""
         limits = self.thresholds.constants
         found = recognise_constant(value, limits, size)
-        if isinstance(found, Number) and isinstance(found.value, float):
+        if isinstance(found, Number) and isinstance(found.value, float) and np.isfinite(found.value):
             exact = Fraction(found.value).limit_denominator(limits.max_small_denominator)
             if float(exact) == found.value:
                 return Number(exact)

@@ -10,6 +10,7 @@ import numpy as np
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, predicts_alike
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.front.check_rows import ROUNDING
 from kan_engine.front.constants import Target, fit_constants
 from kan_engine.front.dictionary import SMALLEST
@@ -119,7 +120,7 @@ def _sample_rows(found: SearchResult, run: SearchContext) -> LabelledRows:
 
 
 def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula:
-    """A formula of the front, its constants refitted to more rows if there are and rounded."""
+    """A formula of the front in its shortest form, with constants refitted to all rows and rounded."""
     limits, form = run.thresholds, to_form(entry.tree)
     if run.data.classes is None and len(run.data.training) > len(rows):
         more = run.data.training.sample(limits.front.max_refit_rows, run.config.seed)
@@ -128,9 +129,18 @@ def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula
     if run.data.classes is not None and not variables(entry.tree):  # of the rows, not of the network
         rounded = to_form(constant_formula(compute_base_log_odds(run.data, limits.max_log_odds)))
     else:
-        rounded = round_constants(_drop_negligible(form, data), data, limits.symbolic.constants)
+        form = to_form(_simplify(_drop_negligible(form, data).numeric_tree, data, run))
+        rounded = round_constants(form, data, limits.symbolic.constants)
     bits = description_length(rounded, data, limits.symbolic.constants)
     return Formula(rounded.numeric_tree, entry.error**0.5 / (float(np.std(rows.y)) or 1.0), bits)
+
+
+def _simplify(tree: Expression, data: ColumnsAndTarget, run: SearchContext) -> Expression:
+    """The shortest form of a tree that satisfies the same constraints."""
+    limits = run.config.constraints
+    shortest = simplify(tree, data[0], run.should_stop, forbidden=limits.forbidden)
+    is_allowed = limits.allow(shortest) and (limits.adds_up(shortest) or not limits.adds_up(tree))
+    return shortest if is_allowed else tree
 
 
 def _list_closer(front: Sequence[Entry], place: int, rows: LabelledRows, standard_errors: float) -> list[int]:

@@ -26,6 +26,8 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.front.entry import Entry
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
@@ -112,6 +114,17 @@ def test_a_result_without_formulas_gets_a_front_from_a_constant_up() -> None:
     assert len(by_size) > 5
     assert by_size[-1].error < 0.8 * by_size[0].error
     assert found.formula_of == "law"
+
+
+def test_like_terms_are_collected_in_formulas_of_the_front() -> None:
+    run, a, b = run_of(np.sin(1.3 * A + 0.6 * A * B - 0.7) + NOISE / 3), Variable("a"), Variable("b")
+    phase = add(a, mul(0.3, a), mul(0.6, a, b), -0.7)
+    found = add_front(found_in(run), [call("sin", phase)], run)
+    first = found.formulas[0][0].tree
+    assert list_functions(first) == {"sin"}
+    assert to_text(first).count("a") <= 2
+    columns = {"a": A, "b": B}
+    assert all(count_nodes(simplify(tree, columns)) >= count_nodes(tree) for tree in trees(found))
 
 
 def test_the_first_formula_is_the_shortest_that_is_no_worse_than_the_best() -> None:
