@@ -14,7 +14,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -84,18 +83,12 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Jobs have few products of terms, coarse grids and short searches, since most time is theirs."""
-    from tests.support.engine.readings import SMALL_DICTIONARY
-    from tests.support.engine.short_searches import shorten_searches
+    from tests.support.engine.short_searches import shorten_searches, use_small_dictionary
     from worker.pipelines import search_config
 
-    limits = search_config.THRESHOLDS
-    few = replace(
-        limits,
-        symbolic=replace(limits.symbolic, closed_forms=SMALL_DICTIONARY.closed_forms),
-        structure=replace(limits.structure, few_input_grid_sizes=limits.structure.grid_sizes),
-    )
+    few = shorten_searches(use_small_dictionary(search_config.THRESHOLDS))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_config, "THRESHOLDS", shorten_searches(few))
+        patch.setattr(search_config, "THRESHOLDS", few)
         yield
 
 

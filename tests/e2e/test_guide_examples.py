@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from service.schemas.training import TrainRequest
-from tests.support.engine.short_searches import short_estimator_searches
+from tests.support.engine.short_searches import short_estimator_searches, use_first_results
 from tests.support.examples.blocks import WALKED, Block, list_blocks
 from tests.support.servers import whole_service
 
@@ -115,7 +115,7 @@ def test_examples_of_the_engine_need_no_service(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = dict[str, Any]()
-    with short_estimator_searches():
+    with short_estimator_searches(use_first_results):
         for block in filter(needs_engine_only, list_blocks(document)):
             run_python(block, names)
 

@@ -1,8 +1,8 @@
-"""Thresholds of short searches: fronts and compact networks have tests of their own."""
+"""Thresholds of short searches: what they leave out has tests of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,12 +11,14 @@ import pytest
 
 from kan_engine.estimators.base import KANEstimator
 from kan_engine.search.thresholds import SearchThresholds
+from tests.support.engine.readings import SMALL_DICTIONARY
 
 
 def shorten_searches(limits: SearchThresholds) -> SearchThresholds:
-    """The thresholds with little work for the front of formulas and for compact networks."""
+    """The thresholds with little work for the front of formulas, compact networks and the stability."""
     return replace(
         limits,
+        assessment=replace(limits.assessment, max_resamplings=1),
         front=replace(limits.front, max_work=1e5),
         compact=replace(
             limits.compact,
@@ -32,14 +34,64 @@ def shorten_searches(limits: SearchThresholds) -> SearchThresholds:
     )
 
 
+def use_small_dictionary(limits: SearchThresholds) -> SearchThresholds:
+    """The thresholds with few products of terms and coarse grids."""
+    return replace(
+        limits,
+        symbolic=replace(limits.symbolic, closed_forms=SMALL_DICTIONARY.closed_forms),
+        structure=replace(limits.structure, few_input_grid_sizes=limits.structure.grid_sizes),
+    )
+
+
+def use_few_candidates(limits: SearchThresholds) -> SearchThresholds:
+    """The thresholds with few closed forms of every edge, in few combinations."""
+    symbolic = replace(
+        limits.symbolic,
+        max_short_combinations=3,
+        max_combinations=8,
+        max_close_forms=4,
+        max_final_forms=1,
+        max_noisy_final_forms=2,
+        closed_forms=replace(
+            limits.symbolic.closed_forms,
+            max_oscillations=1,
+            max_noisy_candidates=8,
+            logarithm_factors=(1.0,),
+            tail_lengths=(1, 2),
+        ),
+    )
+    return replace(
+        limits,
+        max_candidates=2,
+        assessment=replace(limits.assessment, max_resamplings=2),
+        discovery=replace(limits.discovery, max_surrogate_terms=100),
+        structure=replace(limits.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)),
+        symbolic=symbolic,
+    )
+
+
+def use_first_results(limits: SearchThresholds) -> SearchThresholds:
+    """The shortest thresholds: of a search that has every stage, but whose result is not examined."""
+    few = use_few_candidates(use_small_dictionary(shorten_searches(limits)))
+    return replace(
+        few,
+        max_candidates=1,
+        max_extractions=1,
+        assessment=replace(few.assessment, max_resamplings=1),
+        selection=replace(few.selection, training_updates=40, max_epochs=10, max_cross_validation_rows=0),
+    )
+
+
 @contextmanager
-def short_estimator_searches() -> Iterator[None]:
-    """Estimators search briefly for fronts and compact networks."""
+def short_estimator_searches(
+    shorten: Callable[[SearchThresholds], SearchThresholds] = shorten_searches,
+) -> Iterator[None]:
+    """Estimators search with thresholds that are shortened so."""
     make_config = KANEstimator._make_config
 
     def make_short_config(self: KANEstimator, seed: int) -> Any:
         config = make_config(self, seed)
-        return replace(config, thresholds=shorten_searches(config.thresholds))
+        return replace(config, thresholds=shorten(config.thresholds))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KANEstimator, "_make_config", make_short_config)
