@@ -92,6 +92,15 @@ def small_dictionary() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def first_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs have every stage of a search and little work in each, for tests of what is around it."""
+    from tests.support.engine.short_searches import use_first_results
+    from worker.pipelines import search_config
+
+    monkeypatch.setattr(search_config, "THRESHOLDS", use_first_results(search_config.THRESHOLDS))
+
+
 @pytest.fixture(scope="module")
 def no_suggestions() -> Iterator[None]:
     """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""

@@ -78,7 +78,16 @@ def use_first_results(limits: SearchThresholds) -> SearchThresholds:
         max_candidates=1,
         max_extractions=1,
         assessment=replace(few.assessment, max_resamplings=1),
-        selection=replace(few.selection, training_updates=40, max_epochs=10, max_cross_validation_rows=0),
+        selection=replace(
+            few.selection,
+            initial_hidden=(4,),
+            fixed_hidden=2,
+            fixed_steps=6,
+            training_updates=40,
+            max_epochs=10,
+            max_cross_validation_rows=0,
+        ),
+        training=replace(few.training, auto_starts=1),
     )
 
 
