@@ -121,6 +121,7 @@ def test_without_any_server_the_command_starts_one_and_stops_it_again(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KAN_SHORT_JOBS", "off")  # or one process more would start
     before = children_of(os.getpid())
     result = CliRunner().invoke(app, ["train", str(table), "--target", "y", "--no-picture"])
     assert (result.exit_code, "formula:   y = x1 + x2**2" in result.output) == (0, True)
