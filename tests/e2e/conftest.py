@@ -1,7 +1,6 @@
 """What the tests of the page share: one service, models of it, and a browser for each file."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import numpy as np
@@ -10,10 +9,9 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import running_browser
 from tests.support.servers import whole_service
-from tests.support.trained import trained
+from tests.support.trained import SMALL, trained
 
 ROWS = 200
-SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show, show_model, visiting
-from tests.support.trained import done, trained
+from tests.support.trained import SMALL, done, trained
 
 ROWS = 200
-SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from tests.support.browser import PHONE, is_too_wide, severe_violations, show_model, visiting
 from tests.support.servers import wait_until
 from tests.support.told_texts import list_warnings
-from tests.support.trained import JOB_TIMEOUT_S, trained
+from tests.support.trained import JOB_TIMEOUT_S, SMALL, trained
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 MOST_KB = 250  # packed
@@ -65,7 +65,7 @@ def test_a_model_without_a_formula_is_not_asked_for_one(
     browser: Browser, url: str, api: httpx.Client
 ) -> None:
     x = np.random.default_rng(3).uniform(-1, 1, 100)
-    bare = trained(api, {"x": x, "y": x**2}, target="y", name="bare", symbolic=False)
+    bare = trained(api, {"x": x, "y": x**2}, target="y", name="bare", symbolic=False, **SMALL)
     with visiting(browser, url) as page, refusing_nothing(page):
         show_model(page, bare)
         expect(page.get_by_text("This model has no formula")).to_be_visible()
@@ -187,7 +187,7 @@ def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: s
 def test_a_date_is_typed_as_a_date(browser: Browser, url: str, api: httpx.Client) -> None:
     days = np.arange("2026-01-01", "2026-08-29", dtype="datetime64[D]")
     columns = {"day": days.astype(str), "y": np.arange(days.size, dtype=float)}
-    model = trained(api, columns, target="y", name="days", symbolic=False)
+    model = trained(api, columns, target="y", name="days", symbolic=False, **SMALL)
     with visiting(browser, url) as page:
         show_model(page, model)
         field = page.get_by_role("textbox", name="day", exact=True)

@@ -6,6 +6,7 @@ import httpx
 import numpy as np
 
 JOB_TIMEOUT_S = 60
+SMALL: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
 
 
 def trained(
