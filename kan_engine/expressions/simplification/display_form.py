@@ -9,6 +9,7 @@ from kan_engine.expressions.nice_constants import write_fraction
 from kan_engine.expressions.nodes import (
     HALF,
     MINUS_ONE,
+    ONE,
     Expression,
     Mul,
     Number,
@@ -21,13 +22,20 @@ from kan_engine.expressions.nodes import (
 )
 from kan_engine.expressions.printing.infix import is_whole
 from kan_engine.expressions.simplification.ordering import factor_order
+from kan_engine.expressions.simplification.terms import split_coefficient
 
 
 def to_display_form(tree: Expression) -> Expression:
-    """Combine factors with equal non-integer exponents: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π)."""
+    """Combine factors with equal non-integer exponents: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π).
+
+    Fractions are written as decimals where that is shorter, but not beside π, e and roots: π·x/10.
+    """
     if isinstance(tree, Pow) and isinstance(tree.exponent, Number):
         return tree if isinstance(tree.base, Number) else Pow(to_display_form(tree.base), tree.exponent)
-    parts = [to_display_form(part) for part in children(tree)]
+    is_exact = isinstance(tree, Mul) and split_coefficient(tree)[1] != ONE
+    parts = [
+        part if is_exact and isinstance(part, Number) else to_display_form(part) for part in children(tree)
+    ]
     node = rebuild(tree, parts) if parts else tree
     match node:
         case Mul(factors):

@@ -342,9 +342,9 @@ def test_the_edge_that_leaves_a_node_can_be_fixed_too() -> None:
 
 
 def test_formulas_come_best_first(of_noisy_rows: list[Formula]) -> None:
-    errors = [formula.error for formula in of_noisy_rows]
-    assert len(errors) > 1
-    assert errors == sorted(errors)
+    bits = [formula.bits for formula in of_noisy_rows]
+    assert len(bits) > 1
+    assert bits == sorted(bits)
 
 
 def test_constants_of_a_formula_that_does_not_fit_have_few_digits(of_noisy_rows: list[Formula]) -> None:
