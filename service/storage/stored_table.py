@@ -38,6 +38,24 @@ class StoredTable:
         """All values of a column."""
         return column_values(self.frame.select(name).collect().to_series())
 
+    def read_columns(self, names: Sequence[str]) -> Iterator[Array]:
+        """All values of columns, one after the other."""
+        for block in self.divide_columns(names):
+            yield from map(column_values, self.frame.select(block).collect().iter_columns())
+
+    def divide_columns(
+        self, names: Sequence[str], *, block_values: int = 2_000_000
+    ) -> Iterator[Sequence[str]]:
+        """Yield columns to read at once.
+
+        Args:
+            names: The columns.
+            block_values: Values to read at once; a column at least. Each read parses the schema of the whole
+                file, which takes longer than the values where a table is wide.
+        """
+        count = max(1, block_values // max(1, self.rows))
+        yield from (names[start : start + count] for start in range(0, len(names), count))
+
 
 def read_feature_column(column: pl.Series, feature: Feature) -> Array:
     """The values of a column as a model's feature takes them; a column without values may have any type."""
@@ -53,7 +71,9 @@ def column_values(column: pl.Series) -> Array:
     share one object.
     """
     if column.dtype.is_numeric():
-        return column.cast(float).fill_null(float("nan")).to_numpy(writable=True)
+        numbers = column.cast(float)
+        numbers = numbers.fill_null(float("nan")) if numbers.null_count() else numbers
+        return numbers.to_numpy(writable=True)
     return _to_objects(column)
 
 
@@ -94,13 +114,12 @@ def read_first_rows(
 
 
 def read_rows(table: StoredTable, numbers: Sequence[int]) -> pl.DataFrame:
-    """Rows of a table by their numbers; only one column of the table is in memory at a time."""
+    """Rows of a table by their numbers; only some columns of a large table are in memory at a time."""
     import polars as pl  # noqa: PLC0415  # the API starts without it
 
-    names = table.types
-    return pl.DataFrame(
-        [table.frame.select(pl.col(name).gather(numbers)).collect().to_series() for name in names]
-    )
+    blocks = table.divide_columns(list(table.types))
+    parts = [table.frame.select(pl.col(block).gather(numbers)).collect() for block in blocks]
+    return pl.concat(parts, how="horizontal")
 
 
 def to_json_rows(frame: pl.DataFrame) -> list[dict[str, str | float | None]]:

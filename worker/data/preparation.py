@@ -238,7 +238,10 @@ def _fit_encoding(
         if name not in chosen and name not in plan.roles and plan.request.features is None
     ]
     encoding, constant = Encoding.fit_varying(
-        ((name, table.column(name)[rows], plan.types[name], plan.reports[name].form) for name in chosen),
+        (
+            (name, values[rows], plan.types[name], plan.reports[name].form)
+            for name, values in zip(chosen, table.read_columns(chosen), strict=True)
+        ),
         thresholds,
     )
     warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
@@ -340,8 +343,9 @@ def _hash_rows(rows: LabelledRows) -> np.ndarray:
 def _encode_rows(table: StoredTable, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
     """Encode rows of the table, column by column [rows, encoded columns]."""
     encoded = np.zeros((len(rows), len(encoding.names)))
-    for feature in encoding.features:
-        encoding.write(encoded, feature, table.column(feature.name)[rows])
+    names = [feature.name for feature in encoding.features]
+    for feature, values in zip(encoding.features, table.read_columns(names), strict=True):
+        encoding.write(encoded, feature, values[rows])
     return encoded
 
 
