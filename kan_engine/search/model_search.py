@@ -23,7 +23,6 @@ from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.allowed import keep_allowed_formulas
-from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import JudgedForm, add_form, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
@@ -73,7 +72,7 @@ def find_model(
     found = _search(run)
     if config.symbolic and not found.has_exact_formulas(run.thresholds.max_exact_error) and run.should_stop():
         found = replace(found, warnings=(*found.warnings, FORMULAS_ENDED_EARLY_WARNING))
-    return keep_allowed_formulas(fit_final_constants(found, run), run)
+    return keep_allowed_formulas(found, run)
 
 
 def _search(run: SearchContext) -> SearchResult:
