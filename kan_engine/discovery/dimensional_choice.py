@@ -12,7 +12,7 @@ from kan_engine.discovery.dimensional_groups import Quantities, choose_constants
 from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.discovery.variable_groups import Reduction
 from kan_engine.expressions.unit_system import UnitSystem
-from kan_engine.numerics.ties import rank_error
+from kan_engine.numerics.ties import round_rank
 from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from kan_engine.units.natural_constants import NaturalConstant
 from kan_engine.units.unit import DIMENSIONLESS, Unit
@@ -89,7 +89,7 @@ def find_dimensional_reductions(
         if choice.error <= (growth if choice.constants else thresholds.max_plain_error_growth) * lowest
         and (choice.error <= largest or choice.reductions[0].groups)
     ]
-    near.sort(key=lambda choice: (*choice.size, rank_error(choice.error)))
+    near.sort(key=lambda choice: (*choice.size, round_rank(choice.error)))
     best = near[: thresholds.max_constant_choices]
     most = thresholds.max_enumerated_inputs
     return [r for choice in best for r in choice.reductions[: thresholds.max_bases] if len(r.groups) <= most]

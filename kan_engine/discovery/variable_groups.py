@@ -24,7 +24,7 @@ from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThreshol
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
-from kan_engine.numerics.ties import rank_error
+from kan_engine.numerics.ties import rank_error, round_rank
 from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget
 
 GroupsAndFactor = tuple[dict[str, Expression], Expression]
@@ -144,7 +144,7 @@ def _eliminate_variable(
         factors = further.select_factors(validation)
         other = Surrogate.fit(further.reduce_data(fit), there, factors, thresholds=thresholds)
         if other is not None and other.error <= largest:
-            passed.append((condition.size, rank_error(max(other.error, rounding)), further, other))
+            passed.append((condition.size, round_rank(max(other.error, rounding)), further, other))
     if not passed:
         return None
     near = thresholds.similar_error_ratio * min(error for _, error, _, _ in passed)

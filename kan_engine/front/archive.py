@@ -8,7 +8,7 @@ import numpy as np
 
 from kan_engine.front.entry import Entry
 from kan_engine.front.thresholds import FrontThresholds
-from kan_engine.numerics.ties import rank_error
+from kan_engine.numerics.ties import round_rank
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class Archive:
             return False
         own = self.by_size.setdefault(entry.size, [])
         own.append(entry)
-        own.sort(key=lambda each: rank_error(each.error))
+        own.sort(key=lambda each: round_rank(each.error))
         del own[self.thresholds.entries_per_size :]
         return entry in own
 

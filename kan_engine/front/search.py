@@ -36,7 +36,7 @@ from kan_engine.front.moves import Expansion, Move, list_reductions
 from kan_engine.front.program import Program
 from kan_engine.front.starts import complete_formula
 from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
-from kan_engine.numerics.ties import rank_error, round_rank
+from kan_engine.numerics.ties import round_rank
 
 
 class FrontSearch:
@@ -136,7 +136,7 @@ class FrontSearch:
             more = fit_constants(program, fitted.values, self._target, steps, thresholds=limits)
             if more is not None:
                 longer = make_entry(free, program, more, self._target, limits)
-                entry = min(entry, longer, key=lambda each: rank_error(each.error))
+                entry = min(entry, longer, key=lambda each: round_rank(each.error))
         is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
         if entry.size > limits.max_size or not is_sound:
             return None

@@ -17,7 +17,7 @@ from kan_engine.front.dictionary import SMALLEST
 from kan_engine.front.entry import Entry
 from kan_engine.front.program import Program
 from kan_engine.front.thresholds import FrontThresholds
-from kan_engine.numerics.ties import rank_error
+from kan_engine.numerics.ties import round_rank
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.comparison import compare_formulas
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front
@@ -67,7 +67,7 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     adds_up = run.config.constraints.adds_up
     balanced = [place for place, each in enumerate(formulas) if variables(each.tree) and adds_up(each.tree)]
     places = balanced or list(range(len(front)))
-    lowest = min((front[place] for place in places), key=lambda entry: rank_error(entry.error))
+    lowest = min((front[place] for place in places), key=lambda entry: round_rank(entry.error))
     last = next(i for i in places if is_no_worse(front[i].losses, lowest.losses, rows.weights))
     place = min((i for i in places if i <= last), key=lambda i: formulas[i].bits)
     longer = _list_closer(front, place, rows, run.thresholds.chance_standard_errors)

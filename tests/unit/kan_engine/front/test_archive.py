@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from kan_engine.expressions.evaluation import Variable
 from kan_engine.front.archive import Archive
@@ -27,8 +28,9 @@ def archive(*entries: Entry) -> Archive:
     return made
 
 
-def test_an_archive_keeps_a_few_formulas_per_size_the_best_first() -> None:
-    errors = (1.05, 1.01, 1.04, 1.0, 1.02)
+@pytest.mark.parametrize("unit", [1.0, 1e-20])  # of the target, squared
+def test_an_archive_keeps_a_few_formulas_per_size_the_best_first(unit: float) -> None:
+    errors = [unit * error for error in (1.05, 1.01, 1.04, 1.0, 1.02)]
     found = archive(*(entry(5, error) for error in errors)).by_size[5]
     assert [each.error for each in found] == sorted(errors)[: DEFAULT_FRONT.entries_per_size]
 
