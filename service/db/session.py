@@ -8,6 +8,7 @@ begins by reading and writes later fails at once if another writer was quicker, 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,13 +30,13 @@ from service.settings import Settings
 SessionFactory = sessionmaker[Session]
 
 SQLITE_PRAGMAS = (
-    "journal_mode=WAL",
+    "busy_timeout=30000",
     "synchronous=NORMAL",
     "foreign_keys=ON",
-    "busy_timeout=30000",
     "trusted_schema=OFF",
     "cell_size_check=ON",
 )
+MAX_JOURNAL_WAIT_S = 30
 # Raised by drivers while a database is unreachable, full, locked, or a read-only standby.
 UNAVAILABLE_ERRORS = (OperationalError, InternalError)
 
@@ -156,6 +157,26 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     sqlite.isolation_level = None
     for pragma in SQLITE_PRAGMAS:
         sqlite.execute(f"PRAGMA {pragma}")
+    _set_write_ahead_log(sqlite)
+
+
+def _set_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Set the journal mode, which the file keeps from then on.
+
+    Of several processes that change it at once, SQLite refuses all but one without waiting: each has a read
+    lock that the others wait for. The next attempt finds the mode changed.
+    """
+    deadline = time.monotonic() + MAX_JOURNAL_WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            # The low byte of a code is the same in all its variants.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,9 +1,10 @@
 """Transactions: writers wait for each other, readers see one state, times are the server's."""
 
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 
 import pytest
 from sqlalchemy import select, text
@@ -104,4 +105,17 @@ def test_foreign_keys_hold_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
     engine = make_engine(Settings(database_url=sqlite_url, data_dir=tmp_path))
     with pytest.raises(DBAPIError, match="FOREIGN KEY"), make_sessions(engine).begin() as session:
         session.execute(text("INSERT INTO blob_chunk VALUES ('nothing', 0, 'x')"))
+    engine.dispose()
+
+
+def test_a_database_that_another_process_is_creating_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")  # in the old journal mode: SQLite does not wait for its end
+    ending = Timer(0.3, lambda: other.execute("COMMIT"))
+    ending.start()
+    engine = make_engine(Settings(database_url=f"sqlite:///{tmp_path}/new.db", data_dir=tmp_path))
+    with engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+    ending.join()
+    other.close()
     engine.dispose()
