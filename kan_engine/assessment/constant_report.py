@@ -12,19 +12,18 @@ import numpy as np
 from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.assessment.unit_labels import print_unit, recognize_constant
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, Number, parametrize_floats, variables
-from kan_engine.expressions.measured_constants import bind_unfolded, count_constants, release_numbers
+from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.expressions.measured_constants import bind_unfolded
 from kan_engine.expressions.unit_system import UnitReport, UnitSystem
 from kan_engine.forms.fitted_form import FittedForm
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
-    ParametricForm,
     WeighedRows,
     estimate_standard_errors,
-    evaluate_derivatives,
     find_redundant_constants,
-    fix_parameter,
 )
+from kan_engine.symbolic.constant_snapping import to_form
+from kan_engine.symbolic.measured_form import release_measured_numbers
 from kan_engine.units.unit import Unit
 
 Columns = Mapping[str, np.ndarray]
@@ -116,7 +115,7 @@ def measure_constants(
     if rows is not None:
         data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
         data = reweigh_rows([tree], data) or data
-    form = _release_floats(tree) if is_exact else _release_numbers(tree, data)
+    form = to_form(tree) if is_exact else release_measured_numbers(tree, data).form
     if not len(form.values):
         return MeasuredConstants(tree=form.tree)
     undetermined = tuple(find_redundant_constants(form, data))
@@ -154,46 +153,3 @@ def read_constants(data: Mapping[str, Any]) -> MeasuredConstants | None:
         tuple(Constant(**each) for each in constants),
         tuple(map(tuple, data.get("undetermined", ()))),
     )
-
-
-def _release_floats(tree: Expression) -> ParametricForm:
-    free, values = parametrize_floats(tree)
-    return ParametricForm(free, np.array(values))
-
-
-def _release_numbers(
-    tree: Expression, data: ColumnsAndTarget, min_independent_share: float = 1e-6
-) -> ParametricForm:
-    """The formula with a parameter for each measured number, also for those that the search has rounded.
-
-    An exact number stays where the other parameters replace it: 2 in (2·x + 1.2)/(3·y + 0.5) sets the scale.
-
-    Args:
-        tree: The formula.
-        data: Its rows.
-        min_independent_share: Of the effect of a number that no others have. Far above the rounding errors
-            of derivatives, far below the share of a number whose error is of use.
-    """
-    released = release_numbers(tree)
-    form = ParametricForm(released.tree, np.array(released.values))
-    _, jacobian = evaluate_derivatives(form, data)
-    columns = jacobian / (np.linalg.norm(jacobian, axis=0) + 1e-300)
-    basis, fixed = np.zeros((len(columns), 0)), list[int]()
-    for place in sorted(range(len(form.values)), key=lambda place: _rank_number(released.exact.get(place))):
-        rest = columns[:, place]
-        for _ in range(2):  # the second time against rounding errors
-            rest = rest - basis @ (basis.T @ rest)
-        share = float(np.linalg.norm(rest))
-        is_new = share > min_independent_share and basis.shape[1] + 1 < len(columns)
-        if is_new:
-            basis = np.column_stack([basis, rest / share])
-        elif place in released.exact:
-            fixed.append(place)
-    for place in sorted(fixed, reverse=True):
-        form = fix_parameter(form, place, released.exact[place])
-    return form
-
-
-def _rank_number(exact: Number | None) -> int:
-    """Floats come first, then numbers that hardly belong to the form, and small integers last."""
-    return 0 if exact is None else 2 - count_constants(exact)

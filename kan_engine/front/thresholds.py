@@ -24,7 +24,6 @@ class FrontThresholds:
         max_rows: Rows that formulas are fitted to in the search. More rows hardly change which are best.
         scan_rows: Rows on which changes are ranked.
         max_columns: Columns in formulas; with more, the most relevant ones.
-        max_refit_rows: Rows to which the constants of the final formulas are refitted.
 
         entries_per_size: Formulas kept per size. With one, the search ends in local minima.
         slack: Over the error of the best formula of a size; a formula with a larger error is not kept.
@@ -73,7 +72,6 @@ class FrontThresholds:
     max_rows: int = 1500
     scan_rows: int = 600
     max_columns: int = 20
-    max_refit_rows: int = 6000
 
     entries_per_size: int = 3
     slack: float = 1.1

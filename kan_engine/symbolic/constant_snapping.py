@@ -52,10 +52,10 @@ def finalize_formula(
     form = refit_constants(form, everything, iterations=limits.refit_steps)
     if len(form.values) <= limits.max_constants_to_shorten:
         form = _shorten_description(form, everything, thresholds)
-    short = round_constants(form, validation, limits).numeric_tree
+    short = round_constants(form, everything, limits).numeric_tree
     tree = simplify(short, columns, forbidden=forbidden, thresholds=rules)
     # simplification may combine constants
-    return round_constants(to_form(tree), validation, limits).numeric_tree
+    return round_constants(to_form(tree), everything, limits).numeric_tree
 
 
 def to_form(tree: Expression) -> ParametricForm:
@@ -69,16 +69,23 @@ def _tree_rmse(tree: Expression, data: ColumnsAndTarget) -> float:
 
 
 def round_constants(
-    form: ParametricForm, validation: ColumnsAndTarget, thresholds: ConstantThresholds
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds
 ) -> ParametricForm:
-    """Round constants to the fewest digits that hardly raise the validation error.
+    """Round constants to the fewest digits that move them by a small share of their standard errors.
 
+    Constants that are k standard errors from the best ones raise the sum of squares by k² times its mean.
     Constants of an inexact form are rounded, not snapped to nice numbers.
+
+    Args:
+        form: With constants fitted to the rows.
+        data: The rows.
+        thresholds: Digits to try, and the largest share.
     """
-    allowed = thresholds.max_rounding_growth * compute_rmse(form, validation)
+    growth = 1 + thresholds.max_rounding_standard_errors**2 / max(len(data[1]), 1)
+    allowed = growth**0.5 * compute_rmse(form, data)
     for digits in thresholds.rounded_digits:
         values = np.array([float(f"{value:.{digits}g}") for value in form.values])
-        if compute_rmse(ParametricForm(form.tree, values), validation) <= allowed:
+        if compute_rmse(ParametricForm(form.tree, values), data) <= allowed:
             return ParametricForm(form.tree, values)
     return form
 

@@ -249,7 +249,7 @@ class ConstantThresholds:
         max_standard_errors: Distance of a simple number from the constant under noise.
         max_simple_bits: Description length of a simple number.
         rounded_digits: Significant digits tried for the constants of an inexact form.
-        max_rounding_growth: Factor by which rounding may raise the error.
+        max_rounding_standard_errors: Distance by which rounding may move the constants together.
 
         bits_per_node: Of the description length.
         function_bits, rare_function_bits: Besides, for a function, and for one that is not named. Of the
@@ -278,7 +278,7 @@ class ConstantThresholds:
     max_standard_errors: float = 3.0
     max_simple_bits: float = 9.0
     rounded_digits: tuple[int, ...] = (3, 4, 5, 6, 8)
-    max_rounding_growth: float = 1.0005
+    max_rounding_standard_errors: float = 0.3
 
     bits_per_node: float = 3.0
     function_bits: tuple[tuple[str, float], ...] = (("exp", 3.0), ("log", 3.0), ("sin", 4.0), ("cos", 4.0))

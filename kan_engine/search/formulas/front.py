@@ -12,11 +12,8 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.front.check_rows import ROUNDING
-from kan_engine.front.constants import Target, fit_constants
 from kan_engine.front.dictionary import SMALLEST
 from kan_engine.front.entry import Entry
-from kan_engine.front.program import Program
-from kan_engine.front.thresholds import FrontThresholds
 from kan_engine.numerics.ties import round_rank
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.comparison import compare_formulas
@@ -120,12 +117,8 @@ def _sample_rows(found: SearchResult, run: SearchContext) -> LabelledRows:
 
 
 def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula:
-    """A formula of the front in its shortest form, with constants refitted to all rows and rounded."""
-    limits, form = run.thresholds, to_form(entry.tree)
-    if run.data.classes is None and len(run.data.training) > len(rows):
-        more = run.data.training.sample(limits.front.max_refit_rows, run.config.seed)
-        form = _refit_constants(form, more, limits.front)
-    data = WeighedRows.from_rows(rows)
+    """A formula of the front in its shortest form, with rounded constants."""
+    limits, form, data = run.thresholds, to_form(entry.tree), WeighedRows.from_rows(rows)
     if run.data.classes is not None and not variables(entry.tree):  # of the rows, not of the network
         rounded = to_form(constant_formula(compute_base_log_odds(run.data, limits.max_log_odds)))
     else:
@@ -153,13 +146,6 @@ def _list_closer(front: Sequence[Entry], place: int, rows: LabelledRows, standar
         if not is_no_worse(front[found[-1]].losses, front[other].losses, rows.weights, standard_errors):
             found.append(other)
     return found[1:]
-
-
-def _refit_constants(form: ParametricForm, rows: LabelledRows, thresholds: FrontThresholds) -> ParametricForm:
-    """The form with constants fitted to other rows with their weights; the same if it is undefined there."""
-    program, target = Program(form.tree, rows.columns, len(form.values)), Target.create(rows.y, rows.weights)
-    fitted = fit_constants(program, form.values, target, thresholds.final_steps, thresholds=thresholds)
-    return form if fitted is None else replace(form, values=fitted.values)
 
 
 def _drop_negligible(form: ParametricForm, data: ColumnsAndTarget) -> ParametricForm:

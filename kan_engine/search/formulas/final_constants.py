@@ -1,0 +1,70 @@
+"""The constants of the formulas of a search, fitted to all rows of a large table.
+
+Searches tell formulas apart on some thousand rows. Without a last fit their constants would have the errors
+of these rows, and not those of the table, which are reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.assessment.relative_errors import reweigh_rows
+from kan_engine.expressions.constraints import FINAL_POINTS
+from kan_engine.expressions.evaluation import Expression
+from kan_engine.search.context import SearchContext
+from kan_engine.search.result import SearchResult
+from kan_engine.symbolic.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    WeighedRows,
+    compute_rmse,
+    estimate_standard_errors,
+    refit_constants,
+)
+from kan_engine.symbolic.constant_snapping import round_constants
+from kan_engine.symbolic.measured_form import MeasuredForm, release_measured_numbers
+from kan_engine.symbolic.thresholds import SymbolicThresholds
+
+
+def fit_final_constants(found: SearchResult, run: SearchContext) -> SearchResult:
+    """Refit the constants of the formulas of a regression to all training rows, unless the searches saw all.
+
+    Formulas that are exact stay. So do those after the first once the time is over.
+    """
+    rows, limits = run.data.training, run.thresholds
+    if run.data.classes is not None or len(found.formulas) != 1 or len(rows) <= limits.front.max_rows:
+        return found
+    data = WeighedRows.from_rows(rows)
+    formulas = [
+        formula
+        if formula.error < limits.max_exact_error or (place and run.should_stop())
+        else replace(formula, tree=_refit(formula.tree, data, run))
+        for place, formula in enumerate(found.formulas[0])
+    ]
+    return replace(found, formulas=[formulas])
+
+
+def _refit(tree: Expression, data: ColumnsAndTarget, run: SearchContext) -> Expression:
+    """The formula with constants fitted to the rows; the same where it would break the client's wishes."""
+    data = reweigh_rows([tree], data) or data
+    known, limits = ParametricForm(tree, np.zeros(0)), run.thresholds.symbolic
+    fitted = _fit(release_measured_numbers(tree, data), data, limits)
+    if not compute_rmse(fitted, data) < compute_rmse(known, data):
+        return tree
+    refitted, wishes = round_constants(fitted, data, limits.constants).numeric_tree, run.config.constraints
+    keeps_units = wishes.adds_up(refitted) or not wishes.adds_up(tree)
+    keeps_wishes = wishes.allow_form(refitted) and wishes.allow_values(refitted, FINAL_POINTS)
+    return refitted if keeps_units and keeps_wishes else tree
+
+
+def _fit(measured: MeasuredForm, data: ColumnsAndTarget, limits: SymbolicThresholds) -> ParametricForm:
+    """The form with fitted constants; rounded numbers stay if they are within the errors of fitted ones."""
+    steps, most = limits.max_refit_steps, limits.constants.max_standard_errors
+    free = refit_constants(measured.form, data, iterations=steps)
+    distances = np.abs(free.values - measured.form.values) / (estimate_standard_errors(free, data) + 1e-300)
+    for place in sorted(measured.exact, reverse=True):
+        if distances[place] <= most:
+            measured = measured.fix(place)
+    return refit_constants(measured.form, data, iterations=steps)
