@@ -19,6 +19,7 @@ from kan_engine.expressions.evaluation import apply_function, bind, parametrize_
 from kan_engine.inference.linear_network import build_linear_network, linear_formula
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, sample_search_rows
+from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.result import SearchResult
 from kan_engine.symbolic.constant_fitting import WeighedRows
 from kan_engine.symbolic.extraction import Formula
@@ -78,15 +79,18 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
     symbolic = run.thresholds.symbolic
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
+    # A long line keeps the constants of ridge regression, instead of those of a sample
+    is_long = len(rows) * len(line.slopes) > run.thresholds.max_final_values
     if is_log:  # not refitted: least squares would fit only the largest targets
         form, values = parametrize_floats(tree)
         digits = run.thresholds.max_constant_digits
         short = bind(form, [float(f"{value:.{digits}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation, thresholds=symbolic)
-    elif len(fit[1]) >= limits.min_rows_per_constant * (1 + len(line.slopes)):
-        formula = Formula.refit(tree, fit, validation, run.config.constraints, thresholds=symbolic)
-    else:
+    elif is_long or len(fit[1]) < limits.min_rows_per_constant * (1 + len(line.slopes)):
         formula = Formula.measure(tree, fit, validation, thresholds=symbolic)
+    else:
+        formula = Formula.refit(tree, fit, validation, run.config.constraints, thresholds=symbolic)
+        (formula,) = fit_final_constants([formula], run)
     return SearchResult(
         network=network,
         judged=network,

@@ -23,7 +23,6 @@ from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.allowed import keep_allowed_formulas
-from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import JudgedForm, add_form, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
@@ -70,7 +69,6 @@ def find_model(
     if config.device == "cuda":
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
-    run = replace(run, keep=lambda found: callbacks.keep(fit_final_constants(found, run)))
     found = _search(run)
     if config.symbolic and not found.has_exact_formulas(run.thresholds.max_exact_error) and run.should_stop():
         found = replace(found, warnings=(*found.warnings, FORMULAS_ENDED_EARLY_WARNING))
@@ -89,8 +87,7 @@ def _search(run: SearchContext) -> SearchResult:
     if config.constraints.monotone:
         found = _find_monotone_regression(run)
         run.keep(found)
-        found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
-        return select_member(fit_final_constants(found, run), run)
+        return select_member(add_front(add_additive_formulas(found, run), list_seeds(found), run), run)
     form = judge_form(run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
     found = replace(found, contest=run.contest)
@@ -98,7 +95,6 @@ def _search(run: SearchContext) -> SearchResult:
     with run.parts.prefetch(lambda: predict_front(found, run)):
         found = add_compact_path(found, run)
     found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
-    found = fit_final_constants(found, run)
     run.keep(found)
     if not isinstance(form, JudgedForm):
         form = judge_grouped_formulas(found, run) or form

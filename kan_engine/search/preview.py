@@ -13,6 +13,7 @@ from kan_engine.inference.linear_network import linear_formula
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, sample_search_rows, to_sample
 from kan_engine.search.formulas.allowed import keep_allowed_formulas
+from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.laws.law_subtask import make_law_result
 from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
 from kan_engine.search.monotone_network import find_monotone_network
@@ -70,7 +71,9 @@ def _shorten_formula(line: SearchResult, run: SearchContext, max_terms: int = 5)
     fit, validation = (WeighedRows.from_rows(part) for part in parts)
     constraints = run.config.constraints
     short = Formula.refit(tree, fit, validation, constraints, thresholds=run.thresholds.symbolic)
-    return replace(line, formulas=[[short]] if constraints.allow(short.tree) else [])
+    return replace(
+        line, formulas=[fit_final_constants([short], run)] if constraints.allow(short.tree) else []
+    )
 
 
 def _fit_curves(run: SearchContext) -> SearchResult | None:

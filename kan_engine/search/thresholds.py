@@ -59,6 +59,7 @@ class SearchThresholds:
         max_selected_columns: Size of that selection; formulas are extracted from at most 24 edges.
         max_rows: Rows to fit of a law search; more do not change which law is selected.
         max_validation_rows: The same of the rows that validate.
+        max_final_values: Rows times constants of a last fit to all rows; so many take about a second.
         max_exact_error: Validation error below which a formula ends the search.
         certain_error: Below it a formula found without a network is certainly the law.
         min_signal_share: Of the squared residuals; less explained by boosting counts as no signal.
@@ -133,6 +134,7 @@ class SearchThresholds:
     max_selected_columns: int = 20
     max_rows: int = 1500
     max_validation_rows: int = 750
+    max_final_values: int = 5_000_000
     max_exact_error: float = 1e-9
     certain_error: float = 1e-13
     min_signal_share: float = 0.03

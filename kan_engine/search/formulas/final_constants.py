@@ -1,4 +1,4 @@
-"""The constants of the formulas of a search, fitted to all rows of a large table.
+"""The constants of the formulas that a search has selected, fitted to all rows of a large table.
 
 Searches tell formulas apart on some thousand rows. Without a last fit their constants would have the errors
 of these rows, and not those of the table, which are reported.
@@ -6,6 +6,7 @@ of these rows, and not those of the table, which are reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,8 @@ import numpy as np
 from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.search.context import SearchContext
-from kan_engine.search.result import SearchResult
 from kan_engine.symbolic.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
@@ -24,26 +25,26 @@ from kan_engine.symbolic.constant_fitting import (
     refit_constants,
 )
 from kan_engine.symbolic.constant_snapping import round_constants
+from kan_engine.symbolic.extraction import Formula
 from kan_engine.symbolic.measured_form import MeasuredForm, release_measured_numbers
 from kan_engine.symbolic.thresholds import SymbolicThresholds
 
 
-def fit_final_constants(found: SearchResult, run: SearchContext) -> SearchResult:
-    """Refit the constants of the formulas of a regression to all training rows, unless the searches saw all.
+def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list[Formula]:
+    """Refit the constants of a regression's formulas to all training rows, unless the search read them all.
 
-    Formulas that are exact stay. So do those after the first once the time is over.
+    Exact formulas stay, and those of very many constants. So do those after the first once the time is over.
     """
     rows, limits = run.data.training, run.thresholds
-    if run.data.classes is not None or len(found.formulas) != 1 or len(rows) <= limits.front.max_rows:
-        return found
-    data = WeighedRows.from_rows(rows)
-    formulas = [
-        formula
-        if formula.error < limits.max_exact_error or (place and run.should_stop())
-        else replace(formula, tree=_refit(formula.tree, data, run))
-        for place, formula in enumerate(found.formulas[0])
-    ]
-    return replace(found, formulas=[formulas])
+    if run.data.classes is not None or len(rows) <= limits.front.max_rows:
+        return list(formulas)
+    data, final = WeighedRows.from_rows(rows), list[Formula]()
+    for formula in formulas:
+        is_long = len(rows) * count_constants(formula.tree) > limits.max_final_values
+        is_late = bool(final) and run.should_stop()
+        stays = is_long or is_late or formula.error < limits.max_exact_error
+        final.append(formula if stays else replace(formula, tree=_refit(formula.tree, data, run)))
+    return final
 
 
 def _refit(tree: Expression, data: ColumnsAndTarget, run: SearchContext) -> Expression:

@@ -17,6 +17,7 @@ from kan_engine.front.entry import Entry
 from kan_engine.numerics.ties import round_rank
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.comparison import compare_formulas
+from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front
 from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
@@ -68,9 +69,11 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
     last = next(i for i in places if is_no_worse(front[i].losses, lowest.losses, rows.weights))
     place = min((i for i in places if i <= last), key=lambda i: formulas[i].bits)
     longer = _list_closer(front, place, rows, run.thresholds.chance_standard_errors)
-    best, others = formulas[place], [*(formulas[i] for i in longer), *formulas[:place]]
-    if known and _stays_first(known[0], best, found, rows, run):
-        return replace(found, formulas=[[_measure_again(known[0], rows, run), best, *others]])
+    chosen = [formulas[place], *(formulas[i] for i in longer), *formulas[:place]]
+    if known and _stays_first(known[0], formulas[place], found, rows, run):
+        first = _measure_again(known[0], rows, run)
+        return replace(found, formulas=[[first, *fit_final_constants(chosen, run)]])
+    best, *others = fit_final_constants(chosen, run)
     # A shorter formula of the same law shares how often resampled rows lead to it
     is_same = bool(known) and predicts_alike(best, known[0], WeighedRows.from_rows(rows))
     stability = found.evidence.stability if is_same and found.evidence is not None else None

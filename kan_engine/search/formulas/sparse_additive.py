@@ -12,6 +12,7 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.comparison import compare_formulas
+from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
@@ -54,13 +55,14 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     if not sums.formulas:  # the constraints allow none
         return found
     rows = concatenate_rows(fit, validation)
+    formulas = fit_final_constants(sums.formulas, run)
     if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run)):
-        return replace(found, formulas=[[*known, *sums.formulas]])
-    found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
+        return replace(found, formulas=[[*known, *formulas]])
+    found = replace(found, formulas=[[*formulas, *known]], formula_of="law", evidence=None)
     found = replace(found, formula_errors=np.zeros(0))
     if run.data.classes is not None:
         return found
-    folds, best = run.cross_validation, sums.formulas[0]
+    folds, best = run.cross_validation, formulas[0]
     others = folds.measure_simple_models()
     counts_choice = len(sums.errors) == len(run.data.training)
     errors = (

@@ -19,6 +19,7 @@ from kan_engine.search.context import (
     to_columns,
     to_sample,
 )
+from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas
 from kan_engine.search.laws.find_law import find_law
 from kan_engine.search.result import SearchResult, SmallLaw
@@ -67,6 +68,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     )
     if law is None:
         return None
+    law = replace(law, formulas=fit_final_constants(law.formulas, run))
     found = make_law_result(law, inner, run, places)
     folds = run.cross_validation
     simple = folds.measure_simple_models()
