@@ -34,7 +34,7 @@ def find_power_factors(
     sizes = np.log(np.abs(target[rows]))
     slopes, left = _fit_line(logs, sizes)
     # near zeros of the target, its logarithm is far off
-    usual = np.abs(left) < thresholds.max_size_deviations * np.median(np.abs(left))
+    usual = np.abs(left) <= thresholds.max_size_deviations * np.median(np.abs(left))
     slopes, left = _fit_line(logs[usual], sizes[usual])
     is_positive = np.array([bool((columns[name] > 0).all()) for name in names])
     exponents = np.where(is_positive, np.round(2 * slopes) / 2, np.round(slopes))

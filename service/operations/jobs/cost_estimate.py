@@ -61,7 +61,7 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
     smallest = networks[0].finest
     training = beyond + max(network.memory_bytes(rows) for network in networks)
     searching = _comparison_bytes(inputs, rows, costs) + max(
-        training, _evaluation_bytes(plan, networks, rows, costs)
+        training, _evaluation_bytes(plan, networks, rows, costs), _compact_search_bytes(plan, inputs, costs)
     )
     reading_bytes = DOUBLE_BYTES * plan.rows * costs.read_numbers_per_row
     screening = reading_bytes + _screening_bytes(plan, columns, inputs, costs)
@@ -337,6 +337,17 @@ def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
     options = plan.request.compact
     networks = 0 if options is None else max(1, options.max_edges - plan.outputs + 1)
     return DOUBLE_BYTES * networks * inputs * plan.outputs * costs.compact_terms
+
+
+def _compact_search_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
+    """Memory of the search for compact networks: the derivatives of its first one, and their products."""
+    if plan.request.compact is None:
+        return 0
+    limits, outputs = costs.compact, plan.outputs
+    rows = 2 * limits.count_rows(limits.search_rows, outputs)  # with as many guarding ones
+    sources = min(inputs, limits.max_sources, max(1, limits.max_start_curves // outputs))
+    coefficients = outputs * (sources * limits.max_terms + 1)
+    return DOUBLE_BYTES * costs.compact_copies * coefficients * (rows * outputs + coefficients)
 
 
 def _mlp_bytes(

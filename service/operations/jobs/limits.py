@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kan_engine.compact.thresholds import DEFAULT_COMPACT
+from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.screening.thresholds import DEFAULT_SCREENING, ScreeningThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.density.thresholds import DEFAULT_DENSITY
@@ -31,6 +31,8 @@ class CostModel:
         prediction_copies: Of the probabilities, while metrics are computed.
         edge_bytes: Of an activation in the picture: its curve as numbers and as text.
         compact_terms: Numbers of an edge of a compact network, dead or alive.
+        compact: Sizes of the search for compact networks.
+        compact_copies: Of the derivatives of the first one.
 
         screening: Sizes of the screening of wide tables.
         screened_copies: Of the encoded rows of a screening: themselves, standardised, of a fold, its kernel.
@@ -64,6 +66,8 @@ class CostModel:
     prediction_copies: int = 8
     edge_bytes: int = 8_000
     compact_terms: int = DEFAULT_COMPACT.grid_size + DEFAULT_COMPACT.order + 1
+    compact: CompactThresholds = DEFAULT_COMPACT
+    compact_copies: int = 3
 
     screening: ScreeningThresholds = DEFAULT_SCREENING
     screened_copies: int = 4

@@ -36,3 +36,7 @@ def test_a_column_with_zeros_is_none() -> None:
 def test_columns_of_both_signs_have_no_roots() -> None:
     found = factors(np.sqrt(A) * np.cos(X), a=SIGNS * A, k=K, x=X)
     assert all("sqrt(a)" not in factor for _, factor in found)
+
+
+def test_a_target_of_one_size_has_no_factor() -> None:
+    assert factors(SIGNS, a=A, k=K) == []
