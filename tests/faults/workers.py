@@ -114,10 +114,6 @@ class Workers:
         wait_until(lambda: JobStatus(self.read(job_id).status).is_final, self._failure, START_TIMEOUT_S)
         return self.read(job_id)
 
-    def wait_for_output(self, text: str) -> None:
-        """Until a process has written this."""
-        wait_until(lambda: text in self.output(), self._failure, START_TIMEOUT_S)
-
     def read(self, job_id: str) -> Job:
         """The job as it is now."""
         with self.sessions.read() as session:

@@ -6,6 +6,7 @@ Other workers can execute them in advance, and the job's next attempt can reuse 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -109,8 +110,9 @@ class DistributedSubtasks:
         It may be called often.
         """
         if time.monotonic() - self._looked_at >= self._limits.offer_period_s:
-            self._looked_at = time.monotonic()
+            self._looked_at = math.inf  # what predicts a part may ask whether to stop, and so come here again
             self._offer_subtasks()
+            self._looked_at = time.monotonic()
 
     def _offer_subtasks(self, own: int = 0) -> None:
         """Offer one subtask for each free process, and for each of ``own`` processes about to become free.

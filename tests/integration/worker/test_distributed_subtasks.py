@@ -98,6 +98,20 @@ def test_the_most_probable_parts_are_offered_to_those_who_have_nothing_to_do(
     assert rows(sessions, job_id).keys() == {FIRST.key}
 
 
+def test_a_prediction_that_asks_whether_to_stop_offers_nothing_itself(
+    sessions: Sessions, job_id: str, shared: Any
+) -> None:
+    parts = shared(slots=2)
+
+    def predict() -> list[Subtask]:
+        parts.offer_if_due()  # as every question whether to stop does
+        return [FIRST]
+
+    with parts.prefetch(predict):
+        parts.offer_if_due()
+    assert rows(sessions, job_id).keys() == {FIRST.key}
+
+
 def test_a_further_part_waits_for_the_process_that_ends_first(
     sessions: Sessions, job_id: str, shared: Any
 ) -> None:
