@@ -62,7 +62,7 @@ def _refit(tree: Expression, data: ColumnsAndTarget, run: SearchContext) -> Expr
 
 def _fit(measured: MeasuredForm, data: ColumnsAndTarget, limits: SymbolicThresholds) -> ParametricForm:
     """The form with fitted constants; rounded numbers stay if they are within the errors of fitted ones."""
-    steps, most = limits.max_refit_steps, limits.constants.max_standard_errors
+    steps, most = limits.constants.refit_steps, limits.constants.max_standard_errors
     free = refit_constants(measured.form, data, iterations=steps)
     distances = np.abs(free.values - measured.form.values) / (estimate_standard_errors(free, data) + 1e-300)
     for place in sorted(measured.exact, reverse=True):

@@ -55,25 +55,25 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     if not sums.formulas:  # the constraints allow none
         return found
     rows = concatenate_rows(fit, validation)
-    formulas = fit_final_constants(sums.formulas, run)
     if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run)):
-        return replace(found, formulas=[[*known, *formulas]])
-    found = replace(found, formulas=[[*formulas, *known]], formula_of="law", evidence=None)
+        return replace(found, formulas=[[*known, *sums.formulas]])
+    (best,), others = fit_final_constants(sums.formulas[:1], run), sums.formulas[1:]
+    found = replace(found, formulas=[[best, *others, *known]], formula_of="law", evidence=None)
     found = replace(found, formula_errors=np.zeros(0))
     if run.data.classes is not None:
         return found
-    folds, best = run.cross_validation, formulas[0]
-    others = folds.measure_simple_models()
+    folds = run.cross_validation
+    models = folds.measure_simple_models()
     counts_choice = len(sums.errors) == len(run.data.training)
     errors = (
         np.nan_to_num(np.abs(sums.errors), nan=np.inf) if counts_choice else folds.measure_formula(best.tree)
     )
     if len(found.errors):
-        others |= {NETWORK: found.errors}
+        models |= {NETWORK: found.errors}
     evidence = assess_formula(
         best,
         errors,
-        others,
+        models,
         folds,
         should_stop=run.should_stop,
         stability=lambda: _measure_stability(best, rows, run),
