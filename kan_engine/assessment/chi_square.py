@@ -13,7 +13,7 @@ from scipy.stats import ncx2
 
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.expressions.measured_constants import count_constants
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, get_unit_error, get_weights
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, get_unit_error, get_weights
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.expressions.measured_constants import bind_unfolded
 from kan_engine.expressions.unit_system import UnitReport, UnitSystem
-from kan_engine.forms.fitted_form import FittedForm
-from kan_engine.symbolic.constant_fitting import (
+from kan_engine.formulas.core.constant_fitting import (
     ColumnsAndTarget,
     WeighedRows,
     estimate_standard_errors,
     find_redundant_constants,
 )
-from kan_engine.symbolic.constant_snapping import to_form
-from kan_engine.symbolic.measured_form import release_measured_numbers
+from kan_engine.formulas.core.constant_snapping import to_form
+from kan_engine.formulas.core.measured_form import release_measured_numbers
+from kan_engine.formulas.forms.fitted_form import FittedForm
 from kan_engine.units.unit import Unit
 
 Columns = Mapping[str, np.ndarray]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.assessment.rated_formula import RatedFormula
-from kan_engine.forms.fitted_form import FittedForm
+from kan_engine.formulas.forms.fitted_form import FittedForm
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,13 +24,13 @@ from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThres
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, evaluate, parametrize_floats, value_and_jacobian
 from kan_engine.expressions.measured_constants import count_constants
-from kan_engine.symbolic.constant_fitting import (
+from kan_engine.formulas.core.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
     WeighedRows,
     refit_constants,
 )
-from kan_engine.symbolic.extraction import Formula
+from kan_engine.formulas.core.formula import Formula
 
 Verdict = Literal["consistent", "approximation", "weak"]
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.symbolic.constant_fitting import (
+from kan_engine.formulas.core.constant_fitting import (
     Array,
     ColumnsAndTarget,
     WeighedRows,

@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.symbolic.constant_fitting import Array, ColumnsAndTarget, get_weights
+from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget, get_weights
 
 
 def measure_residual_signal(

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
-from kan_engine.symbolic.constant_fitting import ParametricForm, WeighedRows, refit_constants
+from kan_engine.formulas.core.constant_fitting import ParametricForm, WeighedRows, refit_constants
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""

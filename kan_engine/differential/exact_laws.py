@@ -24,7 +24,6 @@ from kan_engine.differential.problem import DifferentialProblem
 from kan_engine.differential.prony import fit_exponential_sum
 from kan_engine.differential.solution import Solution
 from kan_engine.differential.thresholds import DEFAULT_SOLUTION_LAWS, SolutionLawThresholds
-from kan_engine.discovery.univariate_law import find_univariate_law
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.nodes import (
     Add,
@@ -44,9 +43,10 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
+from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
-from kan_engine.symbolic.constant_snapping import finalize_formula
 
 Array = np.ndarray
 # From data for the fit and for its validation

@@ -18,7 +18,7 @@ from kan_engine.differential.prony_span import Wave, waves_in_span
 from kan_engine.differential.thresholds import SolutionLawThresholds
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, call, mul, power
-from kan_engine.symbolic.constant_fitting import (
+from kan_engine.formulas.core.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
     compute_rmse,

@@ -14,10 +14,10 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.drawing.level_curves import EdgeKey, LevelCurve, describe_level_curves
 from kan_engine.drawing.thresholds import DEFAULT_EDGES, EdgeThresholds
+from kan_engine.formulas.reading.univariate_fit import Suggestion, suggest_symbolic
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer, symbolic_value
 from kan_engine.network.pruning import edge_scores, live_inputs
-from kan_engine.symbolic.univariate_fit import Suggestion, suggest_symbolic
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from kan_engine.estimators.base import KANEstimator, MemberChoice, Report
 from kan_engine.estimators.parameters import ESTIMATOR_RULES, check_parameters
 from kan_engine.estimators.tables import Columns
 from kan_engine.expressions.unit_system import UnitMode
-from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
+from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.config import PerGroup, Serve

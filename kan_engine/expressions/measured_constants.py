@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from kan_engine.expressions.nodes import (
     Add,
     Call,
@@ -23,6 +25,17 @@ from kan_engine.expressions.nodes import (
 
 MAX_STRUCTURAL_INTEGER = 4
 """Largest integer that counts as part of the form: laws contain 2 and 4, and 5 or 12 are mostly measured."""
+
+
+SMALLEST = float(np.finfo(float).tiny)  # normal number
+
+
+def make_measured(value: float) -> Number:
+    """A number that counts as a measured constant, also where it happens to be an integer."""
+    value = float(value)
+    if value.is_integer():
+        value = float(np.nextafter(value, np.inf)) if value else SMALLEST
+    return Number(value)
 
 
 def count_constants(tree: Expression) -> int:

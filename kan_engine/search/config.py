@@ -7,7 +7,7 @@ from typing import Literal
 
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.unit_system import UnitMode
-from kan_engine.forms.template import FormTemplate
+from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 from kan_engine.training.config import DeviceChoice, Optimizer
 

@@ -15,8 +15,14 @@ from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
-from kan_engine.discovery.variable_groups import Reduction
 from kan_engine.expressions.unit_system import make_unit_system
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.reading.edge_candidates import ExtractionContext
+from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
+from kan_engine.formulas.reading.noise_model import NoiseModel
+from kan_engine.formulas.reductions.variable_groups import Reduction
+from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.network.kan import KAN
 from kan_engine.search.callbacks import Callbacks, ReportProgress, TrialReport, ignore_trial
@@ -25,11 +31,6 @@ from kan_engine.search.subtasks import InProcess, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows
-from kan_engine.symbolic.edge_candidates import ExtractionContext
-from kan_engine.symbolic.extraction import Formula, extract_formulas, extract_shorter_formulas
-from kan_engine.symbolic.noise_model import NoiseModel
-from kan_engine.symbolic.sparse_additive import select_relevant_columns
 
 if TYPE_CHECKING:
     from kan_engine.search.result import SearchResult

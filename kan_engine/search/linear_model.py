@@ -16,13 +16,13 @@ from kan_engine.assessment.simple_models import (
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.expressions.evaluation import apply_function, bind, parametrize_floats
+from kan_engine.formulas.core.constant_fitting import WeighedRows
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import build_linear_network, linear_formula
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.result import SearchResult
-from kan_engine.symbolic.constant_fitting import WeighedRows
-from kan_engine.symbolic.extraction import Formula
 from kan_engine.training.loop import TrainingStep
 
 LinearKind = Literal["constant", "linear", "log_linear"]

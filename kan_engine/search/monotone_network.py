@@ -21,13 +21,13 @@ from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.sources import list_sources
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
+from kan_engine.formulas.core.constant_fitting import WeighedRows
+from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import MonotoneThresholds
-from kan_engine.symbolic.constant_fitting import WeighedRows
-from kan_engine.symbolic.sparse_additive import select_relevant_columns
 from kan_engine.training.loop import TrainingStep
 
 Array = np.ndarray

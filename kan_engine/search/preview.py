@@ -9,6 +9,8 @@ from sklearn.linear_model import OrthogonalMatchingPursuit
 
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import variables
+from kan_engine.formulas.core.constant_fitting import WeighedRows
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import linear_formula
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, sample_search_rows, to_sample
@@ -19,8 +21,6 @@ from kan_engine.search.linear_model import LinearKind, make_linear_classifier, m
 from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.result import SearchResult
 from kan_engine.structure.search import search_structures
-from kan_engine.symbolic.constant_fitting import WeighedRows
-from kan_engine.symbolic.extraction import Formula
 
 
 def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:

@@ -13,11 +13,11 @@ from kan_engine.compact.path import CompactPath
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, from_json, to_json
-from kan_engine.forms.fitted_form import FittedForm
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.forms.fitted_form import FittedForm
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
-from kan_engine.symbolic.extraction import Formula
 from kan_engine.training.loop import TrainingStep
 
 

@@ -17,6 +17,7 @@ import torch
 
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.artifact import load, read_attached, read_metadata, save
 from kan_engine.inference.predictor import Predictor
 from kan_engine.model_selection.trials import Trial, TrialResult
@@ -27,7 +28,6 @@ from kan_engine.search.search_rows import SearchRows
 from kan_engine.structure.fitted_structure import StructureRows
 from kan_engine.structure.serialization import structure_from_json, structure_to_json
 from kan_engine.structure.thresholds import StructureThresholds
-from kan_engine.symbolic.extraction import Formula
 from kan_engine.training.loop import TrainingStep
 from kan_engine.training.thresholds import TrainingThresholds
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
-from kan_engine.discovery.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.forms.thresholds import DEFAULT_FORMS, FormThresholds
-from kan_engine.front.thresholds import DEFAULT_FRONT, FrontThresholds
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
+from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT, FrontThresholds
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
-from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
 

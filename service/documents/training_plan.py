@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from kan_engine.forms.template import ConstantLimits, FormTemplate, InvalidForm, parse_form
+from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, InvalidForm, parse_form
 from service.documents.column_report import NUMBER_TYPES, ColumnReport
 from service.schemas.training import TrainRequest
 

@@ -12,7 +12,7 @@ from kan_engine.expressions.nodes import Variable, substitute
 from kan_engine.expressions.parsing import FUNCTIONS
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.forms.template import InvalidForm, parse_form
+from kan_engine.formulas.forms.template import InvalidForm, parse_form
 from tests.support.engine import trees
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")

@@ -11,12 +11,12 @@ from kan_engine import Formula, Predictor, SearchResult, safe_names
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.errors import InvalidData
-from kan_engine.forms.least_squares import FormRows
-from kan_engine.forms.new_group import add_group
+from kan_engine.formulas.core.constant_fitting import WeighedRows
+from kan_engine.formulas.forms.least_squares import FormRows
+from kan_engine.formulas.forms.new_group import add_group
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_groups import make_indicators
 from kan_engine.search.result import FormResult
-from kan_engine.symbolic.constant_fitting import WeighedRows
 from worker.execution.outcome import SourceModel
 
 

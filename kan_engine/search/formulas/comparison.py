@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.assessment.relative_errors import reweigh_rows
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
+from kan_engine.formulas.core.constant_snapping import to_form
+from kan_engine.formulas.core.description_length import description_length
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.search.context import SearchContext
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
-from kan_engine.symbolic.constant_snapping import to_form
-from kan_engine.symbolic.description_length import description_length
-from kan_engine.symbolic.extraction import Formula
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.expressions.measured_constants import count_constants
-from kan_engine.search.context import SearchContext
-from kan_engine.symbolic.constant_fitting import (
+from kan_engine.formulas.core.constant_fitting import (
     ColumnsAndTarget,
     ParametricForm,
     WeighedRows,
@@ -24,10 +23,11 @@ from kan_engine.symbolic.constant_fitting import (
     estimate_standard_errors,
     refit_constants,
 )
-from kan_engine.symbolic.constant_snapping import round_constants
-from kan_engine.symbolic.extraction import Formula
-from kan_engine.symbolic.measured_form import MeasuredForm, release_measured_numbers
-from kan_engine.symbolic.thresholds import SymbolicThresholds
+from kan_engine.formulas.core.constant_snapping import round_constants
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.measured_form import MeasuredForm, release_measured_numbers
+from kan_engine.formulas.core.thresholds import SymbolicThresholds
+from kan_engine.search.context import SearchContext
 
 
 def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list[Formula]:

@@ -18,11 +18,13 @@ from kan_engine.assessment.formula_evidence import (
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import Parameter, children, rebuild
-from kan_engine.forms.fitted_form import FittedForm, fit_form
-from kan_engine.forms.least_squares import FormProblem, FormRows
-from kan_engine.forms.template import FormTemplate
-from kan_engine.front.dictionary import make_measured
+from kan_engine.formulas.core.constant_fitting import ParametricForm, WeighedRows
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
+from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_functions import fit_form_with_functions
 from kan_engine.search.formulas.form_groups import (
@@ -31,8 +33,6 @@ from kan_engine.search.formulas.form_groups import (
     list_formula_templates,
 )
 from kan_engine.search.result import FormResult, SearchResult
-from kan_engine.symbolic.constant_fitting import ParametricForm, WeighedRows
-from kan_engine.symbolic.extraction import Formula
 
 FREE_FORMULA = "free_formula"  # key of the best formula of the free search among compared models
 

@@ -12,10 +12,10 @@ from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.forms.fitted_form import FittedForm
-from kan_engine.forms.groups import Grouping, fit_groups
-from kan_engine.forms.least_squares import FormRows
-from kan_engine.forms.template import FormTemplate
+from kan_engine.formulas.forms.fitted_form import FittedForm
+from kan_engine.formulas.forms.groups import Grouping, fit_groups
+from kan_engine.formulas.forms.least_squares import FormRows
+from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.form_functions import find_formulas
 from kan_engine.search.result import SearchResult

@@ -10,10 +10,25 @@ import numpy as np
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, predicts_alike
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.expressions.measured_constants import SMALLEST
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.front.check_rows import ROUNDING
-from kan_engine.front.dictionary import SMALLEST
-from kan_engine.front.entry import Entry
+from kan_engine.formulas.core.check_rows import ROUNDING
+from kan_engine.formulas.core.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    WeighedRows,
+    compute_rmse,
+    get_weights,
+)
+from kan_engine.formulas.core.constant_snapping import round_constants, to_form
+from kan_engine.formulas.core.description_length import description_length
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.strategies.growth.entry import Entry
+from kan_engine.formulas.strategies.sums.forward_selection import is_no_worse
+from kan_engine.formulas.strategies.sums.sparse_additive import (
+    constant_formula,
+    cross_validation_losses,
+)
 from kan_engine.numerics.ties import round_rank
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.comparison import compare_formulas
@@ -23,21 +38,6 @@ from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.formulas.sparse_additive import compute_base_log_odds
 from kan_engine.search.result import SearchResult
 from kan_engine.search.subtasks import Subtask
-from kan_engine.symbolic.constant_fitting import (
-    ColumnsAndTarget,
-    ParametricForm,
-    WeighedRows,
-    compute_rmse,
-    get_weights,
-)
-from kan_engine.symbolic.constant_snapping import round_constants, to_form
-from kan_engine.symbolic.description_length import description_length
-from kan_engine.symbolic.extraction import Formula
-from kan_engine.symbolic.forward_selection import is_no_worse
-from kan_engine.symbolic.sparse_additive import (
-    constant_formula,
-    cross_validation_losses,
-)
 
 
 def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchContext) -> SearchResult:

@@ -17,15 +17,15 @@ import torch
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
-from kan_engine.front.archive import Archive
-from kan_engine.front.compact_formulas import read_formulas
-from kan_engine.front.constants import Target
-from kan_engine.front.entry import Entry, measure_formula
-from kan_engine.front.search import FrontSearch
+from kan_engine.formulas.core.coarse_fit import Target
+from kan_engine.formulas.reading.compact_formulas import read_formulas
+from kan_engine.formulas.strategies.growth.archive import Archive
+from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
+from kan_engine.formulas.strategies.growth.search import FrontSearch
+from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.network.pruning import live_inputs
 from kan_engine.search.context import SearchContext
 from kan_engine.search.subtasks import Subtask
-from kan_engine.symbolic.sparse_additive import select_relevant_columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def search_front(
     end = limits.first_share if is_explained else 1.0
     trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin, end=end), rows, run)
     target = Target.create(rows.y, rows.weights)
-    return [measure_formula(tree, rows.columns, target, limits) for tree in trees]
+    return [measure_formula(tree, rows.columns, target) for tree in trees]
 
 
 def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: SearchContext) -> tuple[str, ...]:

@@ -9,6 +9,9 @@ import torch
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
+from kan_engine.formulas.core.constant_fitting import WeighedRows
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import (
     SearchContext,
@@ -18,9 +21,6 @@ from kan_engine.search.context import (
     to_sample,
 )
 from kan_engine.structure.search import fit_additive_structure
-from kan_engine.symbolic.constant_fitting import WeighedRows
-from kan_engine.symbolic.extraction import Formula
-from kan_engine.symbolic.sparse_additive import fit_additive_forms
 
 
 def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContext) -> list[list[Formula]]:

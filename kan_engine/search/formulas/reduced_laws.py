@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from kan_engine.discovery.enumerated_law import enumerate_laws
-from kan_engine.discovery.variable_groups import Reduction
 from kan_engine.expressions.evaluation import Expression, Number, Variable, mul, substitute
-from kan_engine.search.context import SearchContext
-from kan_engine.symbolic.constant_fitting import (
+from kan_engine.formulas.core.constant_fitting import (
     Array,
     ColumnsAndTarget,
     ParametricForm,
     concatenate_rows,
     refit_constants,
 )
-from kan_engine.symbolic.description_length import description_length
-from kan_engine.symbolic.extraction import Formula
+from kan_engine.formulas.core.description_length import description_length
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.reductions.variable_groups import Reduction
+from kan_engine.formulas.strategies.enumeration.enumerated_law import enumerate_laws
+from kan_engine.search.context import SearchContext
 
 
 def expand_laws(

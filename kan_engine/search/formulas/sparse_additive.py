@@ -10,21 +10,26 @@ from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, meas
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.formulas.core.constant_fitting import (
+    ColumnsAndTarget,
+    WeighedRows,
+    concatenate_rows,
+    select_rows,
+)
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.strategies.sums.forward_selection import is_no_worse
+from kan_engine.formulas.strategies.sums.sparse_additive import (
+    AdditiveForms,
+    constant_formula,
+    cross_validation_losses,
+    fit_additive_forms,
+)
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.comparison import compare_formulas
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.log_odds import compute_bounded_logits
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows, select_rows
-from kan_engine.symbolic.extraction import Formula
-from kan_engine.symbolic.forward_selection import is_no_worse
-from kan_engine.symbolic.sparse_additive import (
-    AdditiveForms,
-    constant_formula,
-    cross_validation_losses,
-    fit_additive_forms,
-)
 
 
 def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResult:

@@ -9,6 +9,7 @@ import torch
 
 from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.formulas.core.constant_fitting import concatenate_rows, get_weights
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
@@ -22,7 +23,6 @@ from kan_engine.search.laws.law_search import LawSearch
 from kan_engine.search.subtasks import InProcess
 from kan_engine.structure.backward_elimination import eliminate_edges, refine_structure
 from kan_engine.structure.fitted_structure import StructureRows
-from kan_engine.symbolic.constant_fitting import concatenate_rows, get_weights
 
 
 def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | None:

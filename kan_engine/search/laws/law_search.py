@@ -8,16 +8,18 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine.assessment.residual_signal import measure_signal
-from kan_engine.discovery import target_precision
-from kan_engine.discovery.chebyshev_surrogate import Surrogate
-from kan_engine.discovery.dimensional_choice import find_dimensional_reductions
-from kan_engine.discovery.power_factor import find_power_factors
-from kan_engine.discovery.power_product_law import find_power_product_law
-from kan_engine.discovery.quadratic_law import find_quadratic_law
-from kan_engine.discovery.rational_law import find_rational_law
-from kan_engine.discovery.univariate_law import find_univariate_law
-from kan_engine.discovery.variable_groups import Reduction, find_reduction
 from kan_engine.expressions.evaluation import Expression, Variable
+from kan_engine.formulas.core.constant_fitting import concatenate_rows
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
+from kan_engine.formulas.reductions.dimensional_choice import find_dimensional_reductions
+from kan_engine.formulas.reductions.power_factor import find_power_factors
+from kan_engine.formulas.reductions.variable_groups import Reduction, find_reduction
+from kan_engine.formulas.strategies.exact import target_precision
+from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
+from kan_engine.formulas.strategies.exact.quadratic_law import find_quadratic_law
+from kan_engine.formulas.strategies.exact.rational_law import find_rational_law
+from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.numerics.ties import rank_error
 from kan_engine.search.callbacks import TrialReport
@@ -35,8 +37,6 @@ from kan_engine.search.extraction_subtask import extract_law_once, make_extracti
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas, expand_laws, fit_scale
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
-from kan_engine.symbolic.constant_fitting import concatenate_rows
-from kan_engine.symbolic.extraction import Formula
 
 
 class LawSearch:

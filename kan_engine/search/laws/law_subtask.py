@@ -11,6 +11,8 @@ import torch
 
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.expressions.evaluation import evaluate
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.reading.fix_edges import add_unused_inputs
 from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.context import (
     FoundLaw,
@@ -26,8 +28,6 @@ from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
 from kan_engine.search.subtasks import Subtask
 from kan_engine.structure.backward_elimination import cross_predict
-from kan_engine.symbolic.extraction import Formula
-from kan_engine.symbolic.fix_edges import add_unused_inputs
 
 RELATIVE_WARNING = (
     "the errors of the target grow with it: for the formula, rows count by the inverse square of the target; "

@@ -10,12 +10,12 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.find_law import search_exact_law
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 
 
 def find_exact_law(

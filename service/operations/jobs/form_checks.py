@@ -1,7 +1,7 @@
 """Checks of the form that a training fits beside its search."""
 
 from kan_engine.data.thresholds import DEFAULT_DATA
-from kan_engine.forms.template import InvalidForm
+from kan_engine.formulas.forms.template import InvalidForm
 from service.documents.column_report import NUMBER_TYPES
 from service.documents.training_plan import TrainingPlan
 from service.errors import ErrorEntry, Invalid

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, PRINTABLE_FUNCTIONS
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.symbolic.thresholds import DEFAULT_SYMBOLIC
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC
 from service.db.repositories.revisions import Revision
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes

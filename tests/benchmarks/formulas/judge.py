@@ -15,8 +15,8 @@ import sympy
 from kan_engine.expressions.evaluation import complexity, evaluate, from_json, parametrize_floats, walk
 from kan_engine.expressions.nodes import Expression, Number
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
-from kan_engine.symbolic.constant_fitting import ParametricForm, refit_constants
-from kan_engine.symbolic.constant_fitting import compute_rmse as rmse_of
+from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
+from kan_engine.formulas.core.constant_fitting import compute_rmse as rmse_of
 from tests.benchmarks.formulas.lines import Drawn, Line
 from tests.benchmarks.rows import Values
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine.expressions.evaluation import Expression, Variable, evaluate
-from kan_engine.forms.groups import Grouping
-from kan_engine.forms.least_squares import FormRows
-from kan_engine.forms.template import FormTemplate, parse_form
+from kan_engine.formulas.forms.groups import Grouping
+from kan_engine.formulas.forms.least_squares import FormRows
+from kan_engine.formulas.forms.template import FormTemplate, parse_form
 
 GROUPS, ROWS_PER_GROUP, NOISE = 10, 25, 0.05
 FORMS = (

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine.expressions.evaluation import evaluate
-from kan_engine.forms.fitted_form import FittedForm, fit_form
-from kan_engine.forms.least_squares import FormProblem, FormRows
-from kan_engine.forms.template import ConstantLimits, FormTemplate, parse_form
+from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
+from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, parse_form
 
 
 @dataclass(frozen=True)

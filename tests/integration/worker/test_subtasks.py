@@ -15,9 +15,9 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from kan_engine.discovery.thresholds import DiscoveryThresholds
 from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import from_json, variables
+from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
 from kan_engine.model_selection.trials import TrialResult
 from kan_engine.search.trials import TrialRunner
 from service.db.repositories import Jobs, Workers

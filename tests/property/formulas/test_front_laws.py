@@ -16,9 +16,9 @@ from kan_engine.expressions.evaluation import (
     value_and_jacobian,
     walk,
 )
-from kan_engine.front.moves import list_reductions
-from kan_engine.front.program import Program
-from kan_engine.front.sensitivities import count_constants, list_nodes, replace_at
+from kan_engine.formulas.core.program import Program
+from kan_engine.formulas.strategies.growth.moves import list_reductions
+from kan_engine.formulas.strategies.growth.sensitivities import count_constants, list_nodes, replace_at
 from tests.support.engine import trees
 
 # Under test, beartype draws the items that it checks with `random`, also while strategies build trees.

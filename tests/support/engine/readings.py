@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from kan_engine.formulas.core.thresholds import DEFAULT_CLOSED_FORMS, DEFAULT_SYMBOLIC
+from kan_engine.formulas.reading.edge_candidates import ExtractionContext
+from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.structure.fitted_structure import StructureRows
-from kan_engine.symbolic.edge_candidates import ExtractionContext
-from kan_engine.symbolic.noise_model import NoiseModel
-from kan_engine.symbolic.thresholds import DEFAULT_CLOSED_FORMS, DEFAULT_SYMBOLIC
 
 SMALL_DICTIONARY = replace(
     DEFAULT_SYMBOLIC,

@@ -18,7 +18,7 @@ def tasks(options: Options) -> Iterator[Task]:
 
 def measure(seed: int) -> Values:
     """Whether the own constants are those of the draw, and how often their intervals hold."""
-    from kan_engine.forms.groups import fit_groups
+    from kan_engine.formulas.forms.groups import fit_groups
     from tests.benchmarks.subjects.grouped_forms import draw
 
     template, grouping, rows, own = draw(seed)

@@ -6,7 +6,7 @@ import pytest
 from kan_engine.assessment.chi_square import ChiSquare, compute_chi_square
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.expressions.evaluation import Number, Variable
-from kan_engine.symbolic.constant_fitting import WeighedRows
+from kan_engine.formulas.core.constant_fitting import WeighedRows
 
 RNG = np.random.default_rng(0)
 SIGMA = RNG.uniform(0.1, 2, 500)

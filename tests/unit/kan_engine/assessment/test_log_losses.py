@@ -9,7 +9,7 @@ from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
 from kan_engine.assessment.log_losses import add_log_losses, compute_log_loss
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Number, Variable
-from kan_engine.symbolic.extraction import Formula
+from kan_engine.formulas.core.formula import Formula
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(40, 2))

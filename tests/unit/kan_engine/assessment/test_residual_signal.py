@@ -5,7 +5,7 @@ import numpy as np
 from kan_engine import Expression
 from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.expressions.nodes import Variable
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, WeighedRows
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, WeighedRows
 
 X, Y = Variable("x"), Variable("y")
 

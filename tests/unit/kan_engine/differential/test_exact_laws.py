@@ -10,13 +10,13 @@ from scipy.special import erf
 from kan_engine.differential.exact_laws import find_laws, prove_laws
 from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.solution import Solution, partial_derivative
-from kan_engine.discovery import univariate_law
-from kan_engine.discovery.univariate_law import INVERSE_TRANSFORMS
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
+from kan_engine.formulas.strategies.exact import univariate_law
+from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -6,9 +6,9 @@ import pytest
 from kan_engine.differential.prony import fit_exponential_sum
 from kan_engine.differential.thresholds import DEFAULT_SOLUTION_LAWS
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
-from kan_engine.symbolic.constant_fitting import ColumnsAndTarget, ParametricForm
-from kan_engine.symbolic.constant_snapping import finalize_formula
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

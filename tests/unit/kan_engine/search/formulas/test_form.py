@@ -10,8 +10,9 @@ from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.estimators.tables import make_training_data
 from kan_engine.expressions.nodes import Expression, Variable, apply_function
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.forms.template import ConstantLimits, parse_form
-from kan_engine.forms.thresholds import FormThresholds
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.forms.template import ConstantLimits, parse_form
+from kan_engine.formulas.forms.thresholds import FormThresholds
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
@@ -21,7 +22,6 @@ from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from kan_engine.search.thresholds import SearchThresholds
-from kan_engine.symbolic.extraction import Formula
 
 
 def make_context(text: str, error: float | None = None) -> SearchContext:

@@ -28,7 +28,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.front.entry import Entry
+from kan_engine.formulas.strategies.growth.entry import Entry
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front import _list_closer, add_front, predict_front

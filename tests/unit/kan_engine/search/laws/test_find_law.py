@@ -7,6 +7,7 @@ import pytest
 
 from kan_engine import to_text
 from kan_engine.expressions.evaluation import Variable, evaluate
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
@@ -17,7 +18,6 @@ from kan_engine.search.context import (
 from kan_engine.search.laws.find_law import find_law
 from kan_engine.search.laws.law_search import LawSearch
 from kan_engine.structure.search import search_structures
-from kan_engine.symbolic.extraction import Formula
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config

@@ -1,1 +1,0 @@
-"""Discovery of laws directly from data, without a network."""

@@ -1,0 +1,1 @@
+"""Ways to satisfy the wishes of a client by changing formulas."""

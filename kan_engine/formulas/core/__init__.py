@@ -1,0 +1,1 @@
+"""What every search for formulas needs: fits of constants, description lengths, checks of values."""

@@ -1,0 +1,210 @@
+"""Replacement of constants by nice numbers where the error does not rise, and simplification."""
+
+import numpy as np
+
+from kan_engine.expressions.evaluation import Expression, parametrize_floats
+from kan_engine.expressions.nice_constants import nice_constants, rank_constants
+from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.simplification.simplify import simplify, snap_floats
+from kan_engine.formulas.core.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    compute_spread,
+    concatenate_rows,
+    estimate_standard_errors,
+    fix_parameter,
+    refit_constants,
+    take_coarse_rows,
+)
+from kan_engine.formulas.core.description_length import (
+    description_length,
+    price_form,
+    residual_and_constant_bits,
+)
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, ConstantThresholds, SymbolicThresholds
+from kan_engine.numerics.ties import round_rank, round_ranks
+
+
+def finalize_formula(
+    form: ParametricForm,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    forbidden: frozenset[str] = frozenset(),
+    *,
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
+) -> Expression:
+    """Return a simplified formula with snapped constants if the form is exact, else with rounded ones.
+
+    Simplification introduces no ``forbidden`` functions.
+    """
+    columns, spread = validation[0], compute_spread(validation)
+    limits, rules = thresholds.constants, thresholds.simplification
+    if compute_rmse(form, validation) / spread < limits.max_exact_error:
+        snapped = _snap_constants(form, fit, validation, spread, thresholds)
+        tree = simplify(snapped.numeric_tree, columns, forbidden=forbidden, thresholds=rules)
+        rmse = _tree_rmse(tree, validation)
+        limit = max(limits.max_error_growth * rmse, limits.min_relative_residual * spread)
+        tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit, thresholds=rules.constants)
+        return simplify(tree, columns, forbidden=forbidden, thresholds=rules)
+    everything = concatenate_rows(fit, validation)
+    form = refit_constants(form, everything, iterations=limits.refit_steps)
+    if len(form.values) <= limits.max_constants_to_shorten:
+        form = _shorten_description(form, everything, thresholds)
+    short = round_constants(form, everything, limits).numeric_tree
+    tree = simplify(short, columns, forbidden=forbidden, thresholds=rules)
+    # simplification may combine constants
+    return round_constants(to_form(tree), everything, limits).numeric_tree
+
+
+def to_form(tree: Expression) -> ParametricForm:
+    """Convert a formula to a form whose measured constants are parameters."""
+    free, values = parametrize_floats(tree)
+    return ParametricForm(free, np.array(values))
+
+
+def _tree_rmse(tree: Expression, data: ColumnsAndTarget) -> float:
+    return compute_rmse(ParametricForm(tree, np.array([])), data)
+
+
+def round_constants(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds
+) -> ParametricForm:
+    """Round constants to the fewest digits that move them by a small share of their standard errors.
+
+    Constants that are k standard errors from the best ones raise the sum of squares by k² times its mean.
+    Constants of an inexact form are rounded, not snapped to nice numbers.
+
+    Args:
+        form: With constants fitted to the rows.
+        data: The rows.
+        thresholds: Digits to try, and the largest share.
+    """
+    growth = 1 + thresholds.max_rounding_standard_errors**2 / max(len(data[1]), 1)
+    allowed = growth**0.5 * compute_rmse(form, data)
+    for digits in thresholds.rounded_digits:
+        values = np.array([float(f"{value:.{digits}g}") for value in form.values])
+        if compute_rmse(ParametricForm(form.tree, values), data) <= allowed:
+            return ParametricForm(form.tree, values)
+    return form
+
+
+def _snap_constants(
+    form: ParametricForm,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    spread: float,
+    thresholds: SymbolicThresholds,
+) -> ParametricForm:
+    """Replace constants one by one by the cheapest nice number within their uncertainty; refit the others.
+
+    A number is kept only if the validation error stays within the limit. The least certain constants come
+    first: redundant ones, which others can absorb, become 0 or 1.
+    """
+    limits = thresholds.constants
+    error = compute_rmse(form, validation)
+    allowed = max(limits.max_error_growth * error / spread, limits.min_relative_residual)
+    for _ in range(len(form.values)):
+        pending = len(form.values)
+        for index in _order_by_uncertainty(form, _estimate_errors(form, take_coarse_rows(fit))):
+            better = _snap_constant(form, index, fit, validation, allowed * spread, thresholds)
+            if better is not None:
+                form = better
+                break
+        if len(form.values) == pending:
+            return form
+    return form
+
+
+def _estimate_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
+    """Standard errors of the constants; 0 where too few rows leave them unknown: none is moved far."""
+    errors = estimate_standard_errors(form, data)
+    return np.where(np.isfinite(errors), errors, 0.0)
+
+
+def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
+    shares = round_ranks(errors / (np.abs(form.values) + 1e-300))
+    return [int(i) for i in np.argsort(-shares, kind="stable")]
+
+
+def _shorten_description(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: SymbolicThresholds
+) -> ParametricForm:
+    """Replace constants by simple numbers as long as that reduces the description length of the data.
+
+    What is expected to reduce it most comes first: were the offset of 1.008·x + 2.08 rounded to 2, the slope
+    would no longer be 1. Under noise many numbers lie within the uncertainty of a constant. Only the simplest
+    are tried, without π and roots.
+    """
+    limits = thresholds.constants
+    shortest, failed = description_length(form, data, limits), set[tuple[float, Expression]]()
+    offered = _rank_replacements(form, data, thresholds)
+    while offered:
+        _, bits, index, constant = offered.pop(0)
+        attempt = float(form.values[index]), constant
+        if attempt in failed:
+            continue
+        failed.add(attempt)
+        shorter = refit_constants(fix_parameter(form, index, constant), data, iterations=limits.refit_steps)
+        length = description_length(shorter, data, limits)
+        if length + bits < shortest:
+            form, shortest, failed = shorter, length, set()
+            offered = _rank_replacements(form, data, thresholds)
+    return form
+
+
+def _rank_replacements(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: SymbolicThresholds
+) -> list[tuple[float, float, int, Expression]]:
+    """Simple numbers for the constants of a form, with the description length expected with each.
+
+    It is that of a target which is linear in the constants nearby: a constant that is fixed z standard errors
+    from its best value adds z² to the sum of squares, in units of its mean.
+
+    Returns:
+        Expected length, bits of the number, index of the constant and number, shortest first.
+    """
+    limits, nice = thresholds.constants, thresholds.simplification.constants
+    errors = _estimate_errors(form, data)
+    residuals, constants = residual_and_constant_bits(form, data, limits)
+    rows, found = len(data[1]), list[tuple[float, float, int, Expression]]()
+    for index, (value, error) in enumerate(zip(form.values.tolist(), errors.tolist(), strict=True)):
+        offered = [
+            (bits, constant)
+            for bits, constant in rank_constants(value, limits.max_standard_errors * error, nice)
+            if bits <= limits.max_simple_bits and isinstance(constant, Number)
+        ]
+        for bits, constant in offered[: limits.max_simple_numbers]:
+            distance = (float(constant.value) - value) / error if error else 0.0
+            fixed = price_form(fix_parameter(form, index, constant).numeric_tree, limits)
+            length = residuals + rows / 2 * np.log2(1 + distance**2 / rows) - float(constants[index])
+            found.append((round_rank(length + fixed + bits), bits, index, constant))
+    return sorted(found, key=lambda one: one[0])
+
+
+def _snap_constant(
+    form: ParametricForm,
+    index: int,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    allowed: float,
+    thresholds: SymbolicThresholds,
+) -> ParametricForm | None:
+    value, limits = float(form.values[index]), thresholds.constants
+    error = float(_estimate_errors(form, take_coarse_rows(fit))[index])
+    reach = max(
+        limits.max_exact_standard_errors * error,
+        limits.min_relative_distance * abs(value),
+        limits.min_distance,
+    )
+    offered = nice_constants(value, reach, thresholds.simplification.constants)
+    for constant in offered[: limits.max_nice_numbers]:
+        tried = fix_parameter(form, index, constant)
+        rough = refit_constants(tried, take_coarse_rows(fit), iterations=limits.rough_refit_steps)
+        if compute_rmse(rough, validation) > limits.max_rough_error_factor * allowed:
+            continue
+        tried = refit_constants(tried, fit, iterations=limits.snapping_refit_steps)
+        if compute_rmse(tried, validation) <= allowed:
+            return tried
+    return None

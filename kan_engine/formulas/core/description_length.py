@@ -1,0 +1,64 @@
+"""Description length: the bits that encode a target by a formula, its constants and the residuals.
+
+Source: Rissanen, "Modeling by shortest data description", Automatica 14, 1978. The residuals of n rows cost
+n/2 · log₂ of their mean square. A free constant c costs the digits that the data determine, log₂(1 + |c|/δ)
++ 1. δ is its standard error with all other constants held fixed: with the marginal error, terms that cancel
+each other would cost almost nothing. Functions cost the more, the rarer they are in textbooks. Where the
+noise σ of the rows is known, the residuals cost Σ r²/(2σ²) · log₂ e, which is what a Gaussian code of that
+width takes.
+"""
+
+import numpy as np
+
+from kan_engine.expressions.evaluation import Call, Expression, complexity, value_and_jacobian, walk
+from kan_engine.formulas.core.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_spread,
+    get_unit_error,
+    get_weights,
+)
+from kan_engine.formulas.core.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
+from kan_engine.numerics.ties import round_rank
+
+
+def description_length(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
+) -> float:
+    """Description length of the data in bits; infinite if the form is not finite.
+
+    Only differences between forms on the same rows are meaningful.
+    """
+    residuals, constants = residual_and_constant_bits(form, data, thresholds)
+    return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree, thresholds))
+
+
+def price_form(tree: Expression, thresholds: ConstantThresholds = DEFAULT_CONSTANTS) -> float:
+    """The bits of a formula without its constants: functions take more than sums and products."""
+    prices, others = dict(thresholds.function_bits), thresholds.rare_function_bits
+    functions = sum(prices.get(node.function, others) for node in walk(tree) if isinstance(node, Call))
+    return thresholds.bits_per_node * complexity(tree) + functions
+
+
+def residual_and_constant_bits(
+    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
+) -> tuple[float, Array]:
+    """Return the bits of the residuals and the bits of each free constant."""
+    columns, target = data
+    values, jacobian = value_and_jacobian(form.tree, columns, form.values)
+    spread, known = compute_spread(data), get_unit_error(data)
+    residuals, weights = (values - target) / spread, get_weights(data)
+    if weights is not None:
+        roots = np.sqrt(weights / (1.0 if known is not None else weights.mean()))
+        residuals, jacobian = residuals * roots, jacobian * roots[:, None]
+    with np.errstate(all="ignore"):
+        least = thresholds.min_relative_residual**2
+        mean_square = float(np.mean(residuals**2)) + least
+        noise = mean_square if known is None else (known / spread) ** 2 + least
+        steep = np.linalg.norm(jacobian / spread, axis=0)
+        constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(noise)) + 1
+        bits = len(target) / 2 * float(np.log2(mean_square))
+        if known is not None:
+            bits = len(target) / 2 * float(np.log2(np.e) * mean_square / noise)
+    return (bits if np.isfinite(bits) else float("inf")), np.where(np.isfinite(constants), constants, 1e3)

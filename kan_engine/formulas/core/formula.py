@@ -1,0 +1,102 @@
+"""A closed form with its error and its description length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+
+from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
+from kan_engine.expressions.evaluation import (
+    Expression,
+    TreeJson,
+    complexity,
+    from_json,
+    parametrize_floats,
+    to_json,
+)
+from kan_engine.formulas.core.constant_fitting import (
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    compute_spread,
+    concatenate_rows,
+    refit_constants,
+)
+from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.description_length import description_length
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+
+
+class StoredFormula(TypedDict):
+    """A ``Formula`` as JSON."""
+
+    tree: TreeJson
+    error: float | None
+    bits: float | None
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A closed form in the columns of the client.
+
+    Attributes:
+        error: Validation RMSE over the spread of the target.
+        bits: Description length of the data; only differences between formulas on the same rows are
+            meaningful.
+    """
+
+    tree: Expression
+    error: float
+    bits: float = 0.0
+
+    @staticmethod
+    def measure(
+        tree: Expression,
+        fit: ColumnsAndTarget,
+        validation: ColumnsAndTarget,
+        limits: FormulaConstraints = NO_CONSTRAINTS,
+        *,
+        thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
+    ) -> Formula:
+        """Compute the error on the validation rows and the description length of all rows."""
+        spread = compute_spread(validation)
+        free, values = parametrize_floats(tree)
+        form = ParametricForm(free, np.array(values))
+        bits = description_length(form, concatenate_rows(fit, validation), thresholds.constants)
+        bits += limits.excess_bits(tree)
+        return Formula(tree, compute_rmse(ParametricForm(tree, np.array([])), validation) / spread, bits)
+
+    @staticmethod
+    def refit(
+        tree: Expression,
+        fit: ColumnsAndTarget,
+        validation: ColumnsAndTarget,
+        limits: FormulaConstraints = NO_CONSTRAINTS,
+        *,
+        thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
+    ) -> Formula:
+        """Refit the measured constants of a tree, snap them and simplify the formula."""
+        free, values = parametrize_floats(tree)
+        form = ParametricForm(free, np.array(values))
+        form = refit_constants(form, fit, iterations=thresholds.max_refit_steps)
+        tree = finalize_formula(form, fit, validation, limits.forbidden, thresholds=thresholds)
+        return Formula.measure(tree, fit, validation, limits, thresholds=thresholds)
+
+    def to_dict(self) -> StoredFormula:
+        """The formula as JSON; an error or length that is not finite is null."""
+        error, bits = (value if np.isfinite(value) else None for value in (self.error, self.bits))
+        return {"tree": to_json(self.tree), "error": error, "bits": bits}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Formula:
+        """The inverse of ``to_dict``; null becomes infinity, also where an older version stored no bits."""
+        error, bits = (np.inf if data.get(name) is None else data[name] for name in ("error", "bits"))
+        return Formula(from_json(data["tree"]), error, bits)
+
+    @property
+    def complexity(self) -> int:
+        """Number of nodes of the tree."""
+        return complexity(self.tree)

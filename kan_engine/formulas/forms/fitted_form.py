@@ -1,0 +1,264 @@
+"""The best constants of a form, with standard errors, intervals and correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from kan_engine.errors import InvalidData
+from kan_engine.expressions.evaluation import Expression, Number, from_json, to_json
+from kan_engine.formulas.core.constant_fitting import (
+    ParametricForm,
+    correlate,
+    estimate_covariance,
+    find_redundant_constants,
+    fix_parameter,
+)
+from kan_engine.formulas.forms.global_fit import fit_globally
+from kan_engine.formulas.forms.intervals import find_intervals
+from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.template import FormTemplate
+from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedConstant:
+    """A constant of a form.
+
+    Attributes:
+        standard_error: None if the constant is held, at a bound, or not determined by the rows.
+        low, high: Ends of its interval; None where the rows do not limit it.
+        is_held: Whether the client gave its value.
+        is_at_bound: Whether a better fit lies beyond a bound.
+    """
+
+    name: str
+    value: float
+    standard_error: float | None = None
+    low: float | None = None
+    high: float | None = None
+    is_held: bool = False
+    is_at_bound: bool = False
+
+
+@dataclass(frozen=True)
+class FittedFunction:
+    """An unknown function of a form that was read as a formula, with the parameters of the form."""
+
+    name: str
+    columns: tuple[str, ...]
+    tree: Expression
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedGroups:
+    """Which constants of a form are a group's own.
+
+    Attributes:
+        column: The column that names the groups.
+        groups: The groups; a constant ``a`` of group ``A`` is ``a[A]``.
+        own, shared: Names of the constants of each kind.
+        formula: The form with all constants, in which an unknown group has the mean of each own constant.
+        template: The form with a parameter for each constant.
+        names: The constants in the order of these parameters.
+    """
+
+    column: str
+    groups: tuple[str, ...]
+    own: tuple[str, ...]
+    shared: tuple[str, ...]
+    formula: Expression
+    template: Expression
+    names: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The groups as JSON."""
+        told = {name: list(getattr(self, name)) for name in ("groups", "own", "shared", "names")}
+        return {
+            "column": self.column,
+            **told,
+            "tree": to_json(self.formula),
+            "template": to_json(self.template),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> FittedGroups:
+        """The inverse of ``to_dict``."""
+        return FittedGroups(
+            column=data["column"],
+            groups=tuple(data["groups"]),
+            own=tuple(data["own"]),
+            shared=tuple(data["shared"]),
+            formula=from_json(data["tree"]),
+            template=from_json(data["template"]),
+            names=tuple(data["names"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedForm:
+    """A form with fitted constants.
+
+    Attributes:
+        text: As the client wrote it.
+        tree: With parameters for the constants that are not held.
+        constants: Those first, in the order of the parameters, also those of the unknown functions; then
+            those that are held.
+        correlation: Of those that are not held.
+        warnings: What the client should know of the fit.
+        functions: The unknown functions.
+        groups: Which constants are a group's own; None without groups.
+    """
+
+    text: str
+    tree: Expression
+    constants: tuple[FittedConstant, ...]
+    correlation: tuple[tuple[float, ...], ...]
+    warnings: tuple[str, ...] = ()
+    functions: tuple[FittedFunction, ...] = ()
+    groups: FittedGroups | None = None
+
+    @property
+    def values(self) -> Float[Array, " constants"]:
+        """Values of the constants that are not held."""
+        return np.array([each.value for each in self.constants if not each.is_held])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form as JSON."""
+        return {
+            "text": self.text,
+            "tree": to_json(self.tree),
+            "constants": [asdict(each) for each in self.constants],
+            "correlation": [list(row) for row in self.correlation],
+            "warnings": list(self.warnings),
+            "functions": [
+                {"name": each.name, "columns": list(each.columns), "tree": to_json(each.tree)}
+                for each in self.functions
+            ],
+            "groups": None if self.groups is None else self.groups.to_dict(),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> FittedForm:
+        """The inverse of ``to_dict``."""
+        return FittedForm(
+            text=data["text"],
+            tree=from_json(data["tree"]),
+            constants=tuple(FittedConstant(**each) for each in data["constants"]),
+            correlation=tuple(tuple(row) for row in data["correlation"]),
+            warnings=tuple(data["warnings"]),
+            functions=tuple(
+                FittedFunction(each["name"], tuple(each["columns"]), from_json(each["tree"]))
+                for each in data["functions"]
+            ),
+            groups=None if data["groups"] is None else FittedGroups.from_dict(data["groups"]),
+        )
+
+
+def fit_form(
+    template: FormTemplate,
+    rows: FormRows,
+    *,
+    seed: int,
+    should_stop: Callable[[], bool] = lambda: False,
+    thresholds: FormThresholds = DEFAULT_FORMS,
+) -> FittedForm:
+    """Find the best constants of a form without unknown functions.
+
+    Raises:
+        InvalidData: There are too few rows, or the form has no finite values for any constants.
+    """
+    generator = np.random.default_rng(seed)
+    rows, count = rows.sample(thresholds.max_rows, generator), len(template.constants)
+    if len(rows) < count:
+        raise InvalidData(f"{len(rows)} training rows are too few for the {count} constants of the form")
+    problem = FormProblem(template.tree, rows, template.get_bounds())
+    values = fit_globally(problem, seed, should_stop=should_stop, thresholds=thresholds)
+    return describe_form(template, problem, values, thresholds)
+
+
+def describe_form(
+    template: FormTemplate,
+    problem: FormProblem,
+    values: Float[Array, " constants"],
+    thresholds: FormThresholds = DEFAULT_FORMS,
+    groups: FittedGroups | None = None,
+) -> FittedForm:
+    """Compute errors, intervals and correlation of the best constants of a form."""
+    at_bound = [
+        _is_at_bound(value, ends, thresholds) for value, ends in zip(values, problem.bounds, strict=True)
+    ]
+    covariance, redundant = _estimate_covariance(problem, values, at_bound)
+    errors = np.sqrt(np.diag(covariance))
+    intervals = find_intervals(problem, values, covariance, thresholds)
+    sizes = np.maximum(np.abs(values), 1e-300)
+    is_determined = (errors < thresholds.max_relative_error * sizes) & ~redundant
+    constants = [
+        FittedConstant(
+            name=name,
+            value=float(value),
+            standard_error=float(error) if determined and not bound else None,
+            low=interval[0] if determined or bound else None,
+            high=interval[1] if determined or bound else None,
+            is_at_bound=bound,
+        )
+        for name, value, error, interval, bound, determined in zip(
+            template.constants, values, errors, intervals, at_bound, is_determined, strict=True
+        )
+    ]
+    held = [FittedConstant(name=name, value=value, is_held=True) for name, value in template.held.items()]
+    return FittedForm(
+        text=template.text,
+        tree=template.tree,
+        constants=(*constants, *held),
+        correlation=tuple(map(tuple, correlate(covariance).tolist())),
+        warnings=_warn_of_constants(constants),
+        groups=groups,
+    )
+
+
+def _is_at_bound(value: float, ends: tuple[float, float], thresholds: FormThresholds) -> bool:
+    near = (thresholds.max_bound_distance * max(abs(end), abs(value)) for end in ends)
+    return any(np.isfinite(end) and abs(value - end) <= most for end, most in zip(ends, near, strict=True))
+
+
+def _estimate_covariance(
+    problem: FormProblem, values: Array, at_bound: list[bool]
+) -> tuple[Float[Array, "constants constants"], Bool[Array, " constants"]]:
+    """The covariance, with constants at a bound held; their own variance is that without the others.
+
+    Also marks the constants that the rows do not determine beside the others.
+    """
+    everything = range(len(values))
+    free = [place for place in everything if not at_bound[place]]
+    groups = [free, *([place] for place in everything if at_bound[place])]
+    covariance, redundant = np.zeros((len(values), len(values))), np.zeros(len(values), dtype=bool)
+    data = problem.rows.columns_and_target
+    for group in groups:
+        form = ParametricForm(problem.tree, values)
+        for place in sorted({*everything} - {*group}, reverse=True):
+            form = fix_parameter(form, place, Number(float(values[place])))
+        if group:
+            covariance[np.ix_(group, group)] = estimate_covariance(form, data)
+            for places in find_redundant_constants(form, data):
+                redundant[np.array(group)[list(places)]] = True
+    return covariance, redundant
+
+
+def _warn_of_constants(constants: list[FittedConstant]) -> tuple[str, ...]:
+    bound = [each.name for each in constants if each.is_at_bound]
+    undetermined = [each.name for each in constants if each.standard_error is None and not each.is_at_bound]
+    warnings = []
+    if bound:
+        warnings.append(f"at a bound, beyond which the form fits better: {', '.join(bound)}")
+    if undetermined:
+        warnings.append(
+            f"the rows do not determine {', '.join(undetermined)}: other values fit as well; hold one of them"
+        )
+    return tuple(warnings)

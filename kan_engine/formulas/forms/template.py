@@ -1,0 +1,297 @@
+"""A form that a client writes, such as ``a*exp(-b*t) + c`` or ``a*f(x) + g(y, z)``.
+
+Names of columns are columns. A column whose name is no identifier is written in backticks,
+```` `length (m)` ````, or as formulas print it, ``length_m`` or ``length``. A name before a bracket that is
+no known function is an unknown function of columns. All other names are constants, except ``pi``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from kan_engine.errors import InvalidExpression
+from kan_engine.expressions.nodes import (
+    PI,
+    Expression,
+    Number,
+    Parameter,
+    Variable,
+    children,
+    rebuild,
+    substitute,
+    walk,
+)
+from kan_engine.expressions.parsing import FUNCTIONS, ExpressionParser, Token
+from kan_engine.formulas.forms.column_names import ColumnNames
+from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
+
+
+class InvalidForm(InvalidExpression):
+    """Text that is not a form of this table, or limits of a constant that it does not have.
+
+    Args:
+        message: What is wrong and what to try.
+        place: Index of the character that causes the error, if it is one.
+        constant: Name of the constant whose limits cause the error, if they do.
+    """
+
+    def __init__(self, message: str, place: int | None = None, constant: str | None = None) -> None:
+        super().__init__(message, place)
+        self.constant = constant
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantLimits:
+    """What is known of a constant beforehand.
+
+    Args:
+        min, max: Bounds; None is unbounded.
+        value: Holds the constant at this value.
+    """
+
+    min: float | None = None
+    max: float | None = None
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the bounds leave room.
+
+        Raises:
+            InvalidForm: The bounds exclude each other, or a held constant has bounds.
+        """
+        bounds = self.min, self.max
+        if self.value is not None and bounds != (None, None):
+            raise InvalidForm("a constant with a value has no bounds; leave out min and max")
+        if self.min is not None and self.max is not None and not self.min < self.max:
+            raise InvalidForm(
+                f"min must be less than max, got {self.min:g} and {self.max:g}; value holds a constant"
+            )
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The bounds, infinite where there are none."""
+        low, high = self.min, self.max
+        return float("-inf") if low is None else low, float("inf") if high is None else high
+
+
+@dataclass(frozen=True)
+class UnknownFunction:
+    """A function of columns that is learnt from the rows."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FormTemplate:
+    """A parsed form.
+
+    Attributes:
+        text: As the client wrote it.
+        tree: Parameters are first the constants, then the values of the unknown functions.
+        constants: Names, in the order of their parameters.
+        functions: In the order of their parameters.
+        limits: Of constants, by name.
+        held: Values of the constants that are held.
+    """
+
+    text: str
+    tree: Expression
+    constants: tuple[str, ...]
+    functions: tuple[UnknownFunction, ...] = ()
+    limits: Mapping[str, ConstantLimits] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it uses."""
+        read = [node.name for node in walk(self.tree) if isinstance(node, Variable)]
+        return tuple(dict.fromkeys([*read, *(name for each in self.functions for name in each.columns)]))
+
+    def hold(self, values: Mapping[str, float]) -> FormTemplate:
+        """The form with these constants held."""
+        free = tuple(name for name in self.constants if name not in values)
+        moved = _renumber(list(self.constants), free, values, 0)
+        first = len(self.constants)
+        moved |= {Parameter(first + at): Parameter(len(free) + at) for at in range(len(self.functions))}
+        return replace(self, tree=substitute(self.tree, moved), constants=free, held={**self.held, **values})
+
+    def get_bounds(self, names: Sequence[str] | None = None) -> list[tuple[float, float]]:
+        """Bounds of every constant, or of those with these names, some of which may not be of the form."""
+        names = self.constants if names is None else names
+        known = [self.limits.get(name.partition("[")[0]) for name in names]  # a[A] has the bounds of a
+        return [(-INFINITY, INFINITY) if each is None else each.ends for each in known]
+
+
+INFINITY = float("inf")
+
+
+def parse_form(
+    text: str,
+    columns: Collection[str],
+    limits: Mapping[str, ConstantLimits] | None = None,
+    *,
+    target: str | None = None,
+    thresholds: FormThresholds = DEFAULT_FORMS,
+) -> FormTemplate:
+    """Parse a form; constants with a value become numbers.
+
+    Args:
+        text: The form, optionally after ``target =``.
+        columns: Names of the columns that it may use.
+        limits: Of constants, by name.
+        target: The column that the form describes.
+        thresholds: What a form may contain.
+
+    Raises:
+        InvalidForm: The text is no form of these columns, or a limit belongs to no constant of it.
+    """
+    limits = limits or {}
+    parser = _FormParser(text, columns, limits, target, thresholds)
+    tree = parser.parse()
+    names, functions = parser.constants, parser.functions
+    for name in limits:
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise InvalidForm(f"the form has no constant {name!r}; its constants are {known}", None, name)
+    held = {name: each.value for name, each in limits.items() if each.value is not None}
+    free = tuple(name for name in names if name not in held)
+    template = FormTemplate(
+        text,
+        substitute(tree, _renumber(names, free, held, len(functions))),
+        free,
+        tuple(functions.values()),
+        {name: each for name, each in limits.items() if name not in held},
+        held,
+    )
+    _check_form(template, thresholds)
+    return template
+
+
+def _renumber(
+    names: list[str], free: tuple[str, ...], held: Mapping[str, float], functions: int
+) -> dict[Expression, Expression]:
+    """Map the parser's parameters to final ones: constants first, held constants as numbers."""
+    moved: dict[Expression, Expression] = {
+        Parameter(place): Parameter(free.index(name)) if name in free else _hold(held[name])
+        for place, name in enumerate(names)
+    }
+    return moved | {Parameter(-1 - place): Parameter(len(free) + place) for place in range(functions)}
+
+
+def _hold(value: float) -> Number:
+    """An exact number, which no refit takes for a measured one."""
+    return Number(Fraction(repr(float(value))))
+
+
+def _check_form(template: FormTemplate, thresholds: FormThresholds) -> None:
+    if not template.columns:
+        raise InvalidForm("the form uses no column; name at least one", 0)
+    if len(template.constants) > thresholds.max_constants:
+        most, count = thresholds.max_constants, len(template.constants)
+        raise InvalidForm(f"a form may have {most} constants that are not held, this one has {count}", 0)
+
+
+class _FormParser(ExpressionParser):
+    """Parser of one form; unknown functions are parameters with negative numbers until all are known."""
+
+    error = InvalidForm
+    noun, language = "a form", "forms"
+
+    def __init__(
+        self,
+        text: str,
+        columns: Collection[str],
+        limited: Collection[str],
+        target: str | None,
+        thresholds: FormThresholds,
+    ) -> None:
+        super().__init__(text, thresholds.text)
+        self._columns, self._limited, self._names = columns, limited, ColumnNames(columns)
+        self._target_names = ColumnNames(() if target is None else (target,))
+        self._most_functions, self._most_arguments = thresholds.max_functions, thresholds.max_arguments
+        self.constants = list[str]()
+        self.functions = dict[str, UnknownFunction]()
+
+    def parse(self) -> Expression:
+        """Parse the whole text; exact numbers stay exact, and so do decimals."""
+        if self._target_names.find(self._current.text) and self._tokens[self._at + 1].text == "=":
+            self._at += 2
+        tree = self._parse_sum()
+        self._expect_end()
+        return _make_exact(tree)
+
+    def _parse_name(self, token: Token) -> Expression:
+        name = token.text
+        if self._accept("("):
+            return self._parse_call(token)
+        if name == "pi":  # as it is printed; a column of this name is pi_ in print
+            return PI
+        if (column := self._find_column(token)) is not None:
+            return Variable(column)
+        if name == "π":
+            return PI
+        if name not in self._limited and self._target_names.find(name):
+            raise self._error(f"{name} is the target and cannot be part of its form", token)
+        if name in FUNCTIONS or name in self.functions:
+            raise self._error(f"{name} is a function; write {name}(…)", token)
+        if name not in self.constants:
+            self.constants.append(name)
+        return Parameter(self.constants.index(name))
+
+    def _parse_call(self, token: Token) -> Expression:
+        """Parse the arguments of a function of the language, or of an unknown one."""
+        name = token.text
+        if (known := self._parse_known_name(token, is_call=True)) is not None:
+            return known
+        if name in self._columns:
+            raise self._error(f"{name} is a column and takes no arguments; write {name}*(…)", token)
+        if self._target_names.find(name):
+            raise self._error(f"{name} is the target and cannot be part of its form", token)
+        return self._parse_unknown(token)
+
+    def _find_column(self, token: Token) -> str | None:
+        """The column that a name means; None for a constant, as every name with limits of its own is."""
+        name = token.text
+        found = () if name in self._limited and name not in self._columns else self._names.find(name)
+        if len(found) > 1:
+            told = " or ".join(f"`{column}`" for column in found)
+            raise self._error(f"{name} may be several columns; write {told}", token)
+        return found[0] if found else None
+
+    def _parse_quoted(self, token: Token) -> Expression:
+        if token.text not in self._columns:
+            known = ", ".join(self._columns)
+            raise self._error(f"there is no column {token.text!r}; the columns are {known}", token)
+        return Variable(token.text)
+
+    def _parse_unknown(self, token: Token) -> Expression:
+        """Parse the arguments of an unknown function, which are columns."""
+        name, arguments = token.text, []
+        if name in self.constants:
+            raise self._error(f"{name} is a constant in this form; write {name}*(…)", token)
+        for place, argument in self._parse_arguments():
+            if not isinstance(argument, Variable):
+                raise self._error(f"the unknown function {name} takes columns, such as {name}(x)", place)
+            arguments.append(argument.name)
+        function = UnknownFunction(name, tuple(arguments))
+        if self.functions.setdefault(name, function) != function:
+            raise self._error(
+                f"{name} has other arguments before; give the second function another name", token
+            )
+        if len({*arguments}) < len(arguments) or len(arguments) > self._most_arguments:
+            most = self._most_arguments
+            raise self._error(f"an unknown function takes up to {most} different columns", token)
+        if len(self.functions) > self._most_functions:
+            raise self._error(f"a form may have {self._most_functions} unknown functions", token)
+        return Parameter(-1 - [*self.functions].index(name))
+
+
+def _make_exact(tree: Expression) -> Expression:
+    """Turn the decimals of a text into exact numbers: 9.81 is meant, and not measured."""
+    if isinstance(tree, Number):
+        return _hold(tree.value) if isinstance(tree.value, float) else tree
+    parts = children(tree)
+    return rebuild(tree, [_make_exact(part) for part in parts]) if parts else tree

@@ -1,0 +1,1 @@
+"""From curves and networks to closed forms."""

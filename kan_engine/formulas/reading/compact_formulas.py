@@ -1,0 +1,132 @@
+"""Formulas read off compact networks: every curve becomes the shortest function that follows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.compact.path import CompactPath
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TargetScaler
+from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, NO_CONSTRAINTS, FormulaConstraints
+from kan_engine.expressions.evaluation import Expression, apply_function, count_nodes, evaluate
+from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER
+from kan_engine.formulas.reading.linear_sum import LinearSum
+from kan_engine.formulas.reading.network_curves import CurveByInput, NetworkCurves
+from kan_engine.formulas.reading.reading_thresholds import DEFAULT_READING, ReadingThresholds
+from kan_engine.formulas.reading.univariate_fit import FitPoints, fit_plain_functions, suggest
+
+
+def read_formulas(
+    path: CompactPath,
+    rows: LabelledRows,
+    max_size: int,
+    limits: FormulaConstraints = NO_CONSTRAINTS,
+    *,
+    thresholds: ReadingThresholds = DEFAULT_READING,
+) -> list[Expression]:
+    """Read the networks of one output as formulas in the encoded columns, small networks first.
+
+    The constants are those of the curves: they are not fitted to the target. Formulas that are too long or
+    undefined at a row are left out, and so are networks with multiplication nodes or several hidden layers,
+    which no search for compact networks returns. The work is bounded: a second or two.
+
+    Args:
+        path: Networks with one output.
+        rows: At which the curves are read.
+        max_size: Nodes of the longest formula.
+        limits: What formulas may contain.
+        thresholds: Decision numbers.
+    """
+    reader, z = _CurveReader(rows, limits, thresholds), path.inputs.forward(rows.x)
+    found: dict[Expression, None] = {}
+    for entry in path.networks:
+        if entry.curve_count > thresholds.max_curves:
+            break
+        if len(entry.network.stack) > MAX_HIDDEN_LAYERS + 1 or entry.network.config.products:
+            continue
+        curves = NetworkCurves.compute(entry.network, z)
+        for total in reader.read_network(curves):
+            tree = _undo_scale(total, path.scaler)
+            is_short = count_nodes(tree) <= max_size and limits.allow_form(tree)
+            if is_short and np.isfinite(evaluate(tree, rows.columns)).all():
+                found[tree] = None
+    return list(found)
+
+
+def _undo_scale(total: LinearSum, scaler: TargetScaler | None) -> Expression:
+    """The formula of the target itself; log-odds have no scale."""
+    if scaler is None:
+        return total.tree
+    return INVERSE_TRANSFORMS[scaler.transform](total.scale(float(scaler.std[0]), float(scaler.mean[0])).tree)
+
+
+@dataclass(eq=False)
+class _CurveReader:
+    """Reads curves at fixed rows.
+
+    Attributes:
+        rows: The rows, in the client's units.
+        limits: What formulas may contain.
+        thresholds: Decision numbers.
+        points: Fit points of the columns read so far.
+    """
+
+    rows: LabelledRows
+    limits: FormulaConstraints
+    thresholds: ReadingThresholds
+    points: dict[int, FitPoints] = field(default_factory=dict)
+
+    def read_network(self, curves: NetworkCurves) -> list[LinearSum]:
+        """Read the output of a network once with every tolerance.
+
+        The smaller the share of a hidden node of the variance of the output, the more coarsely the curves
+        that enter it are read.
+        """
+        points = [FitPoints(node.values, self.thresholds.fits) for node in curves.nodes]
+        found = []
+        for tolerance in self.thresholds.tolerances:
+            allowed = tolerance * curves.variance
+            total = self._read_columns(curves.direct, allowed)
+            for node, own in zip(curves.nodes, points, strict=True):
+                share = allowed / max(float(node.leaving.var()), allowed, 1e-300)
+                argument = self._read_columns(node.entering, share * float(node.values.var()))
+                total += self._read_curve(argument, own, node.leaving, allowed)
+            found.append(total)
+        return found
+
+    def _read_columns(self, curves: CurveByInput, allowed: float) -> LinearSum:
+        """The sum of curves of columns."""
+        total = LinearSum({})
+        for place, v in curves.items():
+            if place not in self.points:
+                self.points[place] = FitPoints(self.rows.x[:, place], self.thresholds.fits)
+            column = LinearSum.from_column(self.rows.names[place])
+            total += self._read_curve(column, self.points[place], v, allowed)
+        return total
+
+    def _read_curve(
+        self, argument: LinearSum, points: FitPoints, v: Float[np.ndarray, " rows"], allowed: float
+    ) -> LinearSum:
+        """The shortest function of a sum whose mean squared error exceeds the smallest one by ``allowed``."""
+        variance, mean = float(v.var()), LinearSum({}, float(v.mean()))
+        if variance <= allowed or not argument.terms:
+            return mean
+        line = next((fit for fit in fit_plain_functions(points, v) if fit.function == "x"), None)
+        if line is not None and (1 - line.r2) * variance <= allowed:
+            return argument.apply(line)
+        fits = [fit for fit in suggest(points, v) if self._allows(fit.function)]
+        near = [fit for fit in fits if (fits[0].r2 - fit.r2) * variance <= allowed]
+        read = [(argument.apply(fit), fit.complexity) for fit in near]
+        simplest = min(
+            (pair for pair in read if pair[0].is_finite),
+            key=lambda pair: (count_nodes(pair[0].tree), pair[1]),
+            default=(mean, 0),
+        )
+        return simplest[0]
+
+    def _allows(self, function: str) -> bool:
+        return self.limits.allow_part(apply_function(function, PLACEHOLDER), is_exponent=False)

@@ -1,0 +1,70 @@
+"""Noise model of a curve, and the score of a fit under it.
+
+Without noise, the error of the correct function is lower by orders of magnitude. Therefore a unit of
+complexity has to reduce the error by a third of a digit. Under noise, n rows give n/2 · log₂(σ² + error²)
+bits, and a unit of complexity costs a few bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.numerics.ties import round_rank
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Accuracy of the values of a curve.
+
+    Attributes:
+        floor: Relative error of the curve; fits with lower errors are equally good.
+        noise: Noise of the rows over the spread of the curve; lower errors do not improve the score.
+        price: Digits by which a unit of complexity has to reduce the error.
+        thresholds: Of the search for formulas of the curve.
+    """
+
+    floor: float
+    noise: float
+    price: float
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
+
+    @staticmethod
+    def exact(floor: float, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC) -> NoiseModel:
+        """Model of a curve without noise."""
+        return NoiseModel(floor, floor, thresholds.closed_forms.max_complexity_price, thresholds)
+
+    @staticmethod
+    def noisy(
+        floor: float, noise: float, rows: int, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
+    ) -> NoiseModel:
+        """Model of a curve fitted to ``rows`` rows with this noise."""
+        limits = thresholds.closed_forms
+        price = min(limits.max_complexity_price, limits.bits_per_complexity / (rows * float(np.log2(10))))
+        return NoiseModel(floor, noise, price, thresholds)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the score is based on bits, so that many fits are nearly equal."""
+        return self.price < self.thresholds.closed_forms.max_complexity_price
+
+    def weightings(self) -> list[NoiseModel]:
+        """Models to use one after the other: a noisy curve is first treated as exact."""
+        return [NoiseModel.exact(self.floor, self.thresholds), self] if self.is_noisy else [self]
+
+    def score(self, error: float, complexity: float) -> float:
+        """log₁₀ √(error² + noise²) plus the price of the complexity; lower is better."""
+        return round_rank(float(np.log10(np.hypot(error, self.noise))) + self.price * complexity)
+
+    def scale_to_part(self, part: float, whole: float) -> NoiseModel:
+        """Model of a part of a curve: the relative errors of a small part are larger.
+
+        Args:
+            part: Spread of the part.
+            whole: Spread of the whole curve.
+        """
+        most = self.thresholds.closed_forms.max_part_factor
+        factor = max(1.0, min(whole / (part + 1e-300), most))
+        return replace(self, floor=self.floor * factor, noise=self.noise * factor)

@@ -1,0 +1,1 @@
+"""The same problem in fewer or other variables."""

@@ -1,0 +1,144 @@
+"""The reductions by units that a law search tries: with which constants of nature, and which groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_engine.expressions.unit_system import UnitSystem
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
+from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
+from kan_engine.formulas.reductions.dimensional_groups import (
+    Quantities,
+    choose_constants,
+    list_dimensional_reductions,
+)
+from kan_engine.formulas.reductions.variable_groups import Reduction
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.numerics.ties import round_rank
+from kan_engine.units.natural_constants import NaturalConstant
+from kan_engine.units.unit import DIMENSIONLESS, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """A set of constants of nature, with its reductions.
+
+    Attributes:
+        error: RMSE of the target by the groups of the first reduction, on validation rows.
+    """
+
+    constants: tuple[NaturalConstant, ...]
+    reductions: list[Reduction]
+    error: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of groups and of constants: the fewer the better."""
+        return len(self.reductions[0].groups), len(self.constants)
+
+
+def find_dimensional_reductions(
+    units: UnitSystem,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+) -> list[Reduction]:
+    """Return reductions to dimensionless groups that predict the target as well as all columns do.
+
+    Columns without units count as dimensionless. Constants of nature are tried where the columns alone
+    do not have the unit of the target, or do not predict it.
+
+    Args:
+        units: Of the columns and the target.
+        fit: Columns and target.
+        validation: The same of other rows.
+        should_stop: Called between the trials.
+        thresholds: Decision numbers.
+
+    Returns:
+        The most promising first; empty if there are none, or the target has no known unit.
+    """
+    target, names = units.target_unit, list(fit[0])
+    own = {name: units.units.get(name, DIMENSIONLESS) for name in names}
+    has_units = any(not unit.dimension.is_one for unit in own.values())
+    if target is None or not has_units or len(names) > thresholds.max_group_inputs:
+        return []
+    known = _measure_error(None, fit, validation, thresholds)
+    spread = float(np.std(validation[1])) or 1.0
+    rounding, growth = thresholds.group_rounding_error * spread, thresholds.max_group_error_growth
+    largest = thresholds.max_surrogate_error * spread
+    enough = min(growth * max(known, rounding), largest)
+    found, groups = list[_Choice](), 0
+    for chosen in choose_constants(own, target, thresholds.max_natural_constants)[
+        : thresholds.max_constant_sets
+    ]:
+        close = [choice for choice in found if choice.error <= enough]
+        is_done = close and (chosen.groups > groups or not close[0].constants)  # none of them is needed
+        if should_stop() or is_done:
+            break
+        groups = chosen.groups
+        choice = _try_constants(chosen.constants, own, target, fit, validation, thresholds)
+        if choice is not None:
+            found.append(choice)
+    lowest = max(min([known, *(c.error for c in found)]), rounding)
+    # A wave of many periods is predicted by no smooth function, of whatever groups.
+    near = [
+        choice
+        for choice in found
+        if choice.error <= (growth if choice.constants else thresholds.max_plain_error_growth) * lowest
+        and (choice.error <= largest or choice.reductions[0].groups)
+    ]
+    near.sort(key=lambda choice: (*choice.size, round_rank(choice.error)))
+    best = near[: thresholds.max_constant_choices]
+    most = thresholds.max_enumerated_inputs
+    return [r for choice in best for r in choice.reductions[: thresholds.max_bases] if len(r.groups) <= most]
+
+
+def _try_constants(
+    constants: tuple[NaturalConstant, ...],
+    units: Mapping[str, Unit],
+    target: Unit,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    thresholds: DiscoveryThresholds,
+) -> _Choice | None:
+    everything = {name: np.concatenate([fit[0][name], validation[0][name]]) for name in fit[0]}
+    quantities = Quantities(
+        units=units,
+        target=target,
+        constants=constants,
+        is_positive={name: bool(values.min() > 0) for name, values in everything.items()},
+        has_zeros={name: bool((values == 0).any()) for name, values in everything.items()},
+    )
+    reductions = list_dimensional_reductions(quantities)
+    if not reductions:
+        return None
+    error = _measure_error(reductions[0], fit, validation, thresholds)
+    return _Choice(constants=constants, reductions=reductions, error=error)
+
+
+def _measure_error(
+    reduction: Reduction | None,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    thresholds: DiscoveryThresholds,
+) -> float:
+    """RMSE of the target by a smooth function of the groups, or of all columns; infinite if there is none."""
+    if reduction is None:
+        whole = Surrogate.fit(fit, validation, thresholds=thresholds)
+        return float("inf") if whole is None else whole.error
+    reduced, judged = reduction.reduce_data(fit), reduction.reduce_data(validation)
+    factors = reduction.select_factors(validation)
+    values = [*reduced[0].values(), *judged[0].values(), reduced[1], judged[1]]
+    if not all(np.isfinite(each).all() for each in values):
+        return float("inf")
+    if not reduction.groups:
+        scale = np.average(reduced[1], weights=reduction.select_factors(fit) ** 2)
+        return float(np.sqrt(np.mean((factors * (judged[1] - scale)) ** 2)))
+    smooth = Surrogate.fit(reduced, judged, factors, thresholds=thresholds)
+    return float("inf") if smooth is None else smooth.error

@@ -1,0 +1,61 @@
+"""A factor of a law that is a product of powers of columns, from the size of the target.
+
+The logarithm of |Πx^q · g| is a line in the logarithms of the factor's columns, however often g oscillates:
+its slopes are q wherever g is independent of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.expressions.evaluation import Variable, mul, power
+from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget
+from kan_engine.formulas.reductions.variable_groups import Reduction
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+
+
+def find_power_factors(
+    fit: ColumnsAndTarget, thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+) -> Iterator[Reduction]:
+    """Yield reductions by a factor Πx^q with integers or multiples of 1/2: to the other columns, then to all.
+
+    Nothing is yielded if no slope is clearly such a number.
+    """
+    columns, target = fit
+    names = [name for name, values in columns.items() if (values != 0).all() and np.ptp(np.abs(values)) > 0]
+    rows = target != 0
+    if not 1 < len(columns) <= thresholds.max_group_inputs or rows.sum() <= 2 * len(names) or not names:
+        return
+    logs = np.log(np.abs(np.stack([columns[name][rows] for name in names], 1)))
+    sizes = np.log(np.abs(target[rows]))
+    slopes, left = _fit_line(logs, sizes)
+    # near zeros of the target, its logarithm is far off
+    usual = np.abs(left) <= thresholds.max_size_deviations * np.median(np.abs(left))
+    slopes, left = _fit_line(logs[usual], sizes[usual])
+    is_positive = np.array([bool((columns[name] > 0).all()) for name in names])
+    exponents = np.where(is_positive, np.round(2 * slopes) / 2, np.round(slopes))
+    inverse = np.linalg.pinv(np.cov(logs[usual], rowvar=False).reshape(len(names), -1))
+    errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
+    is_clear = (exponents != 0) & (np.abs(slopes - exponents) < thresholds.max_slope_errors * errors)
+    is_clear &= np.abs(slopes) > thresholds.min_slope_errors * errors
+    is_whole = is_clear & (exponents % 1 == 0)  # a wave of few periods may look like a root of its column
+    for chosen in [is_clear, is_whole][: 2 if (is_clear != is_whole).any() else 1]:
+        powers = {name: Fraction(exponents[place]) for place, name in enumerate(names) if chosen[place]}
+        if not powers:
+            return
+        factor = mul(*(power(Variable(name), q) for name, q in powers.items()))
+        if len(powers) < len(columns):
+            rest = {name: Variable(name) for name in columns if name not in powers}
+            yield Reduction(groups=rest, factor=factor)
+    yield Reduction(groups={name: Variable(name) for name in columns}, factor=factor)
+
+
+def _fit_line(columns: Float[Array, "rows columns"], target: Array) -> tuple[Array, Array]:
+    """Slopes of the line by least squares, and its residuals."""
+    centered, moved = columns - columns.mean(0), target - target.mean()
+    slopes, *_ = np.linalg.lstsq(centered, moved)
+    return np.asarray(slopes), np.asarray(moved - centered @ slopes)

@@ -1,0 +1,271 @@
+"""Reduction of the number of variables by symmetries of a law: scalings, shifts and rotations of the columns.
+
+A law of physics is independent of the units: f(λ^a₁ x₁, λ^a₂ x₂, …) = λ^b f(x₁, x₂, …) for some exponents.
+By Euler's theorem this is equivalent to Σ aᵢ xᵢ ∂f/∂xᵢ = b f. Then f depends only on groups xᵢ·xₖ^(−aᵢ/aₖ),
+up to a factor (E. Buckingham, "On physically similar systems", Physical Review 4, 1914). Likewise
+∂f/∂xᵢ = ±∂f/∂xₖ implies f(xᵢ ± xₖ), and xₖ ∂f/∂xᵢ = ±xᵢ ∂f/∂xₖ implies f(xᵢ² ± xₖ²). The gradients come from
+a surrogate. A reduction is accepted only if a new surrogate in the fewer variables is as accurate on rows not
+fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, product
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
+from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
+from kan_engine.formulas.core.constant_fitting import Array, Columns, ColumnsAndTarget
+from kan_engine.formulas.reductions.chebyshev_surrogate import (
+    TRANSFORM_DEGREES,
+    Surrogate,
+    find_interior_rows,
+)
+from kan_engine.formulas.strategies.exact.power_product_law import is_primitive
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.numerics.ties import rank_error, round_rank
+
+GroupsAndFactor = tuple[dict[str, Expression], Expression]
+"""Groups and factor of a reduction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """y = factor · g(groups).
+
+    Attributes:
+        groups: Expressions of the variables of g, by name; an unchanged column keeps its name.
+        factor: Factor of the target.
+    """
+
+    groups: Mapping[str, Expression]
+    factor: Expression = ONE
+
+    def reduce_data(self, data: ColumnsAndTarget) -> ColumnsAndTarget:
+        """Return the values of the groups and of g, without rows where factor and target are 0.
+
+        These tell nothing of g. Where the factor alone is 0, g is infinite, and no law fits it.
+        """
+        columns, target = data
+        groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
+        factors, known = self._evaluate_factor(data)
+        with np.errstate(all="ignore"):
+            if known.all():
+                return groups, target / factors
+            return {name: values[known] for name, values in groups.items()}, target[known] / factors[known]
+
+    def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " _"]:
+        """Return weights for these rows of g that weight errors of y as ``weights`` do; their mean is 1."""
+        factors, known = self._evaluate_factor(data)
+        squares = np.square(factors[known]) * weights[known]
+        return np.asarray(squares / (squares.mean() or 1.0))
+
+    def select_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
+        """Return the factor of these rows."""
+        factors, known = self._evaluate_factor(data)
+        return np.asarray(factors[known])
+
+    def _evaluate_factor(self, data: ColumnsAndTarget) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
+        """The factor of every row, and which rows tell something of g."""
+        columns, target = data
+        factors = np.broadcast_to(evaluate(self.factor, columns), target.shape)
+        return factors, (factors != 0) | (target != 0)
+
+    def expand_law(
+        self,
+        tree: Expression,
+        columns: Columns,
+        thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION,
+    ) -> Expression:
+        """Convert a law in the groups to a law in the columns, simplified for their values."""
+        known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
+        return simplify(mul(self.factor, substitute(tree, known)), columns, thresholds=thresholds)
+
+    def compose(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
+        """Apply a further reduction, given in the variables of g, after this one."""
+        known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
+        return Reduction(
+            groups={name: substitute(tree, known) for name, tree in groups.items()},
+            factor=mul(self.factor, substitute(factor, known)),
+        )
+
+
+def find_reduction(
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+) -> Reduction | None:
+    """Return a reduction to fewer variables, or None if there is none.
+
+    Args:
+        fit: Columns and target.
+        validation: Columns and target of other rows, which decide whether a reduction is accepted.
+        should_stop: Called before every step; once true, the reduction found so far is returned.
+        thresholds: Decision numbers.
+    """
+    names = list(fit[0])
+    if not 1 < len(names) <= thresholds.max_group_inputs:
+        return None
+    surrogate = Surrogate.fit(fit, validation, thresholds=thresholds)
+    found = Reduction(groups={name: Variable(name) for name in names})
+    spread = float(np.std(validation[1])) or 1.0
+    largest = thresholds.max_surrogate_error * spread
+    while surrogate is not None and surrogate.error < largest and len(found.groups) > 1:
+        if should_stop():
+            break
+        step = _eliminate_variable(found, surrogate, fit, validation, thresholds)
+        if step is None:
+            break
+        found, surrogate = step
+    return found if len(found.groups) < len(names) else None
+
+
+def _eliminate_variable(
+    found: Reduction,
+    surrogate: Surrogate,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    thresholds: DiscoveryThresholds,
+) -> tuple[Reduction, Surrogate] | None:
+    """Eliminate one variable if the new surrogate is as accurate; else return None."""
+    rounding = thresholds.surrogate_rounding_error * (float(np.std(validation[1])) or 1.0)
+    largest = max(thresholds.max_error_growth * surrogate.error, rounding)
+    tried = _find_conditions(surrogate, found.reduce_data(fit)[0], thresholds)
+    conditions = [condition for condition in tried if condition.misfit < thresholds.max_misfit]
+    conditions.sort(key=lambda condition: rank_error(condition.misfit))
+    passed = []
+    for condition in conditions[: thresholds.max_tried_conditions]:
+        further = found.compose(condition.groups, condition.factor)
+        there = further.reduce_data(validation)
+        factors = further.select_factors(validation)
+        other = Surrogate.fit(further.reduce_data(fit), there, factors, thresholds=thresholds)
+        if other is not None and other.error <= largest:
+            passed.append((condition.size, round_rank(max(other.error, rounding)), further, other))
+    if not passed:
+        return None
+    near = thresholds.similar_error_ratio * min(error for _, error, _, _ in passed)
+    # Of equally good ones that without a factor comes first: it leaves a function of fewer columns.
+    *_, further, other = min(
+        (p for p in passed if p[1] <= max(near, rounding)),
+        key=lambda p: (*p[:2], p[2].factor != found.factor),
+    )
+    return further, other
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Condition:
+    """A condition on the gradients that implies a symmetry.
+
+    Attributes:
+        misfit: Residual of the condition over the size of its terms.
+        size: Number of columns in the condition.
+        groups: Remaining variables.
+        factor: Factor of the target.
+    """
+
+    misfit: float
+    size: int
+    groups: Mapping[str, Expression]
+    factor: Expression = ONE
+
+
+def _find_conditions(
+    surrogate: Surrogate, columns: Columns, thresholds: DiscoveryThresholds
+) -> Iterator[_Condition]:
+    """Yield unused columns, scalings, and sums or differences of columns, each with its misfit."""
+    rows = find_interior_rows(surrogate.basis, columns, thresholds.interior_share)
+    rows = rows if int(rows.sum()) >= thresholds.min_interior_rows else np.ones_like(rows)
+    here = {name: values[rows] for name, values in columns.items()}
+    slopes, values = surrogate.slopes(here), surrogate.values(here)
+    positive = [float(v.min()) > 0 for v in columns.values()]
+    yield from _find_unused_columns(slopes, values, here)
+    terms = slopes * np.stack(list(here.values()))
+    yield from _find_scalings(terms, values, surrogate.transform, list(here), positive, thresholds)
+    yield from _find_pair_conditions(slopes, here)
+
+
+def _find_unused_columns(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition]:
+    """Yield for each column the condition that the target does not depend on it."""
+    spread = float(values.std()) or 1.0
+    for name, slope in zip(columns, slopes, strict=True):
+        left = float(np.ptp(columns[name]) * np.sqrt(np.mean(slope**2))) / spread
+        yield _Condition(misfit=left, size=1, groups=_drop_column(columns, name))
+
+
+def _find_scalings(
+    terms: Array,
+    values: Array,
+    transform: str,
+    names: list[str],
+    positive: list[bool],
+    thresholds: DiscoveryThresholds,
+) -> Iterator[_Condition]:
+    """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive."""
+    count, degree = len(names), TRANSFORM_DEGREES[transform]
+    target = degree * values if degree else np.ones_like(values)
+    gram = np.vstack([terms, target])
+    gram = gram @ gram.T / gram.shape[1]
+    reach = thresholds.max_exponent if count <= thresholds.max_squared_inputs else 1
+    for exponents in product(range(-reach, reach + 1), repeat=count):
+        used = [k for k in range(count) if exponents[k]]
+        if not is_primitive(exponents) or not any(positive[k] for k in used):
+            continue
+        b = _nearest_rational(
+            float(np.array(exponents) @ gram[:count, count] / gram[count, count]),
+            thresholds.max_degree_denominator,
+        )
+        vector = np.array([*exponents, -float(b)])
+        size = float(vector**2 @ np.diag(gram)) or 1.0
+        misfit = float(np.sqrt(max(vector @ gram @ vector, 0.0) / size))
+        unit = min((k for k in used if positive[k]), key=lambda k: abs(exponents[k]))
+        groups, factor = _build_scaling_groups(names, exponents, b, unit)
+        yield _Condition(misfit=misfit, size=len(used), groups=groups, factor=factor)
+
+
+def _build_scaling_groups(
+    names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int
+) -> GroupsAndFactor:
+    """Return the groups and the factor, with one column as the unit of the others."""
+    measure = Variable(names[unit])
+    groups = {
+        name: mul(Variable(name), power(measure, Fraction(-a, exponents[unit])))
+        for name, a in zip(names, exponents, strict=True)
+        if name != names[unit]
+    }
+    return groups, power(measure, b / exponents[unit])
+
+
+def _find_pair_conditions(slopes: Array, columns: Columns) -> Iterator[_Condition]:
+    """Yield conditions for sums and differences of two columns or of their squares."""
+    values = list(columns.values())
+    for (i, first), (k, second) in combinations(enumerate(columns), 2):
+        for power_, left, right in (
+            (1, slopes[i], slopes[k]),
+            (2, values[k] * slopes[i], values[i] * slopes[k]),
+        ):
+            size = float(np.sqrt(np.mean(left**2 + right**2))) or 1.0
+            for sign in (1, -1):
+                misfit = float(np.sqrt(np.mean((left - sign * right) ** 2))) / size
+                merged = add(power(Variable(first), power_), mul(sign, power(Variable(second), power_)))
+                groups = _drop_column(columns, second) | {first: merged}
+                yield _Condition(misfit=misfit, size=2, groups=groups)
+
+
+def _drop_column(columns: Columns, name: str) -> dict[str, Expression]:
+    return {other: Variable(other) for other in columns if other != name}
+
+
+def _nearest_rational(value: float, max_denominator: int) -> Fraction:
+    """Return the nearest rational number with at most this denominator."""
+    return min(
+        (Fraction(round(value * q), q) for q in range(1, max_denominator + 1)),
+        key=lambda fraction: abs(fraction - value),
+    )

@@ -1,0 +1,1 @@
+"""All short formulas of a few variables."""

@@ -1,0 +1,154 @@
+"""All short expressions of a few variables, by number of operations, with their values at some rows.
+
+Expressions with equal values are kept once, the shortest first: the table of a brute-force search as in
+AI Feynman (Udrescu and Tegmark, Science Advances 6, 2020), from the leaves up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise, starmap
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, call, mul, number, power
+from kan_engine.expressions.nodes import PI
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+
+Array = np.ndarray
+Node = tuple[str, int, int]  # operation and its operands; of a unary one the second is -1
+
+LEAF = "leaf"
+CONSTANTS: tuple[tuple[Expression, float], ...] = ((number(Fraction(1)), 1.0), (number(Fraction(2)), 2.0))
+ANGLE = (PI, np.pi)  # a constant besides, where one variable leaves room for more operations
+UNARY: Mapping[str, tuple[Callable[[Array], Array], Callable[[Expression], Expression]]] = {
+    "inverse": (lambda u: 1 / u, lambda u: power(u, -1)),
+    "square": (np.square, lambda u: power(u, 2)),
+    "root": (np.sqrt, lambda u: power(u, Fraction(1, 2))),
+    "exp": (np.exp, lambda u: call("exp", u)),
+    "log": (np.log, lambda u: call("log", u)),
+    "sin": (np.sin, lambda u: call("sin", u)),
+    "cos": (np.cos, lambda u: call("cos", u)),
+    "tanh": (np.tanh, lambda u: call("tanh", u)),
+}
+BINARY: Mapping[
+    str, tuple[Callable[[Array, Array], Array], Callable[[Expression, Expression], Expression]]
+] = {
+    "sum": (np.add, add),
+    "difference": (np.subtract, lambda a, b: add(a, mul(-1, b))),
+    "product": (np.multiply, mul),
+}  # quotients are products with an inverse
+
+
+@dataclass(eq=False)
+class ExpressionTable:
+    """Expressions and their values.
+
+    Attributes:
+        leaves: The variables and the constants.
+        nodes: Operation and operands of every expression, by its index.
+        values: At the rows of the table.
+        counts: Number of expressions with at most 0, 1, 2, … operations.
+    """
+
+    leaves: list[Expression]
+    nodes: list[Node]
+    values: Float[Array, "expressions rows"]
+    counts: list[int] = field(default_factory=list)
+
+    @staticmethod
+    def build(
+        columns: Mapping[str, Float[Array, " rows"]], thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+    ) -> ExpressionTable:
+        """All expressions of ``max_operations`` operations, up to ``max_expressions``.
+
+        One variable has one operation more, and π.
+        """
+        is_single = len(columns) == 1
+        constants = (*CONSTANTS, ANGLE) if is_single else CONSTANTS
+        leaves: list[Expression] = [Variable(name) for name in columns]
+        leaves += [tree for tree, _ in constants]
+        rows = len(next(iter(columns.values())))
+        own = [*columns.values(), *(np.full(rows, value) for _, value in constants)]
+        table = ExpressionTable(leaves, [], np.zeros((0, rows)))
+        seen = set[bytes]()
+        table._append(seen, [(LEAF, place, -1) for place in range(len(leaves))], np.stack(own), thresholds)
+        for operations in range(1, thresholds.max_operations + 1 + is_single):
+            for nodes, values in _combine(table.values, table.levels, operations):
+                table._append(seen, nodes, values, thresholds)
+                if len(table.nodes) >= thresholds.max_expressions:
+                    table.counts.append(len(table.nodes))
+                    return table
+            table.counts.append(len(table.nodes))
+        return table
+
+    @property
+    def one(self) -> int | None:
+        """Index of the constant 1; None if a column has that value everywhere."""
+        node = (LEAF, self.leaves.index(ONE), -1)
+        return self.nodes.index(node) if node in self.nodes else None
+
+    @property
+    def levels(self) -> list[range]:
+        """Indices of the expressions of 0, 1, 2, … operations."""
+        return list(starmap(range, pairwise([0, *self.counts])))
+
+    def _append(
+        self, seen: set[bytes], nodes: list[Node], values: Array, thresholds: DiscoveryThresholds
+    ) -> None:
+        """Keep the expressions whose values are new, finite, and except for leaves not constant."""
+        with np.errstate(all="ignore"):
+            sizes = np.abs(values).max(1)
+            largest = thresholds.max_expression_value
+            is_usable = np.isfinite(values).all(1) & (sizes < largest) & (sizes > 1 / largest)
+            if self.nodes:
+                is_usable &= np.ptp(values, axis=1) > 0
+        kept = list[int]()
+        for place, key in zip(np.flatnonzero(is_usable), _make_keys(values[is_usable]), strict=True):
+            if key not in seen and len(self.nodes) + len(kept) < thresholds.max_expressions:
+                seen.add(key)
+                kept.append(int(place))
+        self.nodes += [nodes[place] for place in kept]
+        self.values = np.concatenate([self.values, values[kept]])
+        if not self.counts:
+            self.counts.append(len(self.nodes))
+
+    def make_tree(self, index: int) -> Expression:
+        """The expression with this index."""
+        operation, first, second = self.nodes[index]
+        if operation == LEAF:
+            return self.leaves[first]
+        if operation in UNARY:
+            return UNARY[operation][1](self.make_tree(first))
+        return BINARY[operation][1](self.make_tree(first), self.make_tree(second))
+
+
+def _combine(
+    values: Array, levels: list[range], operations: int
+) -> Iterator[tuple[list[Node], Float[Array, "new rows"]]]:
+    """Yield all expressions of one operation more, in blocks."""
+    last = levels[operations - 1]
+    with np.errstate(all="ignore"):
+        for name, (compute, _) in UNARY.items():
+            yield [(name, place, -1) for place in last], compute(values[last.start : last.stop])
+        for fewer in range(operations):
+            others = operations - 1 - fewer
+            for name, (combine, _) in BINARY.items():
+                if fewer > others and name != "difference":
+                    continue
+                right = values[levels[others].start : levels[others].stop]
+                for place in levels[fewer]:
+                    nodes = [(name, place, other) for other in levels[others]]
+                    yield nodes, combine(values[place], right)
+
+
+def _make_keys(values: Float[Array, "new rows"]) -> list[bytes]:
+    """Bytes that are equal for values that are equal up to rounding, relative to the largest of them."""
+    _, exponents = np.frexp(np.abs(values).max(1))
+    probes = values[:, :: max(1, values.shape[1] // 8)]
+    rounded: Any = np.round(np.ldexp(probes, 24 - exponents[:, None])).astype(np.int64)
+    return [row.tobytes() + exponent.tobytes() for row, exponent in zip(rounded, exponents, strict=True)]

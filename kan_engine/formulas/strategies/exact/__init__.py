@@ -1,0 +1,1 @@
+"""Laws that hold to rounding error."""

@@ -1,0 +1,136 @@
+"""Polynomials that satisfy P = y·Q + y²·R in all rows, as the null space of the matrix of their monomials.
+
+Without noise, the matrix maps the vector of coefficients to rounding error.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations, combinations_with_replacement
+from math import comb
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, power
+from kan_engine.formulas.core.constant_fitting import Array
+from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
+
+Polynomial = dict[tuple[int, ...], float]
+"""Coefficients by monomial, which is a tuple of the indices of its factors."""
+
+
+def list_variable_sets(names: list[str], *, angles: bool) -> Iterator[list[Expression]]:
+    """Yield the columns, or with ``angles`` sets in which cosines and sines replace one or two of them."""
+    variables = [Variable(name) for name in names]
+    if not angles:
+        yield list(variables)
+        return
+    for angle in variables:
+        rest = [v for v in variables if v != angle]
+        yield [*rest, apply_function("cos", angle)]
+        yield [*rest, apply_function("sin", angle)]
+    for first, second in combinations(variables, 2):
+        rest = [v for v in variables if v not in (first, second)]
+        yield [*rest, apply_function("cos", add(first, mul(-1, second)))]
+        yield [*rest, *(apply_function(f, v) for v in (first, second) for f in ("cos", "sin"))]
+
+
+class MonomialSystem:
+    """Matrix of the monomials of P, and of those of Q times -y and of R times -y², on the unit scale.
+
+    Degrees of these polynomials come in this order; what has none is absent.
+    """
+
+    def __init__(self, values: list[Array], y: Array, thresholds: DiscoveryThresholds) -> None:
+        self._thresholds = thresholds
+        self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
+        self._size = float(np.abs(y).max()) or 1.0
+        self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
+        self._y = y / self._size
+        self._known: dict[tuple[int, ...], Array] = {}
+
+    def column_count(self, *degrees: int) -> int:
+        """Number of columns for these degrees."""
+        d = len(self._unit)
+        return sum(comb(d + degree, degree) for degree in degrees)
+
+    def null_space(self, *degrees: int) -> Array:
+        """Orthonormal null vectors of the matrix with columns of length 1, up to rounding error."""
+        if degrees not in self._known:
+            matrix, _ = self._matrix(degrees)
+            if not np.isfinite(matrix).all():  # powers of large values
+                return np.zeros((0, matrix.shape[1]))
+            _, singular, right = _decompose(np.asarray(np.linalg.qr(matrix, mode="r")))
+            largest = self._thresholds.max_null_singular_value * singular[0]
+            self._known[degrees] = np.asarray(right[singular < largest])
+        return self._known[degrees]
+
+    def build_polynomials(self, null: Array, *degrees: int) -> list[Polynomial]:
+        """Reduce these null vectors to the sparsest one; return its polynomials, in units of the columns."""
+        sets = [_list_monomials(len(self._unit), degree) for degree in degrees]
+        _, norms = self._matrix(degrees)
+        everything = [m for own in sets for m in own]
+        vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
+        units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
+        smallest = self._thresholds.negligible_coefficient * np.abs(vector).max()
+        left = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
+        return [
+            {m: c / self._size**place for m, c in zip(own, left, strict=False) if c}
+            for place, own in enumerate(sets)
+        ]
+
+    def _matrix(self, degrees: tuple[int, ...]) -> tuple[Array, Array]:
+        columns = [
+            (_product(self._unit, m) if place == 0 else -(self._y**place) * _product(self._unit, m))
+            for place, degree in enumerate(degrees)
+            for m in _list_monomials(len(self._unit), degree)
+        ]
+        matrix = np.stack(columns, 1)
+        first = np.linalg.norm(matrix, axis=0)
+        first = np.where(first > 0, first, 1.0)
+        matrix = matrix / first
+        # every row counts, also where the target covers decades; null vectors stay what they are
+        matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-300)
+        second = np.linalg.norm(matrix, axis=0)
+        second = np.where(second > 0, second, 1.0)
+        return matrix / second, first * second
+
+
+def _list_monomials(d: int, degree: int) -> list[tuple[int, ...]]:
+    return [m for n in range(degree + 1) for m in combinations_with_replacement(range(d), n)]
+
+
+def write_monomial(monomial: tuple[int, ...], variables: list[Expression]) -> Expression:
+    """The product of the variables with these indices."""
+    return mul(*(power(variables[place], count) for place, count in Counter(monomial).items()))
+
+
+def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
+    return np.prod([values[i] for i in monomial], axis=0) if monomial else np.ones_like(values[0])
+
+
+def _eliminate_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
+    """Eliminate monomials, highest degrees first, until one null vector is left; return it."""
+    rows = null[:, np.argsort(-degrees, kind="stable")].copy()
+    column = 0
+    while len(rows) > 1:
+        pivot = int(np.argmax(np.abs(rows[:, column])))
+        if abs(rows[pivot, column]) > 1e-9:
+            lead = rows[pivot]
+            rows = np.delete(rows, pivot, 0)
+            rows = rows - np.outer(rows[:, column] / lead[column], lead)
+        column += 1
+    vector = np.empty(len(degrees))
+    vector[np.argsort(-degrees, kind="stable")] = rows[0]
+    return np.asarray(vector / np.abs(vector).max())
+
+
+def _decompose(triangle: Array) -> tuple[Array, Array, Array]:
+    """Singular value decomposition, by QR iteration where divide and conquer does not converge."""
+    try:
+        return np.linalg.svd(triangle)
+    except np.linalg.LinAlgError:
+        return scipy.linalg.svd(triangle, lapack_driver="gesvd")  # type: ignore[no-any-return]

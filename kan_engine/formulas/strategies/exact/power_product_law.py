@@ -1,0 +1,85 @@
+"""Laws of one product of powers of the inputs (the index), which is found by sorting.
+
+Sorted by the correct index, neighbouring rows have nearly equal targets. Only this search finds a function
+with many periods, such as sin² of a product, which no grid resolves. The measure is the ratio of von
+Neumann, "Distribution of the ratio of the mean square successive difference to the variance", 1941.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from math import gcd
+
+import numpy as np
+
+from kan_engine.expressions.evaluation import ONE, Expression, Variable, evaluate, mul, power
+from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+
+
+def find_power_product_law(
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
+) -> Expression | None:
+    """Return a law y = x^p · f(Π x^q) with integers, or None if none holds to rounding error.
+
+    Args:
+        fit: Columns, all of which have to be positive, and target.
+        validation: Columns and target of other rows, on which the law has to hold.
+        should_stop: Called before every search for closed forms; once true, the search ends.
+        thresholds: Decision numbers.
+        symbolic: Of closed forms and their constants.
+    """
+    found = _find_index(fit, thresholds)
+    if found is None:
+        return None
+    factor, index = found
+    inner, judged = ((columns, target / evaluate(factor, columns)) for columns, target in (fit, validation))
+    tree = find_univariate_law(index, inner, judged, should_stop, thresholds=thresholds, symbolic=symbolic)
+    if tree is None:
+        return None
+    return simplify(mul(factor, tree), judged[0], thresholds=symbolic.simplification)
+
+
+def _find_index(
+    fit: ColumnsAndTarget, thresholds: DiscoveryThresholds
+) -> tuple[Expression, Expression] | None:
+    """Return a power of a column, or 1, and the product of powers along which the rest is smooth, or None."""
+    columns, target = fit
+    names = list(columns)
+    is_few = 1 < len(names) <= thresholds.max_product_inputs
+    if not is_few or min(float(v.min()) for v in columns.values()) <= 0:
+        return None
+    logs = np.stack([np.log(columns[name]) for name in names])
+    exponents = range(-thresholds.max_exponent, thresholds.max_exponent + 1)
+    candidates = [q for q in product(exponents, repeat=len(names)) if is_primitive(q)]
+    order = np.argsort(np.array(candidates) @ logs, axis=1)
+    found, lowest = None, thresholds.max_smooth_ratio
+    factors = [power(Variable(name), q) for name in names for q in exponents if q]
+    for factor in (ONE, *factors):
+        values = target / evaluate(factor, columns)
+        steps = np.diff(values[order], axis=1)
+        ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(values)) or 1.0)
+        best, second = np.argsort(ratios)[:2]
+        if ratios[best] < min(lowest, thresholds.max_ratio_to_second * ratios[second]):
+            powers = zip(names, candidates[best], strict=True)
+            found = factor, mul(*(power(Variable(name), q) for name, q in powers if q))
+            lowest = thresholds.max_ratio_to_second * ratios[best]
+    return found
+
+
+def is_primitive(exponents: tuple[int, ...]) -> bool:
+    """Whether the first nonzero exponent is positive and the exponents have no common divisor.
+
+    Exactly one of each index, its inverse and its powers is primitive.
+    """
+    first = next((q for q in exponents if q), 0)
+    return first > 0 and gcd(*exponents) == 1

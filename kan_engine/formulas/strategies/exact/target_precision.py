@@ -1,0 +1,51 @@
+"""Whether the values of a target are precise enough for a law that holds to rounding error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget
+
+
+def may_be_exact(rows: ColumnsAndTarget, max_error: float) -> bool:
+    """Whether a formula that is no polynomial may be as close as ``max_error``, over the target's spread.
+
+    None has where the target was rounded to few digits, as most measurements are, or to single precision; nor
+    where rows with equal columns have different targets.
+    """
+    columns, target = rows
+    allowed = max_error * float(np.std(target))
+    if allowed == 0 or not np.isfinite(allowed):
+        return True
+    return not _is_rounded(target, allowed) and _largest_difference(columns.values(), target) <= allowed
+
+
+def _is_rounded(target: Array, allowed: float) -> bool:
+    """Whether rounding to a decimal digit, or to single precision, explains all digits of the target.
+
+    Rounding to multiples of q has an RMS error of q/√12.
+    """
+    with np.errstate(over="ignore"):
+        single = target.astype(np.float32).astype(float)
+    if np.array_equal(single, target):
+        return True
+    finest = int(np.ceil(np.log10(np.sqrt(12) * allowed)))
+    coarsest = max(finest, int(np.log10(np.ptp(target))))
+    for exponent in range(coarsest, finest - 1, -1):
+        multiples = target / 10.0**exponent
+        slack = 4 * np.finfo(float).eps * np.abs(multiples)
+        if (np.abs(multiples - np.rint(multiples)) <= slack).all() and np.abs(multiples).max() < 2**52:
+            return True
+    return False
+
+
+def _largest_difference(columns: Iterable[Array], target: Array) -> float:
+    """The largest difference between targets of rows with equal columns."""
+    _, groups = np.unique(np.stack(list(columns), 1), axis=0, return_inverse=True)
+    lowest = np.full(groups.max() + 1, np.inf)
+    highest = -lowest
+    np.minimum.at(lowest, groups, target)
+    np.maximum.at(highest, groups, target)
+    return float((highest - lowest).max())

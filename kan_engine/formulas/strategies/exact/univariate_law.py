@@ -1,0 +1,137 @@
+"""Laws of one variable: the closed form of a target that depends on one variable alone.
+
+Cheap forms come first. Forms are fitted to the values themselves, not to a spline, under every transform of
+the target, over the variable and over its inverse. A law has to hold to rounding error on other rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+
+from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
+from kan_engine.formulas.core.constant_fitting import (
+    Array,
+    ColumnsAndTarget,
+    ParametricForm,
+    compute_rmse,
+    compute_spread,
+    refit_constants,
+)
+from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.reading.closed_forms import (
+    Effort,
+    find_closed_forms,
+    select_best_forms,
+)
+from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER, Candidate
+from kan_engine.formulas.reading.noise_model import NoiseModel
+from kan_engine.formulas.reading.univariate_fit import FitPoints
+from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+
+# Transforms of the target under which sums of terms are searched.
+SUM_TRANSFORMS = (
+    "identity",
+    "log",
+    "log_neg",
+    "reciprocal",
+)
+
+
+def find_univariate_law(
+    variable: Expression,
+    fit: ColumnsAndTarget,
+    validation: ColumnsAndTarget,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    floor: float | None = None,
+    squared: bool = False,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
+) -> Expression | None:
+    """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
+
+    Polynomials and their quotients can imitate other functions. A complex form is returned only if the search
+    finds no simple one.
+
+    Args:
+        variable: Expression in the columns.
+        fit: Columns and target.
+        validation: Columns and target of other rows, on which the law has to hold.
+        should_stop: Called before every search for closed forms; once true, the search ends.
+        floor: Error over the spread that counts as rounding error; default: ``univariate_rounding_error``.
+        squared: Whether functions of the square of the variable are searched too.
+        thresholds: Decision numbers.
+        symbolic: Of closed forms and their constants.
+    """
+    columns, target = fit
+    spread = compute_spread(validation)
+    if _is_noisy(evaluate(variable, columns), target, thresholds):
+        return None
+    floor = thresholds.univariate_rounding_error if floor is None else floor
+    everything = np.concatenate([target, validation[1]])[:, None]
+    sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
+    axes = [
+        (tree, FitPoints(evaluate(tree, columns), symbolic.closed_forms.functions))
+        for tree in _iterate_variables(variable, fit, validation, squared=squared)
+    ]
+    noise = NoiseModel.exact(thresholds.univariate_rounding_error, symbolic)
+    forms = symbolic.closed_forms
+    longer: list[tuple[int, ParametricForm]] = []
+    for effort, side, (tree, axis) in product(Effort, sides, axes):
+        if should_stop():
+            break
+        if effort == Effort.SUMS and side not in SUM_TRANSFORMS:
+            continue
+        moved = np.asarray(TRANSFORMS[side].forward(target))
+        for edge in _find_plausible_candidates(axis, moved, effort, noise, thresholds):
+            form = _build_form(edge, tree, side)
+            better = refit_constants(form, fit, iterations=thresholds.refit_iterations)
+            if compute_rmse(better, validation) < floor * spread:
+                is_plain = effort == Effort.PLAIN
+                if edge.complexity <= (
+                    forms.max_plain_complexity if is_plain else forms.max_close_complexity
+                ):
+                    return finalize_formula(better, fit, validation, thresholds=symbolic)
+                longer.append((edge.complexity, better))
+    if not longer:
+        return None
+    return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation, thresholds=symbolic)
+
+
+def _is_noisy(u: Array, y: Array, thresholds: DiscoveryThresholds) -> bool:
+    """Whether targets at nearly equal u differ; even a function with many periods is continuous there."""
+    order = np.argsort(u, kind="stable")
+    gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
+    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // thresholds.nearest_gap_divisor)]
+    return bool(np.median(steps[nearest]) > thresholds.max_noiseless_step * float(np.std(y)))
+
+
+def _iterate_variables(
+    variable: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, *, squared: bool
+) -> Iterator[Expression]:
+    """Yield the variable, its square if requested, and its inverse if it has one sign."""
+    yield variable
+    if squared:
+        yield power(variable, 2)
+    values = np.concatenate([evaluate(variable, fit[0]), evaluate(variable, validation[0])])
+    if float(values.min()) > 0 or float(values.max()) < 0:
+        yield power(variable, -1)
+
+
+def _find_plausible_candidates(
+    axis: FitPoints, moved: Array, effort: Effort, noise: NoiseModel, thresholds: DiscoveryThresholds
+) -> list[Candidate]:
+    found = find_closed_forms(axis, moved, known=noise, effort=effort, raw=True)
+    best = select_best_forms(found, noise, thresholds.max_refits)
+    return [edge for edge in best if edge.error < thresholds.max_plausible_error]
+
+
+def _build_form(edge: Candidate, variable: Expression, side: str) -> ParametricForm:
+    inside = add(substitute(edge.tree, {PLACEHOLDER: variable}), Parameter(len(edge.parameters)))
+    return ParametricForm(INVERSE_TRANSFORMS[side](inside), np.array([*edge.parameters, edge.constant]))

@@ -1,0 +1,236 @@
+"""Search for the front of formulas, from one constant up.
+
+The search changes the formulas that it has found: it inserts terms, factors and constants, exchanges terms,
+and leaves parts out. ``moves`` ranks the insertions and exchanges without fitting them, so that a trial is
+the best of thousands of changes. All constants are fitted in every trial, as in Operon (Burlacu, Kronberger
+and Kommenda, GECCO 2020) and PySR (Cranmer, arXiv:2305.01582); a few formulas are kept per size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+import numpy as np
+
+from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Mul,
+    Number,
+    count_nodes,
+    mul,
+    parametrize_floats,
+    variables,
+    walk,
+)
+from kan_engine.expressions.measured_constants import count_constants, make_measured
+from kan_engine.formulas.constraints.completed_formulas import complete_formula
+from kan_engine.formulas.constraints.dropped_constants import drop_constants
+from kan_engine.formulas.core.check_rows import CheckRows
+from kan_engine.formulas.core.coarse_fit import Target, fit_constants
+from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.factors import merge_factors
+from kan_engine.formulas.core.program import Program
+from kan_engine.formulas.strategies.growth.archive import Archive
+from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
+from kan_engine.formulas.strategies.growth.entry import Entry, make_entry
+from kan_engine.formulas.strategies.growth.moves import Expansion, Move, list_reductions
+from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT, FrontThresholds
+from kan_engine.numerics.ties import round_rank
+
+
+class FrontSearch:
+    """A search for the most accurate formula of every size.
+
+    Args:
+        columns: Columns by variable, each [rows].
+        target: Values of the formula.
+        weights: Weights of the rows.
+        ends: Further rows, at which formulas must be finite.
+        limits: What formulas may contain.
+        seed: Of the rows that are drawn.
+        max_work: After which a whole search ends; see ``work``.
+        share: Of that work, which is done here.
+        should_stop: Once it returns true, the search ends.
+        report: Takes the share of the work that is done, and the archive, after every formula.
+        thresholds: Decision numbers.
+
+    Attributes:
+        archive: The formulas found so far.
+        work: Trials so far, times their rows and the overhead.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        target: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        ends: Columns | None = None,
+        limits: FormulaConstraints = NO_CONSTRAINTS,
+        seed: int = 0,
+        max_work: float | None = None,
+        share: float = 1.0,
+        should_stop: Callable[[], bool] = lambda: False,
+        report: Callable[[float, Archive], None] = lambda _share, _archive: None,
+        thresholds: FrontThresholds = DEFAULT_FRONT,
+    ) -> None:
+        generator = np.random.default_rng(seed)
+        self._columns, self._limits, self._thresholds = columns, limits, thresholds
+        self._target = Target.create(target, weights)
+        self._should_stop, self._report = should_stop, report
+        work = thresholds.max_work if max_work is None else max_work
+        trial = len(target) + thresholds.overhead_rows
+        self._max_work = share * min(work, trial * thresholds.trials_per_row * len(target))
+        few = min(len(target), thresholds.scan_rows)
+        self._scan = np.sort(generator.choice(len(target), few, replace=False))
+        self._scanned = {name: values[self._scan] for name, values in columns.items()}
+        count, overshoot = thresholds.check_rows, thresholds.max_overshoot
+        self._check = CheckRows(columns, target, count, overshoot, generator, ends)
+        terms = filter(self._check.is_defined_at_ends, generate_terms(columns, limits, thresholds))
+        self._terms = self._dictionary = Dictionary.build(terms, self._scanned, thresholds)
+        self._tried: set[tuple[Expression, tuple[float, ...]]] = set()
+        self.archive = Archive(thresholds)
+        self.work = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the work is done, or the caller asked to stop."""
+        return self.work >= self._max_work or self._should_stop()
+
+    def run(self, seeds: Iterable[Expression] = ()) -> list[Entry]:
+        """Search from a constant and from given formulas; return the front.
+
+        The constant and the seeds are always fitted, each completed by the columns that it must use. A search
+        that is stopped at once returns their front. The front is empty if the limits allow no formula.
+        """
+        mean = make_measured(float(np.average(self._target.values, weights=self._target.weights)))
+        for tree in (mean, *seeds):
+            self.fit(tree)
+            for other in self._adapt(tree):
+                self.fit(other)
+        while not self.is_over and (self._expand_all(first=True) or self._expand_all(first=False)):
+            parts = Dictionary.build(self._list_parts(), self._scanned, self._thresholds)
+            self._dictionary = self._terms.join(parts)
+        return self.archive.front
+
+    def fit(self, tree: Expression) -> Entry | None:
+        """Fit the constants of a formula and keep it if it is among the best of its size."""
+        tree = merge_factors(tree)
+        size, limits = count_nodes(tree), self._thresholds
+        free, values = parametrize_floats(tree)
+        key = free, tuple(float(f"{value:.2g}") for value in values)
+        if size > limits.max_size or key in self._tried or not self._limits.allow_form(tree):
+            return None
+        self._tried.add(key)
+        self._add_work(1)
+        worst = self.archive.limit(size)
+        program = Program(free, self._columns, len(values))
+        hopeless = limits.hopeless_ratio * worst
+        fitted = fit_constants(program, np.array(values), self._target, limits.trial_steps, hopeless)
+        if fitted is None or fitted.mean_square > worst:
+            return None
+        entry = make_entry(free, program, fitted, self._target)
+        if entry.error < self.archive.best_error(size):
+            steps = limits.final_steps
+            more = fit_constants(program, fitted.values, self._target, steps)
+            if more is not None:
+                longer = make_entry(free, program, more, self._target)
+                entry = min(entry, longer, key=lambda each: round_rank(each.error))
+        is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
+        if entry.size > limits.max_size or not is_sound:
+            return None
+        return entry if self.archive.insert(entry) else None
+
+    def _adapt(self, tree: Expression) -> Iterator[Expression]:
+        """Yield variants of a formula that use the wanted columns and few enough constants."""
+        limits, missing = self._limits, self._limits.list_missing(tree)
+        scale = float(np.std(self._target.values)) or 1.0
+        completed = complete_formula(tree, missing, self._columns, scale) if missing else (tree,)
+        for other in completed:
+            if other != tree:
+                yield other
+            if limits.max_constants is not None and count_constants(other) > limits.max_constants:
+                yield from drop_constants(other, limits.max_constants)
+
+    def _add_work(self, trials: int) -> None:
+        self.work += trials * (len(self._target.values) + self._thresholds.overhead_rows)
+
+    def _expand_all(self, *, first: bool) -> bool:
+        """Try changes of all good formulas, by size: of those not changed yet, or again with more terms."""
+        has_changed, limits = False, self._thresholds
+        for size in sorted(self.archive.by_size):
+            entries = self.archive.by_size[size] if first else self.archive.by_size[size][:1]
+            for entry in tuple(entries):
+                best = self.archive.best_error(size)
+                is_due = not entry.visits if first else entry.visits < limits.max_visits
+                if not is_due or entry.error > limits.expansion_slack * best:
+                    continue
+                if self.is_over:
+                    return False
+                self._expand(entry)
+                has_changed = True
+                self._report(min(1.0, self.work / self._max_work), self.archive)
+        return has_changed
+
+    def _expand(self, entry: Entry) -> None:
+        """Fit the most promising changes of a formula."""
+        entry.visits += 1
+        self._add_work(self._thresholds.expansion_trials)
+        for tree in chain(self._select_changes(entry), list_reductions(entry.tree)):
+            self.fit(tree)
+            if self.is_over:
+                return
+
+    def _select_changes(self, entry: Entry) -> Iterator[Expression]:
+        """Yield the changes with the lowest predicted errors, a few per size."""
+        limits, counts, seen, refused = self._thresholds, dict[int, int](), set[tuple[int, str]](), 0
+        moves, ratio = self._rank_moves(entry)
+        for move in sorted(moves, key=lambda move: round_rank(move.predicted)):
+            alike = move.size, f"{move.predicted:.5g}"  # the same change at another node
+            is_full = counts.get(move.size, 0) >= limits.fits_per_size
+            if is_full or alike in seen or move.size > limits.max_size:
+                continue
+            if move.predicted * ratio <= limits.prediction_slack * self.archive.limit(move.size):
+                seen.add(alike)
+                tree = move.build()
+                if not self._limits.allow_form(tree):
+                    refused += 1
+                    yield from self._adapt(tree)
+                    if refused >= limits.max_refused_moves:
+                        return
+                    continue
+                counts[move.size] = counts.get(move.size, 0) + 1
+                yield tree
+
+    def _rank_moves(self, entry: Entry) -> tuple[list[Move], float]:
+        """Insertions and exchanges, and by how much the error on all rows exceeds that of the scan."""
+        free, values = parametrize_floats(entry.tree)
+        program = Program(free, self._scanned, len(values))
+        predicted = program.run(np.array(values))
+        root = np.sqrt(self._target.weights[self._scan])
+        expansion = Expansion(
+            tree=entry.tree,
+            columns=self._scanned,
+            root=root,
+            target=self._target.values[self._scan],
+            predicted=predicted,
+            jacobian=np.nan_to_num(program.compute_jacobian()),
+        )
+        moves = [
+            *expansion.rank_insertions(self._dictionary, self._thresholds),
+            *expansion.rank_exchanges(self._dictionary, self._thresholds),
+        ]
+        here = float(np.mean((root * (expansion.target - predicted)) ** 2))
+        return moves, entry.error / here if here > 0 else 1.0
+
+    def _list_parts(self) -> Iterator[Expression]:
+        """Yield the parts of the formulas of the front: other formulas may contain them, too."""
+        limits = self._thresholds
+        for entry in self.archive.front:
+            for node in walk(entry.tree):
+                if isinstance(node, Mul):
+                    node = mul(*[factor for factor in node.factors if not isinstance(factor, Number)])  # noqa: PLW2901
+                if variables(node) and limits.min_part_size <= count_nodes(node) <= limits.max_part_size:
+                    yield node

@@ -1,1 +1,0 @@
-"""Symbolic formulas from curves and rows: candidates, constant fitting, extraction."""

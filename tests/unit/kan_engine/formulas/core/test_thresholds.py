@@ -1,0 +1,97 @@
+"""Thresholds that a caller passes are the ones that decide."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kan_engine.expressions.evaluation import Parameter, Variable, variables
+from kan_engine.expressions.nice_constants import nice_constants, recognise_constant
+from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.expressions.thresholds import (
+    DEFAULT_NICE_CONSTANTS,
+    DEFAULT_SIMPLIFICATION,
+    NiceConstantThresholds,
+)
+from kan_engine.formulas.core.constant_fitting import ParametricForm
+from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.thresholds import (
+    DEFAULT_ADDITIVE,
+    DEFAULT_CLOSED_FORMS,
+    DEFAULT_SYMBOLIC,
+    ClosedFormThresholds,
+    ConstantThresholds,
+    SymbolicThresholds,
+)
+from kan_engine.formulas.reading.closed_forms import Effort, find_closed_forms
+from kan_engine.formulas.reading.noise_model import NoiseModel
+from kan_engine.formulas.reading.univariate_fit import FitPoints
+from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
+
+X, Y = Variable("x"), Variable("y")
+U = np.linspace(0.5, 3.0, 120)
+
+
+def with_forms(**changes: int) -> SymbolicThresholds:
+    return replace(DEFAULT_SYMBOLIC, closed_forms=replace(DEFAULT_CLOSED_FORMS, **changes))
+
+
+def test_a_noise_model_is_first_weighted_as_exact_with_the_same_thresholds() -> None:
+    dear = replace(DEFAULT_SYMBOLIC, closed_forms=ClosedFormThresholds(max_complexity_price=0.5))
+    first, second = NoiseModel.noisy(1e-3, 0.01, 1000, dear).weightings()
+    assert (first.price, first.thresholds) == (0.5, dear)
+    assert second.thresholds == dear
+
+
+@pytest.mark.parametrize("degree", [3, 5])
+def test_polynomials_have_at_most_the_degree_of_the_thresholds(degree: int) -> None:
+    known = NoiseModel.exact(1e-9, with_forms(max_polynomial_degree=degree, quotient_degrees=()))
+    found = find_closed_forms(FitPoints(U), np.sin(7 * U), known=known, effort=Effort.PLAIN)
+    longest = max(len(form.parameters) for form in found)
+    assert longest == degree
+
+
+def test_fits_of_one_curve_under_different_thresholds_are_not_confused() -> None:
+    axis, v = FitPoints(U), U**1.3
+    counts = [
+        len(find_closed_forms(axis, v, known=NoiseModel.exact(1e-9, limits), effort=Effort.SINGLE))
+        for limits in (with_forms(max_refitted_powers=1), with_forms(max_refitted_powers=3))
+    ]
+    assert counts[1] - counts[0] == 2
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_sparse_sum_has_at_most_the_terms_of_the_thresholds(most: int) -> None:
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=120) for name in "abc"}
+    target = sum(columns.values()) + 0.01 * rng.normal(size=120)
+    few = replace(DEFAULT_SYMBOLIC, additive=replace(DEFAULT_ADDITIVE, max_terms=most))
+    sums = fit_additive_forms((columns, target), (columns, target), thresholds=few)
+    assert len(variables(sums.formulas[0].tree)) == most
+
+
+def test_constants_under_noise_stay_decimals_where_no_simple_number_may_be_tried() -> None:
+    data = {"x": U}, 3 * U + np.random.default_rng(0).normal(0, 0.1, len(U))
+    form = ParametricForm(Parameter(0) * X, np.array([2.9]))
+    none = replace(DEFAULT_SYMBOLIC, constants=ConstantThresholds(max_simple_numbers=0))
+    assert to_text(finalize_formula(form, data, data)) == "3*x"
+    assert to_text(finalize_formula(form, data, data, thresholds=none)) != "3*x"
+
+
+def test_a_constant_beyond_the_denominators_of_the_thresholds_is_not_recognised() -> None:
+    value = 5 / 11
+    small = NiceConstantThresholds(max_small_denominator=10, max_denominator=10)
+    assert to_text(recognise_constant(value)) == "5/11"
+    assert recognise_constant(value, small) == Number(value)
+    assert nice_constants(value, 1e-9, small) == []
+
+
+def test_without_trials_a_formula_is_only_canonicalized() -> None:
+    columns = {"x": U, "y": U[::-1]}
+    tree = X**2 + 2 * X * Y + Y**2
+    none = replace(DEFAULT_SIMPLIFICATION, max_trials=0, max_sympy_nodes=0)
+    assert to_text(simplify(tree, columns)) == "(x + y)**2"
+    assert to_text(simplify(tree, columns, thresholds=none)) == "x**2 + 2*x*y + y**2"
+    assert DEFAULT_SIMPLIFICATION.constants is DEFAULT_NICE_CONSTANTS
