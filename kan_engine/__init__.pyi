@@ -57,7 +57,6 @@ from .expressions.evaluation import variables as variables
 from .expressions.printing.identifiers import safe_names as safe_names
 from .expressions.printing.infix import to_text as to_text
 from .expressions.printing.latex import to_latex as to_latex
-from .formulas.core.constant_fitting import ColumnsAndTarget as ColumnsAndTarget
 from .formulas.core.formula import Formula as Formula
 from .formulas.reading.edge_candidates import ExtractionContext as ExtractionContext
 from .formulas.reading.extraction import extract_formulas as extract_formulas

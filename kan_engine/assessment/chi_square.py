@@ -11,9 +11,9 @@ import numpy as np
 from scipy.special import chdtrc, chdtri
 from scipy.stats import ncx2
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.expressions.measured_constants import count_constants
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, get_unit_error, get_weights
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ChiSquare:
 
 
 def compute_chi_square(
-    formula: Expression, data: ColumnsAndTarget, constants: int | None = None
+    formula: Expression, rows: LabelledRows, constants: int | None = None
 ) -> ChiSquare | None:
     """χ² of a formula with its fitted constants; None if the errors of the rows are not known.
 
@@ -58,14 +58,13 @@ def compute_chi_square(
 
     Args:
         formula: With numbers.
-        data: The rows that its constants were fitted to.
+        rows: The rows that its constants were fitted to.
         constants: Number of fitted constants; by default, of its measured numbers.
     """
-    known, weights = get_unit_error(data), get_weights(data)
-    if known is None or weights is None:
+    known = rows.unit_error
+    if known is None:
         return None
-    columns, target = data
-    degrees = len(target) - (count_constants(formula) if constants is None else constants)
+    degrees = len(rows) - (count_constants(formula) if constants is None else constants)
     with np.errstate(all="ignore"):
-        value = float(np.sum(weights * ((evaluate(formula, columns) - target) / known) ** 2))
+        value = float(np.sum(rows.weights * ((evaluate(formula, rows.columns) - rows.y) / known) ** 2))
     return ChiSquare(value if np.isfinite(value) else float("inf"), degrees) if degrees > 0 else None

@@ -16,8 +16,6 @@ from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.expressions.measured_constants import bind_unfolded
 from kan_engine.expressions.unit_system import UnitReport, UnitSystem
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
-    WeighedRows,
     estimate_standard_errors,
     find_redundant_constants,
 )
@@ -111,9 +109,10 @@ def measure_constants(
     used = {name: seen[name] for name in variables(tree)}
     if not used:
         return MeasuredConstants(tree=tree)
-    data: ColumnsAndTarget = used, learnt
-    if rows is not None:
-        data = WeighedRows.create(used, learnt, rows.weights, rows.unit_error)
+    if rows is None:
+        data = LabelledRows.from_columns(used, learnt)
+    else:
+        data = LabelledRows.from_columns(used, learnt, rows.weights, rows.unit_error)
         data = reweigh_rows([tree], data) or data
     form = to_form(tree) if is_exact else release_measured_numbers(tree, data).form
     if not len(form.values):

@@ -25,9 +25,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, evaluate, parametrize_floats, value_and_jacobian
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
-    WeighedRows,
     refit_constants,
 )
 from kan_engine.formulas.core.formula import Formula
@@ -220,7 +218,7 @@ def compute_noise_level(rows: LabelledRows) -> float | None:
 
 def measure_stability(
     formula: Formula,
-    rows: ColumnsAndTarget,
+    rows: LabelledRows,
     find: Callable[[np.ndarray, np.ndarray], Formula | None],
     *,
     seed: int,
@@ -233,13 +231,13 @@ def measure_stability(
 
     Args:
         formula: The formula found on all rows.
-        rows: Columns and target.
+        rows: Training rows.
         find: Finds a formula, given the indices of the rows to fit and of the rows to validate.
         seed: Seed of the samples.
         should_stop: Once it returns true, the result is None.
         thresholds: Decision numbers.
     """
-    most, size = thresholds.max_resamplings, len(rows[1])
+    most, size = thresholds.max_resamplings, len(rows)
     generator, alike, needed = np.random.default_rng(seed), 0, thresholds.min_stability * most
     for number in range(most):
         if should_stop():
@@ -256,11 +254,11 @@ def measure_stability(
 def predicts_alike(
     other: Formula,
     formula: Formula,
-    rows: ColumnsAndTarget,
+    rows: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> bool:
     """Whether the RMS difference of two formulas is at most half the RMS residual of the second."""
-    columns, target = rows
+    columns, target = rows.columns, rows.y
     expected = evaluate(formula.tree, columns)
     allowed = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - expected) ** 2)))
     return bool(np.sqrt(np.mean((evaluate(other.tree, columns) - expected) ** 2)) <= allowed)
@@ -310,7 +308,7 @@ def _test_residuals(
         and _is_noise_relative(y - fitted, fitted, limits.max_relative_noise_p_value)
     ):
         y, form = np.log(y), ParametricForm(apply_function("log", form.tree), form.values)
-        form = refit_constants(form, (columns, y), iterations=limits.max_refit_steps)
+        form = refit_constants(form, rows.with_target(y), iterations=limits.max_refit_steps)
         fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     size = _relevant_signal_variance(rows, y, fitted, limits)
     found = examine_residuals(
@@ -330,14 +328,13 @@ def _test_residuals(
 
 
 def _compute_chi_square(form: ParametricForm, rows: LabelledRows, constants: int) -> ChiSquare | None:
-    return compute_chi_square(form.numeric_tree, WeighedRows.from_rows(rows), constants)
+    return compute_chi_square(form.numeric_tree, rows, constants)
 
 
 def _refit(formula: Formula, rows: LabelledRows, limits: AssessmentThresholds) -> ParametricForm:
     """The formula with its constants fitted to these rows."""
     tree, values = parametrize_floats(formula.tree)
-    form, data = ParametricForm(tree, np.array(values)), WeighedRows.from_rows(rows)
-    return refit_constants(form, data, iterations=limits.max_refit_steps)
+    return refit_constants(ParametricForm(tree, np.array(values)), rows, iterations=limits.max_refit_steps)
 
 
 def _is_noise_relative(left: np.ndarray, fitted: np.ndarray, level: float) -> bool:

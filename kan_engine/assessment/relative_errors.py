@@ -13,37 +13,29 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.formulas.core.constant_fitting import (
-    Array,
-    ColumnsAndTarget,
-    WeighedRows,
-    get_unit_error,
-    get_weights,
-)
+from kan_engine.formulas.core.constant_fitting import Array
 
 
 def reweigh_rows(
     formulas: Iterable[Expression],
-    rows: ColumnsAndTarget,
+    rows: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
-) -> ColumnsAndTarget | None:
+) -> LabelledRows | None:
     """Return the rows with weights for errors that grow with the target; None if they do not, or are known.
 
     Args:
         formulas: See ``weigh_relative_errors``, like ``thresholds``.
         rows: Whose weights these multiply.
     """
-    factors = None if get_unit_error(rows) is not None else weigh_relative_errors(formulas, rows, thresholds)
-    if factors is None:
-        return None
-    known = get_weights(rows)
-    return WeighedRows.create(*rows, factors if known is None else known * factors)
+    factors = None if rows.unit_error is not None else weigh_relative_errors(formulas, rows, thresholds)
+    return None if factors is None else rows.reweigh(factors)
 
 
 def weigh_relative_errors(
     formulas: Iterable[Expression],
-    rows: ColumnsAndTarget,
+    rows: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> Float[Array, " rows"] | None:
     """Return weights of the rows with a mean of 1, or None unless the errors are clearly relative.
@@ -53,7 +45,7 @@ def weigh_relative_errors(
         rows: All rows that formulas are measured on.
         thresholds: How clear it must be.
     """
-    columns, target = rows
+    columns, target = rows.columns, rows.y
     candidates = [(np.broadcast_to(evaluate(tree, columns), target.shape), 0.0) for tree in formulas]
     if (powers := _fit_power_product(columns, target)) is not None:
         candidates.append((powers, thresholds.bits_per_exponent * len(columns)))

@@ -7,53 +7,52 @@ from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget, get_weights
+from kan_engine.formulas.core.constant_fitting import Array
 
 
 def measure_residual_signal(
     formula: Expression,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float:
     """Share of the weighed squared residuals of a formula that is signal; see ``measure_signal``.
 
     Where a few residuals are so large that they decide it, the larger of this share and that of the ranks.
     """
-    first, second = ((part[0], _weigh_residuals(formula, part)) for part in (fit, validation))
+    first, second = (part.with_target(_weigh_residuals(formula, part)) for part in (fit, validation))
     signal = measure_signal(first, second, thresholds)
-    usual = float(np.median(np.abs(first[1])))
-    if float(np.std(first[1])) <= thresholds.max_usual_residuals * usual:
+    usual = float(np.median(np.abs(first.y)))
+    if float(np.std(first.y)) <= thresholds.max_usual_residuals * usual:
         return signal
     ranks, others = (
-        (columns, rankdata(residuals) / len(residuals) - 0.5) for columns, residuals in (first, second)
+        part.with_target(np.asarray(rankdata(part.y) / len(part) - 0.5)) for part in (first, second)
     )
     return max(signal, measure_signal(ranks, others, thresholds))
 
 
-def _weigh_residuals(formula: Expression, rows: ColumnsAndTarget) -> Array:
-    columns, target = rows
-    weights = get_weights(rows)
-    residuals = target - evaluate(formula, columns)
-    return residuals if weights is None else residuals * np.sqrt(weights)
+def _weigh_residuals(formula: Expression, rows: LabelledRows) -> Array:
+    return np.asarray((rows.y - evaluate(formula, rows.columns)) * rows.roots)
 
 
 def measure_signal(
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> float:
     """Share of the squared residuals on the validation rows that boosting on the fit rows explains.
 
-    At most 0 where the residuals are noise; near 1 where a model misses most of the signal.
+    At most 0 where the residuals are noise; near 1 where a model misses most of the signal. All rows count
+    the same.
 
     Args:
-        fit: Columns and residuals.
-        validation: The same of the rows that boosting is measured on.
+        fit: Rows with residuals as their target.
+        validation: The same that boosting is measured on.
         thresholds: Settings of boosting.
     """
-    residuals, others = fit[1], validation[1]
+    residuals, others = fit.y, validation.y
     whole = float(np.mean(others**2))
     if not (np.isfinite(residuals).all() and np.isfinite(whole)):
         return 1.0
@@ -66,6 +65,6 @@ def measure_signal(
         random_state=0,
     )
     scale = float(np.std(residuals)) or 1.0
-    model.fit(np.stack(list(fit[0].values()), 1), residuals / scale)
-    predicted = scale * model.predict(np.stack(list(validation[0].values()), 1))
+    model.fit(fit.x, residuals / scale)
+    predicted = scale * model.predict(validation.x)
     return 1 - float(np.mean((others - predicted) ** 2)) / (whole or 1.0)

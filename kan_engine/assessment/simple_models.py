@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
-from kan_engine.formulas.core.constant_fitting import ParametricForm, WeighedRows, refit_constants
+from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
@@ -150,11 +150,7 @@ def fit_formula(tree: Expression, steps: int) -> ModelFitter:
     form, values = parametrize_floats(tree)
 
     def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
-        again = refit_constants(
-            ParametricForm(form, np.array(values)),
-            WeighedRows.from_rows(rows),
-            iterations=steps,
-        )
+        again = refit_constants(ParametricForm(form, np.array(values)), rows, iterations=steps)
 
         def predict(x: np.ndarray) -> np.ndarray:
             columns = dict(zip(rows.names, x.T, strict=True))

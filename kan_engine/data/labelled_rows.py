@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,7 +12,7 @@ from jaxtyping import Float, Int
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows with a target.
+    """Rows with a target, as everything takes them that fits or judges formulas.
 
     Attributes:
         x: Encoded columns.
@@ -27,6 +29,19 @@ class LabelledRows:
     names: tuple[str, ...]
     unit_error: float | None = None
 
+    @staticmethod
+    def from_columns(
+        columns: Mapping[str, np.ndarray],
+        y: Float[np.ndarray, " rows"],
+        weights: Float[np.ndarray, " rows"] | None = None,
+        unit_error: float | None = None,
+    ) -> LabelledRows:
+        """Rows of columns by variable, each of which stays contiguous; all count the same unless told."""
+        x = np.empty((len(y), len(columns)), order="F")
+        for place, values in enumerate(columns.values()):
+            x[:, place] = values
+        return LabelledRows(x, y, np.ones(len(y)) if weights is None else weights, tuple(columns), unit_error)
+
     def __len__(self) -> int:
         return len(self.y)
 
@@ -34,9 +49,9 @@ class LabelledRows:
         """Select rows: a view for a slice, a copy for an array of row numbers."""
         return replace(self, x=self.x[rows], y=self.y[rows], weights=self.weights[rows])
 
-    @property
-    def columns(self) -> dict[str, Float[np.ndarray, " rows"]]:
-        """The columns by variable, as formulas take them."""
+    @cached_property
+    def columns(self) -> Mapping[str, Float[np.ndarray, " rows"]]:
+        """The columns by variable, as formulas take them: views."""
         return {name: self.x[:, place] for place, name in enumerate(self.names)}
 
     @property
@@ -49,14 +64,41 @@ class LabelledRows:
         """Known standard deviation of the target in every row, in its units; None if it is not known."""
         return None if self.unit_error is None else self.unit_error / np.sqrt(self.weights)
 
-    @property
+    @cached_property
     def unequal_weights(self) -> Float[np.ndarray, " rows"] | None:
-        """The weights; None if all are equal, where the weighted quantiles of boosting would take longest."""
+        """The weights; None if all are equal, where a plain mean is faster than a weighted one."""
         return self.weights if (self.weights != self.weights[:1]).any() else None
 
-    def select_columns(self, places: list[int]) -> LabelledRows:
+    @cached_property
+    def relative_weights(self) -> Float[np.ndarray, " rows"]:
+        """The weights over their mean."""
+        return np.asarray(self.weights / self.weights.mean())
+
+    @cached_property
+    def roots(self) -> Float[np.ndarray, " rows"]:
+        """Square roots of the weights, by which residuals are multiplied."""
+        return np.asarray(np.sqrt(self.weights))
+
+    @cached_property
+    def spread(self) -> float:
+        """Weighted standard deviation of the target; 1 if it does not vary."""
+        weights = self.unequal_weights
+        if weights is None:
+            return float(np.std(self.y)) or 1.0
+        centered = self.y - np.average(self.y, weights=weights)
+        return float(np.sqrt(np.average(centered**2, weights=weights))) or 1.0
+
+    def with_target(self, y: Float[np.ndarray, " rows"]) -> LabelledRows:
+        """The same rows with another target."""
+        return replace(self, y=y)
+
+    def reweigh(self, factors: Float[np.ndarray, " rows"]) -> LabelledRows:
+        """The same rows with their weights times these factors."""
+        return replace(self, weights=self.weights * factors)
+
+    def select_columns(self, places: Sequence[int]) -> LabelledRows:
         """The same rows with these columns alone."""
-        return replace(self, x=self.x[:, places], names=tuple(self.names[place] for place in places))
+        return replace(self, x=self.x[:, list(places)], names=tuple(self.names[place] for place in places))
 
     def append(self, other: LabelledRows) -> LabelledRows:
         """These rows and then those of another part of the same table."""
@@ -65,11 +107,11 @@ class LabelledRows:
         )
         return replace(self, x=x, y=y, weights=weights)
 
-    def sample(self, most: int, seed: int) -> LabelledRows:
+    def sample(self, most: int, seed: int | np.random.Generator) -> LabelledRows:
         """Draw at most ``most`` rows at random, in their order."""
         return self if len(self) <= most else self[self.draw_places(most, seed)]
 
-    def draw_places(self, most: int, seed: int) -> Int[np.ndarray, " drawn"]:
+    def draw_places(self, most: int, seed: int | np.random.Generator) -> Int[np.ndarray, " drawn"]:
         """The places of the rows that ``sample`` draws.
 
         Every n-th row would be biased where the rows have a periodic pattern.

@@ -17,6 +17,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.differential.derivative_relations import find_error_function, find_log_rate, measure_levels
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.low_rank_network import Term, separate_variables
@@ -43,14 +44,14 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
+from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
 Array = np.ndarray
-# From data for the fit and for its validation
-LawFinder = Callable[[ColumnsAndTarget, ColumnsAndTarget], Expression | None]
+# From rows for the fit and for its validation
+LawFinder = Callable[[LabelledRows, LabelledRows], Expression | None]
 
 
 def find_laws(
@@ -250,9 +251,12 @@ def _find_sum_of_products(
     return None if form is None else finalize_formula(form, fit, validation, thresholds=thresholds.symbolic)
 
 
-def _sample_unknown(solution: Solution, unknown: int, rows: int) -> tuple[ColumnsAndTarget, ColumnsAndTarget]:
+def _sample_unknown(solution: Solution, unknown: int, rows: int) -> tuple[LabelledRows, LabelledRows]:
     fit, validation = solution.sample_points(rows, seed=0), solution.sample_points(rows // 2, seed=1)
-    return (fit, solution.values(fit)[unknown]), (validation, solution.values(validation)[unknown])
+    first, second = (
+        LabelledRows.from_columns(points, solution.values(points)[unknown]) for points in (fit, validation)
+    )
+    return first, second
 
 
 def _find_wave_law(
@@ -264,12 +268,11 @@ def _find_wave_law(
 ) -> Expression | None:
     """Find u = f(x + c·t …), if the gradient has the same direction everywhere."""
     names = solution.problem.independent
-    (points, values), validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
-    rows = np.stack(list(points.values()), 1)
+    fit, validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
     lengths = np.array([high - low for low, high in solution.problem.domain])
     unit = np.eye(len(names), dtype=int).tolist()
     gradient = (
-        np.stack([solution.spline.evaluate_points(rows, along)[unknown] for along in unit], 1) * lengths
+        np.stack([solution.spline.evaluate_points(fit.x, along)[unknown] for along in unit], 1) * lengths
     )
     _, sizes, directions = np.linalg.svd(gradient, full_matrices=False)
     if sizes[1] > thresholds.max_direction_ratio * sizes[0]:
@@ -277,13 +280,14 @@ def _find_wave_law(
     direction = directions[0] / lengths
     direction /= direction[int(np.argmax(np.abs(directions[0]) > 1e-3))]
 
-    def project_points(columns: Mapping[str, Array]) -> dict[str, Array]:
-        return {WAVE_VARIABLE: sum(w * columns[name] for w, name in zip(direction, names, strict=True))}
+    def project_points(rows: LabelledRows) -> LabelledRows:
+        place = sum(w * rows.columns[name] for w, name in zip(direction, names, strict=True))
+        return LabelledRows.from_columns({WAVE_VARIABLE: place}, rows.y)
 
-    data = ((project_points(points), values), (project_points(validation[0]), validation[1]))
     law = find_univariate_law(
         Variable(WAVE_VARIABLE),
-        *data,
+        project_points(fit),
+        project_points(validation),
         should_stop,
         floor=floor,
         thresholds=thresholds.discovery,
@@ -312,20 +316,20 @@ def _find_axis_law(
     samples = []
     for rows in (thresholds.sample_rows, thresholds.sample_rows // 2):
         places = random.uniform(axis.grid[0], axis.grid[-1], rows)
-        samples.append(({name: places}, axis.matrix(places) @ coef / size))
-    (columns, values), validation = samples
-    if np.ptp(values) < floor:
-        return number(float(np.mean(values)) * size)
+        samples.append(LabelledRows.from_columns({name: places}, axis.matrix(places) @ coef / size))
+    fit, validation = samples
+    if np.ptp(fit.y) < floor:
+        return number(float(np.mean(fit.y)) * size)
     highest = min(4, axis.order - 1)
-    slopes = np.stack([axis.matrix(columns[name], order) @ coef / size for order in range(highest + 1)])
-    form = fit_exponential_sum({name: slopes}, (columns, values), validation, floor, thresholds)
+    slopes = np.stack([axis.matrix(fit.columns[name], order) @ coef / size for order in range(highest + 1)])
+    form = fit_exponential_sum({name: slopes}, fit, validation, floor, thresholds)
     law = None
     if form:
-        law = finalize_formula(form, (columns, values), validation, thresholds=thresholds.symbolic)
+        law = finalize_formula(form, fit, validation, thresholds=thresholds.symbolic)
     if law is None:
         law = find_univariate_law(
             variable,
-            (columns, values),
+            fit,
             validation,
             should_stop,
             floor=floor,

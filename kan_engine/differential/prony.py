@@ -14,12 +14,12 @@ from itertools import chain, islice, product
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.differential.prony_span import Wave, waves_in_span
 from kan_engine.differential.thresholds import SolutionLawThresholds
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, call, mul, power
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
     refit_constants,
@@ -30,8 +30,8 @@ Array = np.ndarray
 
 def fit_exponential_sum(
     derivatives: Mapping[str, Float[Array, "orders rows"]],
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     floor: float,
     thresholds: SolutionLawThresholds,
 ) -> ParametricForm | None:
@@ -40,15 +40,15 @@ def fit_exponential_sum(
     Args:
         derivatives: For every column, y, y′, y″, … of functions of this column that span the function's
             dependence on it; the rows of these functions are concatenated.
-        fit: Columns and values.
-        validation: Columns and values of other rows.
+        fit: Rows with the values of the function.
+        validation: Other rows.
         floor: Largest error on the validation rows, relative to their standard deviation.
         thresholds: When derivatives are dependent, and which terms to try.
 
     Returns:
         The sum with fitted constants; None if no sum is accurate enough.
     """
-    columns, spread = fit[0], float(np.std(validation[1])) or 1.0
+    columns, spread = fit.columns, validation.spread
     choices = [_wave_choices(derivatives[name], places, thresholds) for name, places in columns.items()]
     likely = islice(product(*choices), thresholds.max_choices)
     for waves in chain(likely, _span_waves(derivatives, columns, thresholds)):
@@ -173,10 +173,10 @@ def _waves(
 
 
 def _fit_factors(
-    terms: Sequence[tuple[Wave, ...]], fit: ColumnsAndTarget, thresholds: SolutionLawThresholds
+    terms: Sequence[tuple[Wave, ...]], fit: LabelledRows, thresholds: SolutionLawThresholds
 ) -> ParametricForm | None:
     """Fit the factors by least squares, drop negligible terms, then refit all constants."""
-    columns, values = fit
+    columns, values = fit.columns, fit.y
     if len(terms) > thresholds.max_terms:
         return None
     with np.errstate(over="ignore"):

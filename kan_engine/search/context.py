@@ -16,7 +16,6 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.unit_system import make_unit_system
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, WeighedRows, concatenate_rows
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.reading.edge_candidates import ExtractionContext
 from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
@@ -143,17 +142,9 @@ class SearchContext:
         """
         if len(self.names) <= self.thresholds.max_structure_inputs:
             return self, list(range(len(self.names)))
-        parts = sample_search_rows(self)
-        encoded, targets, weights = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "weights")
-        )
-        columns = dict(zip(self.names, encoded.T, strict=True))
-        kept = select_relevant_columns(
-            (columns, targets),
-            weights,
-            self.thresholds.max_selected_columns,
-            thresholds=self.thresholds.symbolic,
-        )
+        fit, validation = sample_search_rows(self)
+        most, symbolic = self.thresholds.max_selected_columns, self.thresholds.symbolic
+        kept = select_relevant_columns(fit.append(validation), most, thresholds=symbolic)
         wanted = {name for group in self.config.constraints.must_use for name in group}
         kept = [name for name in self.names if name in kept or name in wanted]
         places = [self.names.index(name) for name in kept]
@@ -208,30 +199,9 @@ def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     return fit, run.data.validation.sample(limits.max_validation_rows, seed)
 
 
-def to_sample(part: LabelledRows, inputs: Standardizer) -> StructureRows:
+def to_sample(rows: LabelledRows, inputs: Standardizer) -> StructureRows:
     """Rows with scaled inputs, as the structure search takes them."""
-    return replace(_make_sample(part.x, part.y, part.weights, inputs), unit_error=part.unit_error)
-
-
-def to_samples(*parts: tuple[ColumnsAndTarget, np.ndarray]) -> list[StructureRows]:
-    """Samples from columns and weights; inputs are scaled by the ranges of the first sample."""
-    raw = [np.stack(list(columns.values()), 1) for (columns, _), _ in parts]
-    inputs = Standardizer.fit(raw[0])
-    return [
-        _make_sample(values, target, weights, inputs)
-        for values, ((_, target), weights) in zip(raw, parts, strict=True)
-    ]
-
-
-def _make_sample(
-    raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: Standardizer
-) -> StructureRows:
-    return StructureRows(
-        x=torch.from_numpy(inputs.forward(raw)),
-        raw=torch.from_numpy(raw),
-        y=torch.from_numpy(target)[:, None],
-        weights=torch.from_numpy(weights),
-    )
+    return StructureRows(rows=rows, x=torch.from_numpy(inputs.forward(np.ascontiguousarray(rows.x))))
 
 
 def record_validation_errors(fit: FittedStructure, run: SearchContext) -> None:
@@ -282,8 +252,8 @@ def _make_extraction_context(
 ) -> ExtractionContext:
     return ExtractionContext(
         names=run.names,
-        fit=to_columns(run.names, fit),
-        validation=to_columns(run.names, validation),
+        fit=fit.rows,
+        validation=validation.rows,
         scaled=fit.x,
         output=0,
         center=float(structure.scaler.mean[0]),
@@ -324,15 +294,8 @@ def _clamp_error(error: float, tolerance: float) -> float:
     return min(max(2 * error, 1e-6), tolerance)
 
 
-def to_columns(names: tuple[str, ...], sample: StructureRows) -> ColumnsAndTarget:
-    """Columns by variable, and the target, as formulas take them."""
-    columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
-    weights = sample.weights.numpy()
-    return WeighedRows.create(columns, sample.y[:, 0].numpy(), weights, sample.unit_error)
-
-
 def leaves_only_noise(
-    formulas: list[Formula], fit: StructureRows, validation: StructureRows, run: SearchContext
+    formulas: list[Formula], fit: LabelledRows, validation: LabelledRows, run: SearchContext
 ) -> bool:
     """Whether the residuals of the best formula hold no detectable signal and exceed rounding error.
 
@@ -340,10 +303,9 @@ def leaves_only_noise(
     """
     if not formulas or formulas[0].error < run.thresholds.max_exact_error:
         return False
-    rows, others = to_columns(run.names, fit), to_columns(run.names, validation)
     limits = run.thresholds
-    known = compute_chi_square(formulas[0].tree, concatenate_rows(rows, others))
+    known = compute_chi_square(formulas[0].tree, fit.append(validation))
     if known is not None and known.p_value <= limits.assessment.significance_level:
         return False
-    signal = measure_residual_signal(formulas[0].tree, rows, others, limits.assessment)
+    signal = measure_residual_signal(formulas[0].tree, fit, validation, limits.assessment)
     return signal < limits.min_signal_share

@@ -16,7 +16,6 @@ from kan_engine.assessment.simple_models import (
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.expressions.evaluation import apply_function, bind, parametrize_floats
-from kan_engine.formulas.core.constant_fitting import WeighedRows
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import build_linear_network, linear_formula
 from kan_engine.network.kan import KAN
@@ -76,7 +75,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
     )
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
-    fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
+    fit, validation = sample_search_rows(run)
     symbolic = run.thresholds.symbolic
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
     # A long line keeps the constants of ridge regression, instead of those of a sample
@@ -86,7 +85,7 @@ def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearK
         digits = run.thresholds.max_constant_digits
         short = bind(form, [float(f"{value:.{digits}g}") for value in values])
         formula = Formula.measure(apply_function("exp", short), fit, validation, thresholds=symbolic)
-    elif is_long or len(fit[1]) < limits.min_rows_per_constant * (1 + len(line.slopes)):
+    elif is_long or len(fit) < limits.min_rows_per_constant * (1 + len(line.slopes)):
         formula = Formula.measure(tree, fit, validation, thresholds=symbolic)
     else:
         formula = Formula.refit(tree, fit, validation, run.config.constraints, thresholds=symbolic)

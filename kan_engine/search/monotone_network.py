@@ -21,7 +21,6 @@ from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.sources import list_sources
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.formulas.core.constant_fitting import WeighedRows
 from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.search.callbacks import TrialReport
@@ -124,12 +123,7 @@ class MonotoneFitter:
         """Columns of every curve: of all, or of the most relevant ones and those that are wished."""
         data, run = self.run.data, self.run
         kept = set(
-            select_relevant_columns(
-                WeighedRows.from_rows(data.fit),
-                data.fit.weights,
-                self.limits.max_columns,
-                thresholds=run.thresholds.symbolic,
-            )
+            select_relevant_columns(data.fit, self.limits.max_columns, thresholds=run.thresholds.symbolic)
         )
         wanted = {*self.signs, *(place for group in run.column_wishes for place in group)}
         sources = [source.columns for source in list_sources(data.encoding, data.fit.x)]

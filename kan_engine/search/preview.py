@@ -9,7 +9,6 @@ from sklearn.linear_model import OrthogonalMatchingPursuit
 
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import variables
-from kan_engine.formulas.core.constant_fitting import WeighedRows
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import linear_formula
 from kan_engine.search.config import SearchConfig
@@ -59,16 +58,14 @@ def _shorten_formula(line: SearchResult, run: SearchContext, max_terms: int = 5)
     trees = [formula.tree for part in line.formulas for formula in part]
     if not trees or len(variables(trees[0])) <= max_terms:
         return line
-    parts = sample_search_rows(run)
-    rows, root = parts[0], np.sqrt(parts[0].weights)[:, None]
-    center = np.average(rows.x, axis=0, weights=rows.weights)
-    scale = np.sqrt(np.average((rows.x - center) ** 2, axis=0, weights=rows.weights))
-    design = root * (rows.x - center) / np.where(scale > 0, scale, 1.0)
-    level = float(np.average(rows.y, weights=rows.weights))
+    fit, validation = sample_search_rows(run)
+    center = np.average(fit.x, axis=0, weights=fit.weights)
+    scale = np.sqrt(np.average((fit.x - center) ** 2, axis=0, weights=fit.weights))
+    design = fit.roots[:, None] * (fit.x - center) / np.where(scale > 0, scale, 1.0)
+    level = float(np.average(fit.y, weights=fit.weights))
     pursuit = OrthogonalMatchingPursuit(n_nonzero_coefs=max_terms, fit_intercept=False)
-    slopes = pursuit.fit(design, root[:, 0] * (rows.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
+    slopes = pursuit.fit(design, fit.roots * (fit.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
     tree = linear_formula(run.data.names, slopes, float(level - center @ slopes))
-    fit, validation = (WeighedRows.from_rows(part) for part in parts)
     constraints = run.config.constraints
     short = Formula.refit(tree, fit, validation, constraints, thresholds=run.thresholds.symbolic)
     return replace(

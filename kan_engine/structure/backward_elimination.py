@@ -175,6 +175,6 @@ def cross_predict(
         held = folds == fold
         if not held.any():  # with few rows, a fold may be empty
             continue
-        again = fit.train_coefficients(rows[~held], steps=steps, should_stop=should_stop)
-        predicted[held.numpy()] = fit.predict(rows[held], again)
+        again = fit.train_coefficients(rows[~held.numpy()], steps=steps, should_stop=should_stop)
+        predicted[held.numpy()] = fit.predict(rows[held.numpy()], again)
     return predicted

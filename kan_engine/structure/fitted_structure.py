@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import DOUBLE_BYTES, MiB
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.network.kan import KAN
 from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
@@ -54,22 +55,33 @@ class StructureRows:
     """Rows of the structure search.
 
     Attributes:
+        rows: The rows, as formulas take them.
         x: Scaled inputs.
-        raw: Raw inputs.
-        y: Raw target.
-        weights: Weights of the rows.
     """
 
+    rows: LabelledRows
     x: Float[Tensor, "batch in_dim"]
-    raw: Float[Tensor, "batch in_dim"]
-    y: Float[Tensor, "batch 1"]
-    weights: Float[Tensor, " batch"]
-    unit_error: float | None = None
 
-    def __getitem__(self, places: Tensor | slice) -> StructureRows:
-        return replace(
-            self, x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places]
-        )
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: np.ndarray | slice) -> StructureRows:
+        return StructureRows(rows=self.rows[places], x=self.x[places])
+
+    @cached_property
+    def raw(self) -> Float[Tensor, "batch in_dim"]:
+        """Raw inputs."""
+        return torch.from_numpy(np.ascontiguousarray(self.rows.x))
+
+    @cached_property
+    def y(self) -> Float[Tensor, "batch 1"]:
+        """Raw target."""
+        return torch.from_numpy(self.rows.y)[:, None]
+
+    @cached_property
+    def weights(self) -> Float[Tensor, " batch"]:
+        """Weights of the rows."""
+        return torch.from_numpy(self.rows.weights)
 
     @cached_property
     def spread(self) -> float:
@@ -196,7 +208,7 @@ class FittedStructure:
         """Predict block by block; ``block_bytes`` of basis values hold all rows of a law search at once."""
         inputs, terms = self.terms.values.shape[1:]
         size = max(1, block_bytes // (DOUBLE_BYTES * inputs * terms))
-        blocks = [predict(sample[start : start + size]) for start in range(0, max(1, len(sample.y)), size)]
+        blocks = [predict(sample[start : start + size]) for start in range(0, max(1, len(sample)), size)]
         return np.asarray(self.scaler.inverse(torch.cat(blocks).numpy())[:, 0])
 
     def relative_error(self, sample: StructureRows, bundle: NetworkBatch | None = None) -> float:

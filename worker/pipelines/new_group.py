@@ -9,10 +9,8 @@ import numpy as np
 
 from kan_engine import Formula, Predictor, SearchResult, safe_names
 from kan_engine.assessment.formula_report import FormulaReport
-from kan_engine.data.labelled_rows import weigh_by_errors
+from kan_engine.data.labelled_rows import LabelledRows, weigh_by_errors
 from kan_engine.errors import InvalidData
-from kan_engine.formulas.core.constant_fitting import WeighedRows
-from kan_engine.formulas.forms.least_squares import FormRows
 from kan_engine.formulas.forms.new_group import add_group
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_groups import make_indicators
@@ -42,7 +40,7 @@ def fit_new_group(
         run.thresholds.forms,
     )
     assert fitted.groups is not None  # noqa: S101 - as above
-    fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
+    fit, validation = sample_search_rows(run)
     trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
     form = report.form
     return replace(
@@ -53,7 +51,7 @@ def fit_new_group(
     )
 
 
-def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None) -> FormRows:
+def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None) -> LabelledRows:
     """The rows of a new group without missing numbers, with known errors where they have that column.
 
     Raises:
@@ -67,4 +65,4 @@ def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None
         if numbers[error].min() <= 0:
             raise InvalidData("the errors of the target must be positive in all rows", column=error)
         weights, unit_error = weigh_by_errors(numbers[error], everything)
-    return FormRows(numbers, numbers[target], weights, unit_error)
+    return LabelledRows.from_columns(numbers, numbers[target], weights, unit_error)

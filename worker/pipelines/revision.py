@@ -158,9 +158,7 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
     for number, output in enumerate(outputs):
         front = [from_json(entry["tree"]) for entry in output["pareto"]]
         first = front[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
-        rows, others = (
-            _output_data(part, number, predictor, run.thresholds.max_log_odds) for part in (fit, validation)
-        )
+        rows, others = (_make_formula_rows(part, number, predictor, run) for part in (fit, validation))
         measured, least = dict[Expression, Formula](), 0.0
         for tree in reversed(front):  # the search measured other rows, too: by those a longer one is better
             formula = Formula.measure(tree, rows, others, thresholds=limits)
@@ -171,10 +169,12 @@ def _reorder_formulas(revises: SourceModel, predictor: Predictor, run: SearchCon
     return found
 
 
-def _output_data(
-    part: LabelledRows, output: int, predictor: Predictor, max_log_odds: float
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    return part.columns, compute_formula_targets(predictor, part, max_log_odds)[:, output]
+def _make_formula_rows(
+    part: LabelledRows, output: int, predictor: Predictor, run: SearchContext
+) -> LabelledRows:
+    """The rows with the values that formulas of an output should give."""
+    targets = compute_formula_targets(predictor, part, run.thresholds.max_log_odds)
+    return replace(part, y=targets[:, output], weights=run.data.row_weights(part))
 
 
 def _fix_functions(
@@ -271,9 +271,7 @@ def _extract_formulas(
     scaler = predictor.outputs
     formulas = []
     for output in range(run.data.output_count):
-        rows, others = (
-            _output_data(part, output, predictor, run.thresholds.max_log_odds) for part in (fit, validation)
-        )
+        rows, others = (_make_formula_rows(part, output, predictor, run) for part in (fit, validation))
         reading = ExtractionContext(
             names=run.names,
             fit=rows,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import MINUS_ONE, ONE, ZERO, variables
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
     fix_parameter,
@@ -18,7 +18,7 @@ NEUTRAL = (ZERO, ONE, MINUS_ONE)  # what a constant may become
 
 
 def reduce_constants(
-    form: ParametricForm, data: ColumnsAndTarget, most: int, *, steps: int
+    form: ParametricForm, rows: LabelledRows, most: int, *, steps: int
 ) -> ParametricForm | None:
     """Replace constants by 0, 1 or -1 until at most ``most`` are measured.
 
@@ -26,7 +26,7 @@ def reduce_constants(
 
     Args:
         form: A form with fitted constants.
-        data: Rows to fit.
+        rows: Rows to fit.
         most: Number of constants to reach.
         steps: Of every refit.
 
@@ -36,12 +36,12 @@ def reduce_constants(
     columns = set(variables(form.tree))
     while count_constants(form.numeric_tree) > most:
         tried = [
-            refit_constants(smaller, data, iterations=steps)
+            refit_constants(smaller, rows, iterations=steps)
             for index in range(len(form.values))
             for smaller in (fix_parameter(form, index, value) for value in NEUTRAL)
             if set(variables(smaller.tree)) == columns
         ]
-        errors = [compute_rmse(smaller, data) for smaller in tried]
+        errors = [compute_rmse(smaller, rows) for smaller in tried]
         if not tried or not np.isfinite(min(errors)):
             return None
         form = tried[int(np.argmin(errors))]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, Variable, add, mul, parametrize_floats
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, ParametricForm, refit_constants
+from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 from kan_engine.formulas.core.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds
 
 Array = np.ndarray
@@ -15,7 +16,7 @@ Array = np.ndarray
 def add_missing_columns(
     tree: Expression,
     limits: FormulaConstraints,
-    data: ColumnsAndTarget,
+    rows: LabelledRows,
     thresholds: AdditiveThresholds = DEFAULT_ADDITIVE,
 ) -> Expression:
     """Add a line of one variable of every group that a formula must use, where it contains none.
@@ -26,10 +27,10 @@ def add_missing_columns(
     Args:
         tree: The formula.
         limits: Name the groups.
-        data: Rows to fit.
+        rows: Rows to fit.
         thresholds: Start of the slopes, and steps of the fit.
     """
-    columns, target = data
+    columns, target = rows.columns, rows.y
     spread, terms = float(np.std(target)) or 1.0, []
     for group in limits.list_missing(tree):
         known = [name for name in columns if name in group and np.ptp(columns[name]) > 0]
@@ -41,7 +42,7 @@ def add_missing_columns(
         return tree
     form, values = parametrize_floats(add(tree, *terms))
     fitted = refit_constants(
-        ParametricForm(form, np.array(values)), data, iterations=thresholds.cross_validation_steps
+        ParametricForm(form, np.array(values)), rows, iterations=thresholds.cross_validation_steps
     )
     return fitted.numeric_tree
 

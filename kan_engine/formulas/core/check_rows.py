@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.expressions.measured_constants import SMALLEST
 from kan_engine.formulas.core.constant_fitting import Columns
@@ -17,8 +18,7 @@ class CheckRows:
     A formula with a pole between the rows has small errors at all of them. Here it does not.
 
     Args:
-        columns: The table.
-        target: Its target.
+        table: The table.
         count: Number of rows; at most four per row of the table.
         overshoot: How far a value may lie beyond the range of the target, over that range.
         generator: Draws the rows and values.
@@ -27,15 +27,14 @@ class CheckRows:
 
     def __init__(
         self,
-        columns: Columns,
-        target: np.ndarray,
+        table: LabelledRows,
         count: int,
         overshoot: float,
         generator: np.random.Generator,
         ends: Columns | None = None,
     ) -> None:
         self._ends = ends
-        rows = len(target)
+        rows, columns, target = len(table), table.columns, table.y
         count = min(count, 4 * rows)
         picked, moved = generator.integers(0, rows, count), generator.integers(0, len(columns), count)
         self._columns = {name: values[picked] for name, values in columns.items()}

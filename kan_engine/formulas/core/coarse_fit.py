@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.formulas.core.program import Program
 
 Array = np.ndarray
@@ -31,29 +32,10 @@ class FittedConstants:
     mean_square: float
 
 
-@dataclass(frozen=True)
-class Target:
-    """The values to fit, with weights whose mean is 1."""
-
-    values: Array
-    weights: Array
-
-    @staticmethod
-    def create(values: Array, weights: Array | None = None) -> Target:
-        """The values with weights of any scale; equal ones unless given."""
-        return Target(values, np.ones(len(values)) if weights is None else weights / weights.mean())
-
-    def mean_square(self, predicted: Array) -> float:
-        """Weighted mean squared error; infinite if a value is not finite."""
-        with np.errstate(all="ignore"):
-            error = float(np.mean(self.weights * (predicted - self.values) ** 2))
-        return error if np.isfinite(error) else float("inf")
-
-
 def fit_constants(
     program: Program,
     constants: Array,
-    target: Target,
+    rows: LabelledRows,
     steps: int,
     hopeless: float = float("inf"),
     *,
@@ -67,7 +49,7 @@ def fit_constants(
     Args:
         program: The form.
         constants: Starting values.
-        target: The values to fit.
+        rows: Rows to fit.
         steps: Maximum number of steps.
         hopeless: Mean squared error that must be reached after ``steps_before_check`` steps to go on.
         damping: Of the first step, over a unit diagonal.
@@ -76,10 +58,10 @@ def fit_constants(
         min_gain: Relative; a smaller gain ends the fit.
     """
     predicted = program.run(constants)
-    error = target.mean_square(predicted)
+    error = measure_mean_square(predicted, rows)
     if error == float("inf") or not np.isfinite(constants).all():
         return None
-    (least, most), root = damping_range, np.sqrt(target.weights)
+    (least, most), root = damping_range, np.sqrt(rows.relative_weights)
     for step in range(steps):
         if step == steps_before_check and error > hopeless:
             break
@@ -88,14 +70,14 @@ def fit_constants(
             gram = jacobian.T @ jacobian
         if not np.isfinite(gram).all():
             break
-        right = jacobian.T @ ((target.values - predicted) * root)
+        right = jacobian.T @ ((rows.y - predicted) * root)
         scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
         gram, right = gram / np.outer(scale, scale), right / scale
         before = error
         while damping < most:
             moved = constants + _solve(gram, right, damping) / scale
             tried = program.run(moved)
-            tried_error = target.mean_square(tried) if np.isfinite(moved).all() else float("inf")
+            tried_error = measure_mean_square(tried, rows) if np.isfinite(moved).all() else float("inf")
             if tried_error < error:
                 constants, predicted, error = moved, tried, tried_error
                 damping = max(damping / 10, least)
@@ -114,19 +96,26 @@ def _solve(gram: Array, right: Array, damping: float) -> Array:
     return np.asarray(cho_solve(factor, right, check_finite=False))
 
 
+def measure_mean_square(predicted: Array, rows: LabelledRows) -> float:
+    """Weighted mean squared error; infinite if a value is not finite."""
+    with np.errstate(all="ignore"):
+        error = float(np.mean(rows.relative_weights * (predicted - rows.y) ** 2))
+    return error if np.isfinite(error) else float("inf")
+
+
 def compute_fresh_losses(
-    program: Program, fitted: FittedConstants, target: Target, max_leverage: float = 0.95
+    program: Program, fitted: FittedConstants, rows: LabelledRows, max_leverage: float = 0.95
 ) -> Array:
     """Weighted leave-one-out squared errors [rows] of a form, to first order in its constants.
 
     A residual grows by 1/(1 - h), with the leverage h of its row (Cook and Weisberg, Residuals and
     Influence in Regression, 1982), which is at most ``max_leverage``: 1 would divide by zero.
     """
-    root = np.sqrt(target.weights)
+    root = np.sqrt(rows.relative_weights)
     program.run(fitted.values)
     directions = orthonormalize(program.compute_jacobian() * root[:, None])
     leverage = np.minimum((directions**2).sum(1), max_leverage)
-    losses: Array = target.weights * ((fitted.predicted - target.values) / (1 - leverage)) ** 2
+    losses: Array = rows.relative_weights * ((fitted.predicted - rows.y) / (1 - leverage)) ** 2
     return losses
 
 

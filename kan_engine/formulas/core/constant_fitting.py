@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -23,69 +22,9 @@ from kan_engine.formulas.core.thresholds import DEFAULT_CONSTANTS, ConstantThres
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
-ColumnsAndTarget = tuple[Mapping[str, Array], Array]
-"""Columns by variable, and the target. ``WeighedRows`` also know the weights of their rows."""
 
 HUGE = 1e150  # residual of a form that is not finite
 MAX_SLOPE = 1e100  # derivative of a form in a constant, beyond which its square overflows
-
-
-class WeighedRows(tuple[Mapping[str, Array], Array]):
-    """Columns and target, a pair like any other, with the weight of every row.
-
-    What knows no weights reads the pair. Constants, errors and description lengths follow the weights.
-
-    Attributes:
-        weights: Of the rows, [N].
-        unit_error: Known standard deviation of the target in a row of weight 1; None if it is not known.
-    """
-
-    weights: Array
-    unit_error: float | None
-
-    @staticmethod
-    def create(
-        columns: Mapping[str, Array], target: Array, weights: Array, unit_error: float | None = None
-    ) -> ColumnsAndTarget:
-        """The rows with their weights; a plain pair if these are equal and the noise is not known."""
-        if unit_error is None and len(weights) and np.ptp(weights) == 0:
-            return columns, target
-        rows = WeighedRows((columns, target))
-        rows.weights, rows.unit_error = weights, unit_error
-        return rows
-
-    @staticmethod
-    def from_rows(rows: LabelledRows) -> ColumnsAndTarget:
-        """The rows of a table."""
-        return WeighedRows.create(rows.columns, rows.y, rows.weights, rows.unit_error)
-
-
-def get_weights(data: ColumnsAndTarget) -> Array | None:
-    """Weights of the rows; None if they are equal."""
-    return data.weights if isinstance(data, WeighedRows) else None
-
-
-def get_unit_error(data: ColumnsAndTarget) -> float | None:
-    """Known standard deviation of the target in a row of weight 1; None if it is not known."""
-    return data.unit_error if isinstance(data, WeighedRows) else None
-
-
-def compute_spread(data: ColumnsAndTarget) -> float:
-    """Weighted standard deviation of the target; 1 if it does not vary."""
-    target, weights = data[1], get_weights(data)
-    if weights is None:
-        return float(np.std(target)) or 1.0
-    centered = target - np.average(target, weights=weights)
-    return float(np.sqrt(np.average(centered**2, weights=weights))) or 1.0
-
-
-def select_rows(data: ColumnsAndTarget, rows: slice | NDArray[Any]) -> ColumnsAndTarget:
-    """Select rows, with their weights."""
-    columns, target = data
-    some = {name: values[rows] for name, values in columns.items()}
-    if not isinstance(data, WeighedRows):
-        return some, target[rows]
-    return WeighedRows.create(some, target[rows], data.weights[rows], data.unit_error)
 
 
 @dataclass(frozen=True)
@@ -110,35 +49,15 @@ def fix_parameter(form: ParametricForm, index: int, constant: Expression) -> Par
     return ParametricForm(tree, np.delete(form.values, index))
 
 
-def concatenate_rows(first: ColumnsAndTarget, second: ColumnsAndTarget) -> ColumnsAndTarget:
-    """Append the rows of the second table to those of the first."""
-    columns = {name: np.concatenate([values, second[0][name]]) for name, values in first[0].items()}
-    target = np.concatenate([first[1], second[1]])
-    weights = [get_weights(part) for part in (first, second)]
-    if all(part is None for part in weights):
-        return columns, target
-    filled = [
-        np.ones(len(data[1])) if part is None else part
-        for data, part in zip((first, second), weights, strict=True)
-    ]
-    return WeighedRows.create(columns, target, np.concatenate(filled), get_unit_error(first))
-
-
-def take_coarse_rows(data: ColumnsAndTarget, most: int = 250) -> ColumnsAndTarget:
-    """Return the first ``most`` rows, which suffice for a coarse fit."""
-    return select_rows(data, slice(most))
-
-
-def compute_rmse(form: ParametricForm, data: ColumnsAndTarget) -> float:
+def compute_rmse(form: ParametricForm, rows: LabelledRows) -> float:
     """Weighted RMSE on the given rows; infinite if the form is not finite at all of them."""
-    columns, target = data
-    residual = evaluate(form.tree, columns, form.values) - target
-    return float(np.sqrt(_mean_square(residual, get_weights(data))))
+    residual = evaluate(form.tree, rows.columns, form.values) - rows.y
+    return float(np.sqrt(_mean_square(residual, rows.unequal_weights)))
 
 
 def refit_constants(
     form: ParametricForm,
-    data: ColumnsAndTarget,
+    rows: LabelledRows,
     *,
     iterations: int,
     min_gain: float = 1e-13,
@@ -151,13 +70,13 @@ def refit_constants(
 
     Args:
         form: A form with starting values.
-        data: Rows to fit.
+        rows: Rows to fit.
         iterations: Half the maximum number of evaluations of the form.
         min_gain, min_step: Relative, of the sum of squares and of the constants; a smaller one is the last.
         first_trust: Length of the first step over that of the scaled constants. Of 60 random starts of three
             forms, with and without noise, 82 to 95 % reach the minimum with 0.1, and 77 to 93 % with 100.
     """
-    residuals = _Residuals(form, data)
+    residuals = _Residuals(form, rows)
     before = _mean_square(residuals.compute(form.values))
     if not len(form.values) or not np.isfinite(before):  # no gradient where the form is not finite
         return form
@@ -180,12 +99,11 @@ def refit_constants(
 class _Residuals:
     """Residuals of a form, and their derivatives; those of the last constants are kept."""
 
-    def __init__(self, form: ParametricForm, data: ColumnsAndTarget) -> None:
-        columns, self._target = data
-        weights = get_weights(data)
-        self._roots = None if weights is None else np.sqrt(weights / weights.mean())
+    def __init__(self, form: ParametricForm, rows: LabelledRows) -> None:
+        self._target = rows.y
+        self._roots = None if rows.unequal_weights is None else np.sqrt(rows.relative_weights)
         self._values = np.array(form.values, dtype=float)
-        self._evaluation = Evaluation.at(form.tree, columns, self._values)
+        self._evaluation = Evaluation.at(form.tree, rows.columns, self._values)
         self._jacobian: Array | None = None
 
     def compute(self, values: Array) -> Array:
@@ -225,7 +143,7 @@ def _mean_square(residual: Array, weights: Array | None = None) -> float:
 
 def estimate_covariance(
     form: ParametricForm,
-    data: ColumnsAndTarget,
+    rows: LabelledRows,
     thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
 ) -> Float[Array, "constants constants"]:
     """Estimate the covariance of fitted constants from the curvature of the sum of squares (Gauss-Newton).
@@ -240,22 +158,20 @@ def estimate_covariance(
 
     Args:
         form: A form with fitted constants.
-        data: The rows that they were fitted to, with their weights and known errors.
+        rows: The rows that they were fitted to, with their weights and known errors.
         thresholds: Smallest singular value of J with columns of length 1.
 
     Returns:
         In the squared units of the constants.
     """
-    target = data[1]
-    values, jacobian = evaluate_derivatives(form, data)
-    count, known, weights = len(form.values), get_unit_error(data), get_weights(data)
-    if known is None and len(target) <= count:
+    values, jacobian = evaluate_derivatives(form, rows)
+    count, known = len(form.values), rows.unit_error
+    if known is None and len(rows) <= count:
         return np.full((count, count), np.inf)
     if known is None:
-        least = thresholds.min_relative_residual * compute_spread(data)
-        roots = 1.0 if weights is None else np.sqrt(weights)
-        squares = float(np.sum(((values - target) * roots) ** 2))
-        known = max((squares / (len(target) - count)) ** 0.5, least)
+        least = thresholds.min_relative_residual * rows.spread
+        squares = float(np.sum(((values - rows.y) * rows.roots) ** 2))
+        known = max((squares / (len(rows) - count)) ** 0.5, least)
     scale, singular, right = _decompose(jacobian)
     directions = right / np.maximum(singular, thresholds.min_singular_value)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):  # a constant without effect has a tiny scale
@@ -265,7 +181,7 @@ def estimate_covariance(
 
 def find_redundant_constants(
     form: ParametricForm,
-    data: ColumnsAndTarget,
+    rows: LabelledRows,
     thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
 ) -> list[tuple[int, ...]]:
     """Find the sets of constants that rows do not determine one by one: other values of a set fit as well.
@@ -274,7 +190,7 @@ def find_redundant_constants(
     """
     if not len(form.values):
         return []
-    _, singular, right = _decompose(evaluate_derivatives(form, data)[1])
+    _, singular, right = _decompose(evaluate_derivatives(form, rows)[1])
     directions = right[singular < thresholds.min_singular_value]
     shares = np.abs(directions.T @ directions) > thresholds.min_redundant_share
     sets: list[set[int]] = []
@@ -286,13 +202,12 @@ def find_redundant_constants(
 
 
 def evaluate_derivatives(
-    form: ParametricForm, data: ColumnsAndTarget
+    form: ParametricForm, rows: LabelledRows
 ) -> tuple[Float[Array, " rows"], Float[Array, "rows constants"]]:
     """Values of a form, and its derivatives in its constants times the roots of the weights."""
-    values, jacobian = value_and_jacobian(form.tree, data[0], form.values)
+    values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
     jacobian = np.nan_to_num(np.clip(jacobian, -MAX_SLOPE, MAX_SLOPE))
-    weights = get_weights(data)
-    return values, jacobian if weights is None else jacobian * np.sqrt(weights)[:, None]
+    return values, jacobian * rows.roots[:, None]
 
 
 def _decompose(
@@ -304,9 +219,9 @@ def _decompose(
     return scale, np.pad(singular, (0, len(scale) - len(singular))), right
 
 
-def estimate_standard_errors(form: ParametricForm, data: ColumnsAndTarget) -> Float[Array, " constants"]:
+def estimate_standard_errors(form: ParametricForm, rows: LabelledRows) -> Float[Array, " constants"]:
     """Standard error of every constant, from ``estimate_covariance``."""
-    return np.asarray(np.sqrt(np.diag(estimate_covariance(form, data))))
+    return np.asarray(np.sqrt(np.diag(estimate_covariance(form, rows))))
 
 
 def correlate(covariance: Float[Array, "constants constants"]) -> Float[Array, "constants constants"]:

@@ -2,21 +2,18 @@
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, parametrize_floats
 from kan_engine.expressions.nice_constants import nice_constants, rank_constants
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.simplification.simplify import simplify, snap_floats
 from kan_engine.formulas.core.constant_fitting import (
     Array,
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
-    compute_spread,
-    concatenate_rows,
     estimate_standard_errors,
     fix_parameter,
     refit_constants,
-    take_coarse_rows,
 )
 from kan_engine.formulas.core.description_length import (
     description_length,
@@ -29,8 +26,8 @@ from kan_engine.numerics.ties import round_rank, round_ranks
 
 def finalize_formula(
     form: ParametricForm,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     forbidden: frozenset[str] = frozenset(),
     *,
     thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
@@ -39,7 +36,7 @@ def finalize_formula(
 
     Simplification introduces no ``forbidden`` functions.
     """
-    columns, spread = validation[0], compute_spread(validation)
+    columns, spread = validation.columns, validation.spread
     limits, rules = thresholds.constants, thresholds.simplification
     if compute_rmse(form, validation) / spread < limits.max_exact_error:
         snapped = _snap_constants(form, fit, validation, spread, thresholds)
@@ -48,7 +45,7 @@ def finalize_formula(
         limit = max(limits.max_error_growth * rmse, limits.min_relative_residual * spread)
         tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit, thresholds=rules.constants)
         return simplify(tree, columns, forbidden=forbidden, thresholds=rules)
-    everything = concatenate_rows(fit, validation)
+    everything = fit.append(validation)
     form = refit_constants(form, everything, iterations=limits.refit_steps)
     if len(form.values) <= limits.max_constants_to_shorten:
         form = _shorten_description(form, everything, thresholds)
@@ -64,12 +61,12 @@ def to_form(tree: Expression) -> ParametricForm:
     return ParametricForm(free, np.array(values))
 
 
-def _tree_rmse(tree: Expression, data: ColumnsAndTarget) -> float:
-    return compute_rmse(ParametricForm(tree, np.array([])), data)
+def _tree_rmse(tree: Expression, rows: LabelledRows) -> float:
+    return compute_rmse(ParametricForm(tree, np.array([])), rows)
 
 
 def round_constants(
-    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds
+    form: ParametricForm, rows: LabelledRows, thresholds: ConstantThresholds
 ) -> ParametricForm:
     """Round constants to the fewest digits that move them by a small share of their standard errors.
 
@@ -78,22 +75,22 @@ def round_constants(
 
     Args:
         form: With constants fitted to the rows.
-        data: The rows.
+        rows: The rows.
         thresholds: Digits to try, and the largest share.
     """
-    growth = 1 + thresholds.max_rounding_standard_errors**2 / max(len(data[1]), 1)
-    allowed = growth**0.5 * compute_rmse(form, data)
+    growth = 1 + thresholds.max_rounding_standard_errors**2 / max(len(rows), 1)
+    allowed = growth**0.5 * compute_rmse(form, rows)
     for digits in thresholds.rounded_digits:
         values = np.array([float(f"{value:.{digits}g}") for value in form.values])
-        if compute_rmse(ParametricForm(form.tree, values), data) <= allowed:
+        if compute_rmse(ParametricForm(form.tree, values), rows) <= allowed:
             return ParametricForm(form.tree, values)
     return form
 
 
 def _snap_constants(
     form: ParametricForm,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     spread: float,
     thresholds: SymbolicThresholds,
 ) -> ParametricForm:
@@ -107,7 +104,7 @@ def _snap_constants(
     allowed = max(limits.max_error_growth * error / spread, limits.min_relative_residual)
     for _ in range(len(form.values)):
         pending = len(form.values)
-        for index in _order_by_uncertainty(form, _estimate_errors(form, take_coarse_rows(fit))):
+        for index in _order_by_uncertainty(form, _estimate_errors(form, fit[: limits.coarse_rows])):
             better = _snap_constant(form, index, fit, validation, allowed * spread, thresholds)
             if better is not None:
                 form = better
@@ -117,9 +114,9 @@ def _snap_constants(
     return form
 
 
-def _estimate_errors(form: ParametricForm, data: ColumnsAndTarget) -> Array:
+def _estimate_errors(form: ParametricForm, rows: LabelledRows) -> Array:
     """Standard errors of the constants; 0 where too few rows leave them unknown: none is moved far."""
-    errors = estimate_standard_errors(form, data)
+    errors = estimate_standard_errors(form, rows)
     return np.where(np.isfinite(errors), errors, 0.0)
 
 
@@ -129,7 +126,7 @@ def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
 
 
 def _shorten_description(
-    form: ParametricForm, data: ColumnsAndTarget, thresholds: SymbolicThresholds
+    form: ParametricForm, rows: LabelledRows, thresholds: SymbolicThresholds
 ) -> ParametricForm:
     """Replace constants by simple numbers as long as that reduces the description length of the data.
 
@@ -138,24 +135,24 @@ def _shorten_description(
     are tried, without π and roots.
     """
     limits = thresholds.constants
-    shortest, failed = description_length(form, data, limits), set[tuple[float, Expression]]()
-    offered = _rank_replacements(form, data, thresholds)
+    shortest, failed = description_length(form, rows, limits), set[tuple[float, Expression]]()
+    offered = _rank_replacements(form, rows, thresholds)
     while offered:
         _, bits, index, constant = offered.pop(0)
         attempt = float(form.values[index]), constant
         if attempt in failed:
             continue
         failed.add(attempt)
-        shorter = refit_constants(fix_parameter(form, index, constant), data, iterations=limits.refit_steps)
-        length = description_length(shorter, data, limits)
+        shorter = refit_constants(fix_parameter(form, index, constant), rows, iterations=limits.refit_steps)
+        length = description_length(shorter, rows, limits)
         if length + bits < shortest:
             form, shortest, failed = shorter, length, set()
-            offered = _rank_replacements(form, data, thresholds)
+            offered = _rank_replacements(form, rows, thresholds)
     return form
 
 
 def _rank_replacements(
-    form: ParametricForm, data: ColumnsAndTarget, thresholds: SymbolicThresholds
+    form: ParametricForm, rows: LabelledRows, thresholds: SymbolicThresholds
 ) -> list[tuple[float, float, int, Expression]]:
     """Simple numbers for the constants of a form, with the description length expected with each.
 
@@ -166,9 +163,9 @@ def _rank_replacements(
         Expected length, bits of the number, index of the constant and number, shortest first.
     """
     limits, nice = thresholds.constants, thresholds.simplification.constants
-    errors = _estimate_errors(form, data)
-    residuals, constants = residual_and_constant_bits(form, data, limits)
-    rows, found = len(data[1]), list[tuple[float, float, int, Expression]]()
+    errors = _estimate_errors(form, rows)
+    residuals, constants = residual_and_constant_bits(form, rows, limits)
+    count, found = len(rows), list[tuple[float, float, int, Expression]]()
     for index, (value, error) in enumerate(zip(form.values.tolist(), errors.tolist(), strict=True)):
         offered = [
             (bits, constant)
@@ -178,7 +175,7 @@ def _rank_replacements(
         for bits, constant in offered[: limits.max_simple_numbers]:
             distance = (float(constant.value) - value) / error if error else 0.0
             fixed = price_form(fix_parameter(form, index, constant).numeric_tree, limits)
-            length = residuals + rows / 2 * np.log2(1 + distance**2 / rows) - float(constants[index])
+            length = residuals + count / 2 * np.log2(1 + distance**2 / count) - float(constants[index])
             found.append((round_rank(length + fixed + bits), bits, index, constant))
     return sorted(found, key=lambda one: one[0])
 
@@ -186,13 +183,13 @@ def _rank_replacements(
 def _snap_constant(
     form: ParametricForm,
     index: int,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     allowed: float,
     thresholds: SymbolicThresholds,
 ) -> ParametricForm | None:
     value, limits = float(form.values[index]), thresholds.constants
-    error = float(_estimate_errors(form, take_coarse_rows(fit))[index])
+    error = float(_estimate_errors(form, fit[: limits.coarse_rows])[index])
     reach = max(
         limits.max_exact_standard_errors * error,
         limits.min_relative_distance * abs(value),
@@ -201,7 +198,7 @@ def _snap_constant(
     offered = nice_constants(value, reach, thresholds.simplification.constants)
     for constant in offered[: limits.max_nice_numbers]:
         tried = fix_parameter(form, index, constant)
-        rough = refit_constants(tried, take_coarse_rows(fit), iterations=limits.rough_refit_steps)
+        rough = refit_constants(tried, fit[: limits.coarse_rows], iterations=limits.rough_refit_steps)
         if compute_rmse(rough, validation) > limits.max_rough_error_factor * allowed:
             continue
         tried = refit_constants(tried, fit, iterations=limits.snapping_refit_steps)

@@ -10,27 +10,24 @@ width takes.
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Call, Expression, complexity, value_and_jacobian, walk
 from kan_engine.formulas.core.constant_fitting import (
     Array,
-    ColumnsAndTarget,
     ParametricForm,
-    compute_spread,
-    get_unit_error,
-    get_weights,
 )
 from kan_engine.formulas.core.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
 from kan_engine.numerics.ties import round_rank
 
 
 def description_length(
-    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
+    form: ParametricForm, rows: LabelledRows, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
 ) -> float:
     """Description length of the data in bits; infinite if the form is not finite.
 
     Only differences between forms on the same rows are meaningful.
     """
-    residuals, constants = residual_and_constant_bits(form, data, thresholds)
+    residuals, constants = residual_and_constant_bits(form, rows, thresholds)
     return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree, thresholds))
 
 
@@ -42,15 +39,14 @@ def price_form(tree: Expression, thresholds: ConstantThresholds = DEFAULT_CONSTA
 
 
 def residual_and_constant_bits(
-    form: ParametricForm, data: ColumnsAndTarget, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
+    form: ParametricForm, rows: LabelledRows, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
 ) -> tuple[float, Array]:
     """Return the bits of the residuals and the bits of each free constant."""
-    columns, target = data
-    values, jacobian = value_and_jacobian(form.tree, columns, form.values)
-    spread, known = compute_spread(data), get_unit_error(data)
-    residuals, weights = (values - target) / spread, get_weights(data)
-    if weights is not None:
-        roots = np.sqrt(weights / (1.0 if known is not None else weights.mean()))
+    values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
+    spread, known = rows.spread, rows.unit_error
+    residuals = (values - rows.y) / spread
+    if known is not None or rows.unequal_weights is not None:
+        roots = np.sqrt(rows.relative_weights) if known is None else rows.roots
         residuals, jacobian = residuals * roots, jacobian * roots[:, None]
     with np.errstate(all="ignore"):
         least = thresholds.min_relative_residual**2
@@ -58,7 +54,7 @@ def residual_and_constant_bits(
         noise = mean_square if known is None else (known / spread) ** 2 + least
         steep = np.linalg.norm(jacobian / spread, axis=0)
         constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(noise)) + 1
-        bits = len(target) / 2 * float(np.log2(mean_square))
+        bits = len(rows) / 2 * float(np.log2(mean_square))
         if known is not None:
-            bits = len(target) / 2 * float(np.log2(np.e) * mean_square / noise)
+            bits = len(rows) / 2 * float(np.log2(np.e) * mean_square / noise)
     return (bits if np.isfinite(bits) else float("inf")), np.where(np.isfinite(constants), constants, 1e3)

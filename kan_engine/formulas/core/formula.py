@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -18,11 +19,8 @@ from kan_engine.expressions.evaluation import (
     to_json,
 )
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
-    compute_spread,
-    concatenate_rows,
     refit_constants,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
@@ -55,25 +53,25 @@ class Formula:
     @staticmethod
     def measure(
         tree: Expression,
-        fit: ColumnsAndTarget,
-        validation: ColumnsAndTarget,
+        fit: LabelledRows,
+        validation: LabelledRows,
         limits: FormulaConstraints = NO_CONSTRAINTS,
         *,
         thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> Formula:
         """Compute the error on the validation rows and the description length of all rows."""
-        spread = compute_spread(validation)
         free, values = parametrize_floats(tree)
         form = ParametricForm(free, np.array(values))
-        bits = description_length(form, concatenate_rows(fit, validation), thresholds.constants)
+        bits = description_length(form, fit.append(validation), thresholds.constants)
         bits += limits.excess_bits(tree)
-        return Formula(tree, compute_rmse(ParametricForm(tree, np.array([])), validation) / spread, bits)
+        error = compute_rmse(ParametricForm(tree, np.array([])), validation) / validation.spread
+        return Formula(tree, error, bits)
 
     @staticmethod
     def refit(
         tree: Expression,
-        fit: ColumnsAndTarget,
-        validation: ColumnsAndTarget,
+        fit: LabelledRows,
+        validation: LabelledRows,
         limits: FormulaConstraints = NO_CONSTRAINTS,
         *,
         thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,

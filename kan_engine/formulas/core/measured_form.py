@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Number
 from kan_engine.expressions.measured_constants import count_constants, release_numbers
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
     evaluate_derivatives,
     fix_parameter,
@@ -37,7 +37,7 @@ class MeasuredForm:
 
 
 def release_measured_numbers(
-    tree: Expression, data: ColumnsAndTarget, min_independent_share: float = 1e-6
+    tree: Expression, rows: LabelledRows, min_independent_share: float = 1e-6
 ) -> MeasuredForm:
     """The formula with a parameter for each measured number, also for those that the search has rounded.
 
@@ -45,13 +45,13 @@ def release_measured_numbers(
 
     Args:
         tree: The formula.
-        data: Its rows.
+        rows: Its rows.
         min_independent_share: Of the effect of a number that no others have. Far above the rounding errors
             of derivatives, far below the share of a number whose error is of use.
     """
     released = release_numbers(tree)
     measured = MeasuredForm(ParametricForm(released.tree, np.array(released.values)), released.exact)
-    _, jacobian = evaluate_derivatives(measured.form, data)
+    _, jacobian = evaluate_derivatives(measured.form, rows)
     columns = jacobian / (np.linalg.norm(jacobian, axis=0) + 1e-300)
     basis, fixed = np.zeros((len(columns), 0)), list[int]()
     for place in sorted(range(columns.shape[1]), key=lambda place: _rank_number(released.exact.get(place))):

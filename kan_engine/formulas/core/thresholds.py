@@ -240,6 +240,7 @@ class ConstantThresholds:
         max_nice_numbers: Nice numbers tried per constant of an exact form, cheapest first.
         max_exact_standard_errors: Distance of a nice number from the constant of an exact form.
         min_relative_distance, min_distance: Distances from a constant that are always tried.
+        coarse_rows: First rows, which suffice for a coarse fit.
         max_rough_error_factor: A number whose rough refit exceeds the allowed error by more is rejected.
         rough_refit_steps, snapping_refit_steps: Of the refit of the other constants on few and on all rows.
 
@@ -268,6 +269,7 @@ class ConstantThresholds:
     max_exact_standard_errors: float = 4.0
     min_relative_distance: float = 1e-7
     min_distance: float = 1e-9
+    coarse_rows: int = 250
     max_rough_error_factor: float = 1e7
     rough_refit_steps: int = 3
     snapping_refit_steps: int = 15

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import BSpline
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import value_and_jacobian
 from kan_engine.expressions.nodes import (
@@ -31,7 +32,7 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 from kan_engine.formulas.forms.global_fit import fit_globally
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate, UnknownFunction
 from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 
@@ -62,7 +63,7 @@ class FittedCurves:
 
 def fit_curves(
     template: FormTemplate,
-    rows: FormRows,
+    rows: LabelledRows,
     seed: int,
     *,
     should_stop: Callable[[], bool] = lambda: False,
@@ -110,7 +111,7 @@ class _Basis:
     levels: tuple[bool, ...]
 
     @staticmethod
-    def make(functions: tuple[UnknownFunction, ...], rows: FormRows, intervals: int) -> _Basis:
+    def make(functions: tuple[UnknownFunction, ...], rows: LabelledRows, intervals: int) -> _Basis:
         """Polynomials for 0 intervals, else splines."""
         found = []
         for number, function in enumerate(functions):
@@ -124,7 +125,7 @@ class _Basis:
         """Number of coefficients."""
         return sum(self.levels) + sum(map(len, self.columns))
 
-    def make_problem(self, template: FormTemplate, rows: FormRows) -> FormProblem:
+    def make_problem(self, template: FormTemplate, rows: LabelledRows) -> FormProblem:
         """The form with the coefficients as further constants."""
         first = place = len(template.constants)
         curves: dict[Expression, Expression] = {}
@@ -137,8 +138,9 @@ class _Basis:
         everything = dict(rows.columns) | {
             name: values for part in self.columns for name, values in part.items()
         }
+        rows = LabelledRows.from_columns(everything, rows.y, rows.weights, rows.unit_error)
         bounds = [*template.get_bounds(), *[(-np.inf, np.inf)] * self.count]
-        return FormProblem(substitute(template.tree, curves), replace(rows, columns=everything), bounds)
+        return FormProblem(substitute(template.tree, curves), rows, bounds)
 
     def evaluate(self, values: Array, first: int) -> Float[Array, "functions rows"]:
         """The curves, from all constants of which the coefficients begin at ``first``."""
@@ -183,7 +185,7 @@ def _make_functions(column: Array, intervals: int) -> Float[Array, "rows functio
 
 
 def _hold_replaced(
-    template: FormTemplate, basis: _Basis, rows: FormRows, values: Array, thresholds: FormThresholds
+    template: FormTemplate, basis: _Basis, rows: LabelledRows, values: Array, thresholds: FormThresholds
 ) -> tuple[FormTemplate, tuple[str, ...], tuple[bool, ...]]:
     """Hold the constants, and drop the levels of functions, that curves can replace."""
     first = len(template.constants)
@@ -234,5 +236,5 @@ def _describe(
         constants=values[:first],
         functions=curves,
         slopes=slopes[:, first:].T,
-        residuals=problem.rows.target - reached,
+        residuals=problem.rows.y - reached,
     )

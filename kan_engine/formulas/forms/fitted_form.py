@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, Number, from_json, to_json
 from kan_engine.formulas.core.constant_fitting import (
@@ -20,7 +21,7 @@ from kan_engine.formulas.core.constant_fitting import (
 )
 from kan_engine.formulas.forms.global_fit import fit_globally
 from kan_engine.formulas.forms.intervals import find_intervals
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 
@@ -163,7 +164,7 @@ class FittedForm:
 
 def fit_form(
     template: FormTemplate,
-    rows: FormRows,
+    rows: LabelledRows,
     *,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -174,8 +175,7 @@ def fit_form(
     Raises:
         InvalidData: There are too few rows, or the form has no finite values for any constants.
     """
-    generator = np.random.default_rng(seed)
-    rows, count = rows.sample(thresholds.max_rows, generator), len(template.constants)
+    rows, count = rows.sample(thresholds.max_rows, seed), len(template.constants)
     if len(rows) < count:
         raise InvalidData(f"{len(rows)} training rows are too few for the {count} constants of the form")
     problem = FormProblem(template.tree, rows, template.get_bounds())
@@ -239,14 +239,13 @@ def _estimate_covariance(
     free = [place for place in everything if not at_bound[place]]
     groups = [free, *([place] for place in everything if at_bound[place])]
     covariance, redundant = np.zeros((len(values), len(values))), np.zeros(len(values), dtype=bool)
-    data = problem.rows.columns_and_target
     for group in groups:
         form = ParametricForm(problem.tree, values)
         for place in sorted({*everything} - {*group}, reverse=True):
             form = fix_parameter(form, place, Number(float(values[place])))
         if group:
-            covariance[np.ix_(group, group)] = estimate_covariance(form, data)
-            for places in find_redundant_constants(form, data):
+            covariance[np.ix_(group, group)] = estimate_covariance(form, problem.rows)
+            for places in find_redundant_constants(form, problem.rows):
                 redundant[np.array(group)[list(places)]] = True
     return covariance, redundant
 

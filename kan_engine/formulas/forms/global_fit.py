@@ -67,8 +67,8 @@ class _GlobalSearch:
         rows = problem.rows.sample(thresholds.screen_rows, generator)
         self._screen = FormProblem(problem.tree, rows, problem.bounds)
         self._parts = separate(problem.tree, len(problem.bounds))
-        self._ranges = find_start_ranges(problem.tree, rows.columns, rows.target, len(problem.bounds))
-        used = [*rows.columns.values(), rows.target]
+        self._ranges = find_start_ranges(problem.tree, rows.columns, rows.y, len(problem.bounds))
+        used = [*rows.columns.values(), rows.y]
         self._sizes = [size for values in used if (size := float(np.median(np.abs(values)))) > 0]
         self.best: Array | None = None
 

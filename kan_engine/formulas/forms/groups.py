@@ -14,12 +14,13 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Number, Parameter, add, mul, substitute
 from kan_engine.formulas.forms.fitted_form import FittedForm, FittedGroups, describe_form
 from kan_engine.formulas.forms.global_fit import fit_globally
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 from kan_engine.numerics.ties import ROUNDING, round_rank
@@ -45,7 +46,7 @@ class Grouping:
 def fit_groups(
     template: FormTemplate,
     grouping: Grouping,
-    rows: FormRows,
+    rows: LabelledRows,
     *,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -59,7 +60,7 @@ def fit_groups(
     unknown = [name for name in grouping.own or () if name not in template.constants]
     if unknown:
         raise InvalidData(f"the form has no constant {unknown[0]!r} that is fitted")
-    rows = rows.sample(thresholds.max_rows, np.random.default_rng(seed))
+    rows = rows.sample(thresholds.max_rows, seed)
     search = _RoleSearch(template, grouping, rows, thresholds)
     search.find_starts(seed, should_stop)
     own = search.choose() if grouping.own is None else [template.constants.index(n) for n in grouping.own]
@@ -81,7 +82,7 @@ class _RoleSearch:
     """Fits of a form by which of its constants are a group's own."""
 
     def __init__(
-        self, template: FormTemplate, grouping: Grouping, rows: FormRows, thresholds: FormThresholds
+        self, template: FormTemplate, grouping: Grouping, rows: LabelledRows, thresholds: FormThresholds
     ) -> None:
         self._template, self._grouping, self._rows, self._thresholds = template, grouping, rows, thresholds
         self._groups = list(grouping.indicators)
@@ -100,7 +101,7 @@ class _RoleSearch:
         everything = FormProblem(template.tree, self._rows, bounds)
         self._pooled = fit_globally(everything, seed, should_stop=should_stop, thresholds=limits)
         known = [self._pooled]
-        problems = [FormProblem(template.tree, self._rows.select(mask), bounds) for mask in self._masks]
+        problems = [FormProblem(template.tree, self._rows[mask], bounds) for mask in self._masks]
         sizes = [int(mask.sum()) for mask in self._masks]
         for place in sorted(range(len(sizes)), key=lambda place: -sizes[place])[: limits.searched_groups]:
             if sizes[place] > len(template.constants):
@@ -157,7 +158,7 @@ class _RoleSearch:
 
     def _count_bits(self, squares: float, places: Sequence[tuple[int, int | None]]) -> float:
         """Description length: of the residuals, and of every constant by the rows that determine it."""
-        count, target = len(self._rows), self._rows.target
+        count, target = len(self._rows), self._rows.y
         if not np.isfinite(squares):
             return float("inf")
         # Below this a fit is exact, and what its residuals are is rounding

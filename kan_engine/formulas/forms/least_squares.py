@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from scipy.optimize import least_squares, leastsq
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Evaluation, Expression
-from kan_engine.formulas.core.constant_fitting import HUGE, ColumnsAndTarget, WeighedRows
+from kan_engine.formulas.core.constant_fitting import HUGE
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class FormRows:
-    """Rows that a form is fitted to.
-
-    Attributes:
-        columns: Columns by variable, each [rows].
-        target: What the form should give.
-        weights: Of the squared residuals.
-        unit_error: Known standard deviation of the target in a row of weight 1; None if it is not known.
-    """
-
-    columns: Mapping[str, Float[Array, " rows"]]
-    target: Float[Array, " rows"]
-    weights: Float[Array, " rows"]
-    unit_error: float | None = None
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.target)
-
-    def sample(self, most: int, generator: np.random.Generator) -> FormRows:
-        """At most so many rows with a weight, in their order."""
-        places = np.flatnonzero(self.weights > 0)
-        if len(places) > most:
-            places = np.sort(generator.choice(places, most, replace=False))
-        return self.select(places)
-
-    def select(self, rows: Bool[Array, " rows"] | Int[Array, " some"]) -> FormRows:
-        """These rows."""
-        columns = {name: values[rows] for name, values in self.columns.items()}
-        return replace(self, columns=columns, target=self.target[rows], weights=self.weights[rows])
-
-    @property
-    def columns_and_target(self) -> ColumnsAndTarget:
-        """Columns and target, with the weights and the known error."""
-        return WeighedRows.create(self.columns, self.target, self.weights, self.unit_error)
-
-    @cached_property
-    def roots(self) -> Array:
-        """Square roots of the weights [rows]."""
-        return np.asarray(np.sqrt(self.weights))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +27,13 @@ class FormProblem:
     """
 
     tree: Expression
-    rows: FormRows
+    rows: LabelledRows
     bounds: Sequence[tuple[float, float]]
 
     def measure(self, values: Float[Array, " constants"]) -> float:
         """Weighted sum of squared residuals; infinite where the form is not finite."""
         with np.errstate(all="ignore"):
-            residuals = self._evaluate(values).values() - self.rows.target
+            residuals = self._evaluate(values).values() - self.rows.y
             found = float(self.rows.weights @ residuals**2)
         return found if np.isfinite(found) else float("inf")
 
@@ -149,7 +106,7 @@ class _Residuals:
     def compute(self, free_values: Array) -> Array:
         """The residuals [rows], huge where the form is not finite."""
         self._move(free_values)
-        found = (self._evaluation.values() - self._rows.target) * self._scale
+        found = (self._evaluation.values() - self._rows.y) * self._scale
         return np.append(np.where(np.isfinite(found), found, HUGE), np.zeros(self._padding))
 
     def differentiate(self, free_values: Array) -> Array:

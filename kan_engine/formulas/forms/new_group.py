@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.nodes import Expression, Number, Parameter, substitute
 from kan_engine.formulas.forms.fitted_form import FittedForm, FittedGroups, describe_form
 from kan_engine.formulas.forms.groups import insert_constants
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 
@@ -21,7 +22,7 @@ Array = np.ndarray
 def add_group(
     fitted: FittedForm,
     name: str,
-    rows: FormRows,
+    rows: LabelledRows,
     indicators: Mapping[str, Expression],
     thresholds: FormThresholds = DEFAULT_FORMS,
 ) -> FittedForm:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import ONE, ZERO, Expression, Parameter, evaluate, substitute, walk
-from kan_engine.formulas.forms.least_squares import FormRows
 
 Array = np.ndarray
 
@@ -57,7 +57,7 @@ def _differentiate(tree: Expression, place: int) -> Expression:
 
 def solve_linear(
     parts: Separated,
-    rows: FormRows,
+    rows: LabelledRows,
     starts: Float[Array, "starts constants"],
     bounds: Sequence[tuple[float, float]],
     ridge: float,
@@ -77,7 +77,7 @@ def solve_linear(
     parameters, found = list(starts.T[:, :, None]), starts.copy()  # each [starts, 1]
     with np.errstate(all="ignore"):
         fixed = _evaluate_all(parts.offset, rows, parameters, len(starts))
-        left = (rows.target - fixed) * rows.roots
+        left = (rows.y - fixed) * rows.roots
         if parts.linear:
             basis = np.stack(
                 [_evaluate_all(each, rows, parameters, len(starts)) * rows.roots for each in parts.basis],
@@ -98,6 +98,6 @@ def solve_linear(
     return found, np.where(np.isfinite(errors), errors, np.inf)
 
 
-def _evaluate_all(tree: Expression, rows: FormRows, parameters: Sequence[Array], starts: int) -> Array:
+def _evaluate_all(tree: Expression, rows: LabelledRows, parameters: Sequence[Array], starts: int) -> Array:
     values = evaluate(tree, rows.columns, parameters)
     return np.broadcast_to(values, (starts, len(rows)))

@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
@@ -82,8 +83,9 @@ def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int) -
         return candidate
     place = Parameter(len(candidate.parameters))
     form = ParametricForm(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
-    better = refit_constants(form, ({PLACEHOLDER.name: u}, v), iterations=iterations)
-    reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
+    points = LabelledRows.from_columns({PLACEHOLDER.name: u}, v)
+    better = refit_constants(form, points, iterations=iterations)
+    reached = evaluate(better.tree, points.columns, better.values)
     *parameters, constant = map(float, better.values)
     error = relative_error(reached - v, v)
     return replace(candidate, parameters=tuple(parameters), constant=constant, error=error)

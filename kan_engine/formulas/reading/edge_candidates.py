@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
@@ -28,7 +29,7 @@ from kan_engine.expressions.evaluation import (
     number,
     substitute,
 )
-from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget, ParametricForm, fix_parameter
+from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, fix_parameter
 from kan_engine.formulas.core.thresholds import SymbolicThresholds
 from kan_engine.formulas.reading.closed_forms import (
     Effort,
@@ -50,8 +51,8 @@ class ExtractionContext:
 
     Attributes:
         names: Name of the variable of each network input.
-        fit: Raw columns by variable, and the target, for refits.
-        validation: The same of the rows that formulas are compared on.
+        fit: Rows with raw columns, for refits.
+        validation: Those that formulas are compared on.
         scaled: Network inputs of the rows of ``fit``.
         output: Index of the network output.
         center: T(y) at network output 0.
@@ -65,8 +66,8 @@ class ExtractionContext:
     """
 
     names: tuple[str, ...]
-    fit: ColumnsAndTarget
-    validation: ColumnsAndTarget
+    fit: LabelledRows
+    validation: LabelledRows
     scaled: torch.Tensor
     output: int
     center: float
@@ -95,7 +96,7 @@ class ExtractionContext:
     @cached_property
     def network_target(self) -> Array:
         """T(y) - ``center`` of the rows of ``fit``."""
-        return np.asarray(TRANSFORMS[self.transform].forward(self.fit[1]) - self.center)
+        return np.asarray(TRANSFORMS[self.transform].forward(self.fit.y) - self.center)
 
     @property
     def is_log(self) -> bool:
@@ -119,7 +120,7 @@ class ExtractionContext:
         """Fit points of the raw column of input i."""
         name = self.names[i]
         if name not in self.axes:
-            self.axes[name] = FitPoints(self.fit[0][name], self.thresholds.closed_forms.functions)
+            self.axes[name] = FitPoints(self.fit.columns[name], self.thresholds.closed_forms.functions)
         return self.axes[name]
 
 

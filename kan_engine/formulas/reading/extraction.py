@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
 from kan_engine.expressions.evaluation import (
@@ -25,13 +26,9 @@ from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.formulas.constraints.fewer_constants import reduce_constants
 from kan_engine.formulas.constraints.forced_columns import add_missing_columns
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
-    compute_spread,
-    concatenate_rows,
     refit_constants,
-    take_coarse_rows,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.formulas.core.description_length import description_length
@@ -81,11 +78,11 @@ def extract_shorter_formulas(network: KAN, reading: ExtractionContext) -> list[F
     limits = reading.thresholds
     longest = reading.limits.max_complexity or limits.default_max_complexity
     forms = [_join_choices(picks, reading) for picks in find_short_combinations(parts, reading, longest)]
-    fitted = []
+    few, fitted = reading.fit[: limits.constants.coarse_rows], []
     for form in forms:
         if reading.should_stop():
             break
-        coarse = refit_constants(form, take_coarse_rows(reading.fit), iterations=limits.max_refit_steps)
+        coarse = refit_constants(form, few, iterations=limits.max_refit_steps)
         fitted.append(refit_constants(coarse, reading.fit, iterations=limits.short_refit_steps))
     return _finalize_forms(fitted, reading)
 
@@ -118,7 +115,7 @@ def _limit_constants(tree: Expression, reading: ExtractionContext) -> Expression
     if most is None or count_constants(tree) <= most or reading.should_stop():
         return None
     steps = limits.max_noisy_refit_steps
-    form = reduce_constants(to_form(tree), concatenate_rows(*data), most, steps=steps)
+    form = reduce_constants(to_form(tree), reading.fit.append(reading.validation), most, steps=steps)
     if form is None:
         return None
     return finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)
@@ -126,10 +123,10 @@ def _limit_constants(tree: Expression, reading: ExtractionContext) -> Expression
 
 def _force_columns(tree: Expression, reading: ExtractionContext) -> Expression:
     """A formula with the columns that it must use, unless these hardly change it."""
-    limits, everything = reading.thresholds, concatenate_rows(reading.fit, reading.validation)
+    limits, everything = reading.thresholds, reading.fit.append(reading.validation)
     longer = add_missing_columns(tree, reading.limits, everything, limits.additive)
-    change = evaluate(longer, everything[0]) - evaluate(tree, everything[0])
-    if not np.std(change) > limits.max_solved_error * compute_spread(everything):
+    change = evaluate(longer, everything.columns) - evaluate(tree, everything.columns)
+    if not np.std(change) > limits.max_solved_error * everything.spread:
         return tree
     return round_constants(to_form(longer), everything, limits.constants).numeric_tree
 
@@ -143,15 +140,15 @@ class _JointRefits:
 
     def __init__(self, reading: ExtractionContext) -> None:
         self._reading, self._limits = reading, reading.thresholds
-        self._everything = concatenate_rows(reading.fit, reading.validation)
-        self._spread = compute_spread(reading.fit)
+        self._everything = reading.fit.append(reading.validation)
+        self._coarse = reading.fit[: self._limits.constants.coarse_rows]
         self._found: list[tuple[float, ParametricForm]] = []
         self._solved: ParametricForm | None = None
         self.is_over = False
 
     def has_close_form(self) -> bool:
         """Whether the form with the shortest description is as close to the data as the network."""
-        limit = self._reading.known.noise * self._spread
+        limit = self._reading.known.noise * self._reading.fit.spread
         return any(
             compute_rmse(form, self._reading.validation) <= limit for form in _select_shortest(self._found, 1)
         )
@@ -185,14 +182,17 @@ class _JointRefits:
         """Refit a form and return its description length."""
         limits = self._limits
         steps = limits.max_noisy_refit_steps if self._reading.known.is_noisy else limits.max_refit_steps
-        rows = take_coarse_rows(self._reading.fit)
+        rows = self._coarse
         if not np.isfinite(compute_rmse(form, rows)):
             form = _fit_inner_expression(form, rows, self._reading)
         fitted = refit_constants(form, rows, iterations=steps)
         length = description_length(fitted, self._everything, limits.constants)
         if np.isfinite(length):
             self._found.append((length, fitted))
-        if compute_rmse(fitted, self._reading.validation) / self._spread < limits.max_solved_error:
+        if (
+            compute_rmse(fitted, self._reading.validation) / self._reading.fit.spread
+            < limits.max_solved_error
+        ):
             self._solved = self._solved or fitted
             self.is_over = self._reading.limits.allow(fitted.numeric_tree)
         return length
@@ -228,7 +228,7 @@ def _select_shortest(found: list[tuple[float, ParametricForm]], count: int) -> l
 
 
 def _fit_inner_expression(
-    form: ParametricForm, rows: ColumnsAndTarget, reading: ExtractionContext
+    form: ParametricForm, rows: LabelledRows, reading: ExtractionContext
 ) -> ParametricForm:
     """Fit the argument of the outermost function to T(y).
 
@@ -237,11 +237,10 @@ def _fit_inner_expression(
     if not isinstance(form.tree, Pow | Call):
         return form
     inside = form.tree.base if isinstance(form.tree, Pow) else form.tree.argument
-    columns, target = rows
-    moved = np.asarray(TRANSFORMS[reading.transform].forward(target))
+    moved = np.asarray(TRANSFORMS[reading.transform].forward(rows.y))
     fitted = refit_constants(
         ParametricForm(inside, form.values),
-        (columns, moved),
+        rows.with_target(moved),
         iterations=reading.thresholds.max_noisy_refit_steps,
     )
     return ParametricForm(form.tree, fitted.values)

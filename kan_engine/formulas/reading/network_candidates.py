@@ -114,7 +114,7 @@ def _rate_choices(part: NetworkPart, reading: ExtractionContext) -> Iterator[tup
     middle = float(part.curve.mean())
     yield float(part.curve.var()), 0, Choice(0.0, number(0), (), middle)
     for choice in part.choices:
-        values = evaluate(choice.tree, reading.fit[0], choice.values) + choice.constant
+        values = evaluate(choice.tree, reading.fit.columns, choice.values) + choice.constant
         loss = float(np.mean((values - part.curve) ** 2))
         if np.isfinite(loss):
             yield loss, complexity(choice.tree) + 1, choice

@@ -315,7 +315,7 @@ def _fit_power_product(
     w: Expression, v: Array, reading: ExtractionContext, effort: Effort
 ) -> Iterator[Candidate]:
     """Yield fits of v as a function of w; if T is a logarithm, also as log F(w) - t·log w."""
-    values, limits = evaluate(w, reading.fit[0]), reading.thresholds
+    values, limits = evaluate(w, reading.fit.columns), reading.thresholds
     forms = limits.closed_forms
     if not is_varying(values, limits.min_relative_range):
         return
@@ -336,7 +336,7 @@ def _fit_power_product(
 
 def _fit_log_slope(node: HiddenNode, i: int, reading: ExtractionContext) -> tuple[float, float]:
     """Return the slope of an edge in the log of its input, and the error over the spread of the node."""
-    column, v = reading.fit[0][reading.names[i]], node.curves[:, i]
+    column, v = reading.fit.columns[reading.names[i]], node.curves[:, i]
     if float(column.min()) <= 0:
         return 0.0, float("inf")
     log = np.log(column)

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, is_defined
-from kan_engine.formulas.core.constant_fitting import Array, Columns, ColumnsAndTarget
+from kan_engine.formulas.core.constant_fitting import Array, Columns
 from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 # Degree of T(y) in y, by transform; 0 for the logarithm.
@@ -106,32 +107,32 @@ class Surrogate:
 
     @staticmethod
     def fit(
-        fit: ColumnsAndTarget,
-        validation: ColumnsAndTarget,
-        weights: Array | None = None,
+        fit: LabelledRows,
+        validation: LabelledRows,
+        factors: Array | None = None,
         *,
         thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
     ) -> Surrogate | None:
         """Fit all degrees, transforms and scales; return the one with the lowest validation error.
 
-        None if no fit is finite, or if the rows determine none.
+        All rows count the same. None if no fit is finite, or if the rows determine none.
 
         Args:
-            fit: Columns and target that the coefficients are fitted to.
-            validation: Columns and target of other rows.
-            weights: Factors that the validation target was divided by, to give errors in its original units.
+            fit: Rows that the coefficients are fitted to.
+            validation: Other rows.
+            factors: Factors that the validation target was divided by, to give errors in its original units.
             thresholds: Decision numbers.
         """
-        columns, target = fit
-        everything = np.concatenate([target, validation[1]])[:, None]
+        columns = fit.columns
+        everything = np.concatenate([fit.y, validation.y])[:, None]
         sides = [side for side in TRANSFORM_DEGREES if is_defined(side, everything)]
-        if not sides or not len(target) or not len(validation[1]):
+        if not sides or not len(fit) or not len(validation):
             return None
-        wanted = np.stack([TRANSFORMS[side].forward(target) for side in sides], 1)
+        wanted = np.stack([TRANSFORMS[side].forward(fit.y) for side in sides], 1)
         best: Surrogate | None = None
-        for is_log in _iterate_log_choices(columns, validation[0]):
+        for is_log in _iterate_log_choices(columns, validation.columns):
             basis = ChebyshevBasis.build(columns, is_log, thresholds)
-            other, totals = basis.values(validation[0]), basis.terms.sum(1)
+            other, totals = basis.values(validation.columns), basis.terms.sum(1)
             directions, triangle = np.linalg.qr(basis.values(columns))
             rotated = directions.T @ wanted
             for degree in range(1, int(totals.max()) + 1):
@@ -142,7 +143,7 @@ class Surrogate:
                 for side, coefficients in zip(sides, found.T, strict=True):
                     with np.errstate(all="ignore"):  # a singular fit is not finite, and refused
                         fitted = other[:, :count] @ coefficients
-                    error = _target_rmse(fitted, side, validation[1], weights)
+                    error = _target_rmse(fitted, side, validation.y, factors)
                     if np.isfinite(error) and (best is None or error < best.error):
                         best = Surrogate(basis, side, coefficients, error)
         return best
@@ -173,10 +174,10 @@ def _solve_triangle(triangle: Array, wanted: Array) -> Array:
             return np.full_like(wanted, np.nan)
 
 
-def _target_rmse(values: Array, transform: str, target: Array, weights: Array | None) -> float:
+def _target_rmse(values: Array, transform: str, target: Array, factors: Array | None) -> float:
     with np.errstate(all="ignore"):
         residual = TRANSFORMS[transform].inverse(values) - target
-        return float(np.sqrt(np.mean((residual if weights is None else residual * weights) ** 2)))
+        return float(np.sqrt(np.mean((residual if factors is None else residual * factors) ** 2)))
 
 
 def find_interior_rows(basis: ChebyshevBasis, columns: Columns, share: float) -> Bool[np.ndarray, " rows"]:

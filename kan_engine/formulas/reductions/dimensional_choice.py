@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.unit_system import UnitSystem
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
 from kan_engine.formulas.reductions.dimensional_groups import (
     Quantities,
@@ -42,8 +42,8 @@ class _Choice:
 
 def find_dimensional_reductions(
     units: UnitSystem,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
@@ -55,21 +55,21 @@ def find_dimensional_reductions(
 
     Args:
         units: Of the columns and the target.
-        fit: Columns and target.
-        validation: The same of other rows.
+        fit: Rows that functions of the groups are fitted to.
+        validation: Other rows.
         should_stop: Called between the trials.
         thresholds: Decision numbers.
 
     Returns:
         The most promising first; empty if there are none, or the target has no known unit.
     """
-    target, names = units.target_unit, list(fit[0])
+    target, names = units.target_unit, list(fit.names)
     own = {name: units.units.get(name, DIMENSIONLESS) for name in names}
     has_units = any(not unit.dimension.is_one for unit in own.values())
     if target is None or not has_units or len(names) > thresholds.max_group_inputs:
         return []
     known = _measure_error(None, fit, validation, thresholds)
-    spread = float(np.std(validation[1])) or 1.0
+    spread = float(np.std(validation.y)) or 1.0
     rounding, growth = thresholds.group_rounding_error * spread, thresholds.max_group_error_growth
     largest = thresholds.max_surrogate_error * spread
     enough = min(growth * max(known, rounding), largest)
@@ -103,11 +103,11 @@ def _try_constants(
     constants: tuple[NaturalConstant, ...],
     units: Mapping[str, Unit],
     target: Unit,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     thresholds: DiscoveryThresholds,
 ) -> _Choice | None:
-    everything = {name: np.concatenate([fit[0][name], validation[0][name]]) for name in fit[0]}
+    everything = fit.append(validation).columns
     quantities = Quantities(
         units=units,
         target=target,
@@ -124,8 +124,8 @@ def _try_constants(
 
 def _measure_error(
     reduction: Reduction | None,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     thresholds: DiscoveryThresholds,
 ) -> float:
     """RMSE of the target by a smooth function of the groups, or of all columns; infinite if there is none."""
@@ -134,11 +134,10 @@ def _measure_error(
         return float("inf") if whole is None else whole.error
     reduced, judged = reduction.reduce_data(fit), reduction.reduce_data(validation)
     factors = reduction.select_factors(validation)
-    values = [*reduced[0].values(), *judged[0].values(), reduced[1], judged[1]]
-    if not all(np.isfinite(each).all() for each in values):
+    if not all(np.isfinite(each).all() for each in (reduced.x, judged.x, reduced.y, judged.y)):
         return float("inf")
     if not reduction.groups:
-        scale = np.average(reduced[1], weights=reduction.select_factors(fit) ** 2)
-        return float(np.sqrt(np.mean((factors * (judged[1] - scale)) ** 2)))
+        scale = np.average(reduced.y, weights=reduced.weights)
+        return float(np.sqrt(np.mean((factors * (judged.y - scale)) ** 2)))
     smooth = Surrogate.fit(reduced, judged, factors, thresholds=thresholds)
     return float("inf") if smooth is None else smooth.error

@@ -12,20 +12,21 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, mul, power
-from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget
+from kan_engine.formulas.core.constant_fitting import Array
 from kan_engine.formulas.reductions.variable_groups import Reduction
 from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 
 def find_power_factors(
-    fit: ColumnsAndTarget, thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+    fit: LabelledRows, thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
 ) -> Iterator[Reduction]:
     """Yield reductions by a factor Πx^q with integers or multiples of 1/2: to the other columns, then to all.
 
     Nothing is yielded if no slope is clearly such a number.
     """
-    columns, target = fit
+    columns, target = fit.columns, fit.y
     names = [name for name, values in columns.items() if (values != 0).all() and np.ptp(np.abs(values)) > 0]
     rows = target != 0
     if not 1 < len(columns) <= thresholds.max_group_inputs or rows.sum() <= 2 * len(names) or not names:

@@ -18,10 +18,11 @@ from itertools import combinations, product
 import numpy as np
 from jaxtyping import Bool, Float
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
-from kan_engine.formulas.core.constant_fitting import Array, Columns, ColumnsAndTarget
+from kan_engine.formulas.core.constant_fitting import Array, Columns
 from kan_engine.formulas.reductions.chebyshev_surrogate import (
     TRANSFORM_DEGREES,
     Surrogate,
@@ -47,35 +48,31 @@ class Reduction:
     groups: Mapping[str, Expression]
     factor: Expression = ONE
 
-    def reduce_data(self, data: ColumnsAndTarget) -> ColumnsAndTarget:
+    def reduce_data(self, rows: LabelledRows) -> LabelledRows:
         """Return the values of the groups and of g, without rows where factor and target are 0.
 
-        These tell nothing of g. Where the factor alone is 0, g is infinite, and no law fits it.
+        These tell nothing of g. Where the factor alone is 0, g is infinite, and no law fits it. The weights,
+        whose mean is 1, weight errors of y as those of the rows do.
         """
-        columns, target = data
-        groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
-        factors, known = self._evaluate_factor(data)
+        factors, known = self._evaluate_factor(rows)
+        if not known.all():
+            rows, factors = rows[known], factors[known]
+        groups = {name: evaluate(tree, rows.columns) for name, tree in self.groups.items()}
+        squares = np.square(factors) * rows.weights
+        mean = float(squares.mean()) or 1.0
+        unit_error = None if rows.unit_error is None else rows.unit_error / mean**0.5
         with np.errstate(all="ignore"):
-            if known.all():
-                return groups, target / factors
-            return {name: values[known] for name, values in groups.items()}, target[known] / factors[known]
+            return LabelledRows.from_columns(groups, rows.y / factors, squares / mean, unit_error)
 
-    def reduce_weights(self, data: ColumnsAndTarget, weights: Float[Array, " rows"]) -> Float[Array, " _"]:
-        """Return weights for these rows of g that weight errors of y as ``weights`` do; their mean is 1."""
-        factors, known = self._evaluate_factor(data)
-        squares = np.square(factors[known]) * weights[known]
-        return np.asarray(squares / (squares.mean() or 1.0))
-
-    def select_factors(self, data: ColumnsAndTarget) -> Float[Array, " _"]:
+    def select_factors(self, rows: LabelledRows) -> Float[Array, " _"]:
         """Return the factor of these rows."""
-        factors, known = self._evaluate_factor(data)
+        factors, known = self._evaluate_factor(rows)
         return np.asarray(factors[known])
 
-    def _evaluate_factor(self, data: ColumnsAndTarget) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
+    def _evaluate_factor(self, rows: LabelledRows) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
         """The factor of every row, and which rows tell something of g."""
-        columns, target = data
-        factors = np.broadcast_to(evaluate(self.factor, columns), target.shape)
-        return factors, (factors != 0) | (target != 0)
+        factors = np.broadcast_to(evaluate(self.factor, rows.columns), rows.y.shape)
+        return factors, (factors != 0) | (rows.y != 0)
 
     def expand_law(
         self,
@@ -97,8 +94,8 @@ class Reduction:
 
 
 def find_reduction(
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
@@ -106,17 +103,17 @@ def find_reduction(
     """Return a reduction to fewer variables, or None if there is none.
 
     Args:
-        fit: Columns and target.
-        validation: Columns and target of other rows, which decide whether a reduction is accepted.
+        fit: Rows that the surrogates are fitted to.
+        validation: Other rows, which decide whether a reduction is accepted.
         should_stop: Called before every step; once true, the reduction found so far is returned.
         thresholds: Decision numbers.
     """
-    names = list(fit[0])
+    names = list(fit.names)
     if not 1 < len(names) <= thresholds.max_group_inputs:
         return None
     surrogate = Surrogate.fit(fit, validation, thresholds=thresholds)
     found = Reduction(groups={name: Variable(name) for name in names})
-    spread = float(np.std(validation[1])) or 1.0
+    spread = float(np.std(validation.y)) or 1.0
     largest = thresholds.max_surrogate_error * spread
     while surrogate is not None and surrogate.error < largest and len(found.groups) > 1:
         if should_stop():
@@ -131,14 +128,14 @@ def find_reduction(
 def _eliminate_variable(
     found: Reduction,
     surrogate: Surrogate,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     thresholds: DiscoveryThresholds,
 ) -> tuple[Reduction, Surrogate] | None:
     """Eliminate one variable if the new surrogate is as accurate; else return None."""
-    rounding = thresholds.surrogate_rounding_error * (float(np.std(validation[1])) or 1.0)
+    rounding = thresholds.surrogate_rounding_error * (float(np.std(validation.y)) or 1.0)
     largest = max(thresholds.max_error_growth * surrogate.error, rounding)
-    tried = _find_conditions(surrogate, found.reduce_data(fit)[0], thresholds)
+    tried = _find_conditions(surrogate, found.reduce_data(fit).columns, thresholds)
     conditions = [condition for condition in tried if condition.misfit < thresholds.max_misfit]
     conditions.sort(key=lambda condition: rank_error(condition.misfit))
     passed = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.assessment.relative_errors import reweigh_rows
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
@@ -23,13 +23,11 @@ class Comparison:
     """
 
     gain: float
-    rows: ColumnsAndTarget
+    rows: LabelledRows
     has_relative_errors: bool
 
 
-def compare_formulas(
-    first: Formula, second: Formula, rows: ColumnsAndTarget, run: SearchContext
-) -> Comparison:
+def compare_formulas(first: Formula, second: Formula, rows: LabelledRows, run: SearchContext) -> Comparison:
     """Compare two formulas of a number on the rows that both were fitted to."""
     weighed = None
     if run.data.classes is None:

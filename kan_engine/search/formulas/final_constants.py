@@ -12,13 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine.assessment.relative_errors import reweigh_rows
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
-    WeighedRows,
     compute_rmse,
     estimate_standard_errors,
     refit_constants,
@@ -38,34 +37,34 @@ def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list
     rows, limits = run.data.training, run.thresholds
     if run.data.classes is not None or len(rows) <= limits.front.max_rows:
         return list(formulas)
-    data, final = WeighedRows.from_rows(rows), list[Formula]()
+    final = list[Formula]()
     for formula in formulas:
         is_long = len(rows) * count_constants(formula.tree) > limits.max_final_values
         is_late = bool(final) and run.should_stop()
         stays = is_long or is_late or formula.error < limits.max_exact_error
-        final.append(formula if stays else replace(formula, tree=_refit(formula.tree, data, run)))
+        final.append(formula if stays else replace(formula, tree=_refit(formula.tree, rows, run)))
     return final
 
 
-def _refit(tree: Expression, data: ColumnsAndTarget, run: SearchContext) -> Expression:
+def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
     """The formula with constants fitted to the rows; the same where it would break the client's wishes."""
-    data = reweigh_rows([tree], data) or data
+    rows = reweigh_rows([tree], rows) or rows
     known, limits = ParametricForm(tree, np.zeros(0)), run.thresholds.symbolic
-    fitted = _fit(release_measured_numbers(tree, data), data, limits)
-    if not compute_rmse(fitted, data) < compute_rmse(known, data):
+    fitted = _fit(release_measured_numbers(tree, rows), rows, limits)
+    if not compute_rmse(fitted, rows) < compute_rmse(known, rows):
         return tree
-    refitted, wishes = round_constants(fitted, data, limits.constants).numeric_tree, run.config.constraints
+    refitted, wishes = round_constants(fitted, rows, limits.constants).numeric_tree, run.config.constraints
     keeps_units = wishes.adds_up(refitted) or not wishes.adds_up(tree)
     keeps_wishes = wishes.allow_form(refitted) and wishes.allow_values(refitted, FINAL_POINTS)
     return refitted if keeps_units and keeps_wishes else tree
 
 
-def _fit(measured: MeasuredForm, data: ColumnsAndTarget, limits: SymbolicThresholds) -> ParametricForm:
+def _fit(measured: MeasuredForm, rows: LabelledRows, limits: SymbolicThresholds) -> ParametricForm:
     """The form with fitted constants; rounded numbers stay if they are within the errors of fitted ones."""
     steps, most = limits.constants.refit_steps, limits.constants.max_standard_errors
-    free = refit_constants(measured.form, data, iterations=steps)
-    distances = np.abs(free.values - measured.form.values) / (estimate_standard_errors(free, data) + 1e-300)
+    free = refit_constants(measured.form, rows, iterations=steps)
+    distances = np.abs(free.values - measured.form.values) / (estimate_standard_errors(free, rows) + 1e-300)
     for place in sorted(measured.exact, reverse=True):
         if distances[place] <= most:
             measured = measured.fix(place)
-    return refit_constants(measured.form, data, iterations=steps)
+    return refit_constants(measured.form, rows, iterations=steps)

@@ -20,10 +20,10 @@ from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import Parameter, children, rebuild
-from kan_engine.formulas.core.constant_fitting import ParametricForm, WeighedRows
+from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_functions import fit_form_with_functions
@@ -93,7 +93,7 @@ def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> J
 
 def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> JudgedForm:
     """The fitted form as a formula, with its evidence."""
-    fit, validation = (WeighedRows.from_rows(part) for part in sample_search_rows(run))
+    fit, validation = sample_search_rows(run)
     groups = fitted.groups
     tree = bind_constants(fitted.tree, fitted.values) if groups is None else groups.formula
     formula = Formula.measure(tree, fit, validation, thresholds=run.thresholds.symbolic)
@@ -113,7 +113,7 @@ def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> Ju
 
 
 def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
-    rows = make_form_rows(run.data.training)
+    rows = run.data.training
     if run.config.per_group is not None:
         return fit_form_to_groups(template, rows, run)
     if template.functions:
@@ -168,23 +168,18 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
 def _contains(form: JudgedForm, free: Expression, run: SearchContext) -> bool:
     """Whether the form with certain constants has the values of a formula in the training rows."""
     limits = run.thresholds
-    rows = form.problem.rows.sample(limits.forms.max_rows, np.random.default_rng(run.config.seed))
+    rows = form.problem.rows.sample(limits.forms.max_rows, run.config.seed)
     target = evaluate(free, rows.columns)
-    problem = replace(form.problem, rows=replace(rows, target=target))
+    problem = replace(form.problem, rows=rows.with_target(target))
     values = problem.fit(form.fitted.values, limits.forms.final_steps, limits.forms.min_relative_gain)
     error = (problem.measure(values) / rows.weights.sum()) ** 0.5
     return bool(error < limits.assessment.max_exact_error * np.std(target))
 
 
-def make_form_problem(template: FormTemplate, fitted: FittedForm, part: LabelledRows) -> FormProblem:
+def make_form_problem(template: FormTemplate, fitted: FittedForm, rows: LabelledRows) -> FormProblem:
     """The constants of a form that are not held as a least-squares problem."""
     names = [each.name for each in fitted.constants if not each.is_held]
-    return FormProblem(fitted.tree, make_form_rows(part), template.get_bounds(names))
-
-
-def make_form_rows(part: LabelledRows) -> FormRows:
-    """Rows as forms take them."""
-    return FormRows(part.columns, part.y, part.weights, part.unit_error)
+    return FormProblem(fitted.tree, rows, template.get_bounds(names))
 
 
 def check_columns(template: FormTemplate, run: SearchContext) -> None:

@@ -16,21 +16,21 @@ from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.forms.curves import FittedCurves, fit_curves
 from kan_engine.formulas.forms.fitted_form import FittedForm, FittedFunction, describe_form
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.find_law import find_law
 
 
-def fit_form_with_functions(template: FormTemplate, rows: FormRows, run: SearchContext) -> FittedForm:
+def fit_form_with_functions(template: FormTemplate, rows: LabelledRows, run: SearchContext) -> FittedForm:
     """Learn the unknown functions of a form as curves, read them as formulas, and fit all constants together.
 
     Raises:
         InvalidData: The form has no finite values for any constants.
     """
     thresholds, seed = run.thresholds.forms, run.config.seed
-    rows = rows.sample(thresholds.max_rows, np.random.default_rng(seed))
+    rows = rows.sample(thresholds.max_rows, seed)
     curves = fit_curves(template, rows, seed, should_stop=run.should_stop, thresholds=thresholds)
     template = curves.template
     readings = [_read_function(place, curves, rows, run) for place in range(len(template.functions))]
@@ -40,7 +40,7 @@ def fit_form_with_functions(template: FormTemplate, rows: FormRows, run: SearchC
         problem = FormProblem(whole.tree, rows, whole.get_bounds())
         values = problem.fit(start, thresholds.final_steps, thresholds.min_relative_gain)
         form = ParametricForm(whole.tree, values)
-        bits = description_length(form, rows.columns_and_target, run.thresholds.symbolic.constants)
+        bits = description_length(form, rows, run.thresholds.symbolic.constants)
         if best is None or bits < best[0]:
             best = bits, whole, problem, values, functions
     assert best is not None  # noqa: S101 - every function has a reading
@@ -53,7 +53,9 @@ def fit_form_with_functions(template: FormTemplate, rows: FormRows, run: SearchC
     )
 
 
-def _read_function(place: int, curves: FittedCurves, rows: FormRows, run: SearchContext) -> list[Expression]:
+def _read_function(
+    place: int, curves: FittedCurves, rows: LabelledRows, run: SearchContext
+) -> list[Expression]:
     """Formulas of one unknown function, best first; the last one is a polynomial."""
     names = curves.template.functions[place].columns
     slope, curve = curves.slopes[place], curves.functions[place]
@@ -63,8 +65,8 @@ def _read_function(place: int, curves: FittedCurves, rows: FormRows, run: Search
     unit_error = None if rows.unit_error is None else rows.unit_error / mean**0.5
     is_known = weights > run.thresholds.forms.min_function_weight
     target = curve + np.where(is_known, curves.residuals / np.where(is_known, slope, 1.0), 0.0)
-    x = np.stack([rows.columns[name] for name in names], 1)
-    part = LabelledRows(x[is_known], target[is_known], weights[is_known], names, unit_error)
+    columns = {name: rows.columns[name] for name in names}
+    part = LabelledRows.from_columns(columns, target, weights, unit_error)[is_known]
     found = [] if run.should_stop() else find_formulas(part, run)
     return [*found[: run.thresholds.forms.max_readings], _fit_polynomial(part)]
 
@@ -98,10 +100,9 @@ def _fit_polynomial(part: LabelledRows) -> Expression:
     for first, name in enumerate(part.names):
         terms += [mul(Variable(name), Variable(other)) for other in part.names[first + 1 :]]
         values += [part.columns[name] * part.columns[other] for other in part.names[first + 1 :]]
-    root = np.sqrt(part.weights)
-    matrix = np.stack(values, 1) * root[:, None]
+    matrix = np.stack(values, 1) * part.roots[:, None]
     scale = np.linalg.norm(matrix, axis=0)
-    found = np.linalg.lstsq(matrix / scale, part.y * root, rcond=None)[0] / scale
+    found = np.linalg.lstsq(matrix / scale, part.y * part.roots, rcond=None)[0] / scale
     return add(
         make_measured(found[0]),
         *(mul(make_measured(value), term) for value, term in zip(found[1:], terms, strict=True)),

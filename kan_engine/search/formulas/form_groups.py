@@ -8,20 +8,20 @@ import numpy as np
 
 from kan_engine.data.column_definitions import IsCategory, IsMissing
 from kan_engine.data.encoding import Encoding
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.forms.fitted_form import FittedForm
 from kan_engine.formulas.forms.groups import Grouping, fit_groups
-from kan_engine.formulas.forms.least_squares import FormRows
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.form_functions import find_formulas
 from kan_engine.search.result import SearchResult
 
 
-def fit_form_to_groups(template: FormTemplate, rows: FormRows, run: SearchContext) -> FittedForm:
+def fit_form_to_groups(template: FormTemplate, rows: LabelledRows, run: SearchContext) -> FittedForm:
     """Fit a form with shared constants and constants of each group.
 
     Raises:

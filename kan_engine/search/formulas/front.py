@@ -13,13 +13,7 @@ from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.expressions.measured_constants import SMALLEST
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.core.check_rows import ROUNDING
-from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
-    ParametricForm,
-    WeighedRows,
-    compute_rmse,
-    get_weights,
-)
+from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse
 from kan_engine.formulas.core.constant_snapping import round_constants, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
@@ -75,7 +69,7 @@ def add_front(found: SearchResult, seeds: Sequence[Expression], run: SearchConte
         return replace(found, formulas=[[first, *fit_final_constants(chosen, run)]])
     best, *others = fit_final_constants(chosen, run)
     # A shorter formula of the same law shares how often resampled rows lead to it
-    is_same = bool(known) and predicts_alike(best, known[0], WeighedRows.from_rows(rows))
+    is_same = bool(known) and predicts_alike(best, known[0], rows)
     stability = found.evidence.stability if is_same and found.evidence is not None else None
     found = replace(found, formulas=[[best, *others]], formula_of="law", evidence=None, counts_choice=False)
     if run.data.classes is not None:
@@ -121,20 +115,20 @@ def _sample_rows(found: SearchResult, run: SearchContext) -> LabelledRows:
 
 def _to_formula(entry: Entry, rows: LabelledRows, run: SearchContext) -> Formula:
     """A formula of the front in its shortest form, with rounded constants."""
-    limits, form, data = run.thresholds, to_form(entry.tree), WeighedRows.from_rows(rows)
+    limits, form = run.thresholds, to_form(entry.tree)
     if run.data.classes is not None and not variables(entry.tree):  # of the rows, not of the network
         rounded = to_form(constant_formula(compute_base_log_odds(run.data, limits.max_log_odds)))
     else:
-        form = to_form(_simplify(_drop_negligible(form, data).numeric_tree, data, run))
-        rounded = round_constants(form, data, limits.symbolic.constants)
-    bits = description_length(rounded, data, limits.symbolic.constants)
+        form = to_form(_simplify(_drop_negligible(form, rows).numeric_tree, rows, run))
+        rounded = round_constants(form, rows, limits.symbolic.constants)
+    bits = description_length(rounded, rows, limits.symbolic.constants)
     return Formula(rounded.numeric_tree, entry.error**0.5 / (float(np.std(rows.y)) or 1.0), bits)
 
 
-def _simplify(tree: Expression, data: ColumnsAndTarget, run: SearchContext) -> Expression:
+def _simplify(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
     """The shortest form of a tree that satisfies the same constraints."""
     limits = run.config.constraints
-    shortest = simplify(tree, data[0], run.should_stop, forbidden=limits.forbidden)
+    shortest = simplify(tree, rows.columns, run.should_stop, forbidden=limits.forbidden)
     is_allowed = limits.allow(shortest) and (limits.adds_up(shortest) or not limits.adds_up(tree))
     return shortest if is_allowed else tree
 
@@ -151,21 +145,20 @@ def _list_closer(front: Sequence[Entry], place: int, rows: LabelledRows, standar
     return found[1:]
 
 
-def _drop_negligible(form: ParametricForm, data: ColumnsAndTarget) -> ParametricForm:
+def _drop_negligible(form: ParametricForm, rows: LabelledRows) -> ParametricForm:
     """Replace constants by 0 that change the error by rounding errors of the target at most."""
-    error = compute_rmse(form, data)
-    negligible = max(SMALLEST, ROUNDING * float(np.abs(data[1]).max()))
+    error = compute_rmse(form, rows)
+    negligible = max(SMALLEST, ROUNDING * float(np.abs(rows.y).max()))
     for place in range(len(form.values)):
         without = replace(form, values=np.where(np.arange(len(form.values)) == place, 0.0, form.values))
-        if abs(compute_rmse(without, data) - error) <= negligible:
+        if abs(compute_rmse(without, rows) - error) <= negligible:
             form = without
     return form
 
 
 def _measure_again(formula: Formula, rows: LabelledRows, run: SearchContext) -> Formula:
     """The formula with the error on the rows of the front, which other formulas are compared by."""
-    data = WeighedRows.from_rows(rows)
-    losses = cross_validation_losses(formula.tree, data, run.thresholds.symbolic.additive)
+    losses = cross_validation_losses(formula.tree, rows, run.thresholds.symbolic.additive)
     error = float(np.average(losses, weights=rows.weights)) ** 0.5
     return replace(formula, error=error / (float(np.std(rows.y)) or 1.0))
 
@@ -188,15 +181,14 @@ def _stays_first(
     adds_up = run.config.constraints.adds_up
     if adds_up(best.tree) and not adds_up(known.tree):
         return False
-    compared = compare_formulas(known, best, WeighedRows.from_rows(rows), run)
-    data, weights = compared.rows, get_weights(compared.rows)
-    weights = rows.weights if weights is None else weights
+    compared = compare_formulas(known, best, rows, run)
+    rows = compared.rows
     additive, allowed = run.thresholds.symbolic.additive, run.thresholds.chance_standard_errors
-    own, others = (cross_validation_losses(formula.tree, data, additive) for formula in (known, best))
-    if best.complexity < known.complexity and is_no_worse(others, own, weights, 0.0):
+    own, others = (cross_validation_losses(formula.tree, rows, additive) for formula in (known, best))
+    if best.complexity < known.complexity and is_no_worse(others, own, rows.weights, 0.0):
         return False
     if compared.gain <= (run.thresholds.min_gain_bits if _is_consistent(found) else 0):
         return True
-    if not is_no_worse(others, own, weights, allowed):
+    if not is_no_worse(others, own, rows.weights, allowed):
         return True
-    return known.complexity <= best.complexity and is_no_worse(own, others, weights, allowed)
+    return known.complexity <= best.complexity and is_no_worse(own, others, rows.weights, allowed)

@@ -17,7 +17,7 @@ import torch
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
-from kan_engine.formulas.core.coarse_fit import Target
+from kan_engine.formulas.core.constant_fitting import Columns
 from kan_engine.formulas.reading.compact_formulas import read_formulas
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
@@ -107,8 +107,7 @@ def search_front(
     columns = select_front_columns(rows, path, run)
     end = limits.first_share if is_explained else 1.0
     trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin, end=end), rows, run)
-    target = Target.create(rows.y, rows.weights)
-    return [measure_formula(tree, rows.columns, target) for tree in trees]
+    return [measure_formula(tree, rows) for tree in trees]
 
 
 def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: SearchContext) -> tuple[str, ...]:
@@ -126,12 +125,8 @@ def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: Sear
     wanted = {name for group in run.config.constraints.must_use for name in group if name in rows.names}
     kept = wanted | set([name for name in used if name not in wanted][: max(0, most - len(wanted))])
     if len(kept) < most:
-        others = {name: values for name, values in rows.columns.items() if name not in kept}
-        kept |= set(
-            select_relevant_columns(
-                (others, rows.y), rows.weights, most - len(kept), thresholds=run.thresholds.symbolic
-            )
-        )
+        others = rows.select_columns([place for place, name in enumerate(rows.names) if name not in kept])
+        kept |= set(select_relevant_columns(others, most - len(kept), thresholds=run.thresholds.symbolic))
     return tuple(name for name in rows.names if name in kept)
 
 
@@ -158,10 +153,9 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
         fraction = 0.88 + 0.02 * (part.begin + share * done)
         run.report("symbolic", fraction, f"improving {len(front)} formulas", error)
 
+    columns = {name: values for name, values in rows.columns.items() if name in wanted}
     search = FrontSearch(
-        {name: np.ascontiguousarray(values) for name, values in rows.columns.items() if name in wanted},
-        rows.y,
-        rows.weights,
+        LabelledRows.from_columns(columns, rows.y, rows.weights, rows.unit_error),
         ends=_select_ends(run.data.training) if len(run.data.training) > len(rows) else None,
         limits=run.config.constraints,
         seed=run.config.seed,
@@ -174,7 +168,7 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
     return [entry.tree for entry in search.run(part.seeds)]
 
 
-def _select_ends(rows: LabelledRows) -> dict[str, np.ndarray]:
+def _select_ends(rows: LabelledRows) -> Columns:
     """The rows with the lowest and the highest value of every column: a sample may not contain them."""
     places = np.unique([rows.x.argmin(0), rows.x.argmax(0)])
     return rows[places].columns

@@ -9,7 +9,6 @@ import torch
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
-from kan_engine.formulas.core.constant_fitting import WeighedRows
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
 from kan_engine.network.kan import KAN
@@ -63,14 +62,14 @@ def _fit_sums(fit: LabelledRows, validation: LabelledRows, run: SearchContext) -
     if run.data.output_count > limits.max_stopped_classes and run.should_stop():
         thresholds = replace(thresholds, additive=replace(thresholds.additive, max_terms=0))
     sums = fit_additive_forms(
-        WeighedRows.from_rows(fit.sample(limits.max_stopped_rows, seed)),
-        WeighedRows.from_rows(validation.sample(limits.max_stopped_validation_rows, seed)),
+        fit.sample(limits.max_stopped_rows, seed),
+        validation.sample(limits.max_stopped_validation_rows, seed),
         limits=constraints,
         thresholds=thresholds,
     )
-    rows = WeighedRows.from_rows(fit), WeighedRows.from_rows(validation)  # as the other formulas are measured
-    return [
-        Formula.measure(each.tree, *rows, constraints, thresholds=limits.symbolic) for each in sums.formulas
+    return [  # as the other formulas are measured
+        Formula.measure(each.tree, fit, validation, constraints, thresholds=limits.symbolic)
+        for each in sums.formulas
     ]
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Number, Variable, mul, substitute
 from kan_engine.formulas.core.constant_fitting import (
-    Array,
-    ColumnsAndTarget,
     ParametricForm,
-    concatenate_rows,
     refit_constants,
 )
 from kan_engine.formulas.core.description_length import description_length
@@ -22,8 +20,8 @@ from kan_engine.search.context import SearchContext
 def expand_laws(
     found: Reduction,
     laws: list[Expression],
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     run: SearchContext,
 ) -> list[Formula]:
     """Return laws of a reduction as formulas whose constants are refitted to the rows of the columns.
@@ -33,7 +31,7 @@ def expand_laws(
     constraints, symbolic = run.config.constraints, run.thresholds.symbolic
     formulas = []
     for law in laws[: run.thresholds.max_group_formulas]:
-        tree = found.expand_law(law, validation[0], symbolic.simplification)
+        tree = found.expand_law(law, validation.columns, symbolic.simplification)
         again = Formula.refit(tree, fit, validation, constraints, thresholds=symbolic)
         if constraints.allow(again.tree):
             formulas.append(again)
@@ -42,17 +40,15 @@ def expand_laws(
 
 def enumerate_formulas(
     found: Reduction,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
-    weights: Array,
+    fit: LabelledRows,
+    validation: LabelledRows,
     run: SearchContext,
 ) -> list[Formula]:
     """Try all short laws of a reduction; return the formulas with the shortest descriptions."""
     symbolic = run.thresholds.symbolic
-    reduced, scaled = found.reduce_data(fit), found.reduce_weights(fit, weights)
-    forms = enumerate_laws(reduced, scaled, run.should_stop, thresholds=run.thresholds.discovery)
+    forms = enumerate_laws(found.reduce_data(fit), run.should_stop, thresholds=run.thresholds.discovery)
     known: dict[Expression, Expression] = {Variable(name): tree for name, tree in found.groups.items()}
-    everything, rated = concatenate_rows(fit, validation), dict[Expression, float]()
+    everything, rated = fit.append(validation), dict[Expression, float]()
     for form in forms:
         whole = ParametricForm(mul(found.factor, substitute(form.tree, known)), form.values)
         fitted = refit_constants(whole, fit, iterations=symbolic.max_noisy_refit_steps)
@@ -61,7 +57,7 @@ def enumerate_formulas(
     return expand_laws(Reduction(groups={}), best, fit, validation, run)
 
 
-def fit_scale(found: Reduction, fit: ColumnsAndTarget, weights: Array) -> Expression:
+def fit_scale(found: Reduction, fit: LabelledRows) -> Expression:
     """Return the constant of a law without groups, by least squares."""
-    _, ratios = found.reduce_data(fit)
-    return Number(float(np.average(ratios, weights=found.reduce_weights(fit, weights))))
+    reduced = found.reduce_data(fit)
+    return Number(float(np.average(reduced.y, weights=reduced.weights)))

@@ -10,12 +10,6 @@ from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, meas
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
-from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
-    WeighedRows,
-    concatenate_rows,
-    select_rows,
-)
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.strategies.sums.forward_selection import is_no_worse
 from kan_engine.formulas.strategies.sums.sparse_additive import (
@@ -44,23 +38,20 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
     if known and known[0].error < run.thresholds.max_exact_error:
         return found
-    parts = _sample_rows(run)
-    weights = np.concatenate([run.data.row_weights(part) for part in parts])
-    fit, validation = (_make_formula_data(part, found, run) for part in parts)
+    fit, validation = (_make_formula_rows(part, found, run) for part in _sample_rows(run))
     most = run.thresholds.max_log_odds
     constant = None if run.data.classes is None else compute_base_log_odds(run.data, most)
     sums = fit_additive_forms(
         fit,
         validation,
-        weights,
         limits=run.config.constraints,
         constant=constant,
         thresholds=run.thresholds.symbolic,
     )
     if not sums.formulas:  # the constraints allow none
         return found
-    rows = concatenate_rows(fit, validation)
-    if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, weights, run)):
+    rows = fit.append(validation)
+    if known and (_is_exponential_line(found, sums, run) or _ranks_first(known[0], sums, rows, run)):
         return replace(found, formulas=[[*known, *sums.formulas]])
     (best,), others = fit_final_constants(sums.formulas[:1], run), sums.formulas[1:]
     found = replace(found, formulas=[[best, *others, *known]], formula_of="law", evidence=None)
@@ -86,13 +77,12 @@ def add_additive_formulas(found: SearchResult, run: SearchContext) -> SearchResu
     return replace(found, evidence=evidence, formula_errors=errors, counts_choice=counts_choice)
 
 
-def _measure_stability(best: Formula, rows: ColumnsAndTarget, run: SearchContext) -> float | None:
+def _measure_stability(best: Formula, rows: LabelledRows, run: SearchContext) -> float | None:
     """Share of resamplings that select a sum of terms with similar predictions."""
 
     def select(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
-        first, second = (select_rows(rows, some) for some in (learnt, judged))
         limits, thresholds = run.config.constraints, run.thresholds.symbolic
-        forms = fit_additive_forms(first, second, limits=limits, thresholds=thresholds).formulas
+        forms = fit_additive_forms(rows[learnt], rows[judged], limits=limits, thresholds=thresholds).formulas
         return forms[0] if forms else None
 
     return measure_stability(
@@ -117,22 +107,16 @@ def _is_exponential_line(found: SearchResult, sums: AdditiveForms, run: SearchCo
     return not (len(errors) == len(others) and run.cross_validation.is_better(errors, others))
 
 
-def _ranks_first(
-    law: Formula,
-    sums: AdditiveForms,
-    rows: ColumnsAndTarget,
-    weights: np.ndarray,
-    run: SearchContext,
-) -> bool:
+def _ranks_first(law: Formula, sums: AdditiveForms, rows: LabelledRows, run: SearchContext) -> bool:
     compared, thresholds = compare_formulas(law, sums.formulas[0], rows, run), run.thresholds
     if compared.has_relative_errors:  # sums count all rows equally
         return compared.gain <= 0
     losses = cross_validation_losses(law.tree, rows, thresholds.symbolic.additive)
-    if not is_no_worse(losses, sums.losses, weights):
+    if not is_no_worse(losses, sums.losses, rows.weights):
         return False
     is_shorter = sums.formulas[0].complexity < law.complexity
     is_short = law.complexity <= thresholds.max_short_complexity
-    return is_short or not (is_shorter and is_no_worse(sums.losses, losses, weights))
+    return is_short or not (is_shorter and is_no_worse(sums.losses, losses, rows.weights))
 
 
 def is_weak(
@@ -146,14 +130,13 @@ def is_weak(
         return True
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
-    part = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
-    rows = WeighedRows.from_rows(part)
-    constant = constant_formula(float(np.average(part.y, weights=part.weights)))
+    rows = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
+    constant = constant_formula(float(np.average(rows.y, weights=rows.weights)))
     additive = thresholds.symbolic.additive
     return is_no_worse(
         cross_validation_losses(constant, rows, additive),
         cross_validation_losses(tree, rows, additive),
-        part.weights,
+        rows.weights,
         thresholds.chance_standard_errors,
     )
 
@@ -168,12 +151,12 @@ def _sample_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     )
 
 
-def _make_formula_data(part: LabelledRows, found: SearchResult, run: SearchContext) -> ColumnsAndTarget:
-    """Columns, and the values that formulas should give."""
+def _make_formula_rows(part: LabelledRows, found: SearchResult, run: SearchContext) -> LabelledRows:
+    """The rows with the values that formulas should give."""
     if run.data.classes is None:
-        return WeighedRows.from_rows(part)
-    most = run.thresholds.max_log_odds
-    return part.columns, compute_bounded_logits(found.network, found.inputs, part, most)[:, 0]
+        return part
+    logits = compute_bounded_logits(found.network, found.inputs, part, run.thresholds.max_log_odds)
+    return replace(part, y=logits[:, 0], weights=run.data.row_weights(part))
 
 
 def compute_base_log_odds(data: TrainingData, most: float) -> float:

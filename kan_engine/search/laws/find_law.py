@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-import torch
-
 from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.evaluation import Expression
-from kan_engine.formulas.core.constant_fitting import concatenate_rows, get_weights
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
     add_shorter_formulas,
     record_validation_errors,
     sample_search_rows,
-    to_columns,
     to_sample,
 )
 from kan_engine.search.laws.law_search import LawSearch
@@ -94,13 +89,11 @@ def _weigh_relative_errors(
     is_exact = law.error < run.thresholds.max_exact_error
     if is_exact or not run.config.symbolic or run.should_stop():
         return None
-    rows = concatenate_rows(*(to_columns(run.names, part) for part in (fit, validation)))
-    weighed = reweigh_rows([formula.tree for formula in law.formulas], rows, run.thresholds.assessment)
-    weights = None if weighed is None else get_weights(weighed)
-    if weights is None:
+    rows, trees = fit.rows.append(validation.rows), [formula.tree for formula in law.formulas]
+    weighed = reweigh_rows(trees, rows, run.thresholds.assessment)
+    if weighed is None:
         return None
-    first, second = (torch.from_numpy(part) for part in np.split(weights, [len(fit.y)]))
-    return replace(fit, weights=first), replace(validation, weights=second)
+    return replace(fit, rows=weighed[: len(fit)]), replace(validation, rows=weighed[len(fit) :])
 
 
 def search_exact_law(run: SearchContext) -> Expression | None:

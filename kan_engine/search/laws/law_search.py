@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine.assessment.residual_signal import measure_signal
+from kan_engine.data.scaling import Standardizer
 from kan_engine.expressions.evaluation import Expression, Variable
-from kan_engine.formulas.core.constant_fitting import concatenate_rows
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
 from kan_engine.formulas.reductions.dimensional_choice import find_dimensional_reductions
@@ -30,8 +30,7 @@ from kan_engine.search.context import (
     leaves_only_noise,
     record_validation_errors,
     sort_formulas,
-    to_columns,
-    to_samples,
+    to_sample,
 )
 from kan_engine.search.extraction_subtask import extract_law_once, make_extraction_subtask
 from kan_engine.search.formulas.reduced_laws import enumerate_formulas, expand_laws, fit_scale
@@ -64,7 +63,7 @@ class LawSearch:
         self._fit, self._validation, self._run, self._is_whole = fit, validation, run, is_whole
         self._may_reduce = is_whole if may_reduce is None else may_reduce
         self._limits = run.thresholds
-        self._rows, self._others = to_columns(run.names, fit), to_columns(run.names, validation)
+        self._rows, self._others = fit.rows, validation.rows
         if may_be_exact is None:
             may_be_exact = target_precision.may_be_exact(self._rows, self._limits.max_exact_error)
         self._may_be_exact = may_be_exact
@@ -143,7 +142,7 @@ class LawSearch:
                 is_done = self._update_best_law(structure, law)
                 if is_done or len(read) == limits.max_extractions or run.should_stop():
                     break
-        if self._is_whole and self.exact_formula is None and len(self._fit.y) < limits.few_rows:
+        if self._is_whole and self.exact_formula is None and len(self._fit) < limits.few_rows:
             if self.inner is None:
                 self._search_variable_groups()
             self._enumerate_whole()
@@ -192,7 +191,7 @@ class LawSearch:
         if self.read.error < self._limits.max_exact_error or not run.config.symbolic:
             return True
         return not structure.is_adequate and leaves_only_noise(
-            self.read.formulas, self._fit, self._validation, run
+            self.read.formulas, self._rows, self._others, run
         )
 
     def search_exact_laws(self, *, angles: bool) -> None:
@@ -220,18 +219,18 @@ class LawSearch:
     def _search_cheap_laws(self) -> None:
         """Try exact laws that take a second before structures that take a minute."""
         self.search_exact_laws(angles=False)
-        if len(self._rows[0]) <= self._limits.max_cheap_angle_inputs:
+        if len(self._rows.names) <= self._limits.max_cheap_angle_inputs:
             self.search_exact_laws(angles=True)
 
     def search_power_factors(self) -> None:
         """Search for an exact law after a factor of powers of columns, which hides it, is divided out."""
         run = self._run
-        everything = concatenate_rows(self._rows, self._others)
+        everything = self._rows.append(self._others)
         for found in find_power_factors(everything, self._limits.discovery):
             if self.proved is not None or not run.config.symbolic or run.should_stop():
                 return
             run.report("structure", 0.37, "searching for a law behind a factor")
-            if not self._is_enumerated or len(found.groups) < len(self._rows[0]):
+            if not self._is_enumerated or len(found.groups) < len(self._rows.names):
                 self._enumerate_laws(found, run)
             if self._may_be_exact:
                 self._search_groups(found, run, may_reduce=True, is_exact=True)
@@ -266,7 +265,7 @@ class LawSearch:
             units, self._rows, self._others, run.should_stop, thresholds=limits.discovery
         ):
             if not found.groups:
-                self._offer(self._expand(found, [fit_scale(found, self._rows, self._fit.weights.numpy())]))
+                self._offer(self._expand(found, [fit_scale(found, self._rows)]))
             else:
                 self._enumerate_laws(found, run)
             if self._is_certain() or self._leave_only_noise(self.direct):
@@ -304,8 +303,7 @@ class LawSearch:
 
     def _enumerate_laws(self, found: Reduction, run: SearchContext) -> None:
         """Try all short formulas in the variables of a reduction."""
-        weights = self._fit.weights.numpy()
-        formulas = enumerate_formulas(found, self._rows, self._others, weights, run)
+        formulas = enumerate_formulas(found, self._rows, self._others, run)
         self.tried_in = dict.fromkeys((formula.tree for formula in formulas), found) | self.tried_in
         self._offer(formulas)
 
@@ -313,7 +311,7 @@ class LawSearch:
         """Try all short formulas in the columns, once."""
         if not self._is_enumerated and self._run.config.symbolic and not self._run.should_stop():
             self._is_enumerated = True
-            columns = {name: Variable(name) for name in self._rows[0]}
+            columns = {name: Variable(name) for name in self._rows.names}
             self._enumerate_laws(Reduction(groups=columns), self._run)
 
     def _target_error(self, found: Reduction, hunt: LawSearch) -> float:
@@ -328,17 +326,13 @@ class LawSearch:
 
         With ``is_exact``, laws exact to rounding error are tried before structures.
         """
-        rows, others = self._rows, self._others
         symbolic = self._limits.symbolic
-        reduced, judged = (found.reduce_data(data) for data in (rows, others))
-        weights = [
-            found.reduce_weights(data, sample.weights.numpy())
-            for data, sample in ((rows, self._fit), (others, self._validation))
-        ]
-        fit, validation = to_samples((reduced, weights[0]), (judged, weights[1]))
+        reduced, judged = found.reduce_data(self._rows), found.reduce_data(self._others)
+        inputs = Standardizer.fit(reduced.x)
+        fit, validation = to_sample(reduced, inputs), to_sample(judged, inputs)
         config = replace(run.config, constraints=run.config.constraints.drop_columns())
         closed = OptimismCorrection.create_closed()
-        inside = replace(run, names=tuple(found.groups), config=config, contest=closed)
+        inside = replace(run, names=reduced.names, inputs=inputs, config=config, contest=closed)
         hunt = LawSearch(
             fit, validation, inside, is_whole=False, may_reduce=may_reduce, may_be_exact=self._may_be_exact
         )
@@ -359,7 +353,7 @@ class LawSearch:
             hunt.examine_structures()
         if hunt.exact_formula is not None:
             self._accept_if_exact(
-                found.expand_law(hunt.exact_formula.tree, others[0], symbolic.simplification)
+                found.expand_law(hunt.exact_formula.tree, self._others.columns, symbolic.simplification)
             )
         return hunt
 
@@ -418,8 +412,8 @@ class LawSearch:
         """
         closest = self.closest_structure
         fit, validation = (
-            (columns, target - closest.predict(sample))
-            for (columns, target), sample in ((self._rows, self._fit), (self._others, self._validation))
+            sample.rows.with_target(sample.rows.y - closest.predict(sample))
+            for sample in (self._fit, self._validation)
         )
         return measure_signal(fit, validation, self._limits.assessment)
 
@@ -433,13 +427,13 @@ class LawSearch:
 
     def _is_sufficient(self, law: FoundLaw) -> bool:
         is_short = bool(law.formulas) and law.formulas[0].complexity <= self._limits.max_short_complexity
-        return is_short and leaves_only_noise(law.formulas, self._fit, self._validation, self._run)
+        return is_short and leaves_only_noise(law.formulas, self._rows, self._others, self._run)
 
     def _leave_only_noise(self, formulas: list[Formula]) -> bool:
         """Whether formulas explain much and leave only noise; a wave of many periods looks like noise."""
         if formulas and formulas[0].error > self._limits.max_certain_error:
             return False
-        return leaves_only_noise(formulas, self._fit, self._validation, self._run)
+        return leaves_only_noise(formulas, self._rows, self._others, self._run)
 
     def _find_grouped_law(self) -> FoundLaw | None:
         """The best law in fewer variables, its constants refitted to the original rows."""

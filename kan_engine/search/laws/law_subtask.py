@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.expressions.evaluation import evaluate
@@ -18,7 +17,6 @@ from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
     extract_law,
-    to_columns,
     to_sample,
 )
 from kan_engine.search.formulas.final_constants import fit_final_constants
@@ -117,17 +115,16 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
     Each resampling takes two thirds of the rows and tries all short formulas again, or fits the structure and
     extracts its formulas again.
     """
-    rows = to_sample(run.data.training.sample(run.thresholds.max_rows, run.config.seed), run.inputs)
+    rows = run.data.training.sample(run.thresholds.max_rows, run.config.seed)
     if law.has_relative_errors:
-        values = torch.from_numpy(evaluate(law.formulas[0].tree, to_columns(run.names, rows)[0]))
-        rows = replace(rows, weights=rows.weights / values.expand(len(rows.y)) ** 2)
+        rows = rows.reweigh(1 / evaluate(law.formulas[0].tree, rows.columns) ** 2)
+    sample = to_sample(rows, run.inputs)
 
     def extract_formula(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
-        first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
         if law.tried_in is not None:
-            there, held = (to_columns(run.names, part) for part in (first, second))
-            found = enumerate_formulas(law.tried_in, there, held, first.weights.numpy(), run)
+            found = enumerate_formulas(law.tried_in, rows[learnt], rows[judged], run)
             return min(found, key=lambda formula: formula.bits, default=None)
+        first, second = sample[learnt], sample[judged]
         steps = run.thresholds.max_resampling_steps
         fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
         formulas = extract_law(
@@ -137,7 +134,7 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
 
     return measure_stability(
         law.formulas[0],
-        to_columns(run.names, rows),
+        rows,
         extract_formula,
         seed=run.config.seed,
         should_stop=run.should_stop,
@@ -185,9 +182,10 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
     is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
     is_crossed = len(errors) <= limits.selection.max_cross_validation_rows and not is_certain
     known = slice(0 if is_crossed else len(data.fit), len(errors))
-    rows = to_sample(data.training[known], run.inputs)
+    rows = data.training[known]
+    sample = to_sample(rows, run.inputs)
     with np.errstate(all="ignore"):
-        own = law.fit.predict(rows)
-        fresh = cross_predict(law.fit, rows, folds, run.should_stop) if is_crossed else own
-        errors[known] = np.abs(fresh - rows.y[:, 0].numpy()) + np.abs(own - law.fit.predict_by_splines(rows))
+        own = law.fit.predict(sample)
+        fresh = cross_predict(law.fit, sample, folds, run.should_stop) if is_crossed else own
+        errors[known] = np.abs(fresh - rows.y) + np.abs(own - law.fit.predict_by_splines(sample))
     return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)

@@ -10,7 +10,6 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
@@ -18,14 +17,12 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.find_law import search_exact_law
 
 
-def find_exact_law(
-    fit: ColumnsAndTarget, validation: ColumnsAndTarget, callbacks: Callbacks
-) -> Expression | None:
+def find_exact_law(fit: LabelledRows, validation: LabelledRows, callbacks: Callbacks) -> Expression | None:
     """Search for a formula that is exact to rounding error; None if none is found.
 
     Args:
-        fit: Columns, and the values of one unknown.
-        validation: The same at other points.
+        fit: Points with the values of one unknown.
+        validation: Other points.
         callbacks: Once ``should_stop`` returns true, the search ends; the clock limits its time.
     """
     config = SearchConfig()
@@ -35,20 +32,14 @@ def find_exact_law(
     return search_exact_law(replace(run, contest=OptimismCorrection.create_closed()))
 
 
-def _make_data(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> TrainingData:
+def _make_data(fit: LabelledRows, validation: LabelledRows) -> TrainingData:
     """Convert points and values to the rows of a table."""
-    columns = {name: np.concatenate([own, validation[0][name]]) for name, own in fit[0].items()}
-    values = np.concatenate([fit[1], validation[1]])
+    rows = fit.append(validation)
     return TrainingData(
-        encoding=Encoding.fit(columns, dict.fromkeys(columns, "number")),
+        encoding=Encoding.fit(dict(rows.columns), dict.fromkeys(rows.names, "number")),
         target="solution",
-        rows=LabelledRows(
-            x=np.stack(list(columns.values()), 1),
-            y=values,
-            weights=np.ones(len(values)),
-            names=tuple(columns),
-        ),
-        fit_count=len(fit[1]),
-        validation_count=len(validation[1]),
-        numbers=np.arange(len(values)),
+        rows=rows,
+        fit_count=len(fit),
+        validation_count=len(validation),
+        numbers=np.arange(len(rows)),
     )

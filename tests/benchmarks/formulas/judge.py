@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import complexity, evaluate, from_json, parametrize_floats, walk
 from kan_engine.expressions.nodes import Expression, Number
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
@@ -86,7 +87,7 @@ def _rounded(expression: sympy.Expr) -> sympy.Expr:
 def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
     """Measured constants refitted to the truth, and the error over its spread that is left."""
     free, values = parametrize_floats(tree)
-    truth = drawn.fresh, drawn.truth
+    truth = LabelledRows.from_columns(drawn.fresh, drawn.truth)
     form = refit_constants(ParametricForm(free, np.array(values)), truth, iterations=100)
     return form.values, rmse_of(form, truth) / (float(drawn.truth.std()) or 1.0)
 

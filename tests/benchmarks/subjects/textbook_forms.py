@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
-from kan_engine.formulas.forms.least_squares import FormProblem, FormRows
+from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, parse_form
 
 
@@ -31,13 +32,13 @@ class TextbookForm:
     def truth(self) -> np.ndarray:
         return np.array([self.constants[name] for name in self.template.constants])
 
-    def draw(self, rows: int, noise: float, seed: int) -> FormRows:
+    def draw(self, rows: int, noise: float, seed: int) -> LabelledRows:
         """Rows at random places, with noise relative to the spread of the target."""
         generator = np.random.default_rng(seed)
         columns = {name: generator.uniform(low, high, rows) for name, (low, high) in self.ranges.items()}
         exact = evaluate(self.template.tree, columns, self.truth)
         target = exact + generator.normal(0, noise * exact.std(), rows)
-        return FormRows(columns, target, np.ones(rows))
+        return LabelledRows.from_columns(columns, target)
 
 
 FORMS = (
@@ -135,7 +136,7 @@ FORMS = (
 )
 
 
-def fit(form: TextbookForm, rows: FormRows, seed: int) -> tuple[FittedForm, bool]:
+def fit(form: TextbookForm, rows: LabelledRows, seed: int) -> tuple[FittedForm, bool]:
     """The form fitted with default starts, and whether no better fit is reached from the true constants."""
     fitted = fit_form(form.template, rows, seed=seed)
     problem = FormProblem(form.template.tree, rows, form.template.get_bounds())

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch
 from kan_engine.structure.batched_networks import Node, compute_outputs, initialize_networks
@@ -28,12 +29,14 @@ def sampled(
     low, high = np.broadcast_to(low, inputs), np.broadcast_to(high, inputs)
     raw = np.random.default_rng(seed).uniform(low, high, (rows, inputs))
     middle, half = (low + high) / 2, (high - low) / 2
-    return StructureRows(
-        x=torch.from_numpy((raw - middle) / half),
-        raw=torch.from_numpy(raw),
-        y=torch.from_numpy(law(*raw.T))[:, None],
-        weights=torch.ones(rows, dtype=torch.float64),
-    )
+    return make_sample(raw, law(*raw.T), (raw - middle) / half)
+
+
+def make_sample(raw: np.ndarray, y: np.ndarray, x: np.ndarray | None = None) -> StructureRows:
+    """Rows of inputs x1, x2, … with equal weights, scaled to ``x``, or raw."""
+    names = tuple(f"x{place + 1}" for place in range(raw.shape[1]))
+    rows = LabelledRows(raw, y, np.ones(len(y)), names)
+    return StructureRows(rows=rows, x=torch.from_numpy(raw if x is None else x))
 
 
 def fit_of(

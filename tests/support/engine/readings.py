@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from kan_engine.formulas.core.thresholds import DEFAULT_CLOSED_FORMS, DEFAULT_SYMBOLIC
 from kan_engine.formulas.reading.edge_candidates import ExtractionContext
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -20,16 +18,10 @@ SMALL_DICTIONARY = replace(
 
 def reading_of(fit: StructureRows, validation: StructureRows | None = None) -> ExtractionContext:
     """Of inputs x1, x2, …, with few products of terms; the same rows validate unless others are given."""
-    names = tuple(f"x{i + 1}" for i in range(fit.raw.shape[1]))
-
-    def data(sample: StructureRows) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        columns = {name: sample.raw[:, i].numpy() for i, name in enumerate(names)}
-        return columns, sample.y[:, 0].numpy()
-
     return ExtractionContext(
-        names=names,
-        fit=data(fit),
-        validation=data(validation or fit),
+        names=fit.rows.names,
+        fit=fit.rows,
+        validation=(validation or fit).rows,
         scaled=fit.x,
         output=0,
         center=0.0,

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.evaluation import Parameter, add, evaluate, mul
-from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget, ParametricForm
+from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.description_length import price_form
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import Pair, rank_corrections, rank_pairs
@@ -25,8 +26,7 @@ OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "log_neg", "sqrt"
 
 
 def enumerate_laws(
-    fit: ColumnsAndTarget,
-    weights: Array,
+    rows: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
@@ -34,12 +34,11 @@ def enumerate_laws(
     """Return the closest forms of a few variables with two constants at most, best first.
 
     Args:
-        fit: Columns and target.
-        weights: Of the rows.
+        rows: Rows to fit.
         should_stop: Called between transforms of the target.
         thresholds: How many expressions there are, and how many are compared.
     """
-    columns, target = fit
+    columns, target, weights = rows.columns, rows.y, rows.weights
     if not 1 <= len(columns) <= thresholds.max_enumerated_inputs:
         return []
     most = min(thresholds.max_expressions, thresholds.max_expressions_per_row * len(target))
@@ -59,7 +58,7 @@ def enumerate_laws(
         pairs = rank_pairs(*known, left, kept)
         if table.one is not None:
             pairs += rank_corrections(*known, table.one, kept)
-        found += _measure_pairs(pairs, table, fit, moved, scaled, weights, name)
+        found += _measure_pairs(pairs, table, rows, moved, scaled, name)
     bits = {
         place: len(target) / 2 * np.log2(max(error, 1e-300)) + price_form(form.numeric_tree)
         for place, (error, form) in enumerate(found)
@@ -90,10 +89,9 @@ def _transform(name: str, target: Array, weights: Array) -> tuple[Array, Array]:
 def _measure_pairs(
     pairs: list[Pair],
     table: ExpressionTable,
-    fit: ColumnsAndTarget,
+    rows: LabelledRows,
     moved: Array,
     scaled: Array,
-    weights: Array,
     name: str,
 ) -> Iterator[tuple[float, ParametricForm]]:
     """Yield the forms of pairs with their constants by least squares, and the errors of y on all rows.
@@ -105,7 +103,7 @@ def _measure_pairs(
         parts = [table.make_tree(pair.first), table.make_tree(pair.second)]
         terms = parts if pair.kind == "sum" else [mul(*parts)]
         with np.errstate(all="ignore"):
-            matrix = np.stack([np.broadcast_to(evaluate(t, fit[0]), moved.shape) for t in terms], 1)
+            matrix = np.stack([np.broadcast_to(evaluate(t, rows.columns), moved.shape) for t in terms], 1)
             weighed = matrix * root[:, None]
             if not np.isfinite(weighed).all():
                 continue
@@ -115,7 +113,7 @@ def _measure_pairs(
             is_near = bool((np.abs(rounded - values) <= NEAR * np.abs(rounded)).all())
             for constants in (values, rounded) if is_near else (values,):
                 fitted = TRANSFORMS[name].inverse(matrix @ constants)
-                error = float(np.average((fitted - fit[1]) ** 2, weights=weights))
+                error = float(np.average((fitted - rows.y) ** 2, weights=rows.weights))
                 if np.isfinite(error):
                     inside = add(*(mul(Parameter(place), term) for place, term in enumerate(terms)))
                     yield error, ParametricForm(INVERSE_TRANSFORMS[name](inside), constants)

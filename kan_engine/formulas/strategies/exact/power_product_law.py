@@ -13,17 +13,17 @@ from math import gcd
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, evaluate, mul, power
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 
 def find_power_product_law(
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
@@ -32,8 +32,8 @@ def find_power_product_law(
     """Return a law y = x^p · f(Π x^q) with integers, or None if none holds to rounding error.
 
     Args:
-        fit: Columns, all of which have to be positive, and target.
-        validation: Columns and target of other rows, on which the law has to hold.
+        fit: Rows; all columns have to be positive.
+        validation: Other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
         thresholds: Decision numbers.
         symbolic: Of closed forms and their constants.
@@ -42,18 +42,16 @@ def find_power_product_law(
     if found is None:
         return None
     factor, index = found
-    inner, judged = ((columns, target / evaluate(factor, columns)) for columns, target in (fit, validation))
+    inner, judged = (rows.with_target(rows.y / evaluate(factor, rows.columns)) for rows in (fit, validation))
     tree = find_univariate_law(index, inner, judged, should_stop, thresholds=thresholds, symbolic=symbolic)
     if tree is None:
         return None
-    return simplify(mul(factor, tree), judged[0], thresholds=symbolic.simplification)
+    return simplify(mul(factor, tree), judged.columns, thresholds=symbolic.simplification)
 
 
-def _find_index(
-    fit: ColumnsAndTarget, thresholds: DiscoveryThresholds
-) -> tuple[Expression, Expression] | None:
+def _find_index(fit: LabelledRows, thresholds: DiscoveryThresholds) -> tuple[Expression, Expression] | None:
     """Return a power of a column, or 1, and the product of powers along which the rest is smooth, or None."""
-    columns, target = fit
+    columns = fit.columns
     names = list(columns)
     is_few = 1 < len(names) <= thresholds.max_product_inputs
     if not is_few or min(float(v.min()) for v in columns.values()) <= 0:
@@ -65,7 +63,7 @@ def _find_index(
     found, lowest = None, thresholds.max_smooth_ratio
     factors = [power(Variable(name), q) for name in names for q in exponents if q]
     for factor in (ONE, *factors):
-        values = target / evaluate(factor, columns)
+        values = fit.y / evaluate(factor, columns)
         steps = np.diff(values[order], axis=1)
         ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(values)) or 1.0)
         best, second = np.argsort(ratios)[:2]

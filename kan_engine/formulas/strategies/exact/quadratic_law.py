@@ -11,13 +11,9 @@ from itertools import product
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Parameter, add, apply_function, evaluate, mul
-from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
-    ParametricForm,
-    compute_rmse,
-    compute_spread,
-)
+from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.strategies.exact.monomials import (
@@ -31,8 +27,8 @@ from kan_engine.numerics.ties import round_rank
 
 
 def find_quadratic_law(
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     angles: bool = False,
@@ -42,17 +38,17 @@ def find_quadratic_law(
     """Return a law y = (-h ± √(h² + R·P))/R with h = Q/2 and few terms, or None.
 
     Args:
-        fit: Columns and target that the coefficients are computed from.
-        validation: Columns and target of other rows, on which the law has to hold.
+        fit: Rows that the coefficients are computed from.
+        validation: Other rows, on which the law has to hold.
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
         thresholds: Decision numbers.
         symbolic: Of the constants of the law.
     """
-    columns, target = fit
-    for variables in list_variable_sets(list(columns), angles=angles):
-        system = MonomialSystem([evaluate(variable, columns) for variable in variables], target, thresholds)
-        most = min(thresholds.max_angle_columns, int(thresholds.max_columns_per_row * len(target)))
+    for variables in list_variable_sets(list(fit.names), angles=angles):
+        values = [evaluate(variable, fit.columns) for variable in variables]
+        system = MonomialSystem(values, fit.y, thresholds)
+        most = min(thresholds.max_angle_columns, int(thresholds.max_columns_per_row * len(fit)))
         degrees = product(
             range(1, thresholds.max_constant_degree + 1), range(thresholds.max_linear_degree + 1), range(2)
         )
@@ -75,8 +71,8 @@ def find_quadratic_law(
 def _build_law(
     polynomials: list[Polynomial],
     variables: list[Expression],
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     thresholds: DiscoveryThresholds,
     symbolic: SymbolicThresholds,
 ) -> Expression | None:
@@ -93,7 +89,7 @@ def _build_law(
         root = mul(sign, apply_function("sqrt", _to_tree(below_root, variables, values)))
         tree = add(mul(-1, _to_tree(half, variables, values)), root) / _to_tree(leading, variables, values)
         form = ParametricForm(tree, np.array(values))
-        if compute_rmse(form, validation) < symbolic.constants.max_exact_error * compute_spread(validation):
+        if compute_rmse(form, validation) < symbolic.constants.max_exact_error * validation.spread:
             return finalize_formula(form, fit, validation, thresholds=symbolic)
     return None
 

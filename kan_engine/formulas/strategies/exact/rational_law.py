@@ -11,6 +11,7 @@ from itertools import product
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -24,10 +25,8 @@ from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.thresholds import NiceConstantThresholds
 from kan_engine.formulas.core.constant_fitting import (
     Array,
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
-    compute_spread,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
@@ -45,8 +44,8 @@ TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
 
 
 def find_rational_law(
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     angles: bool = False,
@@ -56,21 +55,20 @@ def find_rational_law(
     """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
 
     Args:
-        fit: Columns and target that the coefficients are computed from.
-        validation: Columns and target of other rows, on which the law has to hold.
+        fit: Rows that the coefficients are computed from.
+        validation: Other rows, on which the law has to hold.
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
         thresholds: Decision numbers.
         symbolic: Of the constants of the law.
     """
-    columns, target = fit
     most = thresholds.max_angle_columns if angles else thresholds.max_columns
-    for variables in list_variable_sets(list(columns), angles=angles):
-        values = [evaluate(variable, columns) for variable in variables]
+    for variables in list_variable_sets(list(fit.names), angles=angles):
+        values = [evaluate(variable, fit.columns) for variable in variables]
         for transform in TARGET_TRANSFORMS:
-            if not is_defined(transform, np.concatenate([target, validation[1]])[:, None]):
+            if not is_defined(transform, np.concatenate([fit.y, validation.y])[:, None]):
                 continue
-            moved = TRANSFORMS[transform].forward(target)
+            moved = TRANSFORMS[transform].forward(fit.y)
             terms = _find_quotient(values, moved, most, should_stop, thresholds)
             tree = None
             if terms is not None and sum(map(len, terms)) <= thresholds.max_quotient_terms:
@@ -120,8 +118,8 @@ def _build_law(
     terms: list[Polynomial],
     variables: list[Expression],
     transform: str,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     symbolic: SymbolicThresholds,
 ) -> Expression | None:
     """Return the law with snapped constants if it holds on the validation rows, else None."""
@@ -138,8 +136,7 @@ def _build_law(
     count = len(above)
     tree = INVERSE_TRANSFORMS[transform](add(*parts[:count]) / add(*parts[count:]))
     form = ParametricForm(tree, values[free])
-    spread = compute_spread(validation)
-    if not compute_rmse(form, validation) < symbolic.constants.max_exact_error * spread:
+    if not compute_rmse(form, validation) < symbolic.constants.max_exact_error * validation.spread:
         return None
     return finalize_formula(form, fit, validation, thresholds=symbolic)
 

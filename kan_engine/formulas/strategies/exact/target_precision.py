@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from kan_engine.formulas.core.constant_fitting import Array, ColumnsAndTarget
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.formulas.core.constant_fitting import Array
 
 
-def may_be_exact(rows: ColumnsAndTarget, max_error: float) -> bool:
+def may_be_exact(rows: LabelledRows, max_error: float) -> bool:
     """Whether a formula that is no polynomial may be as close as ``max_error``, over the target's spread.
 
     None has where the target was rounded to few digits, as most measurements are, or to single precision; nor
     where rows with equal columns have different targets.
     """
-    columns, target = rows
-    allowed = max_error * float(np.std(target))
+    allowed = max_error * float(np.std(rows.y))
     if allowed == 0 or not np.isfinite(allowed):
         return True
-    return not _is_rounded(target, allowed) and _largest_difference(columns.values(), target) <= allowed
+    return not _is_rounded(rows.y, allowed) and _largest_difference(rows) <= allowed
 
 
 def _is_rounded(target: Array, allowed: float) -> bool:
@@ -41,11 +39,11 @@ def _is_rounded(target: Array, allowed: float) -> bool:
     return False
 
 
-def _largest_difference(columns: Iterable[Array], target: Array) -> float:
+def _largest_difference(rows: LabelledRows) -> float:
     """The largest difference between targets of rows with equal columns."""
-    _, groups = np.unique(np.stack(list(columns), 1), axis=0, return_inverse=True)
+    _, groups = np.unique(rows.x, axis=0, return_inverse=True)
     lowest = np.full(groups.max() + 1, np.inf)
     highest = -lowest
-    np.minimum.at(lowest, groups, target)
-    np.maximum.at(highest, groups, target)
+    np.minimum.at(lowest, groups, rows.y)
+    np.maximum.at(highest, groups, rows.y)
     return float((highest - lowest).max())

@@ -11,14 +11,13 @@ from itertools import product
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
 from kan_engine.formulas.core.constant_fitting import (
     Array,
-    ColumnsAndTarget,
     ParametricForm,
     compute_rmse,
-    compute_spread,
     refit_constants,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
@@ -45,8 +44,8 @@ SUM_TRANSFORMS = (
 
 def find_univariate_law(
     variable: Expression,
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
+    fit: LabelledRows,
+    validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
     floor: float | None = None,
@@ -61,23 +60,21 @@ def find_univariate_law(
 
     Args:
         variable: Expression in the columns.
-        fit: Columns and target.
-        validation: Columns and target of other rows, on which the law has to hold.
+        fit: Rows.
+        validation: Other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
         floor: Error over the spread that counts as rounding error; default: ``univariate_rounding_error``.
         squared: Whether functions of the square of the variable are searched too.
         thresholds: Decision numbers.
         symbolic: Of closed forms and their constants.
     """
-    columns, target = fit
-    spread = compute_spread(validation)
-    if _is_noisy(evaluate(variable, columns), target, thresholds):
+    if _is_noisy(evaluate(variable, fit.columns), fit.y, thresholds):
         return None
     floor = thresholds.univariate_rounding_error if floor is None else floor
-    everything = np.concatenate([target, validation[1]])[:, None]
+    everything = np.concatenate([fit.y, validation.y])[:, None]
     sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
     axes = [
-        (tree, FitPoints(evaluate(tree, columns), symbolic.closed_forms.functions))
+        (tree, FitPoints(evaluate(tree, fit.columns), symbolic.closed_forms.functions))
         for tree in _iterate_variables(variable, fit, validation, squared=squared)
     ]
     noise = NoiseModel.exact(thresholds.univariate_rounding_error, symbolic)
@@ -88,11 +85,11 @@ def find_univariate_law(
             break
         if effort == Effort.SUMS and side not in SUM_TRANSFORMS:
             continue
-        moved = np.asarray(TRANSFORMS[side].forward(target))
+        moved = np.asarray(TRANSFORMS[side].forward(fit.y))
         for edge in _find_plausible_candidates(axis, moved, effort, noise, thresholds):
             form = _build_form(edge, tree, side)
             better = refit_constants(form, fit, iterations=thresholds.refit_iterations)
-            if compute_rmse(better, validation) < floor * spread:
+            if compute_rmse(better, validation) < floor * validation.spread:
                 is_plain = effort == Effort.PLAIN
                 if edge.complexity <= (
                     forms.max_plain_complexity if is_plain else forms.max_close_complexity
@@ -113,13 +110,13 @@ def _is_noisy(u: Array, y: Array, thresholds: DiscoveryThresholds) -> bool:
 
 
 def _iterate_variables(
-    variable: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, *, squared: bool
+    variable: Expression, fit: LabelledRows, validation: LabelledRows, *, squared: bool
 ) -> Iterator[Expression]:
     """Yield the variable, its square if requested, and its inverse if it has one sign."""
     yield variable
     if squared:
         yield power(variable, 2)
-    values = np.concatenate([evaluate(variable, fit[0]), evaluate(variable, validation[0])])
+    values = np.concatenate([evaluate(variable, rows.columns) for rows in (fit, validation)])
     if float(values.min()) > 0 or float(values.max()) < 0:
         yield power(variable, -1)
 

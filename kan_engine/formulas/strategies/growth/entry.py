@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
@@ -15,8 +16,7 @@ from kan_engine.expressions.evaluation import (
     rebuild,
 )
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.coarse_fit import FittedConstants, Target, compute_fresh_losses
-from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.coarse_fit import FittedConstants, compute_fresh_losses, measure_mean_square
 from kan_engine.formulas.core.program import Program
 
 
@@ -43,26 +43,20 @@ class Entry:
     visits: int = 0
 
 
-def make_entry(form: Expression, program: Program, fitted: FittedConstants, target: Target) -> Entry:
+def make_entry(form: Expression, program: Program, fitted: FittedConstants, rows: LabelledRows) -> Entry:
     """The entry of a form whose constants were fitted."""
-    losses = compute_fresh_losses(program, fitted, target)
+    losses = compute_fresh_losses(program, fitted, rows)
     tree = _bind_measured(form, fitted.values)
     return Entry(tree, count_nodes(tree), float(losses.mean()), fitted.mean_square, fitted.predicted, losses)
 
 
-def measure_formula(tree: Expression, columns: Columns, target: Target) -> Entry:
-    """The entry of a formula with the constants that it has.
-
-    Args:
-        tree: The formula.
-        columns: Columns by variable, each [rows].
-        target: What the formula should give.
-    """
+def measure_formula(tree: Expression, rows: LabelledRows) -> Entry:
+    """The entry of a formula with the constants that it has."""
     form, constants = parametrize_floats(tree)
-    program, values = Program(form, columns, len(constants)), np.array(constants)
+    program, values = Program(form, rows.columns, len(constants)), np.array(constants)
     predicted = program.run(values)
-    fitted = FittedConstants(values, predicted, target.mean_square(predicted))
-    return make_entry(form, program, fitted, target)
+    fitted = FittedConstants(values, predicted, measure_mean_square(predicted, rows))
+    return make_entry(form, program, fitted, rows)
 
 
 def _bind_measured(tree: Expression, values: np.ndarray) -> Expression:

@@ -13,6 +13,7 @@ from itertools import chain
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -28,7 +29,7 @@ from kan_engine.expressions.measured_constants import count_constants, make_meas
 from kan_engine.formulas.constraints.completed_formulas import complete_formula
 from kan_engine.formulas.constraints.dropped_constants import drop_constants
 from kan_engine.formulas.core.check_rows import CheckRows
-from kan_engine.formulas.core.coarse_fit import Target, fit_constants
+from kan_engine.formulas.core.coarse_fit import fit_constants
 from kan_engine.formulas.core.constant_fitting import Columns
 from kan_engine.formulas.core.factors import merge_factors
 from kan_engine.formulas.core.program import Program
@@ -44,9 +45,7 @@ class FrontSearch:
     """A search for the most accurate formula of every size.
 
     Args:
-        columns: Columns by variable, each [rows].
-        target: Values of the formula.
-        weights: Weights of the rows.
+        rows: Rows to fit.
         ends: Further rows, at which formulas must be finite.
         limits: What formulas may contain.
         seed: Of the rows that are drawn.
@@ -63,9 +62,7 @@ class FrontSearch:
 
     def __init__(
         self,
-        columns: Columns,
-        target: np.ndarray,
-        weights: np.ndarray | None = None,
+        rows: LabelledRows,
         *,
         ends: Columns | None = None,
         limits: FormulaConstraints = NO_CONSTRAINTS,
@@ -77,18 +74,17 @@ class FrontSearch:
         thresholds: FrontThresholds = DEFAULT_FRONT,
     ) -> None:
         generator = np.random.default_rng(seed)
-        self._columns, self._limits, self._thresholds = columns, limits, thresholds
-        self._target = Target.create(target, weights)
+        self._rows, self._limits, self._thresholds = rows, limits, thresholds
         self._should_stop, self._report = should_stop, report
         work = thresholds.max_work if max_work is None else max_work
-        trial = len(target) + thresholds.overhead_rows
-        self._max_work = share * min(work, trial * thresholds.trials_per_row * len(target))
-        few = min(len(target), thresholds.scan_rows)
-        self._scan = np.sort(generator.choice(len(target), few, replace=False))
-        self._scanned = {name: values[self._scan] for name, values in columns.items()}
+        trial = len(rows) + thresholds.overhead_rows
+        self._max_work = share * min(work, trial * thresholds.trials_per_row * len(rows))
+        few = min(len(rows), thresholds.scan_rows)
+        self._scan = np.sort(generator.choice(len(rows), few, replace=False))
+        self._scanned = {name: values[self._scan] for name, values in rows.columns.items()}
         count, overshoot = thresholds.check_rows, thresholds.max_overshoot
-        self._check = CheckRows(columns, target, count, overshoot, generator, ends)
-        terms = filter(self._check.is_defined_at_ends, generate_terms(columns, limits, thresholds))
+        self._check = CheckRows(rows, count, overshoot, generator, ends)
+        terms = filter(self._check.is_defined_at_ends, generate_terms(rows.columns, limits, thresholds))
         self._terms = self._dictionary = Dictionary.build(terms, self._scanned, thresholds)
         self._tried: set[tuple[Expression, tuple[float, ...]]] = set()
         self.archive = Archive(thresholds)
@@ -105,7 +101,7 @@ class FrontSearch:
         The constant and the seeds are always fitted, each completed by the columns that it must use. A search
         that is stopped at once returns their front. The front is empty if the limits allow no formula.
         """
-        mean = make_measured(float(np.average(self._target.values, weights=self._target.weights)))
+        mean = make_measured(float(np.average(self._rows.y, weights=self._rows.relative_weights)))
         for tree in (mean, *seeds):
             self.fit(tree)
             for other in self._adapt(tree):
@@ -126,17 +122,17 @@ class FrontSearch:
         self._tried.add(key)
         self._add_work(1)
         worst = self.archive.limit(size)
-        program = Program(free, self._columns, len(values))
+        program = Program(free, self._rows.columns, len(values))
         hopeless = limits.hopeless_ratio * worst
-        fitted = fit_constants(program, np.array(values), self._target, limits.trial_steps, hopeless)
+        fitted = fit_constants(program, np.array(values), self._rows, limits.trial_steps, hopeless)
         if fitted is None or fitted.mean_square > worst:
             return None
-        entry = make_entry(free, program, fitted, self._target)
+        entry = make_entry(free, program, fitted, self._rows)
         if entry.error < self.archive.best_error(size):
             steps = limits.final_steps
-            more = fit_constants(program, fitted.values, self._target, steps)
+            more = fit_constants(program, fitted.values, self._rows, steps)
             if more is not None:
-                longer = make_entry(free, program, more, self._target)
+                longer = make_entry(free, program, more, self._rows)
                 entry = min(entry, longer, key=lambda each: round_rank(each.error))
         is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
         if entry.size > limits.max_size or not is_sound:
@@ -146,8 +142,8 @@ class FrontSearch:
     def _adapt(self, tree: Expression) -> Iterator[Expression]:
         """Yield variants of a formula that use the wanted columns and few enough constants."""
         limits, missing = self._limits, self._limits.list_missing(tree)
-        scale = float(np.std(self._target.values)) or 1.0
-        completed = complete_formula(tree, missing, self._columns, scale) if missing else (tree,)
+        scale = float(np.std(self._rows.y)) or 1.0
+        completed = complete_formula(tree, missing, self._rows.columns, scale) if missing else (tree,)
         for other in completed:
             if other != tree:
                 yield other
@@ -155,7 +151,7 @@ class FrontSearch:
                 yield from drop_constants(other, limits.max_constants)
 
     def _add_work(self, trials: int) -> None:
-        self.work += trials * (len(self._target.values) + self._thresholds.overhead_rows)
+        self.work += trials * (len(self._rows) + self._thresholds.overhead_rows)
 
     def _expand_all(self, *, first: bool) -> bool:
         """Try changes of all good formulas, by size: of those not changed yet, or again with more terms."""
@@ -209,12 +205,12 @@ class FrontSearch:
         free, values = parametrize_floats(entry.tree)
         program = Program(free, self._scanned, len(values))
         predicted = program.run(np.array(values))
-        root = np.sqrt(self._target.weights[self._scan])
+        root = np.sqrt(self._rows.relative_weights[self._scan])
         expansion = Expansion(
             tree=entry.tree,
             columns=self._scanned,
             root=root,
-            target=self._target.values[self._scan],
+            target=self._rows.y[self._scan],
             predicted=predicted,
             jacobian=np.nan_to_num(program.compute_jacobian()),
         )

@@ -8,13 +8,14 @@ Rows with extreme values are excluded from the fit if that reduces the loss over
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import log2
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -30,13 +31,8 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.formulas.constraints.forced_columns import add_missing_columns
 from kan_engine.formulas.core.constant_fitting import (
     Array,
-    ColumnsAndTarget,
     compute_rmse,
-    compute_spread,
-    concatenate_rows,
-    get_weights,
     refit_constants,
-    select_rows,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.formulas.core.formula import Formula
@@ -77,16 +73,15 @@ class AdditiveForms:
     """
 
     formulas: list[Formula]
-    fit: ColumnsAndTarget
-    validation: ColumnsAndTarget
+    fit: LabelledRows
+    validation: LabelledRows
     errors: Array
     losses: Array
 
 
 def fit_additive_forms(
-    fit: ColumnsAndTarget,
-    validation: ColumnsAndTarget,
-    weights: Array | None = None,
+    fit: LabelledRows,
+    validation: LabelledRows,
     *,
     limits: FormulaConstraints = NO_CONSTRAINTS,
     constant: float | None = None,
@@ -95,37 +90,27 @@ def fit_additive_forms(
     """Fit forms of a target, from a constant to at most ``max_terms`` terms.
 
     Args:
-        fit: Columns and target.
-        validation: The same of the rows that formulas are compared on; the forms are fitted to both tables.
-        weights: Weights of all rows, first those of ``fit``; equal weights if not given.
+        fit: Rows to fit.
+        validation: Rows that formulas are compared on; the forms are fitted to both tables.
         limits: What the forms may contain; a constant is always allowed.
         constant: Value of the shortest form; the mean of the target if not given.
         thresholds: Of the selection, and of the constants of the forms.
     """
-    everything = concatenate_rows(fit, validation)
-    columns, target = everything
-    weights = get_weights(everything) if weights is None else weights
-    weights = np.ones(len(target)) if weights is None else weights
+    everything = fit.append(validation)
     wanted = {name for group in limits.must_use for name in group}
-    names = select_relevant_columns(
-        (columns, target), weights, thresholds.additive.max_columns, thresholds=thresholds
-    )
-    names = [name for name in columns if name in names or name in wanted]
-    table = _RegressionData({name: columns[name] for name in names}, target, weights, limits, thresholds)
-    plan = _choose_plan(table)
-    first, second = (
-        select_rows(fit, plan.rows[: len(fit[1])]),
-        select_rows(validation, plan.rows[len(fit[1]) :]),
-    )
-    if not len(first[1]) or not len(second[1]):
+    names = select_relevant_columns(everything, thresholds.additive.max_columns, thresholds=thresholds)
+    places = [place for place, name in enumerate(everything.names) if name in names or name in wanted]
+    plan = _choose_plan(_RegressionData(everything.select_columns(places), limits, thresholds))
+    first, second = fit[plan.rows[: len(fit)]], validation[plan.rows[len(fit) :]]
+    if not len(first) or not len(second):
         first, second = fit, validation
-    mean = float(np.average(target[plan.rows], weights=weights[plan.rows]))
+    rows = everything[plan.rows]
+    mean = float(np.average(rows.y, weights=rows.weights))
     shortest = constant_formula(mean if constant is None else constant)
     trees = [shortest, *plan.trees()]  # the index of a tree is its number of terms
     is_forced = [bool(limits.list_missing(tree)) for tree in trees]
-    rows = select_rows(everything, plan.rows)
     trees = [add_missing_columns(tree, limits, rows, thresholds.additive) for tree in trees]
-    found = {size: _build_formula(tree, first, second, table) for size, tree in enumerate(trees)}
+    found = {size: _build_formula(tree, first, second, limits, thresholds) for size, tree in enumerate(trees)}
     is_free = not limits.must_use and limits.max_constants is None  # then a constant is allowed
     allowed = [
         size
@@ -136,7 +121,7 @@ def fit_additive_forms(
     errors, losses = plan.errors[size], plan.losses[size]
     if is_forced[size]:
         errors = cross_validation_errors(found[size].tree, everything, thresholds.additive)
-        losses = clip_squared_errors(errors, target, thresholds.additive.max_loss_deviations)
+        losses = clip_squared_errors(errors, everything.y, thresholds.additive.max_loss_deviations)
     return AdditiveForms(
         formulas=[found[size] for size in reversed(allowed)],
         fit=first,
@@ -152,64 +137,57 @@ def constant_formula(value: float) -> Expression:
 
 
 def select_relevant_columns(
-    data: ColumnsAndTarget,
-    weights: Array,
+    rows: LabelledRows,
     most: int,
     *,
     thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> list[str]:
     """Return the names of at most ``most`` relevant columns, in the order of the table."""
-    columns, target = data
-    names = list(columns)
-    if len(names) <= most:
-        return names
-    rows = _find_usual_rows(target, thresholds.additive.max_target_deviations)
-    matrix = np.stack(list(columns.values()), 1)[rows]
-    kept = screen_columns(matrix, target[rows], weights[rows], most, thresholds)
-    return [names[place] for place in kept]
+    if len(rows.names) <= most:
+        return list(rows.names)
+    usual = rows[_find_usual_rows(rows.y, thresholds.additive.max_target_deviations)]
+    kept = screen_columns(usual.x, usual.y, usual.weights, most, thresholds)
+    return [rows.names[place] for place in kept]
 
 
 def cross_validation_losses(
-    tree: Expression, data: ColumnsAndTarget, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
 ) -> Array:
     """Return the clipped squared error at every row, with the constants fitted to the other folds."""
-    errors = cross_validation_errors(tree, data, thresholds)
-    return clip_squared_errors(errors, data[1], thresholds.max_loss_deviations)
+    errors = cross_validation_errors(tree, rows, thresholds)
+    return clip_squared_errors(errors, rows.y, thresholds.max_loss_deviations)
 
 
 def cross_validation_errors(
-    tree: Expression, data: ColumnsAndTarget, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
 ) -> Array:
     """Return the error at every row, with the constants fitted to the other folds."""
-    target = data[1]
-    form, folds = to_form(tree), assign_folds(len(target), thresholds)
-    errors = np.empty(len(target))
+    form, folds = to_form(tree), assign_folds(len(rows), thresholds)
+    errors = np.empty(len(rows))
     for fold in np.unique(folds):
         held = folds == fold
-        others = select_rows(data, ~held)
+        others, left_out = rows[~held], rows[held]
         learnt = (
             refit_constants(form, others, iterations=thresholds.cross_validation_steps)
             if np.isfinite(compute_rmse(form, others))
             else form
         )
-        errors[held] = evaluate(learnt.tree, select_rows(data, held)[0], learnt.values) - target[held]
+        errors[held] = evaluate(learnt.tree, left_out.columns, learnt.values) - left_out.y
     return errors
 
 
 @dataclass(frozen=True, eq=False)
 class _RegressionData:
-    """Columns, target, row weights, limits and thresholds of the search for forms."""
+    """Rows, limits and thresholds of the search for forms."""
 
-    columns: Mapping[str, Array]
-    target: Array
-    weights: Array
+    rows: LabelledRows
     limits: FormulaConstraints
     thresholds: SymbolicThresholds
 
     @cached_property
     def folds(self) -> np.ndarray:
         """Fold of every row."""
-        return assign_folds(len(self.target), self.thresholds.additive)
+        return assign_folds(len(self.rows), self.thresholds.additive)
 
     @cached_property
     def row_sets(self) -> list[np.ndarray]:
@@ -218,10 +196,10 @@ class _RegressionData:
         A mask that excludes more than ``max_excluded_share`` of the rows is omitted.
         """
         limits = self.thresholds.additive
-        everything = np.ones(len(self.target), dtype=bool)
-        usual = _find_usual_rows(self.target, limits.max_target_deviations)
+        everything = np.ones(len(self.rows), dtype=bool)
+        usual = _find_usual_rows(self.rows.y, limits.max_target_deviations)
         both = usual.copy()
-        for values in self.columns.values():
+        for values in self.rows.columns.values():
             both &= _find_usual_rows(values, limits.max_column_deviations)
         sets = {rows.tobytes(): rows for rows in (everything, usual, both)}
         return [rows for rows in sets.values() if rows.mean() >= 1 - limits.max_excluded_share]
@@ -256,7 +234,7 @@ class _SelectionPlan:
     @cached_property
     def errors(self) -> Array:
         """Cross-validated errors of 0, 1, … terms at every row, [sizes, rows]."""
-        target, folds = self.table.target, self.table.folds
+        target, folds = self.table.rows.y, self.table.folds
         learning = [self.rows & (folds != fold) for fold in np.unique(folds)]
         most = self.table.max_term_count(min(int(rows.sum()) for rows in learning))
         errors = np.zeros((most + 1, len(target)))
@@ -270,14 +248,14 @@ class _SelectionPlan:
     def losses(self) -> Array:
         """Clipped squares of ``errors``."""
         most = self.table.thresholds.additive.max_loss_deviations
-        return clip_squared_errors(self.errors, self.table.target, most)
+        return clip_squared_errors(self.errors, self.table.rows.y, most)
 
     @cached_property
     def term_count(self) -> int:
         """Number of terms: by the one-standard-error rule, then by the bits of the coefficients."""
-        most = select_term_count(self.losses, self.table.weights)
+        most = select_term_count(self.losses, self.table.rows.weights)
         everything = self._predict(self.rows, self.rows, most)
-        target, weights = self.table.target[self.rows], self.table.weights[self.rows]
+        target, weights = self.table.rows.y[self.rows], self.table.rows.weights[self.rows]
         most_deviations = self.table.thresholds.additive.max_loss_deviations
         losses = [clip_squared_errors(value - target, target, most_deviations) for value in everything]
         left = [np.average(loss, weights=weights) for loss in losses]
@@ -313,7 +291,7 @@ class _SelectionPlan:
 
     def _fit_sums(self, rows: np.ndarray, most: int) -> Iterator[tuple[list[AdditiveTerm], float, Array]]:
         """Yield the terms, the constant and the coefficients of sums of 0, 1, … terms."""
-        target, weights = self.table.target[rows], self.table.weights[rows]
+        target, weights = self.table.rows.y[rows], self.table.rows.weights[rows]
         wanted = np.log(target) if self.is_log else target
         # a few products may replace many terms of single columns
         first = self.table.max_term_count(int(rows.sum()))
@@ -335,7 +313,7 @@ class _SelectionPlan:
     def _select_terms(
         self, offered: list[AdditiveTerm], matrix: Array, rows: np.ndarray, wanted: Array, most: int
     ) -> list[AdditiveTerm]:
-        thresholds, weights = self.table.thresholds, self.table.weights[rows]
+        thresholds, weights = self.table.thresholds, self.table.rows.weights[rows]
         node, extra = thresholds.constants.bits_per_node, thresholds.additive.extra_nodes_per_term
         prices = np.array([node * (term.complexity + extra) for term in offered])
         prices += thresholds.additive.bits_per_coefficient + log2(len(offered) or 1)
@@ -359,7 +337,7 @@ def _choose_plan(table: _RegressionData) -> _SelectionPlan:
     for rows in table.row_sets:
         terms = [
             t
-            for name, values in table.columns.items()
+            for name, values in table.rows.columns.items()
             for t in build_column_terms(name, values, rows, table.limits, table.thresholds)
         ]
         best = _choose_better_plan(
@@ -368,7 +346,7 @@ def _choose_plan(table: _RegressionData) -> _SelectionPlan:
     assert best is not None  # noqa: S101 - all rows are a set
     if best.term_count:
         best = _choose_better_plan(best, replace(best, has_products=True))
-    if (table.target > 0).all() and "exp" not in table.limits.forbidden:
+    if (table.rows.y > 0).all() and "exp" not in table.limits.forbidden:
         logarithm = _choose_better_plan(None, replace(best, is_log=True, has_products=False))
         if logarithm.term_count:
             logarithm = _choose_better_plan(logarithm, replace(logarithm, has_products=True))
@@ -377,22 +355,26 @@ def _choose_plan(table: _RegressionData) -> _SelectionPlan:
 
 
 def _choose_better_plan(known: _SelectionPlan | None, other: _SelectionPlan) -> _SelectionPlan:
-    if known is None or not is_no_worse(known.selection_losses, other.selection_losses, known.table.weights):
+    if known is None or not is_no_worse(
+        known.selection_losses, other.selection_losses, known.table.rows.weights
+    ):
         return other
     return known
 
 
 def _build_formula(
-    tree: Expression, fit: ColumnsAndTarget, validation: ColumnsAndTarget, table: _RegressionData
+    tree: Expression,
+    fit: LabelledRows,
+    validation: LabelledRows,
+    limits: FormulaConstraints,
+    thresholds: SymbolicThresholds,
 ) -> Formula:
     """Build a formula with snapped constants if it is exact, else with rounded ones."""
-    form, spread = to_form(tree), compute_spread(validation)
-    forbidden, thresholds = table.limits.forbidden, table.thresholds
-    if compute_rmse(form, validation) / spread < thresholds.constants.max_exact_error:
-        best = finalize_formula(form, fit, validation, forbidden, thresholds=thresholds)
+    form = to_form(tree)
+    if compute_rmse(form, validation) / validation.spread < thresholds.constants.max_exact_error:
+        best = finalize_formula(form, fit, validation, limits.forbidden, thresholds=thresholds)
     else:
-        everything = concatenate_rows(fit, validation)
-        best = round_constants(form, everything, thresholds.constants).numeric_tree
+        best = round_constants(form, fit.append(validation), thresholds.constants).numeric_tree
     return Formula.measure(best, fit, validation, thresholds=thresholds)
 
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from kan_engine.assessment.chi_square import ChiSquare, compute_chi_square
-from kan_engine.data.labelled_rows import weigh_by_errors
+from kan_engine.data.labelled_rows import LabelledRows, weigh_by_errors
 from kan_engine.expressions.evaluation import Number, Variable
-from kan_engine.formulas.core.constant_fitting import WeighedRows
 
 RNG = np.random.default_rng(0)
 SIGMA = RNG.uniform(0.1, 2, 500)
@@ -17,7 +16,7 @@ WEIGHTS, UNIT_ERROR = weigh_by_errors(SIGMA, np.arange(500))
 def test_it_is_the_sum_of_squared_residuals_over_squared_errors() -> None:
     target = X + SIGMA * RNG.normal(size=500)
     found = compute_chi_square(
-        Variable("x") + Number(1e-9), WeighedRows.create({"x": X}, target, WEIGHTS, UNIT_ERROR)
+        Variable("x") + Number(1e-9), LabelledRows.from_columns({"x": X}, target, WEIGHTS, UNIT_ERROR)
     )
     assert found is not None
     assert found.value == pytest.approx(np.sum(((X - target) / SIGMA) ** 2), rel=1e-6)
@@ -25,8 +24,8 @@ def test_it_is_the_sum_of_squared_residuals_over_squared_errors() -> None:
 
 
 def test_it_is_unknown_without_errors_and_without_degrees_of_freedom() -> None:
-    assert compute_chi_square(Variable("x"), ({"x": X}, X)) is None
-    one = WeighedRows.create({"x": X[:1]}, X[:1], WEIGHTS[:1], UNIT_ERROR)
+    assert compute_chi_square(Variable("x"), LabelledRows.from_columns({"x": X}, X)) is None
+    one = LabelledRows.from_columns({"x": X[:1]}, X[:1], WEIGHTS[:1], UNIT_ERROR)
     assert compute_chi_square(Variable("x") + Number(0.5), one) is None
 
 

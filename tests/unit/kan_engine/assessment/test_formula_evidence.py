@@ -14,6 +14,7 @@ from kan_engine.assessment.formula_evidence import (
     assess_formula,
     measure_stability,
 )
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
@@ -113,7 +114,7 @@ def test_rows_are_resampled_until_the_answer_is_certain(answers: str, share: flo
         taken.append(len(learnt) + len(judged))
         return next(given)
 
-    rows = {"a": X[:, 0], "b": X[:, 1]}, law(X) + NOISE
+    rows = LabelledRows.from_columns({"a": X[:, 0], "b": X[:, 1]}, law(X) + NOISE)
     assert measure_stability(law_itself, rows, find, seed=0) == pytest.approx(share)
     assert taken == [ROWS] * asked
 

@@ -4,16 +4,17 @@ import numpy as np
 
 from kan_engine import Expression
 from kan_engine.assessment.residual_signal import measure_residual_signal
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.nodes import Variable
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, WeighedRows
 
 X, Y = Variable("x"), Variable("y")
 
 
-def rows(count: int, seed: int) -> ColumnsAndTarget:
+def rows(count: int, seed: int) -> LabelledRows:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(-1, 1, count) for name in "xy"}
-    return columns, columns["x"] + columns["y"] ** 2 + generator.normal(0, 0.05, count)
+    target = columns["x"] + columns["y"] ** 2 + generator.normal(0, 0.05, count)
+    return LabelledRows.from_columns(columns, target)
 
 
 def left(formula: Expression) -> float:
@@ -35,10 +36,10 @@ def test_a_formula_that_is_no_number_somewhere_leaves_everything() -> None:
 def test_a_signal_that_a_few_large_residuals_hide_is_found() -> None:
     generator = np.random.default_rng(0)
 
-    def draw(count: int) -> ColumnsAndTarget:
+    def draw(count: int) -> LabelledRows:
         columns = {name: generator.uniform(-1, 1, count) for name in "xy"}
         large = 1000 * generator.standard_normal(count) * (generator.random(count) < 0.02)
-        return columns, columns["x"] + columns["y"] ** 2 + large
+        return LabelledRows.from_columns(columns, columns["x"] + columns["y"] ** 2 + large)
 
     first, second = draw(600), draw(200)
     assert measure_residual_signal(X, first, second) > 0.2
@@ -46,9 +47,9 @@ def test_a_signal_that_a_few_large_residuals_hide_is_found() -> None:
 
 
 def test_residuals_count_by_the_weights_of_their_rows() -> None:
-    columns, target = rows(600, 0)
-    far = columns["y"] > 0.5
-    target = np.where(far, target + 3 * columns["x"], target)
-    weighed = WeighedRows.create(columns, target, np.where(far, 1e-6, 1.0))
+    known = rows(600, 0)
+    far = known.columns["y"] > 0.5
+    equal = known.with_target(np.where(far, known.y + 3 * known.columns["x"], known.y))
+    weighed = equal.reweigh(np.where(far, 1e-6, 1.0))
     assert measure_residual_signal(X + Y**2, weighed, weighed) < 0.3
-    assert measure_residual_signal(X + Y**2, (columns, target), (columns, target)) > 0.7
+    assert measure_residual_signal(X + Y**2, equal, equal) > 0.7

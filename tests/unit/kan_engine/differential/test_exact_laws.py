@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.differential.exact_laws import find_laws, prove_laws
 from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.solution import Solution, partial_derivative
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
@@ -179,7 +179,7 @@ def test_the_kink_of_sine_gordon_is_found_by_the_tangent_of_its_quarter(
 def test_a_hunt_is_asked_for_what_is_of_no_kind_known_here() -> None:
     asked = []
 
-    def hunt(fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> Expression | None:
+    def hunt(fit: LabelledRows, validation: LabelledRows) -> Expression | None:
         asked.append((fit, validation))
         return call("log", (X + 2) ** 2 + (T + 1) ** 2)
 
@@ -187,8 +187,8 @@ def test_a_hunt_is_asked_for_what_is_of_no_kind_known_here() -> None:
     (found,) = find_laws(harmonic, hunt=hunt) or [None]
     assert found is not None
     assert to_text(found) == "log((t + 1)**2 + (x + 2)**2)"
-    (((columns, values), _),) = asked
-    np.testing.assert_allclose(values, evaluate(found, columns), atol=1e-9)
+    ((rows, _),) = asked
+    np.testing.assert_allclose(rows.y, evaluate(found, rows.columns), atol=1e-9)
     assert find_laws(replace(harmonic, error=1e-3), hunt=hunt) is None
     assert len(asked) == 1
 

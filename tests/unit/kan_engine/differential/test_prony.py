@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.differential.prony import fit_exponential_sum
 from kan_engine.differential.thresholds import DEFAULT_SOLUTION_LAWS
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from tests.support.engine.laws import Law
@@ -21,15 +22,15 @@ def spline_of(law: Law, low: float, high: float) -> TensorSpline:
     return TensorSpline.interpolate([axis], law(axis.interpolation_points())[None])
 
 
-def samples(spline: TensorSpline) -> tuple[np.ndarray, ColumnsAndTarget, ColumnsAndTarget]:
+def samples(spline: TensorSpline) -> tuple[np.ndarray, LabelledRows, LabelledRows]:
     """Derivatives at places, the values there, and those at other places."""
     random, grid = np.random.default_rng(0), spline.axes[0].grid
     fit, validation = (random.uniform(grid[0], grid[-1], rows)[:, None] for rows in (500, 200))
     slopes = np.stack([spline.evaluate_points(fit, [order])[0] for order in range(5)])
     return (
         slopes,
-        ({"x": fit[:, 0]}, slopes[0]),
-        ({"x": validation[:, 0]}, spline.evaluate_points(validation)[0]),
+        LabelledRows.from_columns({"x": fit[:, 0]}, slopes[0]),
+        LabelledRows.from_columns({"x": validation[:, 0]}, spline.evaluate_points(validation)[0]),
     )
 
 
@@ -39,7 +40,7 @@ def found(law: Law, low: float = 0.0, high: float = 5.0) -> str | None:
     return None if form is None else written(form, fit, validation)
 
 
-def written(form: ParametricForm, fit: ColumnsAndTarget, validation: ColumnsAndTarget) -> str:
+def written(form: ParametricForm, fit: LabelledRows, validation: LabelledRows) -> str:
     tree = finalize_formula(form, fit, validation)
     return to_text(tree)
 
@@ -107,7 +108,7 @@ def of_two(law: Law, along: dict[str, list[Law]]) -> ParametricForm | None:
             np.stack([each.evaluate_points(places, [order])[0] for each in splines], 1) for order in range(5)
         ]
         derivatives[name] = np.stack(slopes).reshape(5, -1)
-    fit, validation = ((columns, np.asarray(law(**columns))) for columns in sets)
+    fit, validation = (LabelledRows.from_columns(columns, np.asarray(law(**columns))) for columns in sets)
     return fit_exponential_sum(derivatives, fit, validation, FLOOR, DEFAULT_SOLUTION_LAWS)
 
 

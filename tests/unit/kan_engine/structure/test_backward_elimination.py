@@ -17,7 +17,7 @@ from kan_engine.structure.backward_elimination import (
 from kan_engine.structure.batched_networks import Node, compute_outputs
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, fit_additive_structure
-from tests.support.engine.laws import Law, fit_of, sampled
+from tests.support.engine.laws import Law, fit_of, make_sample, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -225,8 +225,8 @@ def test_the_error_over_folds_of_what_is_noise_is_as_large_as_the_noise() -> Non
 
 def test_of_every_required_set_one_input_keeps_an_edge() -> None:
     rng = np.random.default_rng(0)
-    x = torch.from_numpy(rng.uniform(-1, 1, (120, 3)))
-    rows = StructureRows(x=x, raw=x, y=x[:, :1] ** 2, weights=torch.ones(120, dtype=torch.float64))
+    x = rng.uniform(-1, 1, (120, 3))
+    rows = make_sample(x, x[:, 0] ** 2)
     fit = fit_additive_structure(rows[:80], rows[80:], torch.Generator())
     free = eliminate_edges(fit, rows[:80], rows[80:])
     bound = eliminate_edges(fit, rows[:80], rows[80:], required=[frozenset({1, 2})])

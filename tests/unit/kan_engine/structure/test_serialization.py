@@ -19,20 +19,15 @@ from kan_engine.structure.search import (
 from kan_engine.structure.serialization import structure_from_json, structure_to_json
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from kan_engine.training.loop import TrainingStep
+from tests.support.engine.laws import make_sample
 
 RNG = np.random.default_rng(0)
 
 
 def sample(rows: int) -> StructureRows:
     raw = RNG.uniform(0.5, 2, (rows, 2))
-    y = raw[:, :1] * raw[:, 1:] + RNG.normal(0, 0.1, (rows, 1))
-    scaled = torch.from_numpy(2 * (raw - 0.5) / 1.5 - 1)
-    return StructureRows(
-        x=scaled,
-        raw=torch.from_numpy(raw),
-        y=torch.from_numpy(y),
-        weights=torch.ones(rows, dtype=torch.float64),
-    )
+    y = raw[:, 0] * raw[:, 1] + RNG.normal(0, 0.1, rows)
+    return make_sample(raw, y, 2 * (raw - 0.5) / 1.5 - 1)
 
 
 TRAINING, VALIDATION = sample(60), sample(30)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Parameter, Variable, call
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.formulas.constraints.fewer_constants import reduce_constants
@@ -10,7 +11,7 @@ from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rm
 
 X = Variable("x")
 ROWS = np.linspace(0.5, 3, 60)
-DATA = ({"x": ROWS}, 2.5 * np.exp(-0.7 * ROWS) + 0.01)
+DATA = LabelledRows.from_columns({"x": ROWS}, 2.5 * np.exp(-0.7 * ROWS) + 0.01)
 FORM = refit_constants(
     ParametricForm(
         Parameter(0) * call("exp", Parameter(1) * X + Parameter(2)) + Parameter(3),

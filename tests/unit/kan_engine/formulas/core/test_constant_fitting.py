@@ -3,67 +3,57 @@
 import numpy as np
 import pytest
 
-from kan_engine.data.labelled_rows import weigh_by_errors
+from kan_engine.data.labelled_rows import LabelledRows, weigh_by_errors
 from kan_engine.expressions.evaluation import Parameter, Variable, apply_function, mul, number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.core.constant_fitting import (
-    ColumnsAndTarget,
     ParametricForm,
-    WeighedRows,
     compute_rmse,
-    concatenate_rows,
     fix_parameter,
-    get_unit_error,
-    get_weights,
     refit_constants,
-    select_rows,
-    take_coarse_rows,
 )
 
 X1 = Variable("x1")
 EXPONENTIAL = mul(Parameter(0), apply_function("exp", mul(Parameter(1), X1)))
-U = {"x1": np.linspace(0.0, 2.0, 50)}
+U = np.linspace(0.0, 2.0, 50)
+
+
+def rows(target: np.ndarray) -> LabelledRows:
+    return LabelledRows.from_columns({"x1": U}, target)
 
 
 def test_refitted_constants_are_those_of_the_data() -> None:
     form = refit_constants(
-        ParametricForm(EXPONENTIAL, np.array([1.0, 0.1])), (U, 3 * np.exp(-1.2 * U["x1"])), iterations=50
+        ParametricForm(EXPONENTIAL, np.array([1.0, 0.1])), rows(3 * np.exp(-1.2 * U)), iterations=50
     )
     np.testing.assert_allclose(form.values, [3.0, -1.2], rtol=1e-9)
 
 
 def test_redundant_constants_do_no_harm() -> None:
     twice = mul(Parameter(0), Parameter(1), X1)
-    form = refit_constants(ParametricForm(twice, np.array([1.0, 1.0])), (U, 6 * U["x1"]), iterations=50)
+    form = refit_constants(ParametricForm(twice, np.array([1.0, 1.0])), rows(6 * U), iterations=50)
     assert form.values[0] * form.values[1] == pytest.approx(6)
 
 
 def test_a_step_into_a_place_without_numbers_is_refused() -> None:
     root = apply_function("sqrt", Parameter(0) + X1)  # a number only above p0 = 0
-    form = refit_constants(
-        ParametricForm(root, np.array([5.0])), (U, np.sqrt(U["x1"] + 0.01)), iterations=100
-    )
+    form = refit_constants(ParametricForm(root, np.array([5.0])), rows(np.sqrt(U + 0.01)), iterations=100)
     assert form.values[0] == pytest.approx(0.01, rel=1e-6)
 
 
 @pytest.mark.parametrize("start", [[], [float("nan"), 1.0]])
 def test_a_form_that_cannot_be_refitted_stays(start: list[float]) -> None:
     form = ParametricForm(EXPONENTIAL if start else X1, np.array(start))
-    np.testing.assert_array_equal(refit_constants(form, (U, U["x1"]), iterations=5).values, start)
+    np.testing.assert_array_equal(refit_constants(form, rows(U), iterations=5).values, start)
 
 
 def test_the_error_is_the_root_of_the_mean_square() -> None:
-    assert compute_rmse(ParametricForm(X1, np.array([])), (U, U["x1"] + 0.5)) == pytest.approx(0.5)
+    assert compute_rmse(ParametricForm(X1, np.array([])), rows(U + 0.5)) == pytest.approx(0.5)
 
 
 def test_a_form_that_is_no_number_somewhere_is_infinitely_wrong() -> None:
     # log(0)
-    assert compute_rmse(ParametricForm(apply_function("log", X1), np.array([])), (U, U["x1"])) == float("inf")
-
-
-def test_a_coarse_fit_sees_the_first_rows() -> None:
-    columns, target = take_coarse_rows(({"x1": np.arange(1000.0)}, np.arange(1000.0)), 30)
-    assert len(columns["x1"]) == len(target) == 30
+    assert compute_rmse(ParametricForm(apply_function("log", X1), np.array([])), rows(U)) == float("inf")
 
 
 def test_a_parameter_that_becomes_a_number_is_none_any_more() -> None:
@@ -77,9 +67,9 @@ POINTS = np.linspace(1, 2, 8)
 SIGMA = np.array([0.1, 1.0] * 4)
 
 
-def weighed(target: np.ndarray) -> ColumnsAndTarget:
+def weighed(target: np.ndarray) -> LabelledRows:
     weights, unit_error = weigh_by_errors(SIGMA, np.arange(len(SIGMA)))
-    return WeighedRows.create({"x": POINTS}, target, weights, unit_error)
+    return LabelledRows.from_columns({"x": POINTS}, target, weights, unit_error)
 
 
 def test_constants_are_those_of_weighted_least_squares() -> None:
@@ -88,12 +78,12 @@ def test_constants_are_those_of_weighted_least_squares() -> None:
     assert refit_constants(SLOPE, weighed(target), iterations=50).values == pytest.approx([best])
 
 
-def test_selected_and_joined_rows_keep_their_weights() -> None:
-    data = weighed(3 * POINTS)
-    both = concatenate_rows(select_rows(data, slice(3)), select_rows(data, slice(3, None)))
-    assert get_weights(both) == pytest.approx(get_weights(data))
-    assert get_unit_error(both) == get_unit_error(data)
-
-
-def test_rows_of_equal_weight_and_unknown_noise_are_a_plain_pair() -> None:
-    assert type(WeighedRows.create({"x": POINTS}, POINTS, np.full(8, 2.0))) is tuple
+@pytest.mark.parametrize("factor", [1.0, 7.0])
+def test_equal_weights_of_any_size_change_nothing(factor: float) -> None:
+    target = 3 * POINTS + SIGMA
+    equal = LabelledRows.from_columns({"x": POINTS}, target, np.full(8, factor))
+    plain = LabelledRows.from_columns({"x": POINTS}, target)
+    assert refit_constants(SLOPE, equal, iterations=50).values == pytest.approx(
+        refit_constants(SLOPE, plain, iterations=50).values, rel=1e-12
+    )
+    assert compute_rmse(SLOPE, equal) == pytest.approx(compute_rmse(SLOPE, plain), rel=1e-12)

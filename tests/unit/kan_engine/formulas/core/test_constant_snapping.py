@@ -5,19 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, add, apply_function, mul, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget, ParametricForm
+from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 
 X = Variable("x")
 LINE = mul(Parameter(0), X) + Parameter(1)
 
 
-def rows(law: Callable[[np.ndarray], np.ndarray], count: int, seed: int) -> ColumnsAndTarget:
+def rows(law: Callable[[np.ndarray], np.ndarray], count: int, seed: int) -> LabelledRows:
     x = np.random.default_rng(seed).uniform(0.5, 2.0, count)
-    return {"x": x}, law(x)
+    return LabelledRows.from_columns({"x": x}, law(x))
 
 
 def text(tree: Expression, values: list[float], law: Callable[[np.ndarray], np.ndarray]) -> str:
@@ -83,6 +84,6 @@ def test_a_small_misfit_keeps_more_digits(error: float) -> None:
 def test_a_slope_of_one_is_found_before_the_offset_is_rounded(seed: int) -> None:
     generator = np.random.default_rng(seed)
     x = generator.uniform(8, 13, 24)
-    data = {"x": x}, x + 2.08 + 0.08 * generator.normal(size=24)
+    data = LabelledRows.from_columns({"x": x}, x + 2.08 + 0.08 * generator.normal(size=24))
     form = ParametricForm(add(mul(Parameter(0), Variable("x")), Parameter(1)), np.array([1.01, 2.04]))
     assert to_text(finalize_formula(form, data, data)).startswith("x + ")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Parameter, Variable, variables
 from kan_engine.expressions.nice_constants import nice_constants, recognise_constant
 from kan_engine.expressions.nodes import Number
@@ -68,12 +69,13 @@ def test_a_sparse_sum_has_at_most_the_terms_of_the_thresholds(most: int) -> None
     columns = {name: rng.normal(size=120) for name in "abc"}
     target = sum(columns.values()) + 0.01 * rng.normal(size=120)
     few = replace(DEFAULT_SYMBOLIC, additive=replace(DEFAULT_ADDITIVE, max_terms=most))
-    sums = fit_additive_forms((columns, target), (columns, target), thresholds=few)
+    rows = LabelledRows.from_columns(columns, target)
+    sums = fit_additive_forms(rows, rows, thresholds=few)
     assert len(variables(sums.formulas[0].tree)) == most
 
 
 def test_constants_under_noise_stay_decimals_where_no_simple_number_may_be_tried() -> None:
-    data = {"x": U}, 3 * U + np.random.default_rng(0).normal(0, 0.1, len(U))
+    data = LabelledRows.from_columns({"x": U}, 3 * U + np.random.default_rng(0).normal(0, 0.1, len(U)))
     form = ParametricForm(Parameter(0) * X, np.array([2.9]))
     none = replace(DEFAULT_SYMBOLIC, constants=ConstantThresholds(max_simple_numbers=0))
     assert to_text(finalize_formula(form, data, data)) == "3*x"

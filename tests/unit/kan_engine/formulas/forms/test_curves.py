@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.formulas.forms.curves import fit_curves
-from kan_engine.formulas.forms.least_squares import FormRows
 from kan_engine.formulas.forms.template import parse_form
 from kan_engine.formulas.forms.thresholds import FormThresholds
 
@@ -13,8 +13,8 @@ COLUMNS = {"x": X, "y": Y, "z": Z}
 FEW = FormThresholds(starts=200, curve_intervals=(3, 5))
 
 
-def make_rows(target: np.ndarray) -> FormRows:
-    return FormRows(COLUMNS, target, np.ones(len(target)))
+def make_rows(target: np.ndarray) -> LabelledRows:
+    return LabelledRows.from_columns(COLUMNS, target)
 
 
 def test_constants_and_a_curve_are_found_together() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
-from kan_engine.formulas.forms.least_squares import FormRows
 from kan_engine.formulas.forms.template import ConstantLimits, parse_form
 from kan_engine.formulas.forms.thresholds import FormThresholds
 from tests.benchmarks.subjects.textbook_forms import FORMS, fit
@@ -15,8 +15,8 @@ T = np.linspace(0.0, 10.0, 60)
 NOISE = np.random.default_rng(1).normal(0, 0.05, 60)
 
 
-def make_rows(target: np.ndarray, **columns: np.ndarray) -> FormRows:
-    return FormRows(columns, target, np.ones(len(target)))
+def make_rows(target: np.ndarray, **columns: np.ndarray) -> LabelledRows:
+    return LabelledRows.from_columns(columns, target)
 
 
 @pytest.mark.parametrize("name", ["Hill", "damped oscillation"])
@@ -39,18 +39,18 @@ def test_a_line_has_the_errors_and_intervals_of_linear_regression() -> None:
 
 def test_known_errors_of_rows_determine_errors_and_intervals() -> None:
     sigma = np.linspace(0.1, 1.0, 60)
-    rows = FormRows({"t": T}, 2 * T + 1 + NOISE, 4 / sigma**2, unit_error=2.0)
+    rows = LabelledRows.from_columns({"t": T}, 2 * T + 1 + NOISE, 4 / sigma**2, unit_error=2.0)
     fitted = fit_form(parse_form("a*t + b", ["t"]), rows, seed=0)
     design = np.stack([T, np.ones(60)], 1) / sigma[:, None]
     error = np.sqrt(np.diag(np.linalg.inv(design.T @ design)))
-    np.testing.assert_allclose(fitted.values, np.linalg.lstsq(design, rows.target / sigma)[0], rtol=1e-8)
+    np.testing.assert_allclose(fitted.values, np.linalg.lstsq(design, rows.y / sigma)[0], rtol=1e-8)
     np.testing.assert_allclose([each.standard_error for each in fitted.constants], error, rtol=1e-6)
     half = [(each.high - each.low) / 2 for each in fitted.constants]  # type: ignore[operator]
     np.testing.assert_allclose(half, 1.96 * error, rtol=0.01)
 
 
 def test_two_rows_with_known_errors_determine_two_constants() -> None:
-    rows = FormRows({"t": T[[0, -1]]}, np.array([1.0, 3.0]), np.ones(2), unit_error=0.1)
+    rows = LabelledRows.from_columns({"t": T[[0, -1]]}, np.array([1.0, 3.0]), np.ones(2), unit_error=0.1)
     b = fit_form(parse_form("a*t + b", ["t"]), rows, seed=0).constants[1]
     assert (b.low, b.high) == pytest.approx((1 - 0.196, 1 + 0.196), rel=0.01)
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, Variable, evaluate
 from kan_engine.formulas.forms.fitted_form import FittedForm
 from kan_engine.formulas.forms.groups import Grouping, fit_groups
-from kan_engine.formulas.forms.least_squares import FormRows
 from kan_engine.formulas.forms.new_group import add_group
 from kan_engine.formulas.forms.template import parse_form
 from kan_engine.formulas.forms.thresholds import FormThresholds
@@ -17,7 +17,7 @@ T = np.tile(np.linspace(0, 4, 20), 3)
 MARKS = {f"is {name}": (place == GROUP).astype(float) for place, name in enumerate("ABC")}
 INDICATORS: dict[str, Expression] = {name: Variable(f"is {name}") for name in "ABC"}
 TARGET = np.array([1.0, 2.0, 4.0])[GROUP] * np.exp(-0.8 * T) + 0.5
-ROWS = FormRows({"t": T} | MARKS, TARGET + np.random.default_rng(0).normal(0, 0.02, 60), np.ones(60))
+ROWS = LabelledRows.from_columns({"t": T} | MARKS, TARGET + np.random.default_rng(0).normal(0, 0.02, 60))
 FORM = parse_form("a*exp(-b*t) + c", ["t"])
 FEW = FormThresholds(starts=100, rounds=1, searched_groups=1)
 
@@ -63,7 +63,7 @@ def test_groups_survive_json() -> None:
 
 def test_a_new_group_is_fitted_with_the_shared_constants_held() -> None:
     few = np.array([0.0, 0.5, 1.0, 2.0])
-    rows = FormRows({"t": few}, 3 * np.exp(-0.8 * few) + 0.5, np.ones(4))
+    rows = LabelledRows.from_columns({"t": few}, 3 * np.exp(-0.8 * few) + 0.5)
     before = fit(("a",))
     after = add_group(before, "D", rows, INDICATORS)
     found = {each.name: each.value for each in after.constants}
@@ -78,7 +78,7 @@ def test_a_new_group_is_fitted_with_the_shared_constants_held() -> None:
 
 
 def test_a_second_new_group_cannot_be_told_from_the_first() -> None:
-    rows = FormRows({"t": np.zeros(2)}, np.full(2, 3.5), np.ones(2))
+    rows = LabelledRows.from_columns({"t": np.zeros(2)}, np.full(2, 3.5))
     after = add_group(fit(("a",)), "D", rows, INDICATORS)
     with pytest.raises(InvalidData, match="'D' was added without training"):
         add_group(after, "E", rows, INDICATORS)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, evaluate
 from kan_engine.formulas.reading.damped_oscillations import fit_oscillation_sums
 from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER, Candidate
@@ -81,7 +82,7 @@ def test_places_that_can_tell_no_oscillation_give_none(u: np.ndarray) -> None:
 def test_a_damped_oscillation_is_the_law_of_a_table_of_one_column() -> None:
     t = np.random.default_rng(2).uniform(0, 5, 200)
     y = 2.3 * np.exp(-0.7 * t) * np.cos(3 * t + 0.4) + 1.3
-    rows, others = ({"t": t[:150]}, y[:150]), ({"t": t[150:]}, y[150:])
-    law = find_univariate_law(Variable("t"), rows, others, symbolic=SMALL_DICTIONARY)
+    rows = LabelledRows.from_columns({"t": t}, y)
+    law = find_univariate_law(Variable("t"), rows[:150], rows[150:], symbolic=SMALL_DICTIONARY)
     assert law is not None
     assert evaluate(law, {"t": t}) == pytest.approx(y, rel=1e-9)

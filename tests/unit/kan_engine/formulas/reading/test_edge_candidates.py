@@ -152,7 +152,9 @@ def test_of_a_single_edge_into_a_logarithm_the_logarithm_is_read(transform: str)
     reading = replace(reading_of(sample), transform=transform)
     assert reading.is_log
     (found,) = find_edge_choices({0: reading.network_target}, reading)
-    np.testing.assert_allclose(values_of(found[0], dict(reading.fit[0])), reading.network_target, atol=1e-9)
+    np.testing.assert_allclose(
+        values_of(found[0], dict(reading.fit.columns)), reading.network_target, atol=1e-9
+    )
     assert to_text(found[0].tree) == "log(1 + c0*x1**2)"
 
 

@@ -25,7 +25,7 @@ from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import search_structures
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
-from tests.support.engine.laws import Ends, Law, sampled
+from tests.support.engine.laws import Ends, Law, make_sample, sampled
 from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
@@ -157,7 +157,7 @@ def edge(function: str, a: float = 1.0, b: float = 0.0, c: float = 1.0, d: float
 def on_raw(law: Law, inputs: int, rows: int, seed: int = 0) -> StructureRows:
     """Rows whose network inputs are the raw ones."""
     sample = sampled(law, inputs, rows, seed=seed)
-    return replace(sample, x=sample.raw)
+    return make_sample(sample.rows.x, sample.rows.y)
 
 
 def read(network: KAN, law: Law, **changes: object) -> list[Formula]:
@@ -356,7 +356,7 @@ def test_constants_of_a_formula_that_does_not_fit_have_few_digits(of_noisy_rows:
 def test_formulas_that_are_no_numbers_on_the_validation_rows_are_passed_over() -> None:
     network = network_of((1, 1), {(0, 0, 0): edge("log")})
     fit, beyond = on_raw(np.log, 1, 100), on_raw(np.log, 1, 50, seed=1)
-    beyond = replace(beyond, raw=-beyond.raw)  # where the logarithm is not defined
+    beyond = make_sample(-beyond.rows.x, beyond.rows.y)  # where the logarithm is not defined
     formulas = extract_formulas(network, reading_of(fit, beyond))
     assert all(np.isfinite(formula.error) for formula in formulas)
     assert all(np.isfinite(evaluate(f.tree, {"x1": beyond.raw[:, 0].numpy()})).all() for f in formulas)

@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, evaluate
 from kan_engine.expressions.printing.infix import to_text
@@ -20,7 +19,7 @@ from kan_engine.formulas.reading.node_candidates import (
 )
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints, suggest
-from tests.support.engine.laws import Law, sampled
+from tests.support.engine.laws import Law, make_sample, sampled
 from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -165,8 +164,8 @@ def test_over_inputs_that_are_not_positive_there_are_no_products_of_powers() -> 
 
 
 def test_a_product_that_is_one_number_on_all_rows_is_none_to_read() -> None:
-    raw = torch.stack([SAMPLE.raw[:, 0], 1 / SAMPLE.raw[:, 0]], 1)
-    reading = reading_of(replace(SAMPLE, raw=raw))
+    raw = np.stack([A, 1 / A], 1)
+    reading = reading_of(make_sample(raw, SAMPLE.rows.y))
     node = replace(node_of(LOG_A, -LOG_A, leaving=lambda z: z), leaving=A)
     assert not any("x1*x2" in to_text(choice.tree) for choice in find_node_choices(node, reading))
 

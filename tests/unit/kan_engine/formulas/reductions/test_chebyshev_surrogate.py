@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.formulas.reductions.chebyshev_surrogate import ChebyshevBasis, Surrogate, find_interior_rows
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
-def rows(law: Law, count: int, seed: int, low: float = 0.5, high: float = 2.0) -> ColumnsAndTarget:
+def rows(law: Law, count: int, seed: int, low: float = 0.5, high: float = 2.0) -> LabelledRows:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(low, high, count) for name in "ab"}
-    return columns, np.asarray(law(*columns.values()))
+    return LabelledRows.from_columns(columns, np.asarray(law(*columns.values())))
 
 
 def fitted(law: Law, **ends: float) -> Surrogate:
@@ -50,7 +50,7 @@ def test_columns_that_are_not_positive_have_no_logarithms() -> None:
 @pytest.mark.parametrize("low", [0.5, -1.0])
 def test_slopes_are_derivatives_in_the_columns_themselves(low: float) -> None:
     found = fitted(lambda a, b: np.sin(a) * np.cos(2 * b), low=low, high=2.5)
-    columns, _ = rows(lambda a, b: a, 100, 2, low=low, high=2.5)
+    columns = rows(lambda a, b: a, 100, 2, low=low, high=2.5).columns
     a, b = columns["a"], columns["b"]
     slopes = found.slopes(columns)
     np.testing.assert_allclose(slopes[0], np.cos(a) * np.cos(2 * b), atol=1e-5)
@@ -61,9 +61,7 @@ def test_noise_is_not_imitated() -> None:
     generator = np.random.default_rng(3)
     noise = 0.1
     fit, validation = (rows(lambda a, b: a + b, count, count) for count in (400, 200))
-    noisy = [
-        (columns, target + generator.normal(0, noise, len(target))) for columns, target in (fit, validation)
-    ]
+    noisy = [part.with_target(part.y + generator.normal(0, noise, len(part))) for part in (fit, validation)]
     found = Surrogate.fit(*noisy)
     assert found is not None
     assert len(found.coefficients) <= 10
@@ -71,14 +69,14 @@ def test_noise_is_not_imitated() -> None:
 
 
 def test_terms_never_outnumber_half_of_the_rows() -> None:
-    columns, _ = rows(lambda a, b: a, 30, 0)
+    columns = rows(lambda a, b: a, 30, 0).columns
     assert len(ChebyshevBasis.build(columns, (False, False)).terms) <= 15
 
 
 def test_a_column_that_does_not_vary_does_no_harm() -> None:
-    columns, target = rows(lambda a, b: a**3, 200, 0)
-    still = {"a": columns["a"], "b": np.ones(200)}
-    found = Surrogate.fit((still, target), (still, target))
+    varied = rows(lambda a, b: a**3, 200, 0)
+    still = LabelledRows.from_columns({"a": varied.columns["a"], "b": np.ones(200)}, varied.y)
+    found = Surrogate.fit(still, still)
     assert found is not None
     assert found.error < 1e-10
 
@@ -86,7 +84,7 @@ def test_a_column_that_does_not_vary_does_no_harm() -> None:
 def test_errors_are_weighed_by_what_the_target_was_divided_by() -> None:
     law = lambda a, b: np.abs(a - 1) + b  # noqa: E731
     fit, validation = rows(law, 400, 0), rows(law, 200, 1)
-    plain, tenfold = (Surrogate.fit(fit, validation, weights) for weights in (None, np.full(200, 10.0)))
+    plain, tenfold = (Surrogate.fit(fit, validation, factors) for factors in (None, np.full(200, 10.0)))
     assert plain is not None
     assert tenfold is not None
     assert tenfold.error == pytest.approx(10 * plain.error)
@@ -99,5 +97,6 @@ def test_rows_near_the_end_of_any_column_are_not_inside() -> None:
 
 
 def test_fewer_rows_than_columns_have_no_polynomial() -> None:
-    few = {name: np.array([1.0, 2.0, 4.0]) ** power for power, name in enumerate("abcd")}
-    assert Surrogate.fit((few, np.array([1.0, 3.0, 2.0])), (few, np.array([1.0, 3.0, 2.0]))) is None
+    columns = {name: np.array([1.0, 2.0, 4.0]) ** power for power, name in enumerate("abcd")}
+    few = LabelledRows.from_columns(columns, np.array([1.0, 3.0, 2.0]))
+    assert Surrogate.fit(few, few) is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.unit_system import UnitSystem
 from kan_engine.formulas.reductions.dimensional_choice import find_dimensional_reductions
@@ -48,9 +49,9 @@ def test_units_that_cannot_make_the_target_give_no_groups() -> None:
 def test_a_factor_holds_the_conversion_between_the_units_of_columns() -> None:
     (found,) = list_dimensional_reductions(quantities("m", speed="km/h", time="s"))
     columns = {"speed": np.array([36.0]), "time": np.array([2.0])}
-    groups, ratio = found.reduce_data((columns, np.array([20.0])))
-    assert not groups
-    np.testing.assert_allclose(ratio, 1.0)
+    ratio = found.reduce_data(LabelledRows.from_columns(columns, np.array([20.0])))
+    assert not ratio.names
+    np.testing.assert_allclose(ratio.y, 1.0)
 
 
 def test_a_column_with_values_of_both_signs_is_under_no_root() -> None:
@@ -79,10 +80,7 @@ def test_constants_of_nature_are_taken_where_the_columns_alone_do_not_predict_th
     target = columns["m"] * columns["v"]
     if is_relativistic:
         target = target / np.sqrt(1 - (columns["v"] / 299792458.0) ** 2)
-    fit, validation = (
-        ({name: values[part] for name, values in columns.items()}, target[part])
-        for part in (slice(0, 200), slice(200, 300))
-    )
+    rows = LabelledRows.from_columns(columns, target)
     system = UnitSystem({"m": "kg", "v": "m/s"}, "kg*m/s")
-    first = find_dimensional_reductions(system, fit, validation)[0]
+    first = find_dimensional_reductions(system, rows[:200], rows[200:])[0]
     assert len(first.groups) == len(symbols)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.reductions.power_factor import find_power_factors
 
@@ -12,7 +13,8 @@ SIGNS = RNG.choice((-1.0, 1.0), ROWS)
 
 
 def factors(target: np.ndarray, **columns: np.ndarray) -> list[tuple[list[str], str]]:
-    return [(list(each.groups), to_text(each.factor)) for each in find_power_factors((columns, target))]
+    rows = LabelledRows.from_columns(columns, target)
+    return [(list(each.groups), to_text(each.factor)) for each in find_power_factors(rows)]
 
 
 def test_the_amplitude_of_an_oscillation_is_a_factor() -> None:

@@ -1,12 +1,14 @@
 """Fewer variables for the same law."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Variable, call
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
 from kan_engine.formulas.reductions.variable_groups import Reduction, find_reduction
 from tests.support.engine.laws import Law
@@ -14,10 +16,10 @@ from tests.support.engine.laws import Law
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
-def rows(law: Law, names: str, count: int, seed: int, low: float = 1.0) -> ColumnsAndTarget:
+def rows(law: Law, names: str, count: int, seed: int, low: float = 1.0) -> LabelledRows:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(low, low + 2, count) for name in names}
-    return columns, np.asarray(law(*columns.values()))
+    return LabelledRows.from_columns(columns, np.asarray(law(*columns.values())))
 
 
 def reduced(law: Law, names: str, low: float = 1.0) -> Reduction | None:
@@ -80,11 +82,11 @@ def test_a_law_in_groups_is_one_in_the_columns() -> None:
     found = find_reduction(fit, validation)
     assert found is not None
     (name,) = found.groups
-    inner, target = found.reduce_data(validation)
-    whole = found.expand_law(call("sin", 1 / Variable(name)), validation[0])
+    inner = found.reduce_data(validation)
+    whole = found.expand_law(call("sin", 1 / Variable(name)), validation.columns)
     assert to_text(whole) == "a*sin(b/c)"
-    np.testing.assert_allclose(np.sin(1 / inner[name]), target)
-    np.testing.assert_allclose(evaluate(whole, validation[0]), validation[1])
+    np.testing.assert_allclose(np.sin(1 / inner.columns[name]), inner.y)
+    np.testing.assert_allclose(evaluate(whole, validation.columns), validation.y)
 
 
 def test_it_can_be_stopped() -> None:
@@ -95,35 +97,44 @@ def test_it_can_be_stopped() -> None:
 def test_noise_does_not_invent_groups_that_fit_worse() -> None:
     generator = np.random.default_rng(0)
     fit, validation = (rows(lambda a, b: np.sin(3 * a) + b**2, "ab", n, n) for n in (400, 200))
-    noisy = [
-        (columns, target + generator.normal(0, 0.02, len(target))) for columns, target in (fit, validation)
-    ]
-    assert find_reduction(noisy[0], noisy[1]) is None
+    fit, validation = (
+        part.with_target(part.y + generator.normal(0, 0.02, len(part))) for part in (fit, validation)
+    )
+    assert find_reduction(fit, validation) is None
 
 
 def test_rows_where_the_target_is_zero_do_no_harm() -> None:
     data = [rows(lambda a, b: a * np.sin(b), "ab", count, count) for count in (300, 150)]
-    for columns, target in data:
-        columns["b"][:3] = target[:3] = 0.0  # type: ignore[index]
+    for part in data:
+        part.x[:3, 1] = part.y[:3] = 0.0
     assert told(find_reduction(data[0], data[1])) == ("a", ["b"])
 
 
 def test_rows_where_the_factor_is_zero_tell_nothing_of_the_rest() -> None:
     data = rows(lambda a, b: a * np.sin(b), "ab", 50, 0)
-    data[0]["a"][:10] = data[1][:10] = 0.0  # type: ignore[index]
+    data.x[:10, 0] = data.y[:10] = 0.0
     found = Reduction(groups={"b": Variable("b")}, factor=Variable("a"))
-    groups, rest = found.reduce_data(data)
-    np.testing.assert_allclose(rest, np.sin(groups["b"]))
-    np.testing.assert_array_equal(found.select_factors(data), data[0]["a"][10:])
-    assert len(rest) == len(found.reduce_weights(data, np.ones(50))) == 40
+    rest = found.reduce_data(data)
+    assert len(rest) == 40
+    np.testing.assert_allclose(rest.y, np.sin(rest.columns["b"]))
+    np.testing.assert_array_equal(found.select_factors(data), data.x[10:, 0])
+
+
+def test_errors_of_the_rest_count_and_are_known_as_those_of_the_target() -> None:
+    data = replace(
+        rows(lambda a, b: a * np.sin(b), "ab", 50, 0), weights=np.linspace(1, 2, 50), unit_error=0.1
+    )
+    rest = Reduction(groups={"b": Variable("b")}, factor=Variable("a")).reduce_data(data)
+    assert rest.weights.mean() == pytest.approx(1)
+    np.testing.assert_allclose(rest.sigma, data.sigma / data.columns["a"])
 
 
 def test_a_factor_that_is_zero_where_the_target_is_not_is_none() -> None:
     fit, validation = (rows(lambda a, b: (1 + a) * np.sin(b), "ab", count, count) for count in (300, 150))
-    for columns, _ in (fit, validation):
-        columns["a"][::2] = 0.0  # type: ignore[index]
+    for part in (fit, validation):
+        part.x[::2, 0] = 0.0
     found = Reduction(groups={"b": Variable("b")}, factor=Variable("a"))
-    assert np.isinf(found.reduce_data(fit)[1]).any()
+    assert np.isinf(found.reduce_data(fit).y).any()
     assert Surrogate.fit(found.reduce_data(fit), found.reduce_data(validation)) is None
 
 
@@ -133,8 +144,5 @@ def test_a_table_of_indicators_has_no_factor_that_only_a_few_rows_obey() -> None
     size = generator.uniform(1, 3, 240)
     columns = {"oak": (kinds == 0) * 1.0, "ash": (kinds == 1) * 1.0, "size": size}
     target = size**2 * (1 + 0.1 * columns["oak"])
-    data = [
-        ({name: values[part] for name, values in columns.items()}, target[part])
-        for part in (slice(0, 160), slice(160, 240))
-    ]
-    find_reduction(data[0], data[1])  # whatever it is, the search goes on
+    data = LabelledRows.from_columns(columns, target)
+    find_reduction(data[:160], data[160:])  # whatever it is, the search goes on

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, complexity, evaluate, walk
-from kan_engine.formulas.core.constant_fitting import Array
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import rank_pairs
 from kan_engine.formulas.strategies.enumeration.enumerated_law import enumerate_laws
 from kan_engine.formulas.strategies.enumeration.expression_table import LEAF, ExpressionTable
@@ -17,11 +17,11 @@ FEW = DiscoveryThresholds(max_operations=2, max_left_expressions=60)
 SOME = DiscoveryThresholds(max_expressions=5000, max_left_expressions=300)
 
 
-def draw(law: Law, names: tuple[str, ...], noise: float, rows: int = 400) -> tuple[dict[str, Array], Array]:
+def draw(law: Law, names: tuple[str, ...], noise: float, rows: int = 400) -> LabelledRows:
     rng = np.random.default_rng(3)
     columns = {name: rng.uniform(0.5, 2.0, rows) for name in names}
     clean = law(*columns.values())
-    return columns, clean + noise * clean.std() * rng.normal(size=rows)
+    return LabelledRows.from_columns(columns, clean + noise * clean.std() * rng.normal(size=rows))
 
 
 def test_a_table_has_every_value_once() -> None:
@@ -66,35 +66,37 @@ def test_the_pair_that_makes_up_a_target_leaves_nothing() -> None:
     ],
 )
 def test_a_law_behind_noise_is_among_the_first(law: Law, names: tuple[str, ...]) -> None:
-    columns, target = draw(law, names, 0.1)
-    forms = enumerate_laws((columns, target), np.ones(len(target)), thresholds=SOME)
-    fresh, truth = draw(law, names, 0.0, rows=200)
+    forms = enumerate_laws(draw(law, names, 0.1), thresholds=SOME)
+    fresh = draw(law, names, 0.0, rows=200)
     errors = [
-        np.sqrt(np.mean((evaluate(form.numeric_tree, fresh) - truth) ** 2)) / truth.std() for form in forms
+        np.sqrt(np.mean((evaluate(form.numeric_tree, fresh.columns) - fresh.y) ** 2)) / fresh.y.std()
+        for form in forms
     ]
     assert np.nanmin(errors) < 0.02
 
 
 def test_a_small_correction_of_a_leading_term_is_found() -> None:
     speed = np.random.default_rng(0).uniform(1e-3, 1e-2, 200)
-    forms = enumerate_laws(({"v": speed}, 1 / np.sqrt(1 - speed**2)), np.ones(200), thresholds=SOME)
+    forms = enumerate_laws(
+        LabelledRows.from_columns({"v": speed}, 1 / np.sqrt(1 - speed**2)), thresholds=SOME
+    )
     fast = {"v": np.array([0.5])}
     assert min(abs(evaluate(form.numeric_tree, fast)[0] - 1 / np.sqrt(0.75)) for form in forms) < 1e-3
 
 
 def test_a_shorter_law_comes_before_longer_ones_that_fit_the_noise() -> None:
-    columns, target = draw(lambda a, b: 3 * a + 0 * b, ("a", "b"), 0.2)
-    best = enumerate_laws((columns, target), np.ones(len(target)), thresholds=FEW)[0]
+    rows = draw(lambda a, b: 3 * a + 0 * b, ("a", "b"), 0.2)
+    best = enumerate_laws(rows, thresholds=FEW)[0]
     assert complexity(best.numeric_tree) <= 3
     assert Variable("a") in walk(best.tree)
 
 
 def test_constants_near_halves_are_tried_as_such() -> None:
-    columns, target = draw(lambda a, b: 2 * a + b / 2, ("a", "b"), 0.02)
-    forms = enumerate_laws((columns, target), np.ones(len(target)), thresholds=FEW)
+    rows = draw(lambda a, b: 2 * a + b / 2, ("a", "b"), 0.02)
+    forms = enumerate_laws(rows, thresholds=FEW)
     assert any(set(map(Fraction, form.values.tolist())) == {Fraction(2), Fraction(1, 2)} for form in forms)
 
 
 def test_many_variables_are_left_to_other_searches() -> None:
-    columns, target = draw(lambda *columns: sum(columns), tuple("abcdef"), 0.1)
-    assert enumerate_laws((columns, target), np.ones(len(target))) == []
+    rows = draw(lambda *columns: sum(columns), tuple("abcdef"), 0.1)
+    assert enumerate_laws(rows) == []

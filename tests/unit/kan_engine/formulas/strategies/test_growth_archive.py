@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable
 from kan_engine.formulas.core.check_rows import CheckRows
 from kan_engine.formulas.strategies.growth.archive import Archive
@@ -75,7 +76,7 @@ def test_one_formula_per_size_can_be_kept() -> None:
 
 
 def check_rows(x: np.ndarray, target: np.ndarray, overshoot: float = 1.0) -> CheckRows:
-    return CheckRows({"x": x}, target, 2000, overshoot, np.random.default_rng(0))
+    return CheckRows(LabelledRows.from_columns({"x": x}, target), 2000, overshoot, np.random.default_rng(0))
 
 
 X = np.arange(50) / 49  # the pole of 1/(x - 0.5) lies between two rows
@@ -111,7 +112,8 @@ def test_check_rows_accept_the_constant_of_a_constant_target_to_rounding_error()
 
 def test_check_rows_refuse_a_formula_that_is_undefined_at_a_further_row() -> None:
     ends = {"x": np.array([-0.5, 1.0])}
-    rows = CheckRows({"x": X + 0.1}, X, 2000, 1.0, np.random.default_rng(0), ends)
+    table = LabelledRows.from_columns({"x": X + 0.1}, X)
+    rows = CheckRows(table, 2000, 1.0, np.random.default_rng(0), ends)
     assert check_rows(X + 0.1, X).accept(TREE**0.5)
     assert not rows.accept(TREE**0.5)
     assert rows.accept(TREE)

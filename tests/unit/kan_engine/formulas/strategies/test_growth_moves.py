@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Call,
     Expression,
@@ -21,7 +22,7 @@ from kan_engine.expressions.evaluation import (
     walk,
 )
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.coarse_fit import Target, fit_constants
+from kan_engine.formulas.core.coarse_fit import fit_constants
 from kan_engine.formulas.core.program import Program
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary
 from kan_engine.formulas.strategies.growth.moves import Expansion, Move, list_reductions
@@ -37,10 +38,10 @@ LINE = add(make_measured(0.7), mul(make_measured(1.5), A))
 TERMS = (B, C, call("log", B), power(C, -1), mul(call("log", B), C), power(A, 2))
 
 
-def fit(tree: Expression, target: Target) -> tuple[Expression, float]:
+def fit(tree: Expression, rows: LabelledRows) -> tuple[Expression, float]:
     """The formula with fitted constants, and its mean squared error."""
     form, start = parametrize_floats(tree)
-    fitted = fit_constants(Program(form, COLUMNS, len(start)), np.array(start), target, steps=30)
+    fitted = fit_constants(Program(form, COLUMNS, len(start)), np.array(start), rows, steps=30)
     assert fitted is not None
     found = iter(fitted.values)
 
@@ -55,21 +56,21 @@ def fit(tree: Expression, target: Target) -> tuple[Expression, float]:
 
 def expand(
     tree: Expression, values: np.ndarray = VALUES, terms: Iterable[Expression] = TERMS
-) -> tuple[Expansion, Dictionary, Target]:
+) -> tuple[Expansion, Dictionary, LabelledRows]:
     """The expansion of a fitted sum of products."""
-    target = Target.create(values, WEIGHTS)
-    tree, _ = fit(tree, target)
+    rows = LabelledRows.from_columns(COLUMNS, values, WEIGHTS)
+    tree, _ = fit(tree, rows)
     form, constants = parametrize_floats(tree)
     predicted, jacobian = value_and_jacobian(form, COLUMNS, constants)
     expansion = Expansion(
         tree=tree,
         columns=COLUMNS,
-        root=np.sqrt(target.weights),
-        target=target.values,
+        root=np.sqrt(rows.relative_weights),
+        target=rows.y,
         predicted=predicted,
         jacobian=jacobian,
     )
-    return expansion, Dictionary.build(terms, COLUMNS, DEFAULT_FRONT), target
+    return expansion, Dictionary.build(terms, COLUMNS, DEFAULT_FRONT), rows
 
 
 def is_sum_of_products(tree: Expression) -> bool:
@@ -81,21 +82,21 @@ def is_sum_of_products(tree: Expression) -> bool:
 
 @pytest.mark.parametrize("scale", [1.0, 1e-60, 1e60], ids=["usual", "tiny", "huge"])
 def test_the_predicted_error_of_an_insertion_into_a_linear_form_is_that_of_a_fit(scale: float) -> None:
-    expansion, dictionary, target = expand(mul(make_measured(1.5), A), scale * VALUES)
+    expansion, dictionary, rows = expand(mul(make_measured(1.5), A), scale * VALUES)
     checked = 0
     for move in expansion.rank_insertions(dictionary, DEFAULT_FRONT):
         tree = move.build()
         if len(parametrize_floats(tree)[1]) == 2 and is_sum_of_products(tree):  # no factor was inserted
-            assert fit(tree, target)[1] == pytest.approx(move.predicted, rel=1e-3)
+            assert fit(tree, rows)[1] == pytest.approx(move.predicted, rel=1e-3)
             checked += 1
     assert checked > 3
 
 
 def test_the_predicted_error_of_an_exchange_in_a_linear_form_is_that_of_a_fit() -> None:
-    expansion, dictionary, target = expand(add(LINE, mul(make_measured(0.5), B)))
+    expansion, dictionary, rows = expand(add(LINE, mul(make_measured(0.5), B)))
     moves = list(expansion.rank_exchanges(dictionary, DEFAULT_FRONT))
     for move in moves:
-        assert fit(move.build(), target)[1] == pytest.approx(move.predicted, rel=1e-3)
+        assert fit(move.build(), rows)[1] == pytest.approx(move.predicted, rel=1e-3)
     assert len(moves) > 5
 
 

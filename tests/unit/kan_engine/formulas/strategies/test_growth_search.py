@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import FormulaConstraints, list_functions
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -18,7 +19,6 @@ from kan_engine.expressions.evaluation import (
     to_json,
     walk,
 )
-from kan_engine.formulas.core.coarse_fit import Target
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
 from kan_engine.formulas.strategies.growth.search import FrontSearch
@@ -35,7 +35,11 @@ WAVE = np.sin(2 * X1) * X2 + np.log(X3) + 0.3 * NOISE
 
 
 def search(target: np.ndarray, **settings: object) -> list[Entry]:
-    return FrontSearch(COLUMNS, target, **{"max_work": LITTLE_WORK, **settings}).run()  # type: ignore[arg-type]
+    return FrontSearch(make_rows(target), **{"max_work": LITTLE_WORK, **settings}).run()  # type: ignore[arg-type]
+
+
+def make_rows(target: np.ndarray) -> LabelledRows:
+    return LabelledRows.from_columns(COLUMNS, target)
 
 
 def trees(front: list[Entry]) -> list[Expression]:
@@ -104,7 +108,8 @@ def test_weights_decide_which_rows_a_formula_fits() -> None:
     is_first = np.arange(ROWS) < ROWS // 2
     target = np.where(is_first, X1, 5 - X1)
     for own, slope in ((is_first, 1), (~is_first, -1)):
-        front = search(target, weights=np.where(own, 1.0, 1e-9), max_work=2e5)
+        rows = make_rows(target).reweigh(np.where(own, 1.0, 1e-9))
+        front = FrontSearch(rows, max_work=2e5).run()
         assert np.polyfit(X1[own], front[-1].predicted[own], 1)[0] == pytest.approx(slope, abs=0.05)
 
 
@@ -115,14 +120,14 @@ def test_a_search_that_is_stopped_at_once_returns_a_constant() -> None:
 
 def test_a_search_without_work_fits_its_seeds() -> None:
     seed = 1.5 * call("sin", 1.9 * Variable("x1")) + 0.5
-    front = FrontSearch(COLUMNS, WAVE, max_work=0).run([seed])
+    front = FrontSearch(make_rows(WAVE), max_work=0).run([seed])
     assert [entry.size for entry in front] == [1, count_nodes(seed)]
 
 
 def test_a_seed_that_is_too_long_or_forbidden_is_left_out() -> None:
     long = sum((call("exp", number * Variable("x1")) for number in range(1, 30)), Number(0.5))
     limits = FormulaConstraints(frozenset({"log"}))
-    front = FrontSearch(COLUMNS, WAVE, max_work=0, limits=limits).run([long, call("log", Variable("x3"))])
+    front = FrontSearch(make_rows(WAVE), max_work=0, limits=limits).run([long, call("log", Variable("x3"))])
     assert len(front) == 1
 
 
@@ -140,10 +145,10 @@ def test_progress_is_reported_up_to_the_whole_work() -> None:
 
 
 def test_a_stored_formula_is_measured_the_same() -> None:
-    target = Target.create(WAVE)
+    rows = make_rows(WAVE)
     for entry in search(WAVE, max_work=3e5):
         known, restored = (
-            measure_formula(tree, COLUMNS, target)
+            measure_formula(tree, rows)
             for tree in (entry.tree, from_json(json.loads(json.dumps(to_json(entry.tree)))))
         )
         assert restored.tree == known.tree == entry.tree
@@ -187,7 +192,7 @@ OUTLIER = np.where(np.arange(60) == 5, 1e12, np.linspace(1, 2, 60))
 def test_an_odd_table_has_a_front_that_begins_with_a_constant(
     columns: dict[str, np.ndarray], target: np.ndarray
 ) -> None:
-    front = FrontSearch(columns, target, max_work=3e5).run()
+    front = FrontSearch(LabelledRows.from_columns(columns, target), max_work=3e5).run()
     assert front[0].size == 1
     for entry in front:
         assert np.isfinite(entry.error)
@@ -213,7 +218,7 @@ WISHED = {"a": np.linspace(1, 2, 60), "b": np.sin(np.arange(60.0)) + 2, "c": np.
 )
 def test_every_formula_of_a_front_grants_the_wishes(limits: FormulaConstraints) -> None:
     target = 2.5 * np.exp(-0.7 * WISHED["a"]) * WISHED["b"]
-    search = FrontSearch(WISHED, target, limits=limits, max_work=1e6)
+    search = FrontSearch(LabelledRows.from_columns(WISHED, target), limits=limits, max_work=1e6)
     front = search.run([Number(2.4) * call("exp", Number(-0.6) * Variable("a"))])
     assert len(front) > 1
     assert [entry.tree for entry in front if not limits.allow(entry.tree)] == []

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
 from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 Law = Callable[..., np.ndarray]
 
 
-def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> ColumnsAndTarget:
+def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> LabelledRows:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(low, low + 2, count) for name in inputs}
-    return columns, law(*columns.values())
+    return LabelledRows.from_columns(columns, law(*columns.values()))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.strategies.exact.quadratic_law import find_quadratic_law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -17,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 Law = Callable[..., np.ndarray]
 
 
-def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> ColumnsAndTarget:
+def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> LabelledRows:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(1, 3, count) for name in inputs}
-    return columns, law(*columns.values()) + noise * generator.normal(size=count)
+    target = law(*columns.values()) + noise * generator.normal(size=count)
+    return LabelledRows.from_columns(columns, target)
 
 
 def found(law: Law, inputs: str, *, noise: float = 0.0, angles: bool = False) -> str | None:
@@ -67,12 +68,12 @@ def test_the_positive_root_of_any_equation_comes_back(p: int, q: int, r: int) ->
 
     tree = find_quadratic_law(rows(law, "uv", 200, 0), rows(law, "uv", 60, 1))
     assert tree is not None
-    columns, target = rows(law, "uv", 50, 2)
-    np.testing.assert_allclose(evaluate(tree, columns), target, rtol=1e-9)
+    fresh = rows(law, "uv", 50, 2)
+    np.testing.assert_allclose(evaluate(tree, fresh.columns), fresh.y, rtol=1e-9)
 
 
 def test_values_that_are_not_finite_leave_no_such_law() -> None:
-    columns, target = rows(bound_ligand, "kpx", 100, 0)
-    broken = np.where(np.arange(100) == 3, np.inf, target)
+    whole = rows(bound_ligand, "kpx", 100, 0)
+    broken = whole.with_target(np.where(np.arange(100) == 3, np.inf, whole.y))
     with np.errstate(all="ignore"):
-        assert find_quadratic_law((columns, broken), (columns, target)) is None
+        assert find_quadratic_law(broken, whole) is None

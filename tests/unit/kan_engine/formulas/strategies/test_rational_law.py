@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.strategies.exact.rational_law import find_rational_law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 Law = Callable[..., np.ndarray]
 
 
-def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> ColumnsAndTarget:
+def rows(law: Law, inputs: str, count: int, seed: int, noise: float = 0.0) -> LabelledRows:
     generator = np.random.default_rng(seed)
     columns = {name: generator.uniform(1, 3, count) for name in inputs}
     clean = law(*columns.values())
-    return columns, clean + noise * generator.normal(size=count)
+    return LabelledRows.from_columns(columns, clean + noise * generator.normal(size=count))
 
 
 def found(law: Law, inputs: str, *, noise: float = 0.0, angles: bool = False) -> str | None:
@@ -40,7 +40,7 @@ def test_a_quotient_of_polynomials_comes_back_as_it_was_written(law: Law, inputs
 
 def test_a_polynomial_of_one_column_may_have_a_high_degree() -> None:
     parts = [np.random.default_rng(seed).uniform(-1, 1, 300) for seed in (0, 1)]
-    tree = find_rational_law(*(({"x": x}, x**12 + x**3 - x) for x in parts))
+    tree = find_rational_law(*(LabelledRows.from_columns({"x": x}, x**12 + x**3 - x) for x in parts))
     assert tree is not None
     assert to_text(tree) == "x**12 + x**3 - x"
 

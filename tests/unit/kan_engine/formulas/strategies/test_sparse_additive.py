@@ -5,13 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from kan_engine import (
-    ColumnsAndTarget,
-    Formula,
-    FormulaConstraints,
-    evaluate,
-    variables,
-)
+from kan_engine import Formula, FormulaConstraints, LabelledRows, evaluate, variables
 from kan_engine.expressions.constraints import list_functions
 from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms, select_relevant_columns
 
@@ -19,16 +13,11 @@ RNG = np.random.default_rng(0)
 
 
 def halves(
-    columns: Mapping[str, np.ndarray], target: np.ndarray
-) -> tuple[ColumnsAndTarget, ColumnsAndTarget]:
+    columns: Mapping[str, np.ndarray], target: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[LabelledRows, LabelledRows]:
     """Two thirds of the rows to fit on, and the others."""
-    most = -(-2 * len(target) // 3)
-    first, second = ({name: values[part] for name, values in columns.items()} for part in _parts(most))
-    return (first, target[:most]), (second, target[most:])
-
-
-def _parts(most: int) -> tuple[slice, slice]:
-    return slice(most), slice(most, None)
+    rows, most = LabelledRows.from_columns(columns, target, weights), -(-2 * len(target) // 3)
+    return rows[:most], rows[most:]
 
 
 def normal(rows: int, *names: str, seed: int = 0) -> dict[str, np.ndarray]:
@@ -157,14 +146,14 @@ def test_every_shorter_form_is_further_off_and_within_the_limits() -> None:
 def test_few_columns_of_a_wide_table_are_found() -> None:
     columns = normal(60, *(f"c{place}" for place in range(300)))
     target = 3 * columns["c17"] - 2 * columns["c250"] + 0.2 * RNG.normal(size=60)
-    assert {"c17", "c250"} <= set(select_relevant_columns((columns, target), np.ones(60), 10))
+    assert {"c17", "c250"} <= set(select_relevant_columns(LabelledRows.from_columns(columns, target), 10))
     best = fit_additive_forms(*halves(columns, target)).formulas[0]
     assert set(variables(best.tree)) == {"c17", "c250"}
 
 
 def test_a_column_that_matters_by_its_distance_from_the_middle_is_kept() -> None:
     columns = normal(200, *(f"c{place}" for place in range(60)))
-    kept = select_relevant_columns((columns, columns["c5"] ** 2), np.ones(200), 10)
+    kept = select_relevant_columns(LabelledRows.from_columns(columns, columns["c5"] ** 2), 10)
     assert "c5" in kept
     assert kept == [name for name in columns if name in kept]
 
@@ -173,7 +162,7 @@ def test_rows_without_weight_count_for_nothing() -> None:
     columns = normal(120, *"ab")
     weights = np.where(np.arange(120) % 2, 1.0, 1e-9)
     target = np.where(weights == 1, columns["a"], -columns["a"]) + 0.1 * RNG.normal(size=120)
-    best = fit_additive_forms(*halves(columns, target), weights).formulas[0]
+    best = fit_additive_forms(*halves(columns, target, weights)).formulas[0]
     assert r2(best, {"a": columns["a"][1::2], "b": columns["b"][1::2]}, target[1::2]) > 0.95
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.core.constant_fitting import ColumnsAndTarget
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS, find_univariate_law
 from tests.support.engine.laws import Law
@@ -25,9 +25,9 @@ def _few_transforms() -> Iterator[None]:
         yield
 
 
-def rows(law: Law, count: int, seed: int, low: float, high: float) -> ColumnsAndTarget:
+def rows(law: Law, count: int, seed: int, low: float, high: float) -> LabelledRows:
     a = np.random.default_rng(seed).uniform(low, high, count)
-    return {"a": a}, np.asarray(law(a))
+    return LabelledRows.from_columns({"a": a}, np.asarray(law(a)))
 
 
 def found(law: Law, low: float = 0.5, high: float = 3.0) -> Expression | None:

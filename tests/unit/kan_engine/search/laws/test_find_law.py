@@ -12,7 +12,6 @@ from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
     sample_search_rows,
-    to_columns,
     to_sample,
 )
 from kan_engine.search.laws.find_law import find_law
@@ -62,7 +61,7 @@ def test_a_law_found_without_a_network_is_kept_where_no_network_is_close() -> No
     hunt = LawSearch(fit, validation, run, is_whole=True)
     additive = next(iter(search_structures(fit, validation, generator=run.generator)))
     hunt.seen.append(additive)
-    hunt.direct = [Formula.measure(tree, *(to_columns(run.names, part) for part in (fit, validation)))]
+    hunt.direct = [Formula.measure(tree, fit.rows, validation.rows)]
     assert additive.error > 0.5
     assert hunt.select_best_law().formulas == hunt.direct
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from kan_engine import ColumnsAndTarget, to_text
+from kan_engine import LabelledRows, to_text
 from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.laws.solution_law import find_exact_law
 
 
-def rows(count: int, seed: int) -> ColumnsAndTarget:
+def rows(count: int, seed: int) -> LabelledRows:
     """A distance from a point off the plane."""
     x, y = np.random.default_rng(seed).uniform(-1, 1, (2, count))
-    return {"x": x, "y": y}, np.sqrt(x**2 + y**2 + 1)
+    return LabelledRows.from_columns({"x": x, "y": y}, np.sqrt(x**2 + y**2 + 1))
 
 
 def test_a_law_is_found_as_behind_a_table() -> None:
@@ -22,7 +22,10 @@ def test_a_law_is_found_as_behind_a_table() -> None:
 
 @pytest.mark.parametrize("column", ["x", "the solution"])
 def test_any_name_of_a_variable_is_fine(column: str) -> None:
-    fit, validation = (({column: values["x"]}, 3 * values["x"]) for values, _ in (rows(200, 0), rows(100, 1)))
+    fit, validation = (
+        LabelledRows.from_columns({column: part.columns["x"]}, 3 * part.columns["x"])
+        for part in (rows(200, 0), rows(100, 1))
+    )
     law = find_exact_law(fit, validation, Callbacks())
     assert law is not None
 
