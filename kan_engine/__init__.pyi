@@ -57,6 +57,7 @@ from .expressions.evaluation import variables as variables
 from .expressions.printing.identifiers import safe_names as safe_names
 from .expressions.printing.infix import to_text as to_text
 from .expressions.printing.latex import to_latex as to_latex
+from .formulas.callbacks import Callbacks as Callbacks
 from .formulas.core.formula import Formula as Formula
 from .formulas.reading.edge_candidates import ExtractionContext as ExtractionContext
 from .formulas.reading.extraction import extract_formulas as extract_formulas
@@ -84,7 +85,6 @@ from .network.kan import initialise_ as initialise_
 from .network.layer import KANLayer as KANLayer
 from .network.pruning import prune as prune
 from .numerics.lbfgs import LBFGS as LBFGS
-from .search.callbacks import Callbacks as Callbacks
 from .search.config import SearchConfig as SearchConfig
 from .search.model_search import find_model as find_model
 from .search.result import SearchResult as SearchResult

@@ -32,7 +32,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.expressions.unit_system import UnitSystem
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.strategies.sums.forward_selection import clip_squared_errors
+from kan_engine.formulas.core.losses import clip_squared_errors
 
 Verdict = Literal["exact", "consistent", "approximation", "weak"]
 Quantity = Literal["value", "log-odds", "logit"]

@@ -36,10 +36,10 @@ from kan_engine.estimators.tables import (
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.unit_system import UnitMode
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 from kan_engine.search.time_warnings import merge_time_warnings

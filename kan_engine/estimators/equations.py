@@ -25,7 +25,7 @@ from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.printing.latex import to_latex
 from kan_engine.expressions.printing.mathml import to_mathml
-from kan_engine.search.callbacks import Callbacks
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.search.laws.solution_law import find_exact_law
 
 

@@ -51,6 +51,7 @@ class SearchConfig:
         max_curves: Largest number of curves of the compact network.
         serve: The member that answers by default unless an exact formula does.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
+        without: Names of strategies that are left out, to measure what they buy.
         seed: Seed of all random numbers.
         max_seconds: Time of the job; the search divides it among its stages.
         thresholds: Decision numbers of the search.
@@ -75,6 +76,7 @@ class SearchConfig:
     max_curves: int = 20
     serve: Serve = "accurate"
     is_ordered: bool = False
+    without: frozenset[str] = frozenset()
     seed: int = 0
     max_seconds: float = 300.0
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from kan_engine.assessment.chi_square import compute_chi_square
 from kan_engine.assessment.cross_validation import CrossValidation
-from kan_engine.assessment.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.unit_system import make_unit_system
+from kan_engine.formulas.callbacks import Callbacks, ReportProgress, TrialReport, ignore_trial
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.reading.edge_candidates import ExtractionContext
-from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
-from kan_engine.formulas.reading.noise_model import NoiseModel
-from kan_engine.formulas.reductions.variable_groups import Reduction
+from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.problem import FormulaSettings, Problem
 from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
+from kan_engine.formulas.thresholds import FormulaThresholds
+from kan_engine.formulas.trace import TraceStep
 from kan_engine.inference.optimism import OptimismCorrection
-from kan_engine.network.kan import KAN
-from kan_engine.search.callbacks import Callbacks, ReportProgress, TrialReport, ignore_trial
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.subtasks import InProcess, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
-from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 
 if TYPE_CHECKING:
@@ -43,7 +39,8 @@ class SearchContext:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
         generator: Source of randomness of the law search.
-        report: See ``Callbacks``, like ``should_stop``, ``clock``, ``record_trial`` and ``keep``.
+        report: See ``Callbacks``, like ``should_stop``, ``clock``, ``record_trial``, ``record_step``
+            and ``keep``.
         contest: Records the validation errors of all candidates that are compared.
         parts: Subtasks of the search that other workers do, or have done.
         cross_validation: Folds and simple models that candidates are compared on.
@@ -63,6 +60,7 @@ class SearchContext:
     parts: SubtaskCache = field(default_factory=InProcess)
     started_at: float = 0.0
     record_trial: Callable[[TrialReport], None] = ignore_trial
+    record_step: Callable[[TraceStep], None] = lambda _: None
     keep: Callable[[SearchResult], None] = lambda _: None
 
     @staticmethod
@@ -103,6 +101,7 @@ class SearchContext:
             parts=parts or InProcess(),
             started_at=callbacks.clock(),
             record_trial=callbacks.record_trial,
+            record_step=callbacks.record_step,
             keep=callbacks.keep,
         )
 
@@ -175,7 +174,7 @@ class FoundLaw:
     """
 
     fit: FittedStructure
-    formulas: list[Formula]
+    formulas: Sequence[Formula]
     is_read: bool = True
     is_cut: bool = False
     tried_in: Reduction | None = None
@@ -214,98 +213,53 @@ def record_validation_errors(fit: FittedStructure, run: SearchContext) -> None:
             run.contest.record(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
 
 
-def extract_law(
-    structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
-) -> FoundLaw:
-    """Prune a structure and extract its formulas."""
-    if run.config.prune:
-        structure = eliminate_edges(structure, fit, validation, run.should_stop, required=run.column_wishes)
-    if not run.config.symbolic:
-        return FoundLaw(fit=structure, formulas=[])
-    reading = _make_extraction_context(structure, fit, validation, run)
-    formulas = extract_formulas(structure.network, reading)
-    constraints = run.config.constraints
-    if constraints.max_complexity is not None or constraints.max_constants is not None:
-        formulas += extract_shorter_formulas(structure.network, reading)
-    return FoundLaw(fit=structure, formulas=sort_formulas(formulas))
-
-
-def add_shorter_formulas(
-    law: FoundLaw, fit: StructureRows, validation: StructureRows, run: SearchContext
-) -> FoundLaw:
-    """Add shorter, less accurate formulas to a law that is not exact."""
-    if not law.formulas or law.error < run.thresholds.max_exact_error:
-        return law
-    shorter = extract_shorter_formulas(
-        law.fit.network, _make_extraction_context(law.fit, fit, validation, run)
-    )
-    return replace(law, formulas=sort_formulas([*law.formulas, *shorter]))
-
-
-def sort_formulas(formulas: list[Formula]) -> list[Formula]:
-    """Remove duplicate formulas and sort the rest by description length."""
-    return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
-
-
-def _make_extraction_context(
-    structure: FittedStructure, fit: StructureRows, validation: StructureRows, run: SearchContext
-) -> ExtractionContext:
-    return ExtractionContext(
-        names=run.names,
-        fit=fit.rows,
-        validation=validation.rows,
-        scaled=fit.x,
-        output=0,
-        center=float(structure.scaler.mean[0]),
-        scale=float(structure.scaler.std[0]),
-        transform=structure.scaler.transform,
-        known=estimate_precision(
-            structure.error,
-            structure.network,
-            len(fit.x),
-            is_noisy=not structure.is_adequate,
-            thresholds=run.thresholds,
-        ),
-        limits=run.config.constraints,
-        should_stop=run.should_stop,
-    )
-
-
-def estimate_precision(
-    error: float, network: KAN, rows: int, *, is_noisy: bool, thresholds: SearchThresholds
-) -> NoiseModel:
-    """Precision of a network's curves: that of the network itself, unless its error is noise.
+def make_problem(
+    run: SearchContext, rows: tuple[LabelledRows, LabelledRows] | None = None, *, is_recorded: bool = True
+) -> Problem:
+    """What formulas are searched for.
 
     Args:
-        error: Of the network, over the spread of the target.
-        network: The network.
-        rows: Number of rows that it was fitted to.
-        is_noisy: Whether the error is noise.
-        thresholds: The upper bound of the error, and the thresholds of the extraction.
+        run: The search context.
+        rows: To fit and to validate; by default samples of those of the table.
+        is_recorded: Whether small networks are candidates for the model, and the steps those of its search.
     """
-    tolerance, symbolic = thresholds.max_curve_tolerance, thresholds.symbolic
-    if not is_noisy:
-        return NoiseModel.exact(_clamp_error(error, tolerance), symbolic)
-    spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
-    return NoiseModel.noisy(_clamp_error(error * spared, tolerance), error, rows, symbolic)
+    config, limits = run.config, run.thresholds
 
+    def record(structure: FittedStructure) -> None:
+        record_validation_errors(structure, run)
+        if np.isfinite(structure.error):
+            own = structure.network.config
+            run.record_trial(
+                TrialReport(kind="structure", width=own.width, grid=own.grid_size, error=structure.error)
+            )
 
-def _clamp_error(error: float, tolerance: float) -> float:
-    return min(max(2 * error, 1e-6), tolerance)
-
-
-def leaves_only_noise(
-    formulas: list[Formula], fit: LabelledRows, validation: LabelledRows, run: SearchContext
-) -> bool:
-    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error.
-
-    Where the errors of the rows are known, the residuals must not exceed them.
-    """
-    if not formulas or formulas[0].error < run.thresholds.max_exact_error:
-        return False
-    limits = run.thresholds
-    known = compute_chi_square(formulas[0].tree, fit.append(validation))
-    if known is not None and known.p_value <= limits.assessment.significance_level:
-        return False
-    signal = measure_residual_signal(formulas[0].tree, fit, validation, limits.assessment)
-    return signal < limits.min_signal_share
+    fit, validation = rows or sample_search_rows(run)
+    return Problem.create(
+        fit,
+        validation,
+        run.inputs,
+        settings=FormulaSettings(
+            constraints=config.constraints,
+            is_symbolic=config.symbolic,
+            order=config.order,
+            prune=config.prune,
+            required=run.column_wishes,
+            seed=config.seed,
+            max_seconds=config.max_seconds,
+            without=config.without,
+            thresholds=FormulaThresholds(
+                max_exact_error=limits.max_exact_error,
+                assessment=limits.assessment,
+                discovery=limits.discovery,
+                structure=limits.structure,
+                symbolic=limits.symbolic,
+            ),
+        ),
+        callbacks=Callbacks(
+            report=run.report,
+            record_step=run.record_step if is_recorded else lambda _: None,
+            should_stop=run.should_stop,
+            clock=run.clock,
+        ),
+        record_structure=record if is_recorded else lambda _: None,
+    )

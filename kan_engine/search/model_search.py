@@ -17,8 +17,8 @@ from kan_engine.assessment.formula_evidence import (
     assess_formula,
 )
 from kan_engine.data.training_data import TrainingData
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.inference.decision_rule import calibrate_on_validation_
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext

@@ -21,9 +21,9 @@ from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.sources import list_sources
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
+from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from kan_engine.search.thresholds import MonotoneThresholds

@@ -12,14 +12,13 @@ from kan_engine.expressions.evaluation import variables
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import linear_formula
 from kan_engine.search.config import SearchConfig
-from kan_engine.search.context import FoundLaw, SearchContext, sample_search_rows, to_sample
+from kan_engine.search.context import FoundLaw, SearchContext, make_problem, sample_search_rows
 from kan_engine.search.formulas.allowed import keep_allowed_formulas
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.laws.law_subtask import make_law_result
 from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
 from kan_engine.search.monotone_network import find_monotone_network
 from kan_engine.search.result import SearchResult
-from kan_engine.structure.search import search_structures
 
 
 def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:
@@ -76,15 +75,7 @@ def _shorten_formula(line: SearchResult, run: SearchContext, max_terms: int = 5)
 def _fit_curves(run: SearchContext) -> SearchResult | None:
     """A sum of curves of the most relevant columns; None where none can be fitted."""
     inner, places = run.select_columns()
-    fit, validation = (to_sample(part, inner.inputs) for part in sample_search_rows(inner))
-    structures = search_structures(
-        fit,
-        validation,
-        generator=inner.generator,
-        order=inner.config.order,
-        thresholds=inner.thresholds.structure,
-    )
-    additive = next(structures, None)
+    additive = next(iter(make_problem(inner, is_recorded=False).structures.sums), None)
     if additive is None:
         return None
     return make_law_result(FoundLaw(fit=additive, formulas=[], is_read=False), inner, run, places)

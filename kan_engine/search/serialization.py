@@ -1,12 +1,11 @@
 """Serialization of what a search found, so that another process continues as if it had found it.
 
 A search result and a small law are a saved predictor with metadata and arrays beside it. A trained trial is
-one, too. A found law is JSON.
+one, too.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import astuple
@@ -22,12 +21,9 @@ from kan_engine.inference.artifact import load, read_attached, read_metadata, sa
 from kan_engine.inference.predictor import Predictor
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.network.kan import KAN, copy_network
-from kan_engine.search.context import FoundLaw, SearchContext
+from kan_engine.search.context import SearchContext
 from kan_engine.search.result import FormResult, SearchResult, SmallLaw
 from kan_engine.search.search_rows import SearchRows
-from kan_engine.structure.fitted_structure import StructureRows
-from kan_engine.structure.serialization import structure_from_json, structure_to_json
-from kan_engine.structure.thresholds import StructureThresholds
 from kan_engine.training.loop import TrainingStep
 from kan_engine.training.thresholds import TrainingThresholds
 
@@ -110,19 +106,6 @@ def deserialize_small_law(data: bytes, run: SearchContext) -> SmallLaw:
     run.contest.append_errors(numbers["entries"])
     found = restore_result(metadata, load(data), numbers, run.thresholds.assessment)
     return SmallLaw(found=found, is_clear=metadata["is_clear"])
-
-
-def serialize_found_law(law: FoundLaw) -> bytes:
-    """Serialize the law of a structure."""
-    formulas = [formula.to_dict() for formula in law.formulas]
-    return json.dumps({"fit": structure_to_json(law.fit), "formulas": formulas}).encode()
-
-
-def deserialize_found_law(data: bytes, fit: StructureRows, thresholds: StructureThresholds) -> FoundLaw:
-    """The inverse of ``serialize_found_law``, on the rows that the structure was fitted to."""
-    found = json.loads(data)
-    formulas = [Formula.from_dict(formula) for formula in found["formulas"]]
-    return FoundLaw(fit=structure_from_json(found["fit"], fit, thresholds), formulas=formulas)
 
 
 def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.ndarray) -> bytes:

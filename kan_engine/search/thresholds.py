@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT, FrontThresholds
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
@@ -126,7 +126,6 @@ class SearchThresholds:
     search_time_share: float = 0.65
     compact_growth_time_share: float = 0.76
     compact_time_share: float = 0.82
-    unit_time_share: float = 0.3
     law_time_share: float = 0.6
     law_of_solution_seconds: float = 10.0
 
@@ -136,25 +135,10 @@ class SearchThresholds:
     max_validation_rows: int = 750
     max_final_values: int = 5_000_000
     max_exact_error: float = 1e-9
-    certain_error: float = 1e-13
-    min_signal_share: float = 0.03
-    max_structure_signal: float = 0.1
-    max_curve_tolerance: float = 0.03
 
-    max_structures_with_law: int = 24
-    max_extractions: int = 8
-    min_noise_error: float = 8e-3
-    max_noise_error: float = 0.05
-    min_surrogate_error_ratio: float = 0.8
-    max_cheap_angle_inputs: int = 4
     min_gain_bits: float = 10.0
-    few_rows: int = 100
-    max_candidates: int = 6
     max_log_odds: float = 10.0
-    max_certain_error: float = 0.5
     max_short_complexity: int = 14
-    max_group_formulas: int = 3
-    max_repeat_error_ratio: float = 0.7
     min_validation_rows: int = 50
     max_resampling_steps: int = 12
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.model_selection.moves import (
     SelectionTask,
     climb_step_seconds,
@@ -25,7 +26,6 @@ from kan_engine.model_selection.trials import (
     train_on_all_rows,
 )
 from kan_engine.network.kan import KAN
-from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.serialization import (

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import takewhile
 
 import torch
 
@@ -72,40 +74,6 @@ TWO_NODES: tuple[Family, ...] = (
 ADDITIVE = Shape()
 
 
-def search_structures(
-    training: StructureRows,
-    validation: StructureRows,
-    *,
-    generator: torch.Generator,
-    order: int = 3,
-    should_stop: Callable[[], bool] = lambda: False,
-    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
-) -> Iterator[FittedStructure]:
-    """Yield fitted structures, from simple to complex; within a stage, the most promising ones first.
-
-    The search is lazy: a caller that obtains an exact formula from an early structure can stop there.
-
-    Args:
-        training: Rows to fit.
-        validation: Rows that errors are computed on.
-        generator: Source of the random starts.
-        order: Order of the splines.
-        should_stop: Called after every step; once true, the search ends.
-        thresholds: Decision numbers of the search and of all structures that it yields.
-    """
-    stage = _StructureSearch(InputGrids(training, order, thresholds), validation, generator, should_stop)
-    yield from _order_by_simplicity(list(stage.fit_additive_shapes()), thresholds.equal_error_factor)
-    if training.x.shape[1] == 1 or len(training.x) < thresholds.min_rows_for_nodes:
-        return
-    for families, kept in zip((ONE_NODE, TWO_NODES), thresholds.max_screened_starts, strict=True):
-        screened = [rough for family in families for rough in stage.screen_family(family)]
-        screened.sort(key=lambda rough: rough.rank)
-        for rough in _drop_duplicates(screened, kept, thresholds.max_duplicate_ratio):
-            if should_stop():
-                return
-            yield stage.fit_on_grids(rough.shape, rough.bundle)
-
-
 def _drop_duplicates(screened: list[_ScreenedStart], count: int, max_ratio: float) -> list[_ScreenedStart]:
     """Return the first ``count`` starts, without those that led to the same network as an earlier one.
 
@@ -132,29 +100,6 @@ def _order_by_simplicity(fits: list[FittedStructure], equal_factor: float) -> li
     )
 
 
-def fit_additive_structure(
-    training: StructureRows,
-    validation: StructureRows,
-    generator: torch.Generator,
-    should_stop: Callable[[], bool] = lambda: False,
-    *,
-    transform: str = "identity",
-    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
-) -> FittedStructure:
-    """Fit a structure without hidden nodes.
-
-    Args:
-        training: Rows to fit.
-        validation: Rows that errors are computed on.
-        generator: Not used: an additive structure has no random start.
-        should_stop: Called between grids; once true, the fit ends.
-        transform: Name of the target transform.
-        thresholds: Decision numbers of the fit and of the structure.
-    """
-    frame = InputGrids(training, ADDITIVE.order, thresholds)
-    return _StructureSearch(frame, validation, generator, should_stop).fit_additive(transform)
-
-
 @dataclass(frozen=True)
 class _ScreenedStart:
     """A start after the coarse grid.
@@ -169,20 +114,31 @@ class _ScreenedStart:
     rank: float
 
 
-class _StructureSearch:
-    """State of the search: rows, target scalers by transform, and a cache of basis values by grid."""
+class StructureSearch:
+    """Fits small networks, from simple to complex; a stage is fitted when it is asked for.
+
+    Args:
+        training: Rows to fit.
+        validation: Rows that errors are computed on.
+        generator: Source of the random starts; additive structures have none.
+        order: Order of the splines.
+        should_stop: Called after every step; once true, no further network is fitted.
+        thresholds: Decision numbers of the search and of all structures that it yields.
+    """
 
     def __init__(
         self,
-        frame: InputGrids,
+        training: StructureRows,
         validation: StructureRows,
+        *,
         generator: torch.Generator,
-        should_stop: Callable[[], bool],
+        order: int = 3,
+        should_stop: Callable[[], bool] = lambda: False,
+        thresholds: StructureThresholds = DEFAULT_STRUCTURE,
     ) -> None:
-        training = frame.training
         self.training, self.validation, self.generator = training, validation, generator
-        self.frame, self.should_stop = frame, should_stop
-        self.limits = limits = frame.thresholds
+        self.frame, self.should_stop = InputGrids(training, order, thresholds), should_stop
+        self.limits = limits = thresholds
         has_few = training.x.shape[1] <= limits.max_few_inputs
         self.grids = limits.few_input_grid_sizes if has_few else limits.grid_sizes
         seen = torch.cat([training.y, validation.y]).numpy()
@@ -192,14 +148,31 @@ class _StructureSearch:
         }
         self._terms: dict[int, InputTerms] = {}
 
-    def fit_additive_shapes(self) -> Iterator[FittedStructure]:
-        """Fit structures without hidden nodes, for every transform."""
-        for transform in self.scalers:
+    @cached_property
+    def sums(self) -> list[FittedStructure]:
+        """Structures without hidden nodes for every transform of the target, the most promising first."""
+        fits = [self.fit_additive(name) for name in takewhile(lambda _: not self.should_stop(), self.scalers)]
+        return _order_by_simplicity(fits, self.limits.equal_error_factor)
+
+    def iterate_one_node(self) -> Iterator[FittedStructure]:
+        """Yield the most promising structures with one hidden node."""
+        return self._iterate_families(ONE_NODE, self.limits.max_screened_starts[0])
+
+    def iterate_two_nodes(self) -> Iterator[FittedStructure]:
+        """Yield the most promising structures with two or three hidden nodes."""
+        return self._iterate_families(TWO_NODES, self.limits.max_screened_starts[1])
+
+    def _iterate_families(self, families: tuple[Family, ...], kept: int) -> Iterator[FittedStructure]:
+        if self.training.x.shape[1] == 1 or len(self.training.x) < self.limits.min_rows_for_nodes:
+            return
+        screened = [rough for family in families for rough in self.screen_family(family)]
+        screened.sort(key=lambda rough: rough.rank)
+        for rough in _drop_duplicates(screened, kept, self.limits.max_duplicate_ratio):
             if self.should_stop():
                 return
-            yield self.fit_additive(transform)
+            yield self.fit_on_grids(rough.shape, rough.bundle)
 
-    def fit_additive(self, transform: str) -> FittedStructure:
+    def fit_additive(self, transform: str = "identity") -> FittedStructure:
         """Fit a structure without hidden nodes on one grid after the other, each a linear problem."""
         shape = replace(ADDITIVE, transform=transform, order=self.frame.order)
         terms = self.terms(self.limits.additive_grid_sizes[0])

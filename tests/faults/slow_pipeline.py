@@ -13,7 +13,7 @@ import numpy as np
 from celery import signals
 from sqlalchemy.orm import Session
 
-from kan_engine.search.callbacks import TrialReport
+from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.search.subtasks import SubtaskCache
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable

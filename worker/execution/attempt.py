@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol, cast
 
 from sqlalchemy.orm import Session
 
-from kan_engine.search.callbacks import TrialReport
+from kan_engine.formulas.callbacks import TrialReport
 from service.db.repositories import Datasets
 from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import Job

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from kan_engine.search.callbacks import TrialReport
+from kan_engine.formulas.callbacks import TrialReport
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings

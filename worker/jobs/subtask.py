@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from kan_engine import Callbacks, FormulaConstraints, Trial
 from kan_engine.search.context import SearchContext
-from kan_engine.search.extraction_subtask import run_extraction_subtask
 from kan_engine.search.formulas.front_subtask import run_front_subtask
 from kan_engine.search.laws.law_subtask import find_small_law
 from kan_engine.search.network_search import make_task
@@ -84,7 +83,6 @@ def _cross_validate(run: SearchContext, options: dict[str, Any]) -> None:
 
 SUBTASK_HANDLERS: Mapping[str, Callable[[SearchContext, dict[str, Any]], None]] = {
     "law": _run_law_search,
-    "reading": run_extraction_subtask,
     "front": run_front_subtask,
     "network": _train_network,
     "folds": _cross_validate,

@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from kan_engine import SubtaskCache
-from kan_engine.search.callbacks import TrialReport
+from kan_engine.formulas.callbacks import TrialReport
 from service.db.repositories.revisions import read_revision
 from service.db.tables import Job
 from service.schemas.revision import SymbolicRequest

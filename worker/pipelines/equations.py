@@ -32,7 +32,7 @@ from kan_engine import (
 from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.errors import NoSolution
-from kan_engine.search.callbacks import Callbacks
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.search.laws.solution_law import find_exact_law
 from service.db.tables import Job
 from service.documents.answering_member import Members

@@ -10,8 +10,8 @@ import numpy as np
 
 from kan_engine import SearchConfig, SearchResult
 from kan_engine.assessment.comparison import compute_paired_rmse
+from kan_engine.formulas.callbacks import ReportProgress
 from kan_engine.search.assembly import assemble_predictor
-from kan_engine.search.callbacks import ReportProgress
 from kan_engine.search.preview import find_preview
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome

@@ -33,6 +33,7 @@ from kan_engine import (
 from kan_engine.assessment.formula_evidence import assess_formula
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.formulas.reading.noise_model import estimate_precision
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.assembly import (
     add_formulas,
@@ -40,7 +41,7 @@ from kan_engine.search.assembly import (
     compute_formula_targets,
     report_formulas,
 )
-from kan_engine.search.context import SearchContext, estimate_precision, sample_search_rows
+from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
 from kan_engine.search.laws.law_subtask import find_small_law
@@ -301,10 +302,10 @@ def _estimate_precision(
     """
     rows, limits = len(run.data.fit), run.thresholds
     if predictor.classes is not None:
-        return estimate_precision(0.0, network, rows, is_noisy=False, thresholds=limits)
+        return estimate_precision(0.0, network, rows, is_noisy=False, thresholds=limits.symbolic)
     error = predictor.predict(validation.x) - validation.y
     share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y)) or 1.0)
-    return estimate_precision(share, network, rows, is_noisy=True, thresholds=limits)
+    return estimate_precision(share, network, rows, is_noisy=True, thresholds=limits.symbolic)
 
 
 def _poor_fit_warnings(

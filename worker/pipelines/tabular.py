@@ -19,9 +19,9 @@ from kan_engine import (
     save,
 )
 from kan_engine.assessment.thresholds import AssessmentThresholds
+from kan_engine.formulas.callbacks import TrialReport, ignore_trial
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_predictor
-from kan_engine.search.callbacks import TrialReport, ignore_trial
 from kan_engine.search.config import PerGroup
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
@@ -55,6 +55,7 @@ def run_pipeline(
     revises: SourceModel | None = None,
     parts: SubtaskCache | None = None,
     publish: Callable[[Outcome], None] | None = None,
+    without: frozenset[str] = frozenset(),
     thresholds: PipelineThresholds = DEFAULT_PIPELINE,
 ) -> Outcome:
     """Prepare rows, search and train a network, extract formulas and measure; or revise a model.
@@ -70,6 +71,7 @@ def run_pipeline(
         revises: The model that a symbolic job revises.
         parts: Results of the search's subtasks, which other workers may compute.
         publish: Takes the best model so far, if the training takes longer than seconds; None for none.
+        without: Names of strategies of the search that are left out, to measure what they buy.
         thresholds: Decision numbers, except those of the search.
 
     Raises:
@@ -82,7 +84,7 @@ def run_pipeline(
     with watch.stage("prepare", 0.0, "reading the table"):
         config = make_search_config(request, revises.model.changes.forbid if revises else ())
         data = prepare_search(table, request, config)
-        config = replace(config, form=data.plan.form, per_group=_read_groups(request))
+        config = replace(config, form=data.plan.form, per_group=_read_groups(request), without=without)
         if parts is not None and data.screening is not None:
             parts.select_features([feature.name for feature in data.encoding.features])
     preview = Preview(data, config, publish if revises is None else None, thresholds)

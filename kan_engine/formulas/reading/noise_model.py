@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.network.kan import KAN
 from kan_engine.numerics.ties import round_rank
 
 
@@ -68,3 +69,32 @@ class NoiseModel:
         most = self.thresholds.closed_forms.max_part_factor
         factor = max(1.0, min(whole / (part + 1e-300), most))
         return replace(self, floor=self.floor * factor, noise=self.noise * factor)
+
+
+def estimate_precision(
+    error: float,
+    network: KAN,
+    rows: int,
+    *,
+    is_noisy: bool,
+    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
+    max_error: float = 0.03,
+) -> NoiseModel:
+    """Precision of a network's curves: that of the network itself, unless its error is noise.
+
+    Args:
+        error: Of the network, over the spread of the target.
+        network: The network.
+        rows: Number of rows that it was fitted to.
+        is_noisy: Whether the error is noise.
+        thresholds: Of the extraction.
+        max_error: Upper bound of the error within which fits of an edge's curve count as equal.
+    """
+    if not is_noisy:
+        return NoiseModel.exact(_clamp_error(error, max_error), thresholds)
+    spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
+    return NoiseModel.noisy(_clamp_error(error * spared, max_error), error, rows, thresholds)
+
+
+def _clamp_error(error: float, max_error: float) -> float:
+    return min(max(2 * error, 1e-6), max_error)

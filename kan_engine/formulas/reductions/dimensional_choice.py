@@ -9,14 +9,14 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.unit_system import UnitSystem
-from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
+from kan_engine.formulas.core.chebyshev_surrogate import Surrogate
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.reductions.dimensional_groups import (
     Quantities,
     choose_constants,
     list_dimensional_reductions,
 )
-from kan_engine.formulas.reductions.variable_groups import Reduction
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.numerics.ties import round_rank
 from kan_engine.units.natural_constants import NaturalConstant
 from kan_engine.units.unit import DIMENSIONLESS, Unit

@@ -16,7 +16,7 @@ from math import isclose, prod
 import numpy as np
 
 from kan_engine.expressions.evaluation import Expression, Variable, mul, number, power
-from kan_engine.formulas.reductions.variable_groups import Reduction
+from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.units.monomial import Monomial
 from kan_engine.units.natural_constants import NATURAL_CONSTANTS, NaturalConstant
 from kan_engine.units.unit import Unit

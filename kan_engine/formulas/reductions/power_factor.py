@@ -15,8 +15,8 @@ from jaxtyping import Float
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, mul, power
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.reductions.variable_groups import Reduction
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.reduction import Reduction
 
 
 def find_power_factors(

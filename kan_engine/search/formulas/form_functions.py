@@ -12,13 +12,13 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import Parameter, Variable, add, mul, parametrize_floats, substitute
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.forms.curves import FittedCurves, fit_curves
 from kan_engine.formulas.forms.fitted_form import FittedForm, FittedFunction, describe_form
 from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.find_law import find_law
 

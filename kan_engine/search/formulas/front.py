@@ -17,12 +17,8 @@ from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rm
 from kan_engine.formulas.core.constant_snapping import round_constants, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.losses import constant_formula, cross_validation_losses, is_no_worse
 from kan_engine.formulas.strategies.growth.entry import Entry
-from kan_engine.formulas.strategies.sums.forward_selection import is_no_worse
-from kan_engine.formulas.strategies.sums.sparse_additive import (
-    constant_formula,
-    cross_validation_losses,
-)
 from kan_engine.numerics.ties import round_rank
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.comparison import compare_formulas

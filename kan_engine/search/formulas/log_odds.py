@@ -10,16 +10,13 @@ import torch
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.schedule import SUM_OF_CURVES
+from kan_engine.formulas.search import search
 from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
 from kan_engine.network.kan import KAN
-from kan_engine.search.context import (
-    SearchContext,
-    add_shorter_formulas,
-    extract_law,
-    sample_search_rows,
-    to_sample,
-)
-from kan_engine.structure.search import fit_additive_structure
+from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
 
 
 def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContext) -> list[list[Formula]]:
@@ -48,11 +45,9 @@ def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContex
 
 def _extract_formulas(fit: LabelledRows, validation: LabelledRows, run: SearchContext) -> list[Formula]:
     """Formulas of a small additive network, from the longest to the shortest."""
-    first, second = to_sample(fit, run.inputs), to_sample(validation, run.inputs)
-    structure = fit_additive_structure(
-        first, second, run.make_generator(), run.should_stop, thresholds=run.thresholds.structure
-    )
-    return add_shorter_formulas(extract_law(structure, first, second, run), first, second, run).formulas
+    pool = Pool(make_problem(run, (fit, validation), is_recorded=False))
+    search(pool, SUM_OF_CURVES, Judge())
+    return [*pool.candidates]
 
 
 def _fit_sums(fit: LabelledRows, validation: LabelledRows, run: SearchContext) -> list[Formula]:

@@ -11,13 +11,8 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.strategies.sums.forward_selection import is_no_worse
-from kan_engine.formulas.strategies.sums.sparse_additive import (
-    AdditiveForms,
-    constant_formula,
-    cross_validation_losses,
-    fit_additive_forms,
-)
+from kan_engine.formulas.core.losses import constant_formula, cross_validation_losses, is_no_worse
+from kan_engine.formulas.strategies.sums.sparse_additive import AdditiveForms, fit_additive_forms
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.comparison import compare_formulas
 from kan_engine.search.formulas.final_constants import fit_final_constants

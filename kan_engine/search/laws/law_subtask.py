@@ -10,17 +10,19 @@ import numpy as np
 
 from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
 from kan_engine.expressions.evaluation import evaluate
+from kan_engine.formulas.callbacks import ReportProgress
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.reading.fix_edges import add_unused_inputs
-from kan_engine.search.callbacks import ReportProgress
+from kan_engine.formulas.strategies.enumeration.strategy import enumerate_formulas
+from kan_engine.formulas.strategies.structures import read_structure
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
-    extract_law,
+    make_problem,
     to_sample,
 )
 from kan_engine.search.formulas.final_constants import fit_final_constants
-from kan_engine.search.formulas.reduced_laws import enumerate_formulas
 from kan_engine.search.laws.find_law import find_law
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
@@ -118,24 +120,22 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
     rows = run.data.training.sample(run.thresholds.max_rows, run.config.seed)
     if law.has_relative_errors:
         rows = rows.reweigh(1 / evaluate(law.formulas[0].tree, rows.columns) ** 2)
-    sample = to_sample(rows, run.inputs)
 
-    def extract_formula(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
+    def find_again(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
+        problem = make_problem(run, (rows[learnt], rows[judged]), is_recorded=False)
         if law.tried_in is not None:
-            found = enumerate_formulas(law.tried_in, rows[learnt], rows[judged], run)
-            return min(found, key=lambda formula: formula.bits, default=None)
-        first, second = sample[learnt], sample[judged]
-        steps = run.thresholds.max_resampling_steps
-        fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
-        formulas = extract_law(
-            replace(fit, errors=(fit.relative_error(second),)), first, second, run
-        ).formulas
-        return formulas[0] if formulas else None
+            found = enumerate_formulas(law.tried_in, problem)
+        else:
+            first, second = problem.samples
+            steps = run.thresholds.max_resampling_steps
+            fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
+            found = read_structure(replace(fit, errors=(fit.relative_error(second),)), Pool(problem))
+        return min(found, key=lambda formula: formula.bits, default=None)
 
     return measure_stability(
         law.formulas[0],
         rows,
-        extract_formula,
+        find_again,
         seed=run.config.seed,
         should_stop=run.should_stop,
         thresholds=run.thresholds.assessment,
@@ -162,7 +162,7 @@ def make_law_result(
         inputs=run.inputs,
         scaler=law.fit.scaler,
         history=law.fit.history,
-        formulas=[law.formulas],
+        formulas=[list(law.formulas)],
         is_cut=law.is_cut,
         formula_of="network" if law.is_read else "law",
         dropped={inner.names[i]: errors for i, errors in law.fit.dropped.items()},

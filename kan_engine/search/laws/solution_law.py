@@ -10,8 +10,8 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.inference.optimism import OptimismCorrection
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.find_law import search_exact_law

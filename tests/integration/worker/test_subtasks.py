@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import from_json, variables
-from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.model_selection.trials import TrialResult
 from kan_engine.search.trials import TrialRunner
 from service.db.repositories import Jobs, Workers

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from kan_engine.assessment.thresholds import AssessmentThresholds
-from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK

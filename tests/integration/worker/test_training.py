@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import DeviceUnavailable, InvalidData, TrainingDiverged
-from kan_engine.search.callbacks import TrialReport
+from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.search.subtasks import SubtaskCache
 from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels

@@ -138,7 +138,7 @@ def test_a_line_is_solved_by_a_job() -> None:
 def test_networks_alone_find_no_law_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        "kan_engine.search.laws.law_search.find_reduction", lambda *_, **__: asked.append("reduction")
+        "kan_engine.formulas.reductions.strategies.find_reduction", lambda *_, **__: asked.append("reduction")
     )
     curved = replace(PLANE, expression="x*y + x")
     conditions = Conditions(networks=True)

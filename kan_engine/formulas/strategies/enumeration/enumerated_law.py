@@ -15,10 +15,10 @@ from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.evaluation import Parameter, add, evaluate, mul
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.description_length import price_form
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import Pair, rank_corrections, rank_pairs
 from kan_engine.formulas.strategies.enumeration.expression_table import ExpressionTable
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 LARGEST_WEIGHT = 100.0  # over the median: where T is flat, its errors tell nothing
 NEAR = 0.1  # relative difference up to which a constant may be a multiple of 1/2

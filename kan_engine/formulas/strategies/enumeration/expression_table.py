@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, call, mul, number, power
 from kan_engine.expressions.nodes import PI
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 Array = np.ndarray
 Node = tuple[str, int, int]  # operation and its operands; of a unary one the second is -1

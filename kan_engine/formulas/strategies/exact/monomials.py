@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, power
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 
 Polynomial = dict[tuple[int, ...], float]
 """Coefficients by monomial, which is a tuple of the indices of its factors."""

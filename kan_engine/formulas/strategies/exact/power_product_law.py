@@ -16,9 +16,9 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, evaluate, mul, power
 from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 
 def find_power_product_law(

@@ -15,6 +15,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Parameter, add, apply_function, evaluate, mul
 from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse
 from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.strategies.exact.monomials import (
     MonomialSystem,
@@ -22,7 +23,6 @@ from kan_engine.formulas.strategies.exact.monomials import (
     list_variable_sets,
     write_monomial,
 )
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.numerics.ties import round_rank
 
 

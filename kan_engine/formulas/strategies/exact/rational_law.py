@@ -29,6 +29,7 @@ from kan_engine.formulas.core.constant_fitting import (
     compute_rmse,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.strategies.exact.monomials import (
@@ -37,7 +38,6 @@ from kan_engine.formulas.strategies.exact.monomials import (
     list_variable_sets,
     write_monomial,
 )
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.numerics.ties import round_rank
 
 TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")

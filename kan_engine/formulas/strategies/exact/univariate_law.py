@@ -21,6 +21,7 @@ from kan_engine.formulas.core.constant_fitting import (
     refit_constants,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.reading.closed_forms import (
@@ -31,7 +32,6 @@ from kan_engine.formulas.reading.closed_forms import (
 from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER, Candidate
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 # Transforms of the target under which sums of terms are searched.
 SUM_TRANSFORMS = (

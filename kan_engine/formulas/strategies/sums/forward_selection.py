@@ -11,14 +11,8 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.core.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds, SymbolicThresholds
-
-
-def assign_folds(rows: int, thresholds: AdditiveThresholds) -> np.ndarray:
-    """Return the fold of every row; it depends only on the number of rows."""
-    count = rows if rows < thresholds.min_rows_for_folds else thresholds.fold_count
-    folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
-    return folds
+from kan_engine.formulas.core.losses import is_no_worse
+from kan_engine.formulas.core.thresholds import SymbolicThresholds
 
 
 def select_columns(
@@ -88,30 +82,6 @@ def select_term_count(losses: Array, weights: Array) -> int:
     means = losses @ weights / weights.sum()
     best = int(means.argmin())
     return next(size for size in range(best + 1) if is_no_worse(losses[size], losses[best], weights))
-
-
-def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: float = 1.0) -> bool:
-    """Whether the mean excess of ``losses`` over ``others`` is within ``standard_errors`` of zero."""
-    share = weights / weights.sum()
-    excess = losses - others
-    mean = float(share @ excess)
-    deviation = float(np.sqrt(np.sum(share**2 * (excess - mean) ** 2)))
-    return mean <= standard_errors * deviation
-
-
-def clip_squared_errors(
-    errors: Array, target: Array, max_deviations: float = DEFAULT_ADDITIVE.max_loss_deviations
-) -> Array:
-    """Square the errors and clip them at ``max_deviations`` robust standard deviations of the target.
-
-    The clipping keeps a single row from deciding a comparison. NaN counts as the limit.
-    """
-    middle = np.median(target)
-    scale = 1.4826 * float(np.median(np.abs(target - middle))) or float(np.std(target)) or 1.0
-    limit = (max_deviations * scale) ** 2
-    with np.errstate(all="ignore"):
-        squares = np.minimum(errors**2, limit)
-    return np.asarray(np.where(np.isnan(squares), limit, squares))
 
 
 def screen_columns(

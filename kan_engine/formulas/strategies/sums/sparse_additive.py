@@ -19,11 +19,9 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
-    Number,
     Variable,
     add,
     apply_function,
-    evaluate,
     mul,
     power,
     variables,
@@ -32,14 +30,18 @@ from kan_engine.formulas.constraints.forced_columns import add_missing_columns
 from kan_engine.formulas.core.constant_fitting import (
     Array,
     compute_rmse,
-    refit_constants,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula, round_constants, to_form
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.losses import (
+    assign_folds,
+    clip_squared_errors,
+    constant_formula,
+    cross_validation_errors,
+    is_no_worse,
+)
 from kan_engine.formulas.core.thresholds import (
-    DEFAULT_ADDITIVE,
     DEFAULT_SYMBOLIC,
-    AdditiveThresholds,
     SymbolicThresholds,
 )
 from kan_engine.formulas.strategies.sums.additive_terms import (
@@ -48,9 +50,6 @@ from kan_engine.formulas.strategies.sums.additive_terms import (
     build_product_terms,
 )
 from kan_engine.formulas.strategies.sums.forward_selection import (
-    assign_folds,
-    clip_squared_errors,
-    is_no_worse,
     screen_columns,
     select_columns,
     select_term_count,
@@ -131,11 +130,6 @@ def fit_additive_forms(
     )
 
 
-def constant_formula(value: float) -> Expression:
-    """Return a constant formula; its value counts as a measured constant."""
-    return Number(float(value))
-
-
 def select_relevant_columns(
     rows: LabelledRows,
     most: int,
@@ -148,32 +142,6 @@ def select_relevant_columns(
     usual = rows[_find_usual_rows(rows.y, thresholds.additive.max_target_deviations)]
     kept = screen_columns(usual.x, usual.y, usual.weights, most, thresholds)
     return [rows.names[place] for place in kept]
-
-
-def cross_validation_losses(
-    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
-) -> Array:
-    """Return the clipped squared error at every row, with the constants fitted to the other folds."""
-    errors = cross_validation_errors(tree, rows, thresholds)
-    return clip_squared_errors(errors, rows.y, thresholds.max_loss_deviations)
-
-
-def cross_validation_errors(
-    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
-) -> Array:
-    """Return the error at every row, with the constants fitted to the other folds."""
-    form, folds = to_form(tree), assign_folds(len(rows), thresholds)
-    errors = np.empty(len(rows))
-    for fold in np.unique(folds):
-        held = folds == fold
-        others, left_out = rows[~held], rows[held]
-        learnt = (
-            refit_constants(form, others, iterations=thresholds.cross_validation_steps)
-            if np.isfinite(compute_rmse(form, others))
-            else form
-        )
-        errors[held] = evaluate(learnt.tree, left_out.columns, learnt.values) - left_out.y
-    return errors
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.search.assembly import assemble_predictor
-from kan_engine.search.callbacks import TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.monotone_network import find_monotone_network
 from tests.support.tables import request_for, table_of

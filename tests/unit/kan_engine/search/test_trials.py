@@ -15,9 +15,9 @@ from kan_engine import (
     TrainingStep,
     Trial,
 )
+from kan_engine.formulas.callbacks import Callbacks, TrialReport
 from kan_engine.model_selection.moves import SelectionTask, estimate_seconds
 from kan_engine.model_selection.trials import TrialResult, UnscaledRows
-from kan_engine.search.callbacks import Callbacks, TrialReport
 from kan_engine.search.context import SearchContext
 from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS as LIMITS

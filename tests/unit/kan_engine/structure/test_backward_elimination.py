@@ -16,8 +16,9 @@ from kan_engine.structure.backward_elimination import (
 )
 from kan_engine.structure.batched_networks import Node, compute_outputs
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, fit_additive_structure
+from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT
 from tests.support.engine.laws import Law, fit_of, make_sample, sampled
+from tests.support.engine.structures import fit_additive_structure
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

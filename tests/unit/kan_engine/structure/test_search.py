@@ -18,18 +18,10 @@ from kan_engine.structure.fitted_structure import (
     StructureRows,
     relative_rmse,
 )
-from kan_engine.structure.search import (
-    ADDITIVE,
-    FREE,
-    LINE,
-    LOG,
-    PRODUCT,
-    SQUARE,
-    fit_additive_structure,
-    search_structures,
-)
+from kan_engine.structure.search import ADDITIVE, FREE, LINE, LOG, PRODUCT, SQUARE
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.laws import Law, sampled
+from tests.support.engine.structures import fit_additive_structure, search_structures
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

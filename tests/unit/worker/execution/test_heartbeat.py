@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from kan_engine.search.callbacks import TrialReport
+from kan_engine.formulas.callbacks import TrialReport
 from service.settings import Settings
 from worker.execution.heartbeat import Heartbeat, Termination
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits

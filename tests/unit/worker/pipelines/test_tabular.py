@@ -1,9 +1,8 @@
 """Training jobs from a table to a model: laws, networks, classifiers, and what is told of them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,12 @@ from kan_engine import (
 )
 from kan_engine.errors import DeviceUnavailable
 from kan_engine.expressions.evaluation import add, apply_function
+from kan_engine.formulas.callbacks import TrialReport, ignore_trial
 from kan_engine.model_selection.moves import list_moves
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.model_selection.trials import run_trial
-from kan_engine.search.callbacks import TrialReport, ignore_trial
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
-from kan_engine.structure.fitted_structure import FittedStructure
-from kan_engine.structure.search import search_structures
+from kan_engine.structure.search import StructureSearch
 from kan_engine.training.thresholds import DEFAULT_TRAINING
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
@@ -332,13 +330,10 @@ def test_inputs_that_a_law_in_fewer_variables_does_without_leave_the_network(in_
 def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search for a law gives up early, and there is little time for larger networks."""
 
-    def first(*args: Any, **options: Any) -> Iterator[FittedStructure]:
-        return islice(search_structures(*args, **options), 1)
-
     symbolic = replace(search_config.THRESHOLDS.symbolic, max_combinations=2)
     few = replace(search_config.THRESHOLDS, symbolic=symbolic)
     monkeypatch.setattr(search_config, "THRESHOLDS", few)
-    monkeypatch.setattr("kan_engine.search.laws.law_search.search_structures", first)
+    monkeypatch.setattr(StructureSearch, "_iterate_families", lambda *_: iter(()))
     brief = SelectionThresholds(climb_time_share=1e-3)
     monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=brief))
 

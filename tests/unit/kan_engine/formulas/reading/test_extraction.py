@@ -23,10 +23,10 @@ from kan_engine.network.layer import SymbolicEdge
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
-from kan_engine.structure.search import search_structures
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.laws import Ends, Law, make_sample, sampled
 from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
+from tests.support.engine.structures import search_structures
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.formulas.reductions.chebyshev_surrogate import ChebyshevBasis, Surrogate, find_interior_rows
+from kan_engine.formulas.core.chebyshev_surrogate import ChebyshevBasis, Surrogate, find_interior_rows
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

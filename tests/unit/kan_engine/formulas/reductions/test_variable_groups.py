@@ -9,8 +9,9 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Variable, call
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.reductions.chebyshev_surrogate import Surrogate
-from kan_engine.formulas.reductions.variable_groups import Reduction, find_reduction
+from kan_engine.formulas.core.chebyshev_surrogate import Surrogate
+from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.reductions.variable_groups import find_reduction
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

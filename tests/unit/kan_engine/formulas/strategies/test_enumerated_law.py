@@ -7,10 +7,10 @@ import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, complexity, evaluate, walk
+from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import rank_pairs
 from kan_engine.formulas.strategies.enumeration.enumerated_law import enumerate_laws
 from kan_engine.formulas.strategies.enumeration.expression_table import LEAF, ExpressionTable
-from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
 from tests.support.engine.laws import Law
 
 FEW = DiscoveryThresholds(max_operations=2, max_left_expressions=60)

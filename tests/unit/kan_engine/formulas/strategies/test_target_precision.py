@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.formulas.strategies.exact.target_precision import may_be_exact
+from kan_engine.formulas.core.target_precision import may_be_exact
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(1, 5, 200)

@@ -7,8 +7,8 @@ from kan_engine import Formula
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, power
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.constant_snapping import to_form
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from tests.support.tables import request_for, table_of

@@ -10,11 +10,11 @@ from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.estimators.tables import make_training_data
 from kan_engine.expressions.nodes import Expression, Variable, apply_function
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.template import ConstantLimits, parse_form
 from kan_engine.formulas.forms.thresholds import FormThresholds
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.form import FREE_FORMULA, JudgedForm, add_form, judge_form

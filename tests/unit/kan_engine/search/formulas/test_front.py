@@ -28,8 +28,8 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.strategies.growth.entry import Entry
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front import _list_closer, add_front, predict_front
 from kan_engine.search.formulas.front_subtask import run_front_subtask, search_front

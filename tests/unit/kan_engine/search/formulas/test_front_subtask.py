@@ -9,9 +9,9 @@ import pytest
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.expressions.evaluation import Variable, add, call, evaluate, mul, variables
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.search.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front_subtask import FrontPart, search_front, select_front_columns
 from kan_engine.search.subtasks import InProcess, Subtask, T

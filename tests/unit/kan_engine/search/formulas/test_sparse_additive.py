@@ -18,7 +18,7 @@ from kan_engine import (
 )
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.expressions.evaluation import add, apply_function, mul
-from kan_engine.search.callbacks import Callbacks
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas, is_weak
 from kan_engine.search.linear_model import make_linear_regression

@@ -7,16 +7,16 @@ import pytest
 
 from kan_engine import to_text
 from kan_engine.expressions.evaluation import Variable, evaluate
-from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.schedule import LAWS
+from kan_engine.formulas.search import search as run_schedule
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
-    sample_search_rows,
-    to_sample,
+    make_problem,
 )
 from kan_engine.search.laws.find_law import find_law
-from kan_engine.search.laws.law_search import LawSearch
-from kan_engine.structure.search import search_structures
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -56,14 +56,13 @@ def test_a_law_found_without_a_network_is_kept_where_no_network_is_close() -> No
     tree = ((a - b) ** 2 + (c - d) ** 2) ** 0.5
     target = evaluate(tree, columns) + generator.normal(0, 0.05, 300)
     data = prepare_data(table_of(**columns, y=target), request_for(seed=0))
-    run = SearchContext.create(data, make_search_config(data.plan.request))
-    fit, validation = (to_sample(part, run.inputs) for part in sample_search_rows(run))
-    hunt = LawSearch(fit, validation, run, is_whole=True)
-    additive = next(iter(search_structures(fit, validation, generator=run.generator)))
-    hunt.seen.append(additive)
-    hunt.direct = [Formula.measure(tree, fit.rows, validation.rows)]
-    assert additive.error > 0.5
-    assert hunt.select_best_law().formulas == hunt.direct
+    problem = make_problem(SearchContext.create(data, make_search_config(data.plan.request)))
+    pool, judge = Pool(problem), Judge()
+    pool.add(problem.measure(tree, strategy="given"))
+    run_schedule(pool, LAWS, judge)
+    assert pool.structures[0].error > 0.5
+    assert pool.best is not None
+    assert pool.best.strategy == "given"
 
 
 @pytest.mark.thorough

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine import LabelledRows, to_text
-from kan_engine.search.callbacks import Callbacks
+from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.search.laws.solution_law import find_exact_law
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from kan_engine.search.result import SearchResult
+from kan_engine.formulas.trace import TraceStep
 
 
 @runtime_checkable
@@ -58,6 +57,7 @@ class Callbacks:
     Attributes:
         report: Takes the progress. It is called often.
         record_trial: Takes every network that was tried, once, if its error is finite.
+        record_step: Takes every step of the search when it has ended; see ``kan_engine.formulas.trace``.
         should_stop: Once it returns true, the search returns the best result so far.
         keep: Takes the result of every stage that could be the last one before the time is up.
         clock: Seconds from any start. The engine reads no clock of its own: with a clock that stands still
@@ -66,6 +66,7 @@ class Callbacks:
 
     report: ReportProgress = _ignore_progress
     record_trial: Callable[[TrialReport], None] = ignore_trial
+    record_step: Callable[[TraceStep], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False
-    keep: Callable[[SearchResult], None] = lambda _: None
+    keep: Callable[[Any], None] = lambda _: None
     clock: Callable[[], float] = lambda: 0.0

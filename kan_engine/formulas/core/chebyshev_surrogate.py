@@ -14,7 +14,7 @@ from numpy.polynomial import chebyshev
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.formulas.core.constant_fitting import Array, Columns
-from kan_engine.formulas.strategies.thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 # Degree of T(y) in y, by transform; 0 for the logarithm.
 TRANSFORM_DEGREES = {"identity": 1.0, "log": 0.0, "log_neg": 0.0, "reciprocal": -1.0, "square": 2.0}

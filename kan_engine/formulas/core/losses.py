@@ -1,0 +1,73 @@
+"""Losses of formulas at rows that their constants were not fitted to, and whether they differ."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, Number, evaluate
+from kan_engine.formulas.core.constant_fitting import Array, compute_rmse, refit_constants
+from kan_engine.formulas.core.constant_snapping import to_form
+from kan_engine.formulas.core.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds
+
+
+def constant_formula(value: float) -> Expression:
+    """Return a constant formula; its value counts as a measured constant."""
+    return Number(float(value))
+
+
+def cross_validation_losses(
+    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+) -> Array:
+    """Return the clipped squared error at every row, with the constants fitted to the other folds."""
+    errors = cross_validation_errors(tree, rows, thresholds)
+    return clip_squared_errors(errors, rows.y, thresholds.max_loss_deviations)
+
+
+def cross_validation_errors(
+    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+) -> Array:
+    """Return the error at every row, with the constants fitted to the other folds."""
+    form, folds = to_form(tree), assign_folds(len(rows), thresholds)
+    errors = np.empty(len(rows))
+    for fold in np.unique(folds):
+        held = folds == fold
+        others, left_out = rows[~held], rows[held]
+        learnt = (
+            refit_constants(form, others, iterations=thresholds.cross_validation_steps)
+            if np.isfinite(compute_rmse(form, others))
+            else form
+        )
+        errors[held] = evaluate(learnt.tree, left_out.columns, learnt.values) - left_out.y
+    return errors
+
+
+def assign_folds(rows: int, thresholds: AdditiveThresholds) -> np.ndarray:
+    """Return the fold of every row; it depends only on the number of rows."""
+    count = rows if rows < thresholds.min_rows_for_folds else thresholds.fold_count
+    folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
+    return folds
+
+
+def clip_squared_errors(
+    errors: Array, target: Array, max_deviations: float = DEFAULT_ADDITIVE.max_loss_deviations
+) -> Array:
+    """Square the errors and clip them at ``max_deviations`` robust standard deviations of the target.
+
+    The clipping keeps a single row from deciding a comparison. NaN counts as the limit.
+    """
+    middle = np.median(target)
+    scale = 1.4826 * float(np.median(np.abs(target - middle))) or float(np.std(target)) or 1.0
+    limit = (max_deviations * scale) ** 2
+    with np.errstate(all="ignore"):
+        squares = np.minimum(errors**2, limit)
+    return np.asarray(np.where(np.isnan(squares), limit, squares))
+
+
+def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: float = 1.0) -> bool:
+    """Whether the mean excess of ``losses`` over ``others`` is within ``standard_errors`` of zero."""
+    share = weights / weights.sum()
+    excess = losses - others
+    mean = float(share @ excess)
+    deviation = float(np.sqrt(np.sum(share**2 * (excess - mean) ** 2)))
+    return mean <= standard_errors * deviation

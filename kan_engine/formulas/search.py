@@ -1,0 +1,114 @@
+"""The only loop that searches for formulas: of tables, of problems nested in them, of residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.trace import TraceStep
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Where candidates come from.
+
+    Attributes:
+        name: Under which it is traced, timed and switched off.
+        message: What it does, as the progress of a job says it.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def message(self) -> str: ...  # noqa: D102
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
+        """Yield candidates for the problem of a pool, the cheapest first."""
+        ...
+
+
+Condition = Callable[[Pool, Judge], str | None]
+"""Why a strategy is not worth its cost; None if it is."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A strategy, and when it is left out.
+
+    Attributes:
+        strategy: Proposes candidates.
+        unless: Conditions, the cheapest first; one that holds leaves the strategy out.
+    """
+
+    strategy: Strategy
+    unless: tuple[Condition, ...] = ()
+
+    def find_objection(self, pool: Pool, judge: Judge) -> str | None:
+        """Why the strategy is not worth its cost, or no longer so; None if it is."""
+        return next((reason for holds in self.unless if (reason := holds(pool, judge))), None)
+
+
+def search(pool: Pool, schedule: Sequence[Step], judge: Judge) -> None:
+    """Fill the pool of a problem.
+
+    The strategies of the schedule run in order, each at most once and unless one of its conditions holds.
+    Every candidate enters the pool as soon as it is proposed; once it makes a condition hold, such as that a
+    law is known, the strategy ends. What ran, what it proposed and why it ended is traced.
+
+    Args:
+        pool: Of the problem; it may hold candidates and structures.
+        schedule: The strategies with their conditions.
+        judge: Compares candidates.
+    """
+    problem, without = pool.problem, pool.problem.settings.without
+    for step in schedule:
+        name = step.strategy.name
+        if problem.should_stop():
+            _record(pool, name, "left out: time limit")
+            return
+        if name in pool.has_run or name in without:
+            continue
+        if (objection := step.find_objection(pool, judge)) is not None:
+            _record(pool, name, f"left out: {objection}")
+            continue
+        pool.has_run.add(name)
+        _run(step, pool, judge)
+
+
+def _run(step: Step, pool: Pool, judge: Judge) -> None:
+    """Run one strategy until it has no more candidates, or one makes it no longer worthwhile."""
+    strategy, callbacks = step.strategy, pool.problem.callbacks
+    started, proposed, entered, outcome = callbacks.clock(), 0, 0, "all candidates proposed"
+    callbacks.report("structure", 0.05, strategy.message)
+    for candidate in strategy.propose(pool, judge):
+        proposed, entered = proposed + 1, entered + pool.add(candidate)
+        if (objection := step.find_objection(pool, judge)) is not None:
+            outcome = objection
+            break
+        if callbacks.should_stop():
+            outcome = "time limit"
+            break
+    _record(pool, strategy.name, outcome, callbacks.clock() - started, proposed, entered)
+
+
+def _record(
+    pool: Pool, name: str, outcome: str, seconds: float = 0.0, proposed: int = 0, entered: int = 0
+) -> None:
+    best = pool.best
+    pool.problem.callbacks.record_step(
+        TraceStep(
+            strategy=name,
+            path=pool.problem.path,
+            seconds=seconds,
+            proposed=proposed,
+            entered=entered,
+            best=None if best is None else to_text(best.tree),
+            error=None if best is None else best.error,
+            outcome=outcome,
+        )
+    )

@@ -1,0 +1,44 @@
+"""All short formulas of the columns, or of the groups of a reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kan_engine.expressions.evaluation import Expression, Variable, mul, substitute
+from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
+from kan_engine.formulas.core.description_length import description_length
+from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.problem import Problem
+from kan_engine.formulas.strategies.enumeration.enumerated_law import enumerate_laws
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """The closest of millions of short formulas, which noise hides less than curves."""
+
+    name: str = "enumeration"
+    message: str = "trying all short formulas"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Yield the formulas with the shortest descriptions."""
+        columns = {name: Variable(name) for name in pool.problem.names}
+        yield from enumerate_formulas(Reduction(groups=columns), pool.problem)
+
+
+def enumerate_formulas(reduction: Reduction, problem: Problem) -> Iterator[Candidate]:
+    """Try all short laws of a reduction; yield the formulas with the shortest descriptions."""
+    limits, rated = problem.thresholds.symbolic, dict[Expression, float]()
+    reduced = reduction.reduce_data(problem.fit)
+    known: dict[Expression, Expression] = {Variable(name): tree for name, tree in reduction.groups.items()}
+    for form in enumerate_laws(reduced, problem.should_stop, thresholds=problem.thresholds.discovery):
+        whole = ParametricForm(mul(reduction.factor, substitute(form.tree, known)), form.values)
+        fitted = refit_constants(whole, problem.fit, iterations=limits.max_noisy_refit_steps)
+        rated[fitted.numeric_tree] = description_length(fitted, problem.rows, limits.constants)
+    best = sorted((tree for tree, bits in rated.items() if np.isfinite(bits)), key=lambda tree: rated[tree])
+    yield from problem.expand(Reduction(groups={}), best, "enumeration", tried_in=reduction)

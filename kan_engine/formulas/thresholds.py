@@ -1,0 +1,32 @@
+"""The decision numbers that several parts of the search for formulas share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormulaThresholds:
+    """How far the strategies go, and when a formula is exact.
+
+    Attributes:
+        max_exact_error: Validation error over the spread of the target, below which a formula is exact.
+        assessment: Of comparisons and verdicts.
+        discovery: Of searches for a law without a network.
+        structure: Of the search for small structures.
+        symbolic: Of the extraction of formulas and of their constants.
+    """
+
+    max_exact_error: float = 1e-9
+    assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
+    discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
+    structure: StructureThresholds = DEFAULT_STRUCTURE
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
+
+
+DEFAULT_FORMULAS = FormulaThresholds()

@@ -1,0 +1,117 @@
+"""The loop: strategies in order, each once, unless a condition holds; what happened is traced."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, Number, Variable, add, mul
+from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.judge import EXACT, Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.problem import FormulaSettings, Problem
+from kan_engine.formulas.schedule import is_settled
+from kan_engine.formulas.search import Step, search
+from kan_engine.formulas.trace import TraceStep
+
+X = Variable("x")
+LINE, LAW = mul(Number(2.1), X), add(mul(2, X), 1)  # a line that is nearly right, and the law
+
+
+def make_problem(noise: float = 0.0, **settings: object) -> tuple[Problem, list[TraceStep]]:
+    """A line in one column, and the steps of its search."""
+    generator, steps = np.random.default_rng(0), list[TraceStep]()
+    x = generator.uniform(-1, 1, 80)
+    rows = LabelledRows.from_columns({"x": x}, 2 * x + 1 + noise * generator.normal(size=80))
+    callbacks = Callbacks(record_step=steps.append)
+    problem = Problem.create(
+        rows[:60],
+        rows[60:],
+        settings=FormulaSettings(**settings),
+        callbacks=callbacks,  # type: ignore[arg-type]
+    )
+    return problem, steps
+
+
+@dataclass(frozen=True)
+class Given:
+    """Proposes given formulas."""
+
+    name: str
+    trees: tuple[Expression, ...]
+    message: str = "proposing"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
+        for tree in self.trees:
+            yield pool.problem.measure(tree, strategy=self.name)
+
+
+def outcomes(steps: list[TraceStep]) -> dict[str, str]:
+    return {step.strategy: step.outcome for step in steps}
+
+
+def test_a_law_leaves_out_the_strategies_that_look_for_one() -> None:
+    problem, steps = make_problem()
+    pool = Pool(problem)
+    schedule = [
+        Step(Given("first", (LINE, LAW, X)), (is_settled,)),
+        Step(Given("second", (X,)), (is_settled,)),
+    ]
+    search(pool, schedule, Judge())
+    assert pool.exact is not None
+    assert pool.exact.tree == LAW
+    assert outcomes(steps) == {"first": EXACT, "second": f"left out: {EXACT}"}
+    assert [(step.proposed, step.entered) for step in steps] == [(2, 2), (0, 0)]
+
+
+def test_a_strategy_without_conditions_runs_beside_a_law() -> None:
+    problem, steps = make_problem()
+    pool = Pool(problem)
+    search(pool, [Step(Given("law", (LAW,)), (is_settled,)), Step(Given("others", (LINE, X)))], Judge())
+    assert steps[1].proposed == 2
+    assert {each.strategy for each in pool.candidates} == {"law", "others"}
+
+
+def test_each_strategy_runs_once_however_often_it_is_scheduled() -> None:
+    problem, steps = make_problem()
+    step = Step(Given("line", (LINE,)))
+    search(Pool(problem), [step, step], Judge())
+    assert [step.strategy for step in steps] == ["line"]
+
+
+def test_a_strategy_can_be_switched_off_by_its_name() -> None:
+    problem, _ = make_problem(without=frozenset({"law"}))
+    pool = Pool(problem)
+    search(pool, [Step(Given("law", (LAW,))), Step(Given("line", (LINE,)))], Judge())
+    assert [each.tree for each in pool.candidates] == [LINE]
+
+
+def test_a_stopped_search_keeps_what_it_has_and_says_where_it_stopped() -> None:
+    problem, steps = make_problem()
+    pool = Pool(problem)
+    search(pool, [Step(Given("line", (LINE,)))], Judge())
+    pool.problem = replace(problem, callbacks=replace(problem.callbacks, should_stop=lambda: True))
+    search(pool, [Step(Given("law", (LAW,)))], Judge())
+    assert [each.tree for each in pool.candidates] == [LINE]
+    assert steps[-1].outcome == "left out: time limit"
+
+
+def test_a_formula_enters_the_pool_once() -> None:
+    problem, _ = make_problem()
+    pool = Pool(problem)
+    assert pool.add(problem.measure(LINE, strategy="a"))
+    assert not pool.add(problem.measure(LINE, strategy="b"))
+    assert [each.strategy for each in pool.candidates] == ["a"]
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.5])
+def test_a_formula_that_leaves_only_noise_settles_a_noisy_table(noise: float) -> None:
+    problem, _ = make_problem(noise)
+    pool, judge = Pool(problem), Judge()
+    pool.add(problem.measure(mul(Number(0.5), X), strategy="poor"))
+    assert judge.settles(pool) is None
+    pool.add(problem.measure(LAW, strategy="law"))
+    assert judge.settles(pool) == "a formula that leaves only noise"
