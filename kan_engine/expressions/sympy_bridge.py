@@ -26,7 +26,9 @@ from kan_engine.expressions.nodes import (
     power,
 )
 
-_CLASSES: dict[str, Any] = {f.name: getattr(sympy, f.sympy) for f in LIBRARY.values() if f.elementary}
+_CLASSES: dict[str, Any] = {
+    f.name: getattr(sympy, f.sympy or f.name) for f in LIBRARY.values() if f.elementary
+}
 _NAMES = {function: name for name, function in _CLASSES.items()}
 
 

@@ -17,7 +17,7 @@ PYTHON_WORDS = frozenset(keyword.kwlist) | {"math", "np", "scipy"}
 
 SYMPY_WORDS = (
     frozenset(keyword.kwlist)
-    | frozenset(function.sympy for function in LIBRARY.values() if function.elementary)
+    | frozenset(function.sympy or name for name, function in LIBRARY.items() if function.elementary)
     | frozenset({"sqrt", "pi", "_"})
 )
 """Reserved words where the output of ``to_text`` is parsed.

@@ -304,7 +304,7 @@ def _spellings(dialect: str) -> dict[str, str]:
 
 _TEXT = Dialect(
     names=safe_names,
-    functions={function.name: function.sympy for function in _ELEMENTARY},
+    functions={function.name: function.sympy or function.name for function in _ELEMENTARY},
     pi="pi",
 )
 _PYTHON = Dialect(

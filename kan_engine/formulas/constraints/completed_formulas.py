@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine.expressions.evaluation import Expression, add, mul
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.simple_curves import generate_simple_curves
+from kan_engine.formulas.core.terms import generate_simple_curves
 
 
 def complete_formula(

@@ -12,6 +12,7 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Call, Expression, complexity, value_and_jacobian, walk
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas.core.constant_fitting import (
     Array,
     ParametricForm,
@@ -33,8 +34,7 @@ def description_length(
 
 def price_form(tree: Expression, thresholds: ConstantThresholds = DEFAULT_CONSTANTS) -> float:
     """The bits of a formula without its constants: functions take more than sums and products."""
-    prices, others = dict(thresholds.function_bits), thresholds.rare_function_bits
-    functions = sum(prices.get(node.function, others) for node in walk(tree) if isinstance(node, Call))
+    functions = sum(LIBRARY[node.function].bits for node in walk(tree) if isinstance(node, Call))
     return thresholds.bits_per_node * complexity(tree) + functions
 
 

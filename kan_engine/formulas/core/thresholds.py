@@ -196,9 +196,6 @@ class AdditiveThresholds:
         max_single_row_share: Of the squared deviation of a term that is no plain column.
         min_rows_for_share_check: With fewer rows, one of them always has a large share.
         min_rows_per_level: Rows with the rarer value of a term that takes two values.
-        max_exponent_range: Largest exponent of a scaled exponential: a factor of 3,000.
-        tail_percentiles: Between them lies the usual range of a column.
-        kink_percentiles: Where an absolute value may have its kink.
         max_term_value: Largest magnitude of a term.
         forced_slope: Of the line of a column that a form must use, before its fit, over the spreads.
     """
@@ -220,9 +217,6 @@ class AdditiveThresholds:
     max_single_row_share: float = 0.25
     min_rows_for_share_check: int = 12
     min_rows_per_level: int = 3
-    max_exponent_range: float = 8.0
-    tail_percentiles: tuple[int, int] = (5, 95)
-    kink_percentiles: tuple[int, ...] = (25, 50, 75)
     max_term_value: float = 1e12
     forced_slope: float = 0.01
 
@@ -252,10 +246,7 @@ class ConstantThresholds:
         rounded_digits: Significant digits tried for the constants of an inexact form.
         max_rounding_standard_errors: Distance by which rounding may move the constants together.
 
-        bits_per_node: Of the description length.
-        function_bits, rare_function_bits: Besides, for a function, and for one that is not named. Of the
-            nodes of 64 formulas of textbooks, one in 70 to 80 is an exponential or a logarithm (6.3 bits),
-            one in 130 a cosine, one in 300 a sine, and none of the others occurs.
+        bits_per_node: Of the description length; functions cost more, as the library tells.
         min_relative_residual: Digits of the residuals below it are rounding error.
         min_singular_value: Of the normalised derivatives in the constants, for standard errors; below it
             constants are redundant.
@@ -283,8 +274,6 @@ class ConstantThresholds:
     max_rounding_standard_errors: float = 0.3
 
     bits_per_node: float = 3.0
-    function_bits: tuple[tuple[str, float], ...] = (("exp", 3.0), ("log", 3.0), ("sin", 4.0), ("cos", 4.0))
-    rare_function_bits: float = 6.0
     min_relative_residual: float = 1e-13
     min_singular_value: float = 1e-9
     min_redundant_share: float = 1e-6

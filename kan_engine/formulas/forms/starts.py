@@ -25,11 +25,11 @@ from kan_engine.expressions.evaluation import (
     variables,
     walk,
 )
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas.forms.thresholds import FormThresholds
 
 Array = np.ndarray
 Columns = Mapping[str, Array]
-WAVES = frozenset({"sin", "cos", "tan"})
 
 
 @dataclass
@@ -142,7 +142,7 @@ class _RangeFinder:
                 self.visit(base, self._get_size(base) or 1.0, is_wave=False)
                 self.visit(exponent, 1.0, is_wave=False)
             case Call(function, argument):
-                self.visit(argument, 1.0, is_wave=function in WAVES)
+                self.visit(argument, 1.0, is_wave=LIBRARY[function].equation == "periodic")
 
     def _visit_sum(self, terms: Sequence[Expression], size: float, *, is_wave: bool) -> None:
         known = [term for term in terms if not _has_parameter(term) and variables(term)]

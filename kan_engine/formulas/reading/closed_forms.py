@@ -19,6 +19,7 @@ from kan_engine.expressions.evaluation import (
     mul,
     number,
 )
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas.core.thresholds import ClosedFormThresholds
 from kan_engine.formulas.reading.damped_oscillations import fit_oscillation_sums
 from kan_engine.formulas.reading.dictionary_regression import (
@@ -28,7 +29,7 @@ from kan_engine.formulas.reading.dictionary_regression import (
     refit_candidate,
     relative_error,
 )
-from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, SCALE_FREE, Array
+from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, fit_plain_functions, suggest
 
@@ -110,7 +111,7 @@ def to_candidate(fit: Suggestion) -> Candidate:
     """Convert a suggestion to a candidate; constants that the suggestion fixes are not parameters."""
     argument: Expression = PLACEHOLDER
     parameters = [fit.c]
-    if fit.function not in SCALE_FREE:
+    if not LIBRARY[fit.function].is_scale_free:
         argument = mul(Parameter(1), argument)
         parameters.append(fit.a)
     elif fit.a == -1:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
-from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY, Function, select_functions
 from kan_engine.expressions.nodes import (
     PI,
     Expression,
@@ -31,7 +31,7 @@ from kan_engine.expressions.nodes import (
 )
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 from kan_engine.formulas.core.thresholds import ClosedFormThresholds, SymbolicThresholds
-from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, SCALE_FREE, Array
+from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
 from kan_engine.numerics.ties import round_ranks
@@ -138,9 +138,12 @@ def fit_term_sums(axis: FitPoints, v: Array, *, known: NoiseModel, raw: bool) ->
 def _get_dictionaries(axis: FitPoints, raw: bool, thresholds: SymbolicThresholds) -> Iterator[_Dictionary]:
     limits, least = thresholds.closed_forms, thresholds.min_relative_range
     if raw:
+        functions = (*select_functions("nice edge sums"), *(LIBRARY[name] for name in NICE_POWERS))
         yield axis.compute_once(
             ("nice terms", thresholds),
-            lambda: _evaluate_terms(_build_nice_terms(limits.max_dictionary_factors), axis.u, least),
+            lambda: _evaluate_terms(
+                _build_nice_terms(limits.max_dictionary_factors, functions), axis.u, least
+            ),
         )
     yield axis.compute_once(
         ("coarse terms", thresholds),
@@ -322,31 +325,24 @@ def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Ar
 
 
 @lru_cache(maxsize=1)
-def _build_nice_terms(max_factors: int) -> list[DictionaryTerm]:
+def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> list[DictionaryTerm]:
     """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
     arguments += [(mul(number(k), u), 1) for k in (2.0, 3.0, 0.5, 4.0)]
     arguments += [(mul(PI, u), 1), (mul(2, PI, u), 1), (mul(PI, u, number(0.5)), 2)]
     arguments += [(u**2, 1), (u**3, 2), (u**4, 3), (1 / u, 1), (u ** Fraction(1, 2), 1)]
-    arguments += [
-        (u + 1, 1),
-        (u - 1, 1),
-        (u + 2, 1),
-        (u**2 + 1, 2),
-        (u**2 + u, 2),
-        (u**2 - 1, 2),
-        (u**3 + u, 3),
-    ]
+    arguments += [(u + 1, 1), (u - 1, 1), (u + 2, 1)]
+    arguments += [(u**2 + 1, 2), (u**2 + u, 2), (u**2 - 1, 2), (u**3 + u, 3)]
     singles: list[tuple[Expression, int]] = []
     for argument, price in arguments:
         singles.append((argument, price + 1))
+        singles += [(apply_function(f.name, argument), price + f.complexity) for f in functions]
         singles += [
-            (apply_function(name, argument), price + LIBRARY[name].complexity) for name in NICE_FUNCTIONS
-        ]
-        singles += [
-            (apply_function("exp", -argument), price + 2),
-            (apply_function("exp", argument / -2), price + 3),
+            (apply_function(f.name, inner), price + f.complexity + more)
+            for f in functions
+            if f.equation == "exponential"
+            for inner, more in ((-argument, 0), (argument / -2, 1))
         ]
     singles.sort(key=lambda pair: pair[1])
     simple = list(enumerate(singles[:max_factors]))
@@ -358,58 +354,23 @@ def _build_nice_terms(max_factors: int) -> list[DictionaryTerm]:
     return [*(DictionaryTerm(tree, (), price) for tree, price in singles), *products]
 
 
-# Fmt: skip
-NICE_FUNCTIONS = (
-    "exp",
-    "log",
-    "sin",
-    "cos",
-    "tanh",
-    "atan",
-    "sqrt",
-    "1/x",
-    "1/x^2",
-    "1/sqrt",
-    "sinh",
-    "cosh",
-    "abs",
-)
-
-
-# Fmt: skip
-COARSE_FUNCTIONS = (
-    "x",
-    "x^2",
-    "x^3",
-    "1/x",
-    "1/x^2",
-    "sqrt",
-    "1/sqrt",
-    "log",
-    "abs",
-    "exp",
-    "sin",
-    "cos",
-    "tanh",
-    "atan",
-    "gaussian",
-    "lorentzian",
-)
+NICE_POWERS = ("sqrt", "1/x", "1/x^2", "1/sqrt")
+COARSE_POWERS = frozenset({"x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "1/sqrt"})
 
 
 def _build_coarse_terms(axis: FitPoints, limits: ClosedFormThresholds) -> list[DictionaryTerm]:
     """Build functions with one inner constant from the grid of starts, alone and multiplied by u."""
-    library, stride = list(LIBRARY), 2
+    library, stride = list(LIBRARY.values()), 2
+    names = COARSE_POWERS | {function.name for function in select_functions("edge sums")}
     terms = []
     for starts in (axis.constant_free_starts, axis.one_constant_starts):
         for place in range(len(starts.a)):
-            name = library[int(starts.function[place])]
-            if name not in COARSE_FUNCTIONS or (
-                name in SCALE_FREE and starts is axis.one_constant_starts and place % stride
-            ):
+            function = library[int(starts.function[place])]
+            name, is_scale_free = function.name, function.is_scale_free
+            if name not in names or (is_scale_free and starts is axis.one_constant_starts and place % stride):
                 continue
             a, b = float(starts.a[place]), float(starts.b[place])
-            if name not in SCALE_FREE:
+            if not is_scale_free:
                 term = DictionaryTerm(apply_function(name, mul(Parameter(0), PLACEHOLDER)), (a,), 1)
             elif b:
                 term = DictionaryTerm(
@@ -417,7 +378,7 @@ def _build_coarse_terms(axis: FitPoints, limits: ClosedFormThresholds) -> list[D
                 )
             else:
                 term = DictionaryTerm(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
-            terms.append(replace(term, price=term.price + LIBRARY[name].complexity))
+            terms.append(replace(term, price=term.price + function.complexity))
     if float(axis.u[0]) > 0:
         power, price = PLACEHOLDER ** Parameter(0), limits.power_complexity
         terms += [DictionaryTerm(power, (p,), price) for p in limits.coarse_exponents]

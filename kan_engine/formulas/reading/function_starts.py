@@ -11,19 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY, Function
 from kan_engine.formulas.core.thresholds import FunctionFitThresholds
 
 Array = NDArray[np.float64]
 
 MAX_FUNCTION_VALUE = 1e100  # beyond it squares overflow
-
-# An inner factor only multiplies these functions (or, for log, adds a constant), so a = ±1 suffices.
-SCALE_FREE = frozenset(
-    {"x", "abs", "sign", "log"} | {name for name, f in LIBRARY.items() if f.exponent is not None}
-)
-SIGNED = frozenset({"log", "sqrt", "1/sqrt", "x^1.5", "1/x^1.5"})  # defined on one side of 0 only
-PERIODIC = frozenset({"sin", "cos", "tan"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +47,8 @@ class FunctionStarts:
             limits: Sizes of the grid.
         """
         numbers, pairs, values = [], [], []
-        for number, (name, function) in enumerate(LIBRARY.items()):
-            grid = _constant_grid(name, u, constants, limits)
+        for number, function in enumerate(LIBRARY.values()):
+            grid = _constant_grid(function, u, constants, limits)
             if function.searched and len(grid):
                 with np.errstate(all="ignore"):
                     found = np.asarray(function.value(grid[:, :1] * u + grid[:, 1:]))
@@ -102,25 +95,26 @@ class FunctionStarts:
         return order[rank < count]
 
 
-def _constant_grid(name: str, u: Array, constants: str, limits: FunctionFitThresholds) -> Array:
+def _constant_grid(function: Function, u: Array, constants: str, limits: FunctionFitThresholds) -> Array:
     """Return pairs (a, b) that scale with the interval of u; empty if a function has no such constants."""
     low, high = float(u[0]), float(u[-1])
     half = max((high - low) / 2, 1e-300)
-    if name in SCALE_FREE:
-        return _shift_grid(name, low, high, half, constants, limits.far_shifts)
+    if function.is_scale_free:  # a = ±1 suffices
+        return _shift_grid(function, low, high, half, constants, limits.far_shifts)
     if constants == "plain":
         return np.zeros((0, 2))
     least, top = limits.scales
-    top = limits.max_periodic_scale if name in PERIODIC else top
+    is_periodic, is_exponential = (function.equation == kind for kind in ("periodic", "exponential"))
+    top = limits.max_periodic_scale if is_periodic else top
     if constants == "one":
         scales = np.geomspace(least, top, limits.scale_count) / half
-        scales = np.concatenate([scales, -scales]) if name == "exp" else scales
+        scales = np.concatenate([scales, -scales]) if is_exponential else scales
         return np.stack([scales, np.zeros(len(scales))], 1)
-    if name == "exp":  # a shift is a factor
+    if is_exponential:  # a shift is a factor
         return np.zeros((0, 2))
-    count = limits.scale_count if name in PERIODIC else limits.joint_scale_count
+    count = limits.scale_count if is_periodic else limits.joint_scale_count
     scales = np.geomspace(least, top, count) / half
-    if name in PERIODIC:
+    if is_periodic:
         phases = np.linspace(-np.pi, np.pi, limits.phase_count + 1)[:-1]
         return np.array([(scale, phase) for scale in scales for phase in phases])
     centers = np.linspace(low - half, high + half, limits.center_count)
@@ -128,14 +122,13 @@ def _constant_grid(name: str, u: Array, constants: str, limits: FunctionFitThres
 
 
 def _shift_grid(
-    name: str, low: float, high: float, half: float, constants: str, far_shifts: Sequence[float]
+    function: Function, low: float, high: float, half: float, constants: str, far_shifts: Sequence[float]
 ) -> Array:
+    signs = (1.0, -1.0) if function.is_one_sided else (1.0,)
     if constants == "plain":
-        return np.array([(1.0, 0.0), (-1.0, 0.0)] if name in SIGNED else [(1.0, 0.0)])
-    if name == "x" or constants == "both":
+        return np.array([(sign, 0.0) for sign in signs])
+    if function.name == "x" or constants == "both":
         return np.zeros((0, 2))
     far = half * np.array(far_shifts)
     shifts = np.concatenate([low - far[::-1], np.linspace(low - 4 * half, high + 4 * half, 41), high + far])
-    return np.array(
-        [(sign, -sign * s) for sign in ((1.0, -1.0) if name in SIGNED else (1.0,)) for s in shifts]
-    )
+    return np.array([(sign, -sign * s) for sign in signs for s in shifts])

@@ -10,10 +10,7 @@ import numpy as np
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.reading.function_starts import SCALE_FREE
 from kan_engine.formulas.reading.univariate_fit import Suggestion
-
-DEGREES = {"abs": 1.0, "sign": 0.0}  # p of f(k u) = kᵖ f(u) for k > 0, where f is no power
 
 
 @dataclass(frozen=True)
@@ -64,21 +61,17 @@ class LinearSum:
         if fit.function == "x":
             return self.scale(fit.c * fit.a, fit.c * fit.b + fit.d)
         inner, factor, shift = self.scale(fit.a, fit.b), fit.c, fit.d
+        function = LIBRARY[fit.function]
         with np.errstate(all="ignore"):
-            if fit.function == "exp":
-                factor, inner = factor * float(np.exp(inner.constant)), LinearSum(inner.terms)
-            elif fit.function in SCALE_FREE:
+            if function.equation == "exponential":
+                factor, inner = factor * float(function.value(inner.constant)), LinearSum(inner.terms)
+            elif function.is_scale_free:
                 size = abs(next((c for c in inner.terms.values() if c), 1.0))
                 inner = inner.scale(1 / size)
-                if fit.function == "log":
-                    shift += factor * float(np.log(size))
+                if function.degree is None:
+                    shift += factor * float(function.value(size))
                 else:
-                    factor *= float(np.power(size, _get_degree(fit.function)))
+                    factor *= float(np.power(size, float(function.degree)))
         if not (np.isfinite(factor) and inner.is_finite):
             return LinearSum({}, float("nan"))
         return LinearSum({apply_function(fit.function, inner.tree): factor}, shift)
-
-
-def _get_degree(function: str) -> float:
-    exponent = LIBRARY[function].exponent
-    return DEGREES[function] if exponent is None else float(exponent)

@@ -26,6 +26,7 @@ from kan_engine.expressions.evaluation import (
     substitute,
     walk,
 )
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, fix_parameter
 from kan_engine.formulas.reading.closed_forms import (
     Effort,
@@ -167,8 +168,8 @@ def _apply_function_to_sum(picks: list[Candidate], fit: Suggestion, score: float
         terms.append(renumber_parameters(edge.tree, len(values)))
         values += [v * fit.a if place in edge.linear else v for place, v in enumerate(edge.parameters)]
     shift = fit.b + fit.a * sum(edge.constant for edge in picks)
-    if fit.function == "exp":  # a shift of the argument is a factor
-        values[0] *= float(np.exp(shift))
+    if LIBRARY[fit.function].equation == "exponential":  # a shift of the argument is a factor
+        values[0] *= float(LIBRARY[fit.function].value(shift))
     else:
         terms.append(Parameter(len(values)))
         values.append(shift)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
 from kan_engine.formulas.core.thresholds import DEFAULT_FUNCTION_FIT, FunctionFitThresholds
-from kan_engine.formulas.reading.function_starts import SCALE_FREE, Array, FunctionStarts
+from kan_engine.formulas.reading.function_starts import Array, FunctionStarts
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
 from kan_engine.numerics.ties import rank_error
 
@@ -227,8 +227,9 @@ class _Starts:
         most = axis.thresholds.starts_per_function
         names, parameters = _fit_starts(starts, most, axis.u, v, beside_a_line)
         may_move = np.ones_like(parameters)
-        may_move[:, 0] = [starts.free[0] and name not in SCALE_FREE for name in names]
-        may_move[:, 1] = [starts.free[1] or name in SCALE_FREE for name in names]
+        is_scale_free = np.array([LIBRARY[name].is_scale_free for name in names], dtype=bool)
+        may_move[:, 0] = starts.free[0] & ~is_scale_free
+        may_move[:, 1] = starts.free[1] | is_scale_free
         may_move[:, 4] = beside_a_line
         return _Starts(names, parameters, may_move, axis.u, v)
 
@@ -367,12 +368,13 @@ def _is_degenerate(fit: tuple[str, float, float, float, float], axis: FitPoints,
     """Whether f is nearly linear on the range, shifted far away, or cancelled by a huge constant."""
     (name, a, b, c, d), u, limits = fit, axis.u, axis.thresholds
     length = float(u[-1] - u[0])
-    if name not in SCALE_FREE and abs(a) * length < limits.min_reach:
+    is_scale_free = LIBRARY[name].is_scale_free
+    if not is_scale_free and abs(a) * length < limits.min_reach:
         return True
     shift = limits.max_relative_shift * max(length, abs(float(u[0])), abs(float(u[-1])))
     size = float(v.max() - v.min()) + float(np.abs(v).max())
     return (
-        (name in SCALE_FREE and abs(b) > shift)
+        (is_scale_free and abs(b) > shift)
         or not np.isfinite([a, b, c, d]).all()
         or abs(d) > limits.max_relative_constant * size
     )

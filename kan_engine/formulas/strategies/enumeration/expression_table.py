@@ -15,26 +15,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, call, mul, number, power
+from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, apply_function, mul, number
+from kan_engine.expressions.library import LIBRARY, select_functions
 from kan_engine.expressions.nodes import PI
 from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 
 Array = np.ndarray
-Node = tuple[str, int, int]  # operation and its operands; of a unary one the second is -1
+Node = tuple[str, int, int]  # operation or function, and its operands; of a function the second is -1
 
 LEAF = "leaf"
 CONSTANTS: tuple[tuple[Expression, float], ...] = ((number(Fraction(1)), 1.0), (number(Fraction(2)), 2.0))
 ANGLE = (PI, np.pi)  # a constant besides, where one variable leaves room for more operations
-UNARY: Mapping[str, tuple[Callable[[Array], Array], Callable[[Expression], Expression]]] = {
-    "inverse": (lambda u: 1 / u, lambda u: power(u, -1)),
-    "square": (np.square, lambda u: power(u, 2)),
-    "root": (np.sqrt, lambda u: power(u, Fraction(1, 2))),
-    "exp": (np.exp, lambda u: call("exp", u)),
-    "log": (np.log, lambda u: call("log", u)),
-    "sin": (np.sin, lambda u: call("sin", u)),
-    "cos": (np.cos, lambda u: call("cos", u)),
-    "tanh": (np.tanh, lambda u: call("tanh", u)),
-}
+POWERS = ("1/x", "x^2", "sqrt")  # which come before the functions of the library
 BINARY: Mapping[
     str, tuple[Callable[[Array, Array], Array], Callable[[Expression, Expression], Expression]]
 ] = {
@@ -122,9 +114,9 @@ class ExpressionTable:
         operation, first, second = self.nodes[index]
         if operation == LEAF:
             return self.leaves[first]
-        if operation in UNARY:
-            return UNARY[operation][1](self.make_tree(first))
-        return BINARY[operation][1](self.make_tree(first), self.make_tree(second))
+        if operation in BINARY:
+            return BINARY[operation][1](self.make_tree(first), self.make_tree(second))
+        return apply_function(operation, self.make_tree(first))
 
 
 def _combine(
@@ -133,8 +125,9 @@ def _combine(
     """Yield all expressions of one operation more, in blocks."""
     last = levels[operations - 1]
     with np.errstate(all="ignore"):
-        for name, (compute, _) in UNARY.items():
-            yield [(name, place, -1) for place in last], compute(values[last.start : last.stop])
+        for function in (*(LIBRARY[name] for name in POWERS), *select_functions("expressions")):
+            nodes = [(function.name, place, -1) for place in last]
+            yield nodes, function.of(values[last.start : last.stop])
         for fewer in range(operations):
             others = operations - 1 - fewer
             for name, (combine, _) in BINARY.items():

@@ -15,6 +15,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, power
+from kan_engine.expressions.library import select_functions
 from kan_engine.formulas.core.constant_fitting import Array
 from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 
@@ -23,15 +24,20 @@ Polynomial = dict[tuple[int, ...], float]
 
 
 def list_variable_sets(names: list[str], *, angles: bool) -> Iterator[list[Expression]]:
-    """Yield the columns, or with ``angles`` sets in which cosines and sines replace one or two of them."""
+    """Yield the columns, or with ``angles`` sets in which functions of angles replace one or two of them.
+
+    A periodic function replaces one column. Cosines and sines of two columns are enough for all functions of
+    their sums and differences, by the addition theorems.
+    """
     variables = [Variable(name) for name in names]
     if not angles:
         yield list(variables)
         return
+    periodic = [f for f in select_functions("terms") if f.equation == "periodic"]
+    periodic.sort(key=lambda function: function.parity != "even")
     for angle in variables:
         rest = [v for v in variables if v != angle]
-        yield [*rest, apply_function("cos", angle)]
-        yield [*rest, apply_function("sin", angle)]
+        yield from ([*rest, apply_function(function.name, angle)] for function in periodic)
     for first, second in combinations(variables, 2):
         rest = [v for v in variables if v not in (first, second)]
         yield [*rest, apply_function("cos", add(first, mul(-1, second)))]

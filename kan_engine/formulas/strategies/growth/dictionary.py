@@ -14,16 +14,13 @@ from kan_engine.expressions.evaluation import (
     Expression,
     Mul,
     Variable,
-    add,
-    call,
     count_nodes,
     evaluate,
     mul,
-    power,
 )
-from kan_engine.expressions.measured_constants import SMALLEST, make_measured
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import Columns
-from kan_engine.formulas.core.simple_curves import generate_simple_curves
+from kan_engine.formulas.core.terms import generate_curves, generate_curves_of_two, generate_simple_curves
 from kan_engine.formulas.strategies.growth.thresholds import FrontThresholds
 
 NEGLIGIBLE = 1e-10  # smaller values become denormal numbers when squared, which are a hundred times as slow
@@ -120,11 +117,11 @@ def generate_terms(
     each = int((thresholds.max_products / max(1, len(couples))) ** 0.5) or 1
     yield from _allow(chain.from_iterable(simple.values()), limits)
     for name, values in columns.items():
-        yield from _allow(_generate_curves(name, values, thresholds), limits)
+        yield from _allow(generate_curves(name, values), limits)
     for one, other in couples:
         yield from _allow((a * b for a, b in product(simple[one][:each], simple[other][:each])), limits)
     for one, other in couples[: thresholds.max_products // CURVES_OF_TWO]:
-        yield from _allow(_curves_of_two(one, other, columns), limits)
+        yield from _allow(generate_curves_of_two(one, other, columns), limits)
 
 
 CURVES_OF_TWO = 10
@@ -132,51 +129,3 @@ CURVES_OF_TWO = 10
 
 def _allow(trees: Iterable[Expression], limits: FormulaConstraints) -> Iterator[Expression]:
     return (tree for tree in trees if limits.allow_part(tree, is_exponent=False))
-
-
-def _generate_curves(name: str, values: np.ndarray, thresholds: FrontThresholds) -> Iterator[Expression]:
-    """Curves with constants: shifts are quantiles of the column, widths shares of its range."""
-    if len(np.unique(values)) <= 2:
-        return
-    x, low = Variable(name), float(values.min())
-    quantiles = np.percentile(values, thresholds.shift_percentiles)
-    scale = float(quantiles[-1] - quantiles[0]) / 2 or float(np.ptp(values)) / 2
-    if not SMALLEST < scale * scale < float("inf"):
-        return
-    for rate in thresholds.exponential_rates:
-        yield call("exp", mul(make_measured(rate / scale), x))
-        yield call("exp", mul(make_measured(-rate / scale), x))
-    for shift in sorted(set(quantiles)):
-        moved = add(x, make_measured(-shift))
-        yield call("abs", moved)
-        yield power(moved, 2)
-        yield call("exp", mul(make_measured(-((2 / scale) ** 2)), power(moved, 2)))
-        for width in thresholds.step_widths:
-            yield call("tanh", mul(make_measured(1 / (width * scale)), moved))
-    for offset in thresholds.pole_offsets:
-        moved = add(x, make_measured(offset * scale - low))
-        yield power(moved, -1)
-        yield call("log", moved)
-    for periods in thresholds.half_periods:
-        turned = mul(make_measured(periods * np.pi / (2 * scale)), x)
-        yield call("sin", turned)
-        yield call("cos", turned)
-
-
-def _curves_of_two(one: str, other: str, columns: Columns) -> Iterator[Expression]:
-    """Functions of a sum or a difference of two columns, each over its spread."""
-    with np.errstate(all="ignore"):
-        ratio = float(columns[one].std() / (columns[other].std() or 1.0)) or 1.0
-    for sign in (1, -1):
-        total = add(Variable(one), mul(make_measured(sign * ratio), Variable(other)))
-        values = evaluate(total, columns)
-        if not np.isfinite(values).all():
-            continue
-        half = float(np.ptp(values)) / 2 or 1.0
-        yield power(total, 2)
-        yield call("abs", total)
-        if values.min() > 0:
-            yield power(total, -1)
-            yield call("log", total)
-        yield call("tanh", mul(make_measured(2 / half), add(total, make_measured(-float(np.median(values))))))
-        yield call("sin", mul(make_measured(np.pi / half), total))

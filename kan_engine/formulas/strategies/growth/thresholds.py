@@ -44,11 +44,6 @@ class FrontThresholds:
         min_rows_for_share_check: With fewer rows, the share of a single row is always large.
         max_single_row_share: Of a term's variance.
         max_products: Terms of two columns, roughly: with many columns, their number grows quadratically.
-        shift_percentiles: Of a column: shifts of its curves.
-        exponential_rates: Over half the range of a column.
-        step_widths: The same, of steps.
-        pole_offsets: The same, between the lowest value and a pole.
-        half_periods: In the range of a column.
         factor_exponents: Of factors that are inserted.
         max_factor_size: Of a term whose powers are inserted as factors.
         max_refused_moves: Changes of a formula that the limits refuse, before others are no longer tried.
@@ -87,11 +82,6 @@ class FrontThresholds:
     min_rows_for_share_check: int = 20
     max_single_row_share: float = 0.3
     max_products: int = 1500
-    shift_percentiles: tuple[float, ...] = (5, 10, 25, 50, 75, 90, 95)
-    exponential_rates: tuple[float, ...] = (0.5, 1.0, 3.0)
-    step_widths: tuple[float, ...] = (0.15, 0.5)
-    pole_offsets: tuple[float, ...] = (0.1, 0.5, 2.0)
-    half_periods: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
     factor_exponents: tuple[float, ...] = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)
     max_factor_size: int = 5
     max_refused_moves: int = 100

@@ -5,7 +5,7 @@ A term is admissible only if it is finite at every row, varies, and does not dep
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -16,16 +16,14 @@ from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import (
     Expression,
     Variable,
-    add,
-    apply_function,
     complexity,
     evaluate,
     mul,
-    number,
     variables,
 )
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.core.thresholds import AdditiveThresholds, SymbolicThresholds
+from kan_engine.formulas.core.terms import generate_rounded_curves
+from kan_engine.formulas.core.thresholds import SymbolicThresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +60,13 @@ def build_column_terms(
         limits: What a formula may contain.
         thresholds: When a term is admissible.
     """
-    variable = Variable(name)
-    plain = AdditiveTerm(variable, values)
+    plain = AdditiveTerm(Variable(name), values)
     found = [plain] if is_admissible(plain, rows, limits, thresholds) else []
     if len(np.unique(values[rows])) <= 2:
         return found
     columns = {name: values}
-    trees = _candidate_curves(variable, values, rows, thresholds.additive)
-    candidates = (AdditiveTerm(tree, evaluate(tree, columns)) for tree in trees)
+    curves = generate_rounded_curves(name, values, rows)
+    candidates = (AdditiveTerm(tree, evaluate(tree, columns)) for tree in curves)
     return found + [term for term in candidates if is_admissible(term, rows, limits, thresholds)]
 
 
@@ -121,32 +118,3 @@ def is_admissible(
     centred = (read - read.mean()) ** 2
     most = bounds.max_single_row_share * centred.sum()
     return isinstance(term.tree, Variable) or bool(centred.max() <= most)
-
-
-def _candidate_curves(
-    x: Variable, values: Array, rows: np.ndarray, thresholds: AdditiveThresholds
-) -> Iterator[Expression]:
-    low, high = values.min(), values.max()
-    yield x**2
-    if low > 0:
-        yield apply_function("log", x)
-    if low >= 0:
-        yield apply_function("sqrt", x)
-    if low == 0:
-        yield apply_function("log", add(x, 1))
-    if low > 0 or high < 0:
-        yield apply_function("1/x", x)
-    first, last = np.percentile(values[rows], thresholds.tail_percentiles)
-    scale = _round_to_two_digits((last - first) / 2)
-    if scale > 0 and max(abs(low), abs(high)) <= thresholds.max_exponent_range * scale:
-        for sign in (1, -1):
-            yield apply_function("exp", mul(sign / scale, x))
-    kinks = np.percentile(values[rows], thresholds.kink_percentiles)
-    for kink in sorted({_round_to_two_digits(value) for value in kinks}):
-        if low < kink < high:
-            yield apply_function("abs", add(x, number(-kink)))
-
-
-def _round_to_two_digits(value: float) -> float:
-    """Round to two significant digits."""
-    return float(f"{value:.1e}")
