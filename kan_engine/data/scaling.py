@@ -177,13 +177,17 @@ class Transform:
     Both take NumPy arrays and tensors. Where they are undefined they return NaN or an infinity.
 
     Attributes:
+        undone_by: T⁻¹ in the library of functions of formulas; a minus sign before it negates it.
+        degree: Of T(y) in y; 0 for a logarithm, None for what is no power either.
         ends: Ends of the range of T at which the inverse is finite; infinite for none.
         reach: The closure of the range of T, where the inverse may be infinite but is never NaN.
     """
 
     forward: Callable[[Any], Any]
     inverse: Callable[[Any], Any]
+    undone_by: str
     holds: Callable[[np.ndarray], np.ndarray]
+    degree: float | None = None
     ends: tuple[float, float] = (-np.inf, np.inf)
     reach: tuple[float, float] = (-np.inf, np.inf)
 
@@ -192,35 +196,65 @@ SINE_RANGE, NON_NEGATIVE_RANGE = (-1.0, 1.0), (0.0, np.inf)
 MAX_OVERSHOOT_STDS = 0.02  # of T(y): a value beyond the range of T by less counts as the end of the range
 
 TRANSFORMS: dict[str, Transform] = {
-    "identity": Transform(lambda y: y, lambda t: t, np.isfinite),
-    "log": Transform(lambda y: _namespace(y).log(y), lambda t: _namespace(t).exp(t), lambda y: y > 0),
-    "log_neg": Transform(lambda y: _namespace(y).log(-y), lambda t: -_namespace(t).exp(t), lambda y: y < 0),
-    "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, lambda y: y != 0),
-    "square": Transform(
-        lambda y: y * y, lambda t: _namespace(t).sqrt(t), lambda y: y >= 0, (0.0, np.inf), NON_NEGATIVE_RANGE
+    "identity": Transform(lambda y: y, lambda t: t, "x", np.isfinite, 1.0),
+    "log": Transform(
+        lambda y: _namespace(y).log(y), lambda t: _namespace(t).exp(t), "exp", lambda y: y > 0, 0.0
     ),
-    "sqrt": Transform(lambda y: _namespace(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
+    "log_neg": Transform(
+        lambda y: _namespace(y).log(-y), lambda t: -_namespace(t).exp(t), "-exp", lambda y: y < 0, 0.0
+    ),
+    "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, "1/x", lambda y: y != 0, -1.0),
+    "square": Transform(
+        lambda y: y * y,
+        lambda t: _namespace(t).sqrt(t),
+        "sqrt",
+        lambda y: y >= 0,
+        2.0,
+        NON_NEGATIVE_RANGE,
+        NON_NEGATIVE_RANGE,
+    ),
+    "sqrt": Transform(lambda y: _namespace(y).sqrt(y), lambda t: t * t, "x^2", lambda y: y >= 0, 0.5),
     "exp": Transform(
-        lambda y: _namespace(y).exp(y), lambda t: _namespace(t).log(t), np.isfinite, reach=NON_NEGATIVE_RANGE
+        lambda y: _namespace(y).exp(y),
+        lambda t: _namespace(t).log(t),
+        "log",
+        np.isfinite,
+        reach=NON_NEGATIVE_RANGE,
     ),
     "reciprocal_square": Transform(
-        lambda y: 1 / (y * y), lambda t: 1 / _namespace(t).sqrt(t), lambda y: y > 0, reach=NON_NEGATIVE_RANGE
+        lambda y: 1 / (y * y),
+        lambda t: 1 / _namespace(t).sqrt(t),
+        "1/sqrt",
+        lambda y: y > 0,
+        -2.0,
+        reach=NON_NEGATIVE_RANGE,
     ),
     "sin": Transform(
         lambda y: _namespace(y).sin(y),
-        lambda t: _inverse_trigonometric(t, "sin"),
+        lambda t: _namespace(t).asin(t),
+        "asin",
         lambda y: abs(y) < np.pi / 2,
-        SINE_RANGE,
-        SINE_RANGE,
+        ends=SINE_RANGE,
+        reach=SINE_RANGE,
     ),
     "cos": Transform(
         lambda y: _namespace(y).cos(y),
-        lambda t: _inverse_trigonometric(t, "cos"),
+        lambda t: _namespace(t).acos(t),
+        "acos",
         lambda y: (y > 0) & (y < np.pi),
-        SINE_RANGE,
-        SINE_RANGE,
+        ends=SINE_RANGE,
+        reach=SINE_RANGE,
     ),
 }
+TRANSFORMS_BY_SEARCH = {
+    "structures": ("identity", "log", "log_neg", "square", "reciprocal"),
+    "structures of angles": ("sin", "cos"),
+    "surrogates": ("identity", "log", "log_neg", "reciprocal", "square"),
+    "quotients": ("identity", "square", "cos", "sin"),
+    "sums of terms": ("identity", "log", "log_neg", "reciprocal"),
+    "enumeration": ("identity", "square", "reciprocal", "log", "log_neg", "sqrt", "reciprocal_square"),
+}
+"""Those that a search tries, in its order, if it does not try all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -317,15 +351,6 @@ def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
         moved = TRANSFORMS[transform].forward(y)
     sane = np.abs(moved) < MAX_TRANSFORMED_TARGET  # false for NaN, too
     return bool(len(y) and TRANSFORMS[transform].holds(y).all() and sane.all())
-
-
-def _inverse_trigonometric(values: Any, name: str) -> Any:
-    """Return the inverse of a trigonometric function, by torch or NumPy."""
-    return (
-        getattr(torch, f"a{name}")(values)
-        if isinstance(values, Tensor)
-        else getattr(np, f"arc{name}")(values)
-    )
 
 
 def _namespace(values: Any) -> Any:

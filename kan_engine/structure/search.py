@@ -14,7 +14,7 @@ from itertools import takewhile
 
 import torch
 
-from kan_engine.data.scaling import TRANSFORMS, TargetScaler, is_defined
+from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, TargetScaler, is_defined
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch, subdivide_grids
 from kan_engine.structure.batched_networks import (
     InputTerms,
@@ -38,8 +38,8 @@ FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "squa
 PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
 LINE_PRODUCT = Node(is_product=True, inner="line", is_curved=False)
 CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
-SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
-ANGLE_TRANSFORMS = ("sin", "cos")
+SIMPLE_TRANSFORMS = TRANSFORMS_BY_SEARCH["structures"]
+ANGLE_TRANSFORMS = TRANSFORMS_BY_SEARCH["structures of angles"]
 
 Family = tuple[tuple[Node, ...], bool, tuple[str, ...]]
 """Hidden nodes, whether there are direct edges, and the transforms of the target to try."""

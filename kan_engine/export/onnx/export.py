@@ -15,7 +15,7 @@ from kan_engine.data.labels import Label, class_name
 from kan_engine.data.scaling import MAX_OVERSHOOT_STDS, TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
 from kan_engine.export.onnx.encoding import describe_inputs, placeholder_text, write_encoding, write_scale
-from kan_engine.export.onnx.functions import arccos, arcsin, write_power
+from kan_engine.export.onnx.functions import write_function
 from kan_engine.export.onnx.graph import Graph, describe_tensor, serialize_model
 from kan_engine.export.onnx.layers import write_network
 from kan_engine.export.unused_features import drop_unused_features
@@ -164,21 +164,9 @@ def _write_support_test(g: Graph, encoded: str, support: tuple[tuple[float, floa
 
 def _write_inverse(g: Graph, transform: str, t: str) -> str:
     """The inverse of a transform in ``TRANSFORMS``."""
-    inverses = {
-        "identity": lambda: t,
-        "log": lambda: g.add("Exp", t),
-        "log_neg": lambda: g.add("Neg", g.add("Exp", t)),
-        "reciprocal": lambda: g.add("Reciprocal", t),
-        "square": lambda: g.add("Sqrt", t),
-        "sqrt": lambda: g.add("Mul", t, t),
-        "exp": lambda: g.add("Log", t),
-        "reciprocal_square": lambda: write_power(g, t, -0.5),
-        "sin": lambda: arcsin(g, t),
-        "cos": lambda: arccos(g, t),
-    }
-    if transform not in inverses:
-        raise NotExportable(f"ONNX has no inverse of the transform {transform} in float64")
-    return inverses[transform]()
+    function = TRANSFORMS[transform].undone_by
+    value = t if function == "x" else write_function(g, function.removeprefix("-"), t)
+    return g.add("Neg", value) if function.startswith("-") else value
 
 
 def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> list[onnx.ValueInfoProto]:

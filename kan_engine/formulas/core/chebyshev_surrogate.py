@@ -12,12 +12,9 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.formulas.core.constant_fitting import Array, Columns
 from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-
-# Degree of T(y) in y, by transform; 0 for the logarithm.
-TRANSFORM_DEGREES = {"identity": 1.0, "log": 0.0, "log_neg": 0.0, "reciprocal": -1.0, "square": 2.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +122,7 @@ class Surrogate:
         """
         columns = fit.columns
         everything = np.concatenate([fit.y, validation.y])[:, None]
-        sides = [side for side in TRANSFORM_DEGREES if is_defined(side, everything)]
+        sides = [side for side in TRANSFORMS_BY_SEARCH["surrogates"] if is_defined(side, everything)]
         if not sides or not len(fit) or not len(validation):
             return None
         wanted = np.stack([TRANSFORMS[side].forward(fit.y) for side in sides], 1)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.evaluation import Expression, apply_function
 
+
+def _apply_inverse(function: str, z: Expression) -> Expression:
+    tree = apply_function(function.removeprefix("-"), z)
+    return -tree if function.startswith("-") else tree
+
+
 INVERSE_TRANSFORMS: dict[str, Callable[[Expression], Expression]] = {
-    "identity": lambda z: z,
-    "log": lambda z: apply_function("exp", z),
-    "log_neg": lambda z: -apply_function("exp", z),
-    "reciprocal": lambda z: apply_function("1/x", z),
-    "square": lambda z: apply_function("sqrt", z),
-    "sqrt": lambda z: apply_function("x^2", z),
-    "exp": lambda z: apply_function("log", z),
-    "reciprocal_square": lambda z: apply_function("1/sqrt", z),
-    "sin": lambda z: apply_function("asin", z),
-    "cos": lambda z: apply_function("acos", z),
+    name: partial(_apply_inverse, transform.undone_by) for name, transform in TRANSFORMS.items()
 }
 """T⁻¹ as a tree, by the name of T in ``scaling.TRANSFORMS``."""

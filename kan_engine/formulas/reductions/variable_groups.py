@@ -18,9 +18,9 @@ from itertools import combinations, product
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, mul, power
 from kan_engine.formulas.core.chebyshev_surrogate import (
-    TRANSFORM_DEGREES,
     Surrogate,
     find_interior_rows,
 )
@@ -147,7 +147,7 @@ def _find_scalings(
     thresholds: DiscoveryThresholds,
 ) -> Iterator[_Condition]:
     """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive."""
-    count, degree = len(names), TRANSFORM_DEGREES[transform]
+    count, degree = len(names), TRANSFORMS[transform].degree
     target = degree * values if degree else np.ones_like(values)
     gram = np.vstack([terms, target])
     gram = gram @ gram.T / gram.shape[1]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH
 from kan_engine.expressions.evaluation import Parameter, add, evaluate, mul
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.description_length import price_form
@@ -22,7 +22,6 @@ from kan_engine.formulas.strategies.enumeration.expression_table import Expressi
 
 LARGEST_WEIGHT = 100.0  # over the median: where T is flat, its errors tell nothing
 NEAR = 0.1  # relative difference up to which a constant may be a multiple of 1/2
-OUTER_TRANSFORMS = ("identity", "square", "reciprocal", "log", "log_neg", "sqrt", "reciprocal_square")
 
 
 def enumerate_laws(
@@ -46,7 +45,7 @@ def enumerate_laws(
     few = _select_rows(len(target), thresholds.enumeration_rows)
     table = ExpressionTable.build({name: values[few] for name, values in columns.items()}, thresholds)
     found: list[tuple[float, ParametricForm]] = []
-    for name in OUTER_TRANSFORMS:
+    for name in TRANSFORMS_BY_SEARCH["enumeration"]:
         if should_stop():
             break
         moved, scaled = _transform(name, target, weights)

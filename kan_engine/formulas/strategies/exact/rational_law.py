@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
@@ -40,8 +40,6 @@ from kan_engine.formulas.strategies.exact.monomials import (
 )
 from kan_engine.numerics.ties import round_rank
 
-TARGET_TRANSFORMS = ("identity", "square", "cos", "sin")
-
 
 def find_rational_law(
     fit: LabelledRows,
@@ -65,7 +63,7 @@ def find_rational_law(
     most = thresholds.max_angle_columns if angles else thresholds.max_columns
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
-        for transform in TARGET_TRANSFORMS:
+        for transform in TRANSFORMS_BY_SEARCH["quotients"]:
             if not is_defined(transform, np.concatenate([fit.y, validation.y])[:, None]):
                 continue
             moved = TRANSFORMS[transform].forward(fit.y)

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, is_defined
+from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
 from kan_engine.formulas.core.constant_fitting import (
     Array,
@@ -32,14 +32,6 @@ from kan_engine.formulas.reading.closed_forms import (
 from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER, Candidate
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
-
-# Transforms of the target under which sums of terms are searched.
-SUM_TRANSFORMS = (
-    "identity",
-    "log",
-    "log_neg",
-    "reciprocal",
-)
 
 
 def find_univariate_law(
@@ -83,7 +75,7 @@ def find_univariate_law(
     for effort, side, (tree, axis) in product(Effort, sides, axes):
         if should_stop():
             break
-        if effort == Effort.SUMS and side not in SUM_TRANSFORMS:
+        if effort == Effort.SUMS and side not in TRANSFORMS_BY_SEARCH["sums of terms"]:
             continue
         moved = np.asarray(TRANSFORMS[side].forward(fit.y))
         for edge in _find_plausible_candidates(axis, moved, effort, noise, thresholds):

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
 
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, list_functions
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate, variables
@@ -18,7 +19,6 @@ from kan_engine.formulas.strategies.enumeration.expression_table import Expressi
 from kan_engine.formulas.strategies.exact.monomials import list_variable_sets
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
 from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT
-from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
