@@ -27,6 +27,7 @@ import xlsxwriter
 from latex2sympy2_extended import latex2sympy
 
 from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import Names, quote_column, to_excel, to_sql, to_text
 from kan_engine.expressions.printing.latex import to_latex
@@ -39,8 +40,9 @@ from kan_engine.expressions.printing.source_files import (
 
 Columns = Mapping[str, np.ndarray]
 
-FUNCTIONS = "acos acosh asin asinh atan atanh cos cosh erf exp fabs log sin sinh sqrt tan tanh"
-MATH_H = "double pow(double, double);\n" + "".join(f"double {name}(double);\n" for name in FUNCTIONS.split())
+SPELLINGS = {f.spelling.get("c", f.name) for f in LIBRARY.values() if f.elementary} | {"sqrt"}
+FUNCTIONS = sorted(name for name in SPELLINGS if name.isidentifier())
+MATH_H = "double pow(double, double);\n" + "".join(f"double {name}(double);\n" for name in FUNCTIONS)
 """What formulas need of <math.h>, which does not come with the compiler."""
 
 
