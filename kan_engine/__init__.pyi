@@ -63,8 +63,6 @@ from .formulas.reading.edge_candidates import ExtractionContext as ExtractionCon
 from .formulas.reading.extraction import extract_formulas as extract_formulas
 from .formulas.reading.extraction import extract_shorter_formulas as extract_shorter_formulas
 from .formulas.reading.fix_edges import fix_edges_ as fix_edges_
-from .formulas.reading.fix_edges import remove_inputs as remove_inputs
-from .formulas.reading.fix_edges import rescale_inputs as rescale_inputs
 from .formulas.reading.noise_model import NoiseModel as NoiseModel
 from .formulas.reading.univariate_fit import Suggestion as Suggestion
 from .formulas.reading.univariate_fit import suggest_symbolic as suggest_symbolic
@@ -79,6 +77,8 @@ from .inference.predictor import Predictor as Predictor
 from .model_selection.budget import ClimbLimits as ClimbLimits
 from .model_selection.trials import Trial as Trial
 from .network.grid_updates import refine as refine
+from .network.inputs import remove_inputs as remove_inputs
+from .network.inputs import rescale_inputs as rescale_inputs
 from .network.kan import KAN as KAN
 from .network.kan import KANConfig as KANConfig
 from .network.kan import initialise_ as initialise_

@@ -1,90 +1,16 @@
-"""Changes to a network: edges fixed to functions (KAN paper, section 2.5.1), other inputs, other scales."""
+"""Edges fixed to functions (KAN paper, section 2.5.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 
-from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import InvalidData
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
-from kan_engine.network.kan import KAN, copy_network, resize_grid_
-from kan_engine.network.layer import KANLayer, SymbolicEdge
-from kan_engine.network.pruning import drop_dead_edges_
-from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
-
-EdgePlace = tuple[int, int, int]  # layer of ``all_layers``, input, output
-
-
-def remove_inputs(network: KAN, inputs: list[int]) -> KAN:
-    """Return a copy of the network without the edges from these inputs."""
-    less = copy_network(network)
-    for layer in (less.stack[0], less.direct):
-        if layer is not None:
-            layer.mask[inputs] = False
-    drop_dead_edges_(less)
-    return less
-
-
-@torch.no_grad()
-def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
-    """Return the network with additional inputs that have no live edges.
-
-    Args:
-        network: The network.
-        places: Index of each of its inputs among all inputs.
-        count: Number of all inputs.
-    """
-    width = (count, *network.config.width[1:])
-    wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
-    for layer, own in zip(wider.all_layers, network.all_layers, strict=True):
-        resize_grid_(layer, own.grid_size)
-        rows = list(places) if own is network.stack[0] or own is network.direct else list(range(own.in_dim))
-        layer.mask[:] = False
-        layer.knots[rows], layer.weight[rows], layer.mask[rows] = own.knots, own.weight, own.mask
-        layer.symbolic = {(rows[i], j): edge for (i, j), edge in own.symbolic.items()}
-    return wider
-
-
-@torch.no_grad()
-def rescale_inputs(
-    network: KAN,
-    before: Standardizer,
-    after: Standardizer,
-    encoded: np.ndarray,
-    *,
-    ridge: float = 1e-9,
-) -> KAN:
-    """Convert a network to another standardization of its inputs.
-
-    Least squares on the given rows fit the activations on the edges from the inputs.
-
-    Args:
-        network: The network.
-        before: Standardizer of its inputs.
-        after: Standardizer of the inputs of the result.
-        encoded: Encoded input rows, before standardization.
-        ridge: Of the least squares.
-    """
-    moved = copy_network(network)
-    old, new = (torch.from_numpy(scale.forward(encoded)) for scale in (before, after))
-    for layer in (moved.stack[0], moved.direct):
-        if layer is not None:
-            _refit_layer_(layer, old, new, ridge)
-    return moved
-
-
-def _refit_layer_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor, ridge: float) -> None:
-    values = layer.postacts(old)
-    ends = torch.ones(layer.in_dim, dtype=values.dtype)
-    layer.knots = extend_knots(uniform_grid(-ends, ends, layer.grid_size), layer.order)
-    basis = layer.features(new)[:, :, :-1]
-    layer.weight.zero_()
-    for i in range(layer.in_dim):
-        layer.weight[i, :-1] = fit_coef(basis[:, i], values[:, i], ridge=ridge)
+from kan_engine.network.header import EdgePlace
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import SymbolicEdge
 
 
 @torch.no_grad()

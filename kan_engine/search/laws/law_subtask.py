@@ -13,9 +13,9 @@ from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.callbacks import ReportProgress
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.pool import Pool
-from kan_engine.formulas.reading.fix_edges import add_unused_inputs
 from kan_engine.formulas.strategies.enumeration.strategy import enumerate_formulas
 from kan_engine.formulas.strategies.structures import read_structure
+from kan_engine.network.inputs import add_unused_inputs
 from kan_engine.search.context import (
     FoundLaw,
     SearchContext,
