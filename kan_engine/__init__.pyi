@@ -88,6 +88,8 @@ from .numerics.lbfgs import LBFGS as LBFGS
 from .search.config import SearchConfig as SearchConfig
 from .search.model_search import find_model as find_model
 from .search.result import SearchResult as SearchResult
+from .search.revise import ModelChanges as ModelChanges
+from .search.revise import revise as revise
 from .search.subtasks import Subtask as Subtask
 from .search.subtasks import SubtaskCache as SubtaskCache
 from .training.config import TrainingConfig as TrainingConfig

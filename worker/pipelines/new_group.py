@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,12 +14,11 @@ from kan_engine.formulas.forms.new_group import add_group
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_groups import make_indicators
 from kan_engine.search.result import FormResult
+from kan_engine.search.revise import add_evidence
 from worker.execution.outcome import SourceModel
 
 
-def fit_new_group(
-    found: SearchResult, revises: SourceModel, predictor: Predictor, run: SearchContext
-) -> SearchResult:
+def fit_new_group(revises: SourceModel, predictor: Predictor, run: SearchContext) -> SearchResult:
     """The formulas of the model, the first with the constants of the new group.
 
     Raises:
@@ -43,12 +41,13 @@ def fit_new_group(
     fit, validation = sample_search_rows(run)
     trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
     form = report.form
-    return replace(
-        found,
+    found = SearchResult.from_predictor(
+        predictor,
         formulas=[[Formula.measure(tree, fit, validation) for tree in trees]],
         evidence=report.evidence,
         form=FormResult(fitted, form.rmse, None if form.free is None else form.free.tree, form.contains_free),
     )
+    return add_evidence(found, run)
 
 
 def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None) -> LabelledRows:

@@ -52,7 +52,6 @@ class PipelineThresholds:
         min_distinct_share: Share of distinct values among the rows of a density below which a warning reports
             repeated values.
         max_history_points: Steps of the training in the record.
-        revision_steps: Steps of Levenberg-Marquardt after edges were fixed.
         min_function_r2: R² on an edge's activation below which a warning reports the function that replaced
             it.
         preview: When the best model so far is published.
@@ -65,7 +64,6 @@ class PipelineThresholds:
 
     min_distinct_share: float = 0.5
     max_history_points: int = 500
-    revision_steps: int = 60
     min_function_r2: float = 0.9
     preview: PreviewThresholds = DEFAULT_PREVIEW
     metrics: MetricThresholds = DEFAULT_METRICS
