@@ -15,14 +15,14 @@ from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, is_affine
 from kan_engine.expressions.unit_system import make_unit_system
-from kan_engine.inference.decision_rule import Decision, choose_decision
+from kan_engine.inference.decision_rule import Decision, calibrate_on_validation_, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.compact_member import make_compact_member
 from kan_engine.search.config import Serve
 from kan_engine.search.formulas.form import FREE_FORMULA
 from kan_engine.search.formulas.sparse_additive import is_weak
-from kan_engine.search.result import SearchResult
+from kan_engine.search.result import GridStage, SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
@@ -76,6 +76,24 @@ def _compute_residuals(found: SearchResult, judged: Predictor, data: TrainingDat
     if not np.isfinite(residuals).all():  # the network is not finite at some validation row
         return np.zeros(0)  # without residuals there are no intervals
     return np.sort(residuals) if found.contest is None else found.contest.correct_errors(residuals)
+
+
+def assemble_stage(
+    stage: GridStage,
+    found: SearchResult,
+    data: TrainingData,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+) -> tuple[Predictor, Decision | None]:
+    """The predictor of a network on one of its grids, and the decision rule of a classifier.
+
+    The probabilities of the network are calibrated, in place.
+    """
+    predictor = Predictor.from_training(data, stage.network, found.inputs, found.scaler)
+    if data.classes is None:
+        return predictor, None
+    calibrate_on_validation_(stage.network, stage.network, found.inputs, data, thresholds.inference)
+    decision = choose_decision(predictor, data, thresholds.inference)
+    return replace(predictor, decision_weights=decision.weights), decision
 
 
 def report_formulas(

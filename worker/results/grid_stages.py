@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from kan_engine import KAN, Predictor, SearchResult
-from kan_engine.assessment.metrics import Metrics
-from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
-from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
+from kan_engine import SearchResult
+from kan_engine.search.assembly import assemble_stage
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 from worker.data.preparation import PreparedData
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
@@ -17,31 +14,17 @@ from worker.results.records import GridStage
 def measure_grids(
     found: SearchResult,
     data: PreparedData,
-    inference: InferenceThresholds = DEFAULT_INFERENCE,
+    search: SearchThresholds = DEFAULT_THRESHOLDS,
     metrics: MetricThresholds = DEFAULT_METRICS,
 ) -> list[GridStage]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
+    assembled = [assemble_stage(stage, found, data, search) for stage in found.stages]
     return [
         GridStage(
             grid=stage.network.stack[0].grid_size,
             parameters=stage.network.parameter_count,
             seconds=round(stage.seconds, 3),
-            metrics=_measure_stage(stage.network, found, data, inference, metrics),
+            metrics=measure_model(predictor, data, decision, metrics).metrics,
         )
-        for stage in found.stages
+        for stage, (predictor, decision) in zip(found.stages, assembled, strict=True)
     ]
-
-
-def _measure_stage(
-    stage: KAN,
-    found: SearchResult,
-    data: PreparedData,
-    inference: InferenceThresholds,
-    metrics: MetricThresholds,
-) -> Metrics:
-    predictor, decision = Predictor.from_training(data, stage, found.inputs, found.scaler), None
-    if data.classes is not None:
-        calibrate_on_validation_(stage, stage, found.inputs, data, inference)
-        decision = choose_decision(predictor, data, inference)
-        predictor = replace(predictor, decision_weights=decision.weights)
-    return measure_model(predictor, data, decision, metrics).metrics
