@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from kan_engine.formulas.strategies.thresholds import DiscoveryThresholds
+from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, list_functions
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate, variables
