@@ -46,6 +46,10 @@ def ignore_trial(trial: TrialReport) -> None:
     """Report to nobody."""
 
 
+def ignore_step(step: TraceStep) -> None:
+    """Report to nobody."""
+
+
 def _ignore_progress(stage: str, fraction: float, message: str, error: float | None = None) -> None:
     """Report to nobody."""
 
@@ -58,6 +62,7 @@ class Callbacks:
         report: Takes the progress. It is called often.
         record_trial: Takes every network that was tried, once, if its error is finite.
         record_step: Takes every step of the search when it has ended; see ``kan_engine.formulas.trace``.
+        record_end: Takes why the search ended, once, unless an exception ends it.
         should_stop: Once it returns true, the search returns the best result so far.
         keep: Takes the result of every stage that could be the last one before the time is up.
         clock: Seconds from any start. The engine reads no clock of its own: with a clock that stands still
@@ -66,7 +71,8 @@ class Callbacks:
 
     report: ReportProgress = _ignore_progress
     record_trial: Callable[[TrialReport], None] = ignore_trial
-    record_step: Callable[[TraceStep], None] = lambda _: None
+    record_step: Callable[[TraceStep], None] = ignore_step
+    record_end: Callable[[str], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False
     keep: Callable[[Any], None] = lambda _: None
     clock: Callable[[], float] = lambda: 0.0

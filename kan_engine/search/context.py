@@ -14,7 +14,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.unit_system import make_unit_system
-from kan_engine.formulas.callbacks import Callbacks, ReportProgress, TrialReport, ignore_trial
+from kan_engine.formulas.callbacks import Callbacks, ReportProgress, TrialReport, ignore_step, ignore_trial
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.problem import FormulaSettings, Problem
@@ -39,8 +39,8 @@ class SearchContext:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
         generator: Source of randomness of the law search.
-        report: See ``Callbacks``, like ``should_stop``, ``clock``, ``record_trial``, ``record_step``
-            and ``keep``.
+        report: See ``Callbacks``, like ``should_stop``, ``clock``, ``record_trial``, ``record_step`` and
+            ``keep``.
         contest: Records the validation errors of all candidates that are compared.
         parts: Subtasks of the search that other workers do, or have done.
         cross_validation: Folds and simple models that candidates are compared on.
@@ -60,7 +60,7 @@ class SearchContext:
     parts: SubtaskCache = field(default_factory=InProcess)
     started_at: float = 0.0
     record_trial: Callable[[TrialReport], None] = ignore_trial
-    record_step: Callable[[TraceStep], None] = lambda _: None
+    record_step: Callable[[TraceStep], None] = ignore_step
     keep: Callable[[SearchResult], None] = lambda _: None
 
     @staticmethod
@@ -257,7 +257,7 @@ def make_problem(
         ),
         callbacks=Callbacks(
             report=run.report,
-            record_step=run.record_step if is_recorded else lambda _: None,
+            record_step=run.record_step if is_recorded else ignore_step,
             should_stop=run.should_stop,
             clock=run.clock,
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from kan_engine.assessment.formula_evidence import (
 )
 from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.formulas.trace import TIME_LIMIT
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
@@ -26,6 +29,7 @@ from kan_engine.search.formulas.allowed import keep_allowed_formulas
 from kan_engine.search.formulas.form import JudgedForm, add_form, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front import add_front, list_seeds, predict_front
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas
+from kan_engine.search.formulas.recorded_stages import EXACT_LAW, leave_out, run_stage
 from kan_engine.search.formulas.sparse_additive import add_additive_formulas
 from kan_engine.search.hill_climb import predict_subtasks
 from kan_engine.search.laws.law_subtask import find_small_law, make_law_subtask
@@ -70,8 +74,11 @@ def find_model(
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
     found = _search(run)
-    if config.symbolic and not found.has_exact_formulas(run.thresholds.max_exact_error) and run.should_stop():
+    is_exact = found.has_exact_formulas(run.thresholds.max_exact_error)
+    is_over = config.symbolic and not is_exact and run.should_stop()
+    if is_over:
         found = replace(found, warnings=(*found.warnings, FORMULAS_ENDED_EARLY_WARNING))
+    callbacks.record_end(EXACT_LAW if is_exact else TIME_LIMIT if is_over else "every strategy has run")
     return keep_allowed_formulas(found, run)
 
 
@@ -81,39 +88,80 @@ def _search(run: SearchContext) -> SearchResult:
         found = _find_classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data, run.thresholds.inference)
         run.keep(found)
-        formulas = find_log_odds_formulas(found.network, found.inputs, run)
-        found = add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
-        return add_front(add_additive_formulas(found, run), list_seeds(found), run)
+        found = _add_compact(_add_log_odds(found, run), run)
+        return _add_formulas(found, run)
     if config.constraints.monotone:
         found = _find_monotone_regression(run)
         run.keep(found)
-        return select_member(add_front(add_additive_formulas(found, run), list_seeds(found), run), run)
-    form = judge_form(run)
+        return select_member(_add_formulas(found, run), run)
+    form = None
+    if config.form is not None or config.per_group is not None:
+        form = run_stage("client_form", judge_form, run)
     found = _find_regression(run) if config.is_automatic else _find_requested_regression(run)
     found = replace(found, contest=run.contest)
     run.keep(found)
     with run.parts.prefetch(lambda: predict_front(found, run)):
-        found = add_compact_path(found, run)
-    found = add_front(add_additive_formulas(found, run), list_seeds(found), run)
+        found = _add_compact(found, run)
+    found = _add_formulas(found, run)
     run.keep(found)
     if not isinstance(form, JudgedForm):
         form = judge_grouped_formulas(found, run) or form
     return select_member(add_form(found, form, run), run)
 
 
+def _add_log_odds(found: SearchResult, run: SearchContext) -> SearchResult:
+    def add(run: SearchContext) -> SearchResult:
+        formulas = find_log_odds_formulas(found.network, found.inputs, run)
+        return replace(found, formulas=formulas, formula_of="law")
+
+    return run_stage("log_odds", add, run, found)
+
+
+def _add_compact(found: SearchResult, run: SearchContext) -> SearchResult:
+    if run.config.compact:
+        return run_stage("compact_curves", partial(add_compact_path, found), run, found)
+    leave_out("compact_curves", "not requested", run)
+    return found
+
+
+def _add_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
+    """Add sums of terms and the front of formulas, which begins with the formulas so far."""
+    seeds = list_seeds(found)
+    stages: dict[str, Callable[[SearchResult, SearchContext], SearchResult]] = {
+        "sparse_sums": add_additive_formulas,
+        "growth": lambda found, run: add_front(found, seeds, run),
+    }
+    for strategy, stage in stages.items():
+        reason = _explain_omission(found, run)
+        if reason is None:
+            found = run_stage(strategy, partial(stage, found), run, found)
+        else:
+            leave_out(strategy, reason, run)
+    return found
+
+
+def _explain_omission(found: SearchResult, run: SearchContext) -> str | None:
+    """Why the search needs no further formulas; None if it does."""
+    if not run.config.symbolic:
+        return "not requested"
+    if run.data.output_count > 1:
+        return "several outputs"
+    return EXACT_LAW if found.has_exact_formula(run.thresholds.max_exact_error) else None
+
+
 def _find_monotone_regression(run: SearchContext) -> SearchResult:
     """A sum of curves that rise or fall as wished, with the formulas of a small law."""
-    found = replace(find_monotone_network(run), contest=run.contest)
+    found = replace(run_stage("monotone_networks", find_monotone_network, run), contest=run.contest)
     if not run.config.symbolic or run.should_stop():
         return found
-    law = find_small_law(run, run.thresholds.law_time_share * run.config.max_seconds)
+    law = _find_law(run, run.thresholds.law_time_share * run.config.max_seconds)
     return found if law is None else _add_law_formulas(found, law, run)
 
 
 def _find_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
     training = run.limit_time(run.thresholds.search_time_share) if run.config.is_automatic else run
-    found, weights = train_network(training), run.data.training.weights
+    found, weights = run_stage("networks", train_network, training), run.data.training.weights
     if training.should_stop() and not run.should_stop():
         found = replace(found, warnings=(*found.warnings, ENDED_EARLY_WARNING))
     folds = run.cross_validation
@@ -138,21 +186,26 @@ def _find_regression(run: SearchContext) -> SearchResult:
     task, losses = make_task(run), dict[str, float]()
     training = run.limit_time(run.thresholds.search_time_share)
     with run.parts.prefetch(lambda: predict_subtasks(run.parts, task, losses, run.thresholds)):
-        law = find_small_law(run, run.thresholds.law_time_share * run.config.max_seconds)
+        law = _find_law(run, run.thresholds.law_time_share * run.config.max_seconds)
     if law is not None and law.is_clear:
+        leave_out("networks", "the law explains the rows", run)
         found = law.found
     else:
         if law is not None:
             run.keep(law.found)
         with run.parts.prefetch(lambda: predict_front(law.found if law else None, run)):
-            found = train_network(training)
+            found = run_stage("networks", train_network, training)
         if training.should_stop() and not run.should_stop():
             found = replace(found, warnings=(ENDED_EARLY_WARNING,))
         weights = run.data.training.weights
         if law is not None:
             of_law, of_network = compute_paired_rmse(law.found.errors, found.errors, weights)
             found = law.found if of_law <= of_network else _add_law_formulas(found, law, run)
-    return _fall_back_to_line(found, law, run)
+    return run_stage("line", partial(_fall_back_to_line, found, law), run, found)
+
+
+def _find_law(run: SearchContext, seconds: float | None = None) -> SmallLaw | None:
+    return run_stage("law_search", partial(find_small_law, seconds=seconds), run)
 
 
 def _add_law_formulas(found: SearchResult, law: SmallLaw, run: SearchContext) -> SearchResult:
@@ -247,8 +300,9 @@ def select_member(found: SearchResult, run: SearchContext) -> SearchResult:
 
 def _find_requested_regression(run: SearchContext) -> SearchResult:
     """Train the requested network; search for a small law in the remaining time."""
-    found = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
-    law = find_small_law(run) if run.config.symbolic and not run.should_stop() else None
+    then = [make_law_subtask(run, None)] if run.config.symbolic else []
+    found = run_stage("networks", partial(train_network, then=then), run)
+    law = _find_law(run) if run.config.symbolic and not run.should_stop() else None
     simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
     spread = float(np.std(run.data.training.y))
     is_exact = compute_rmse(found.errors, weights) < run.thresholds.max_rounding_error * spread

@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, list_functions
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate, variables
 from kan_engine.expressions.library import LIBRARY, Function, _define_elementary
 from kan_engine.formulas.core.description_length import price_form
+from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC
 from kan_engine.formulas.reading.dictionary_regression import _get_dictionaries
 from kan_engine.formulas.reading.linear_sum import LinearSum
