@@ -245,6 +245,18 @@ class JobEvent(TableBase):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class JobTrace(TenantMixin, TableBase):
+    """The trace of a job's search, apart from the job, which is read often; deleted with it.
+
+    ``document`` is the JSON of ``kan_engine.formulas.trace.SearchTrace``.
+    """
+
+    __tablename__ = "job_trace"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    document: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
 class Model(SearchMixin, TenantMixin, TableBase):
     """A trained network that the service keeps; one per job.
 

@@ -23,6 +23,7 @@ from tests.support.stored import bare_record
 from worker import tasks
 from worker.execution.attempt import Attempt, JobResult, StoredResult
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.search_recorder import SearchRecorder
 from worker.jobs.train import make_training_handlers
 
 MiB = 2**20
@@ -40,6 +41,7 @@ def slow_pipeline(
     *,
     report: Callable[[JobProgress], None],
     record_trial: Callable[[TrialReport], None],
+    recorder: SearchRecorder,
     should_stop: Callable[[], bool],
     resume: bytes | None,
     checkpoint: Callable[[bytes], None],

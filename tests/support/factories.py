@@ -13,6 +13,7 @@ import torch
 import kan_engine
 from kan_engine.expressions.evaluation import Expression, complexity, to_json
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.trace import SearchTrace
 from kan_engine.network.kan import initialise_
 from service.caller import DEFAULT_TENANT, LOCAL_CALLER
 from service.db.repositories import Datasets, Jobs, TrainedModels, WebhookDeliveries, WebhookSecrets
@@ -123,10 +124,14 @@ def report_progress(sessions: Sessions, job_id: str, token: str, **data: object)
         jobs.record_progress(job, **data)
 
 
-def finish_job(sessions: Sessions, job_id: str, token: str, *, model_id: str = "m") -> None:
+def finish_job(
+    sessions: Sessions, job_id: str, token: str, *, model_id: str = "m", trace: SearchTrace | None = None
+) -> None:
     """The end of a job that is held."""
     with sessions.begin() as session:
-        Jobs(session).succeed(job_id, token, model_id=model_id)
+        job = Jobs(session).succeed(job_id, token, model_id=model_id)
+        if trace is not None and job is not None:
+            Jobs(session).set_trace(job, trace.to_dict())
 
 
 def make_delivery(sessions: Sessions) -> str:

@@ -19,6 +19,7 @@ from service.settings import DeviceChoice
 from service.storage.stored_table import StoredTable, open_table
 from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress
+from worker.execution.search_recorder import SearchRecorder
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Attempt:
         device: Where Adam trains if the job leaves it to the worker.
         files: Keeps files open until the result is stored.
         record_trial: Takes a network that was tried.
+        recorder: Takes the steps of a search.
         report: Takes the progress. It may be called often: the receiver decides what to store.
         should_stop: Returns true once the time is up. Raises ``JobStopped`` if the result of this attempt
             would be discarded.
@@ -56,6 +58,7 @@ class Attempt:
     device: DeviceChoice
     files: ExitStack
     record_trial: Callable[[TrialReport], None]
+    recorder: SearchRecorder
     report: Callable[[JobProgress], None]
     should_stop: Callable[[], bool]
     checkpoint: Callable[[bytes], None]

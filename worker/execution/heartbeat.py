@@ -26,6 +26,7 @@ from worker.execution.best_model import end_with_best_model
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.memory_limit import CAN_POLL_MEMORY, MemoryLimit
 from worker.execution.outcome import JobProgress, JobStopped
+from worker.execution.search_recorder import SearchRecorder
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Heartbeat:
         first_model_s: Time after it at which a job fails that has published none.
         max_seconds: Time limit of the job.
         max_run_s: Time after which the job goes back to the queue, for another process.
+        recorder: Has the trace of the job, which is stored if the process has to be ended.
         memory: Memory limit of the job. A process that exceeds it is ended.
         limits: Periods and times of grace.
     """
@@ -94,6 +96,7 @@ class Heartbeat:
         termination: Termination,
         max_seconds: float = math.inf,
         max_run_s: float = math.inf,
+        recorder: SearchRecorder | None = None,
         memory: MemoryLimit | None = None,
         limits: ExecutionLimits = DEFAULT_EXECUTION,
     ) -> None:
@@ -101,6 +104,7 @@ class Heartbeat:
         self._sessions, self._settings = sessions, settings
         self._began, self._deadline = time.monotonic(), deadline
         self._max_seconds, self._memory, self._limits = max_seconds, memory, limits
+        self._recorder = recorder or SearchRecorder()
         self._leaves_at = self._began + max_run_s
         self._ends_at, self._first_model_s, self._cancelled_at = ends_at, first_model_s, math.inf
         self._termination = termination
@@ -268,6 +272,7 @@ class Heartbeat:
         with suppress(SQLAlchemyError):
             with self._sessions.begin() as session:
                 kept = end_with_best_model(session, self._job_id, self._token, self.stage)
+                self._recorder.store(session, kept)
             if kept is not None:
                 facts = {"job_id": self._job_id, "cut_by": kept.cut_by}
                 log.warning("job ended with its best model so far", extra=facts)
@@ -285,7 +290,8 @@ class Heartbeat:
             if self.is_short and code == "out_of_memory":  # elsewhere it may use more
                 jobs.requeue_as_long(self._job_id, self._token)
             else:
-                jobs.fail(self._job_id, self._token, code=code, detail=detail)
+                failed = jobs.fail(self._job_id, self._token, code=code, detail=detail)
+                self._recorder.store(session, failed)
         log.error("process of a job ended", extra={"job_id": self._job_id, "code": code, "reason": detail})
         end_process(1)
 
@@ -293,7 +299,7 @@ class Heartbeat:
         with self._sessions.begin() as session:
             jobs = Jobs(session)
             if self._termination.requested:
-                jobs.release(self._job_id, self._token)
+                self._recorder.store(session, jobs.release(self._job_id, self._token))
                 self._is_lost = True
                 return
             if time.monotonic() > self._leaves_at:

@@ -34,6 +34,7 @@ from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
 from worker.execution.memory_limit import MemoryLimit, allocation_size, is_out_of_memory, limit_allocations
 from worker.execution.outcome import JobStopped, JobWaiting
 from worker.execution.process_identity import current_holder
+from worker.execution.search_recorder import SearchRecorder
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def run_job(
     cpu_at_start = _cpu_seconds()
     log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
     memory = MemoryLimit(settings.max_memory_bytes, kill_ratio=limits.memory_kill_ratio)
+    recorder = SearchRecorder()
     began, whole = time.monotonic() - held.seconds_spent, held.request.max_seconds
     beat = Heartbeat(
         held.job_id,
@@ -89,6 +91,7 @@ def run_job(
         first_model_s=0.0 if held.kind == SUBTASK_KIND else limits.first_model_s,
         max_seconds=whole,
         max_run_s=max_run_s,
+        recorder=recorder,
         memory=memory,
         termination=termination or Termination(),
         limits=limits,
@@ -104,10 +107,11 @@ def run_job(
             device=settings.device,
             files=files,
             record_trial=beat.record_trial,
+            recorder=recorder,
             report=beat.report,
             should_stop=beat.should_stop,
             hold=lambda session: _lock_row(held, session),
-            checkpoint=lambda data: _save_checkpoint(data, held, sessions),
+            checkpoint=lambda data: _save_checkpoint(data, held, recorder, sessions),
             seconds_left=beat.seconds_left,
             ring=ring,
             limits=limits,
@@ -115,7 +119,11 @@ def run_job(
         with beat:
             verdict = _run_handler(lambda: work_of(held.kind), attempt, beat, memory)
         spent = _cpu_seconds() - cpu_at_start
-        _commit_with_retries(lambda session: _store_verdict(verdict, held, beat, spent, session), own, limits)
+
+        def store(session: Session) -> None:
+            recorder.store(session, _store_verdict(verdict, held, beat, spent, session))
+
+        _commit_with_retries(store, own, limits)
     ring()
 
 
@@ -232,8 +240,8 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _save_checkpoint(data: bytes, held: _ClaimedJob, sessions: Sessions) -> None:
-    """Store the checkpoint of a job in place of its last one."""
+def _save_checkpoint(data: bytes, held: _ClaimedJob, recorder: SearchRecorder, sessions: Sessions) -> None:
+    """Store the checkpoint of a job in place of its last one, and the steps that led to it."""
     try:
         with sessions.begin() as session:
             jobs = Jobs(session)
@@ -242,6 +250,7 @@ def _save_checkpoint(data: bytes, held: _ClaimedJob, sessions: Sessions) -> None
                 return
             before = job.checkpoint_sha256
             jobs.set_checkpoint(job, put_bytes(session, data))
+            recorder.store(session, job)
             if before is not None and before != job.checkpoint_sha256:
                 release_blob(session, before)
     except UNAVAILABLE_ERRORS as error:
@@ -262,18 +271,19 @@ def _cpu_seconds() -> float:
 
 def _store_verdict(
     verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, cpu_seconds: float, session: Session
-) -> None:
-    """Store the result and the final state of a job; do nothing if another process holds it."""
+) -> Job | None:
+    """Store the result and the state of a job, and return it; do nothing if another process holds it."""
     jobs = Jobs(session)
     job = jobs.hold(held.job_id, held.token)
     if job is None:
         log.info("job given up", extra={"job_id": held.job_id})
-        return
+        return None
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
     ended = _end_job(verdict, job, held, beat, session)
     log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
+    return ended
 
 
 def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, beat: Heartbeat, session: Session) -> Job | None:

@@ -19,6 +19,7 @@ from service.storage.stored_table import StoredTable
 from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.search_recorder import SearchRecorder
 from worker.results.lineage import RevisionRecord
 from worker.results.model_storage import ModelSource, store_model, store_preview
 
@@ -33,6 +34,7 @@ class Pipeline(Protocol):
         *,
         report: Callable[[JobProgress], None],
         record_trial: Callable[[TrialReport], None],
+        recorder: SearchRecorder,
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
@@ -116,6 +118,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
             placed,
             report=attempt.report,
             record_trial=attempt.record_trial,
+            recorder=attempt.recorder,
             should_stop=should_stop,
             resume=attempt.resume,
             checkpoint=attempt.checkpoint,

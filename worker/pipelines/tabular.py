@@ -31,6 +31,7 @@ from worker.data.preparation import PreparedData, prepare_search
 from worker.evaluation.baselines import run_baselines
 from worker.evaluation.thresholds import BaselineThresholds
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.search_recorder import SearchRecorder
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.density import run_density
 from worker.pipelines.model_outcome import make_outcome
@@ -49,6 +50,7 @@ def run_pipeline(
     *,
     report: Callable[[JobProgress], None] = lambda _: None,
     record_trial: Callable[[TrialReport], None] = ignore_trial,
+    recorder: SearchRecorder | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     resume: bytes | None = None,
     checkpoint: Callable[[bytes], None] = lambda _: None,
@@ -65,6 +67,7 @@ def run_pipeline(
         request: The training.
         report: Takes the progress. It is called often: the receiver decides what to store.
         record_trial: Takes every network that was tried.
+        recorder: Takes the steps of the search; None for nobody.
         should_stop: Once it returns true, the best network so far is used, and ``cut_by`` names the stage.
         resume: The last checkpoint of an earlier run of the same job; None without one.
         checkpoint: Called once, when the network is found, with what a later run can resume from.
@@ -88,9 +91,12 @@ def run_pipeline(
         if parts is not None and data.screening is not None:
             parts.select_features([feature.name for feature in data.encoding.features])
     preview = Preview(data, config, publish if revises is None else None, thresholds)
+    recorder = recorder or SearchRecorder()
     callbacks = Callbacks(
         report=preview.publish_after(watch.report),
         record_trial=record_trial,
+        record_step=recorder.record_step,
+        record_end=recorder.record_end,
         should_stop=preview.publish_before(watch.should_stop),
         clock=time.monotonic,
         keep=preview.keep,

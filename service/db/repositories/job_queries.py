@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Float, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, undefer
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session, undefer
 from service.db.repositories.fair_share import is_waiting
 from service.db.repositories.lists import ALL, ListFilter, select_page
 from service.db.session import clock
-from service.db.tables import SUBTASK_KIND, Dataset, Job, JobEvent, JobStatus
+from service.db.tables import SUBTASK_KIND, Dataset, Job, JobEvent, JobStatus, JobTrace
 from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
@@ -174,6 +175,11 @@ class JobQueries:
         """Up to ``limit + 1`` events, in order, from the one after number ``after``."""
         events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
         return self._session.scalars(events.order_by(JobEvent.number).limit(limit + 1)).all()
+
+    def find_trace(self, job_id: str) -> dict[str, Any]:
+        """The trace of the search of a job; empty if there is none."""
+        trace = self._session.get(JobTrace, job_id)
+        return {} if trace is None else trace.document
 
     def newest_events(self, job_ids: Sequence[str]) -> dict[str, int]:
         """Number of the newest event of each of these jobs."""

@@ -26,7 +26,7 @@ from service.db.repositories.job_queries import (
 )
 from service.db.repositories.webhooks import WebhookDeliveries
 from service.db.session import LOCK_FOR_CHANGE, clock
-from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus
+from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus, JobTrace
 from service.errors import Conflict
 
 CLEARED_VALUES: Mapping[str, Any] = {"token": None, "lease_until": None, "holder": None, "eta_seconds": None}
@@ -158,6 +158,10 @@ class Jobs(JobQueries):
         job.preview = preview
         self._record_event(job, "preview", **preview)
 
+    def set_trace(self, job: Job, trace: dict[str, Any]) -> None:
+        """Set the trace of the search of a job whose row this transaction has locked."""
+        self._session.merge(JobTrace(job_id=job.id, tenant=job.tenant, document=trace))
+
     def set_checkpoint(self, job: Job, sha256: str | None) -> None:
         """Set the blob with the intermediate state of a held job."""
         job.checkpoint_sha256 = sha256
@@ -259,7 +263,7 @@ class Jobs(JobQueries):
         return job
 
     def delete(self, job: Job) -> None:
-        """Delete a finished job with its events; the caller has to release its blobs (``list_blobs``)."""
+        """Delete a finished job, its events and its trace; the caller releases its blobs (``list_blobs``)."""
         self._session.delete(job)
         self._session.flush()
 

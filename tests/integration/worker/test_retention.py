@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from service.caller import LOCAL_CALLER
 from service.db.repositories import Jobs
 from service.db.session import Sessions, clock
-from service.db.tables import AuditEntry, Blob, Dataset, Job, JobEvent, Model
+from service.db.tables import AuditEntry, Blob, Dataset, Job, JobEvent, JobTrace, Model
 from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
@@ -42,6 +42,7 @@ def finished_job(sessions: Sessions, days: float, **fields: Any) -> str:
         assert job is not None
         assert job.token is not None
         jobs.set_checkpoint(job, put_bytes(session, job_id.encode()))
+        jobs.set_trace(job, {"version": 1})
         jobs.fail(job_id, job.token, code="c", detail="d")
     age(sessions, Job, job_id, days)
     return job_id
@@ -71,6 +72,7 @@ def test_jobs_go_with_their_events_and_checkpoints_when_they_finished_long_ago(
     assert ids(sessions, Job) == sorted([young, waiting])
     with sessions.read() as session:
         assert old not in session.scalars(select(JobEvent.job_id)).all()
+        assert sorted(session.scalars(select(JobTrace.job_id)).all()) == [young]
         assert len(session.scalars(select(Blob.sha256)).all()) == 1
 
 

@@ -15,12 +15,14 @@ from typing import Any, Self
 
 import polars as pl
 import pytest
+from kan_engine.formulas.callbacks import TrialReport
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import DeviceUnavailable, InvalidData, TrainingDiverged
 from kan_engine.formulas.callbacks import TrialReport
+from kan_engine.formulas.trace import TraceStep
 from kan_engine.search.subtasks import SubtaskCache
 from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels
@@ -38,6 +40,7 @@ from worker.execution.heartbeat import Termination
 from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import JobProgress, JobStopped, Outcome, SourceModel
 from worker.execution.runner import run_job
+from worker.execution.search_recorder import SearchRecorder
 from worker.jobs.train import Pipeline, make_training_handlers
 
 LEASE_S = 0.3  # beats every 0.1 s
@@ -60,7 +63,8 @@ class ToyPipeline:
     """Publishes ``preview`` and ``better`` and does ``during`` after its first report; then works for
     ``lasts_s`` unless it is to stop.
 
-    With ``has_best`` it has something to return when it is stopped; if ``is_deaf``, it does not ask.
+    Before that it records a step of its ``strategy``, and why the search ``ended``. With ``has_best`` it has
+    something to return when it is stopped; if ``is_deaf``, it does not ask.
     """
 
     during: Callable[[Callable[[bytes], None]], object] = lambda checkpoint: None
@@ -69,6 +73,8 @@ class ToyPipeline:
     preview: bytes | None = None
     better: bytes | None = None
     is_deaf: bool = False
+    strategy: str | None = None
+    ended: str | None = None
     resumed: list[bytes | None] = field(default_factory=list)
     revised: list[SourceModel | None] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
@@ -81,6 +87,7 @@ class ToyPipeline:
         *,
         report: Callable[[JobProgress], None],
         record_trial: Callable[[TrialReport], None],
+        recorder: SearchRecorder,
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
@@ -94,6 +101,10 @@ class ToyPipeline:
         self.devices.append(request.training.device)
         report(JobProgress("fit", 0.5, "half", error=0.25))
         record_trial(TrialReport(kind="structure", width=(1, 1), grid=5, error=0.25))
+        if self.strategy is not None:
+            recorder.record_step(TraceStep(strategy=self.strategy))
+        if self.ended is not None:
+            recorder.record_end(self.ended)
         if self.preview is not None:
             publish(outcome(self.preview, is_first=True))
         if self.better is not None:
@@ -736,3 +747,81 @@ def test_a_client_who_stops_a_job_and_keeps_the_best_gets_its_preview_if_there_i
     job = run(job_id, keep_best)
     assert (job.status, job.model_id is not None) == ("cancelled", True)
     assert artifacts(sessions) == [b"first"]
+
+
+def trace_of(sessions: Sessions, job_id: str) -> tuple[list[str], str | None]:
+    """The strategies of the trace of a job, and why its search ended."""
+    with sessions.read() as session:
+        trace = Jobs(session).find_trace(job_id)
+    return [step["strategy"] for step in trace.get("steps", [])], trace.get("ended")
+
+
+def test_a_job_keeps_the_trace_of_its_search(sessions: Sessions, submit: Any, run: Any) -> None:
+    job = run(submit(), ToyPipeline(strategy="rational", ended="every strategy has run"))
+    assert trace_of(sessions, job.id) == (["rational"], "every strategy has run")
+
+
+def test_a_job_without_a_search_has_no_trace(sessions: Sessions, submit: Any, run: Any) -> None:
+    assert trace_of(sessions, run(submit(), ToyPipeline()).id) == ([], None)
+
+
+def test_a_failed_job_keeps_its_trace(sessions: Sessions, submit: Any, run: Any) -> None:
+    def fail(_: Any) -> None:
+        raise TrainingDiverged(7)
+
+    job = run(submit(), ToyPipeline(fail, strategy="rational"))
+    assert trace_of(sessions, job.id) == (["rational"], "the job failed: training_diverged")
+
+
+@pytest.mark.parametrize("keep_best", [False, True])
+def test_a_cancelled_job_keeps_its_trace(
+    sessions: Sessions, submit: Any, run: Any, *, keep_best: bool
+) -> None:
+    job_id = submit()
+    pipeline = ToyPipeline(
+        lambda _: cancel(sessions, job_id, keep_best=keep_best), lasts_s=30, strategy="rational"
+    )
+    assert run(job_id, pipeline).status == "cancelled"
+    assert trace_of(sessions, job_id) == (["rational"], "the client stopped the job")
+
+
+def test_a_search_that_ended_before_its_job_was_cancelled_keeps_its_own_end(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    run(job_id, ToyPipeline(lambda _: cancel(sessions, job_id), lasts_s=30, strategy="line", ended="exact"))
+    assert trace_of(sessions, job_id) == (["line"], "exact")
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("preview", [b"first", None])
+def test_a_job_whose_process_has_to_be_ended_keeps_its_trace(
+    sessions: Sessions, submit: Any, run: Any, monkeypatch: pytest.MonkeyPatch, preview: bytes | None
+) -> None:
+    monkeypatch.setattr("worker.execution.heartbeat.end_process", lambda _: None)
+    pipeline = ToyPipeline(preview=preview, lasts_s=1.5, is_deaf=True, strategy="rational")
+    limits = ExecutionLimits(overrun_s=0.1, first_model_s=0.1)
+    job = run(submit(max_seconds=0.2), pipeline, limits=limits)
+    assert job.status == ("failed" if preview is None else "succeeded")
+    assert trace_of(sessions, job.id) == (["rational"], "time limit")
+
+
+def test_the_next_attempt_of_a_lost_job_replaces_the_trace(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+    run(job_id, ToyPipeline(lambda _: lose(sessions, job_id), lasts_s=30, strategy="rational"))
+    assert trace_of(sessions, job_id) == ([], None)
+    run(job_id, ToyPipeline(strategy="line", ended="every strategy has run"))
+    assert trace_of(sessions, job_id) == (["line"], "every strategy has run")
+
+
+def test_an_attempt_that_resumes_after_the_search_keeps_its_trace(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    def save_and_lose(checkpoint: Callable[[bytes], None]) -> None:
+        checkpoint(b"the result of the search")
+        lose(sessions, job_id)
+
+    job_id = submit()
+    run(job_id, ToyPipeline(save_and_lose, lasts_s=30, strategy="rational", ended="every strategy has run"))
+    assert run(job_id, ToyPipeline()).status == "succeeded"
+    assert trace_of(sessions, job_id) == (["rational"], "every strategy has run")
