@@ -22,6 +22,7 @@ from .results import Preview as Preview
 from .results import Progress as Progress
 from .results import Sample as Sample
 from .results import Symbolic as Symbolic
+from .results import Trace as Trace
 from .results import TypesetEquations as TypesetEquations
 from .results import Usage as Usage
 from .sync_client import Client as Client

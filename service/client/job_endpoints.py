@@ -21,7 +21,7 @@ from service.client.arguments import (
 from service.client.job_progress import follow_job
 from service.client.progress_bar import ProgressOption, show_progress
 from service.client.references import find_dataset_id, find_model_id
-from service.client.results import Dataset, Job, Model
+from service.client.results import Dataset, Job, Model, Trace
 from service.client.table_payloads import encode_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
 from service.schemas.common import JobKindName, JobStatusName
@@ -161,6 +161,10 @@ class JobEndpoints(EndpointGroup):
             query["model"] = await find_model_id(self._transport, model)
         async for job in self._transport.iterate(Job, "jobs", **query):
             yield job
+
+    async def trace(self, job: AnyJob) -> Trace:
+        """The steps of the search of a job that has ended: its strategies, what they proposed and kept."""
+        return await self._transport.get(Trace, "jobs", get_id(job), "trace")
 
     async def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
         """Stop a job; with ``keep_best`` the best network so far becomes its model."""

@@ -11,7 +11,7 @@ from service.schemas.equations import TypesetOut
 from service.schemas.evaluations import EvaluationOut
 from service.schemas.figures import FiguresOut, ModelRowsOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
-from service.schemas.jobs import JobOut, ProgressOut
+from service.schemas.jobs import JobOut, ProgressOut, TraceOut
 from service.schemas.models import EdgesOut, ModelOut
 from service.schemas.prediction import PredictionOut
 from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
@@ -59,6 +59,10 @@ class Job(JobOut):
     def has_ended(self) -> bool:
         """Whether the job has ended and will not change again."""
         return self.finished_at is not None
+
+
+class Trace(TraceOut):
+    """What the search of a job has done: its ``steps``, and why it ``ended``."""
 
 
 class Model(ModelOut):

@@ -130,6 +130,7 @@ class Client:
     wait = _blocking(Endpoints.wait)
     job = _blocking(Endpoints.job)
     jobs = _blocking_iterator(Endpoints.jobs)
+    trace = _blocking(Endpoints.trace)
     cancel = _blocking(Endpoints.cancel)
     retry = _blocking(Endpoints.retry)
     predict_dataset = _blocking(Endpoints.predict_dataset)

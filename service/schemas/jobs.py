@@ -146,6 +146,38 @@ class EventOut(BaseModel):
     created_at: datetime
 
 
+class TraceStepOut(BaseModel):
+    """One strategy of a search, run once."""
+
+    strategy: str
+    path: list[str] = Field(
+        description="Names of the reductions inside which it ran, the outermost first; empty for the whole "
+        "table."
+    )
+    seconds: float = Field(description="Time that the process of the job spent in it.")
+    work: float | None = Field(description="Evaluations of rows; null if they were not counted.")
+    proposed: int = Field(description="Number of candidates: formulas and networks.")
+    entered: int = Field(description="Number of candidates that were kept.")
+    best: str | None = Field(
+        description="The best formula so far, at most 200 characters of it; null if the step knows none."
+    )
+    error: float | None = Field(description="Its error relative to the standard deviation of the target.")
+    outcome: str = Field(description="Why it ended, or why it was left out.")
+
+
+class TraceOut(BaseModel):
+    """What the search of a job has done, in the order in which its steps ended."""
+
+    version: int
+    steps: list[TraceStepOut] = Field(
+        description="Empty until the search has ended, and of jobs without a search."
+    )
+    ended: str | None = Field(description="Why the search ended.")
+    left_out: int = Field(
+        description="Steps that are missing in the middle of a long trace, which is kept below 64 kB."
+    )
+
+
 class EventPage(BaseModel):
     """Events in order of occurrence."""
 

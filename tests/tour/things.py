@@ -70,6 +70,7 @@ def see_jobs(tour: Tour, ids: Document, work: Callable[[], None]) -> Document:
     model = tour.call("GET", "/jobs/{job_id}", of=of).json()["model_id"]
     tour.call("GET", "/jobs/{job_id}/events", of=of)
     tour.call("GET", "/jobs/{job_id}/events", of=of, headers={"Accept": "text/event-stream"})
+    tour.call("GET", "/jobs/{job_id}/trace", of=of)
     tour.refused("POST", "/jobs/{job_id}/cancel", "job_already_finished", of=of)
     tour.refused("GET", "/jobs/{job_id}/result", "no_result", of=of)
     see_other_kinds(tour, ids, work)

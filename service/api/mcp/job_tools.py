@@ -13,11 +13,11 @@ from service.caller import Scope
 from service.db.repositories import Jobs
 from service.db.tables import JobStatus
 from service.operations.downloads import read_result_rows
-from service.operations.jobs import lifecycle
+from service.operations.jobs import lifecycle, search_trace
 from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
 from service.schemas.job_requests import AnyRequest
-from service.schemas.jobs import JobOut
+from service.schemas.jobs import JobOut, TraceOut
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
@@ -147,6 +147,11 @@ def read_result(given: ResultArguments, context: ToolContext, _: ProgressReporte
     return ResultRows(**read_result_rows(given.job_id, given.offset, given.limit, context.sessions))
 
 
+def read_trace(given: JobArguments, context: ToolContext, _: ProgressReporter) -> TraceOut:
+    """What the search of an ended job did: its strategies, what they proposed and kept, why it ended."""
+    return search_trace.read_trace(given.job_id, context.sessions)
+
+
 async def wait_for_job(given: WaitArguments, context: ToolContext, report: ProgressReporter) -> JobOut:
     """Wait until a job has ended, at most `max_seconds`. Call it again while `status` is queued or running.
     `succeeded` has a `model_id`, `failed` an `error`.
@@ -232,6 +237,14 @@ JOB_TOOLS = (
         run=read_result,
         arguments=ResultArguments,
         result=ResultRows,
+        scopes=(Scope.READ,),
+        is_read_only=True,
+    ),
+    Tool(
+        title="Read the trace of a search",
+        run=read_trace,
+        arguments=JobArguments,
+        result=TraceOut,
         scopes=(Scope.READ,),
         is_read_only=True,
     ),

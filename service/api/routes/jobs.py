@@ -27,10 +27,10 @@ from service.db.repositories.jobs import Jobs
 from service.db.tables import Job, JobStatus
 from service.operations import downloads
 from service.operations.entity_tags import entity_tag
-from service.operations.jobs import lifecycle
+from service.operations.jobs import lifecycle, search_trace
 from service.schemas.common import JobKindName, Page
 from service.schemas.job_requests import JobRequest
-from service.schemas.jobs import EventOut, EventPage, JobOut
+from service.schemas.jobs import EventOut, EventPage, JobOut, TraceOut
 
 MAX_EVENT_NUMBER = 2**31 - 1
 MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
@@ -167,6 +167,15 @@ def list_events(
         events = jobs.events(job_id, after=cursor, limit=limit)
     items = [EventOut.model_validate(event, from_attributes=True) for event in events[:limit]]
     return EventPage(items=items, next_cursor=str(items[-1].number) if len(events) > limit else None)
+
+
+@router.get("/{job_id}/trace", dependencies=[READ], summary="How the search of a job went")
+def get_trace(job_id: str, sessions: Sessions) -> TraceOut:
+    """Which strategies ran, for how long, what they proposed and what was kept, and why the search ended.
+
+    It exists once the job has ended, also if it failed or was cancelled.
+    """
+    return search_trace.read_trace(job_id, sessions)
 
 
 @router.get(

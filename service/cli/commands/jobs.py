@@ -7,10 +7,11 @@ import typer
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.groups import make_group
 from service.cli.support.list_filters import DatasetOption, Search, Since, Sort, Tag, Until, make_filters
-from service.cli.support.output import AsJson, clean_text, print_list, print_result
+from service.cli.support.output import AsJson, clean_text, print_list, print_message, print_result
 from service.cli.support.table_source import find_dataset
-from service.client import Job
+from service.client import Job, Trace
 from service.schemas.common import JobKindName, JobStatusName
+from service.schemas.jobs import TraceStepOut
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
 
@@ -51,10 +52,11 @@ def list_all(
 
 @app.command("show")
 def show_one(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Show the status and progress of a job."""
+    """Show the status and progress of a job, and the steps of its search once it has ended."""
     with connect(server, key) as client:
-        found = client.job(job)
-    print_result(found, as_json, lambda: _print_job(found))
+        found, trace = client.job(job), client.trace(job)
+    document = {**found.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
+    print_result(document, as_json, lambda: _print_job(found, trace))
 
 
 @app.command()
@@ -95,7 +97,10 @@ def _cells(job: Job) -> list[object]:
     return [job.id, job.kind, job.status, f"{job.progress.fraction:.0%}", job.created_at, job.model_id]
 
 
-def _print_job(job: Job) -> None:
+STEP_COLUMNS = ["strategy", "seconds", "proposed", "entered", "error", "outcome", "best"]
+
+
+def _print_job(job: Job, trace: Trace) -> None:
     now = job.progress
     stage = ": ".join(word for word in (now.stage, now.message) if word) if not job.has_ended else None
     facts = {
@@ -112,6 +117,7 @@ def _print_job(job: Job) -> None:
         "model": job.model_id,
         "preview": job.preview and job.preview.model_id,
         "retry of": job.retry_of,
+        "search": trace.ended,
         "created": job.created_at,
         "started": job.started_at,
         "finished": job.finished_at,
@@ -119,3 +125,13 @@ def _print_job(job: Job) -> None:
     for name, value in facts.items():
         if value is not None:
             typer.echo(f"{name + ':':<10}{clean_text(str(value))}")
+    if trace.steps:
+        typer.echo()
+        print_list(trace.steps, as_json=False, names=STEP_COLUMNS, cells=_list_step_cells)
+    if trace.left_out:
+        print_message(f"(steps not shown, in the middle: {trace.left_out})")
+
+
+def _list_step_cells(step: TraceStepOut) -> list[object]:
+    name = " > ".join((*step.path, step.strategy))
+    return [name, round(step.seconds, 2), step.proposed, step.entered, step.error, step.outcome, step.best]

@@ -197,6 +197,9 @@ def test_an_agent_does_with_a_model_what_the_page_does(place: Place) -> None:
             wishes = {"features": ["t"], "target_error": "sigma", "form": "a*t**2 + c", "name": "fall"}
             wishes |= {"constants": {"a": {"min": 0}}, "bounds": {"min": 0}, "baselines": []}
             job = await done("train", dataset_id=dataset["id"], target="s", **wishes)
+            trace = await result_of(client, "read_trace", job_id=job["id"])
+            assert trace["steps"][0]["strategy"] == "client_form"
+            assert trace["ended"]
             formula = await result_of(client, "read_formula", model=job["model_id"])
             a, c = formula["form"]["constants"]
             assert (a["name"], a["value"], c["value"]) == (
@@ -480,6 +483,7 @@ def test_what_another_tenant_owns_does_not_exist(place: Place) -> None:
                 ("run_study", {"dataset_id": dataset["id"], "target": "s", "vary": {"seed": [0, 1]}}),
                 ("retry_job", {"job_id": job["id"]}),
                 ("read_result", {"job_id": job["id"]}),
+                ("read_trace", {"job_id": job["id"]}),
                 ("read_edges", {"model": model.id}),
                 ("export_model", {"model": model.id}),
                 ("change_model", {"model": model.id, "alias": "mine"}),

@@ -261,7 +261,7 @@ def test_lists_are_newest_first_in_pages_and_by_status(client: TestClient, datas
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/retry")],
+    [("GET", ""), ("GET", "/events"), ("GET", "/trace"), ("POST", "/cancel"), ("POST", "/retry")],
 )
 def test_an_unknown_job_is_not_found(client: TestClient, method: str, path: str) -> None:
     response = client.request(method, f"/jobs/nothing{path}")
@@ -342,7 +342,7 @@ def test_a_finished_job_can_be_deleted_and_its_key_is_free_again(client: TestCli
     assert client.delete(f"/jobs/{job_id}", headers={"If-Match": '"other"'}).status_code == 412
     known = client.get(f"/jobs/{job_id}").headers["etag"]
     assert client.delete(f"/jobs/{job_id}", headers={"If-Match": known}).status_code == 204
-    for path in ("", "/events"):
+    for path in ("", "/events", "/trace"):
         assert client.get(f"/jobs/{job_id}{path}").json()["code"] == "job_not_found"
     assert submit(client, dataset_id, key="k").json()["id"] != job_id
 

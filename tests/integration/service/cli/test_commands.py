@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,14 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
+from kan_engine.formulas.trace import SearchTrace, TraceStep
 from service.cli import app
 from service.cli.commands import predict
 from service.cli.support.completion import model_names
 from service.client import Client, Dataset
 from service.db.session import Sessions
 from service.db.tables import Model
-from tests.support.factories import EDGES, make_model, make_symbolic
+from tests.support.factories import EDGES, finish_job, make_job, make_model, make_symbolic, start_job
 from tests.support.servers import free_port
 
 Kan = Callable[..., Any]
@@ -194,6 +196,19 @@ def test_jobs_are_listed_shown_cancelled_and_done_again(kan: Kan, url: str, data
     assert (again["retry_of"], again["status"]) == (job.id, "queued")
     assert "retry of: " + job.id in kan("jobs", "show", again["id"]).stdout
     assert document(kan("jobs", "cancel", again["id"], "--keep-best", "--json"))["id"] == again["id"]
+
+
+def test_a_job_is_shown_with_the_steps_of_its_search(kan: Kan, sessions: Sessions) -> None:
+    job_id = make_job(sessions).id
+    assert "search:" not in kan("jobs", "show", job_id).stdout
+    step = TraceStep(strategy="rational", path=("groups",), seconds=1.234, proposed=9, entered=2, error=0.5)
+    trace = SearchTrace((replace(step, best="a/b", outcome="time limit"),), "time limit", left_out=3)
+    finish_job(sessions, job_id, start_job(sessions, job_id), trace=trace)
+    shown = kan("jobs", "show", job_id)
+    assert "search:   time limit\n" in shown.stdout
+    assert shown.stdout.endswith("\n\ngroups > rational\t1.23\t9\t2\t0.5\ttime limit\ta/b\n")
+    assert "steps not shown, in the middle: 3" in shown.stderr
+    assert document(kan("jobs", "show", job_id, "--json"))["trace"] == trace.to_dict()
 
 
 def test_a_deleted_model_is_gone(kan: Kan, law: Model) -> None:

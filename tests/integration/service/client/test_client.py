@@ -17,11 +17,21 @@ import polars as pl
 import pytest
 
 from kan_engine.expressions.evaluation import Variable
+from kan_engine.formulas.trace import SearchTrace, TraceStep
 from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable
 from service.db.session import Sessions
 from service.db.tables import Model as Row
 from tests.integration.service.client.conftest import QUICK, Way, answer, lose_the_answer
-from tests.support.factories import EDGES, FIGURES, make_job, make_model, make_predictor, make_symbolic
+from tests.support.factories import (
+    EDGES,
+    FIGURES,
+    finish_job,
+    make_job,
+    make_model,
+    make_predictor,
+    make_symbolic,
+    start_job,
+)
 from tests.support.servers import free_port
 
 DAYS = [datetime(2026, 1, day) for day in (1, 2, 3)]
@@ -238,6 +248,16 @@ def test_equations_are_typeset_and_told_what_is_wrong_in_them(kan: Any) -> None:
     assert right.latex == "{y'} = - k y"
     assert (wrong.latex, wrong.character) == (None, 2)
     assert found.conditions[0].mathml.startswith("<math")
+
+
+def test_the_trace_of_a_job_has_its_steps(kan: Any, sessions: Sessions) -> None:
+    job = kan.job(make_job(sessions).id)
+    assert kan.trace(job).steps == []
+    step = TraceStep(strategy="rational", path=("groups",), seconds=1.5, outcome="time limit")
+    finish_job(sessions, job.id, start_job(sessions, job.id), trace=SearchTrace((step,), "time limit"))
+    trace = kan.trace(job.id)
+    assert (trace.ended, trace.left_out) == ("time limit", 0)
+    assert trace.steps[0].model_dump() == step.to_dict()
 
 
 def test_pictures_of_a_job_are_asked_for_at_the_job(kan: Any, sessions: Sessions) -> None:
