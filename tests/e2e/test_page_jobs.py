@@ -288,15 +288,21 @@ def test_errors_of_a_running_job_are_a_chart_with_the_shapes(page: Page, api: ht
     expect(chart).to_contain_text("layer of 3 nodes")
 
 
-def test_an_ended_job_shows_every_network_that_it_tried(page: Page, api: httpx.Client) -> None:
+@pytest.fixture(scope="module")
+def ended(api: httpx.Client) -> str:
+    """The id of a job that has found the law 2*x1 + sin(x2)."""
     x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 200))
     columns = {"x1": x1.tolist(), "x2": x2.tolist(), "y": (2 * x1 + np.sin(x2)).tolist()}
     dataset = api.post("/datasets", json={"name": "quick", "columns": columns}).json()
     job = api.post("/jobs", json={"dataset_id": dataset["id"], "target": "y"}).json()
     api.get(f"/jobs/{job['id']}", params={"wait": 60})
-    found = api.get(f"/jobs/{job['id']}/events", params={"limit": 200}).json()["items"]
+    return str(job["id"])
+
+
+def test_an_ended_job_shows_every_network_that_it_tried(page: Page, api: httpx.Client, ended: str) -> None:
+    found = api.get(f"/jobs/{ended}/events", params={"limit": 200}).json()["items"]
     tried = [trial for event in found for trial in event["data"].get("trials", ())]
-    show(page, f"/jobs/{job['id']}")
+    show(page, f"/jobs/{ended}")
     chart = page.get_by_role("img", name=re.compile("The lowest error so far is"))
     large = chart.locator("[data-mark=dot] circle[r='3.5']")
     expect(large).to_have_count(len(tried))
@@ -305,6 +311,45 @@ def test_an_ended_job_shows_every_network_that_it_tried(page: Page, api: httpx.C
     expect(chart.locator("[data-mark=tip]")).to_contain_text("small network: 2 inputs")
     expect(chart.locator("[aria-label]")).to_have_count(0)
     assert severe_violations(page) == []
+
+
+SHIFTS = """() => {
+    window.shifts = 0;
+    const add = (entry) => { if (!entry.hadRecentInput) window.shifts += entry.value; };
+    const observer = new PerformanceObserver((list) => list.getEntries().forEach(add));
+    observer.observe({ type: "layout-shift", buffered: true });
+}"""
+
+
+def test_an_ended_job_tells_the_steps_of_its_search(page: Page, ended: str) -> None:
+    show(page, f"/jobs/{ended}")
+    steps = page.get_by_role("table", name="Steps of the search")
+    expect(steps).to_be_hidden()
+    page.evaluate(SHIFTS)
+    before = page.evaluate("window.shifts")
+    page.get_by_text("Search (6 steps)").click()
+    expect(page.get_by_text("Why the search ended: a law exact to rounding error.")).to_be_visible()
+    expect(steps.get_by_role("row")).to_have_count(7)  # with the header
+    law = steps.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Law search"))
+    expect(law).to_contain_text("2*x1 + sin(x2)")
+    expect(steps).to_contain_text("left out: the law explains the rows")
+    expect(page.locator(".trace [lang=en]")).to_have_count(0)
+    assert severe_violations(page) == []
+    page.wait_for_timeout(1_500)  # the view of a job is drawn every second
+    expect(steps).to_be_visible()
+    assert page.evaluate("window.shifts") == before
+
+
+def test_the_steps_of_a_search_are_told_in_russian_on_a_phone(browser: Browser, url: str, ended: str) -> None:
+    with visiting(browser, url, size=PHONE, locale="ru-RU") as phone:
+        show(phone, f"/jobs/{ended}")
+        phone.get_by_text("Поиск (6 шагов)").click()
+        expect(
+            phone.get_by_text("Почему поиск закончился: закон точен до ошибки округления.")
+        ).to_be_visible()
+        expect(phone.get_by_role("rowheader", name="Сети из немногих кривых")).to_be_attached()
+        expect(phone.locator(".trace [lang=en]")).to_have_count(0)
+        assert not is_too_wide(phone)
 
 
 def long_training(api: httpx.Client) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.drawing.translations import LAWS
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.formulas.trace import TIME_LIMIT
 from service.cli.support.live_progress import STAGES
 
 WEB = Path("service/web")
@@ -68,6 +69,24 @@ def test_every_message_of_a_job_has_words() -> None:
     messages = {message for source in sources for message in re.findall(told, source)}
     assert len(messages) > 20
     assert [message for message in messages if f"doing.{message}" not in WORDS] == []
+
+
+def test_every_step_of_a_search_has_words() -> None:
+    stages, search, recorder = (
+        Path(f"{name}.py").read_text()
+        for name in (
+            "kan_engine/search/formulas/recorded_stages",
+            "kan_engine/search/model_search",
+            "worker/execution/search_recorder",
+        )
+    )
+    strategies = {*re.findall(r'(?:run_stage|leave_out)\(\s*"(\w+)"', search), "sparse_sums", "growth"}
+    outcomes = {*re.findall(r'"([a-z]+(?: [a-z]+)+|interrupted)"', stages), TIME_LIMIT}
+    outcomes |= {*re.findall(r'leave_out\("\w+", "([^"]+)"', search), *re.findall(r'return "(.+)"', search)}
+    outcomes |= {*re.findall(r'record_end\(.*"(.+)"\)', search), *re.findall(r'return "(.+)"', recorder)}
+    assert (len(strategies) > 8, len(outcomes) > 14) == (True, True)
+    assert [name for name in strategies if f"strategy.{name}" not in WORDS] == []
+    assert [text for text in outcomes if f"outcome.{text}" not in WORDS] == []
 
 
 def test_all_words_are_asked_for() -> None:

@@ -13,6 +13,7 @@ import { history, stageWords } from "../charts/history.js";
 import { jobEnd } from "../job/job_end.js";
 import { previewPanel } from "../job/preview.js";
 import { doing } from "../job/progress_words.js";
+import { tracePanel } from "../job/trace.js";
 import { jobTitle, status, statusKey } from "../parts/summaries.js";
 import { timeLeft } from "../job/time_left.js";
 import { problem } from "../parts/problem.js";
@@ -29,12 +30,13 @@ export default async function view({ root, params, query, signal }) {
     if (found.error) await loadCodes();
     return found;
   };
-  const job = await getJob();
+  const getTrace = () => get(`${path}/trace`, { signal });
+  const [job, trace] = await Promise.all([getJob(), getTrace()]); // the trace of a job that has not ended is empty
   const isNew = query.has("new");
   if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // so that going back does not open the model again
   const chart = document.createElement("div");
   const showErrors = errorChart(chart);
-  let state = { job, events: [], failed: null, isLost: false, study: null, chart, estimatedAt: Date.now() };
+  let state = { job, trace, events: [], failed: null, isLost: false, study: null, chart, estimatedAt: Date.now() };
   const set = (changes) => {
     state = { ...state, ...changes };
     keepFocus(root, () => render(page(state, { cancel, retry }), root));
@@ -64,8 +66,8 @@ export default async function view({ root, params, query, signal }) {
   async function follow() {
     const wasRunning = isNew || !job.finished_at;
     for await (const event of eventsOf(params.id, signal, setConnected)) take(event);
-    const ended = await getJob();
-    set({ job: ended });
+    const [ended, trace] = await Promise.all([getJob(), getTrace()]);
+    set({ job: ended, trace });
     if (ended.kind === "study" && ended.status === "succeeded") await showStudy();
     if (!wasRunning || signal.aborted) return;
     announce(t(`job.ended.${statusKey(ended)}`));
@@ -112,7 +114,7 @@ function applyEvent(job, { kind: what, data, created_at }) {
   return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
 }
 
-function page({ job, events, failed, isLost, study, chart, estimatedAt }, { cancel, retry }) {
+function page({ job, trace, events, failed, isLost, study, chart, estimatedAt }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
   return html`<h1>${jobTitle(job)}</h1>
     <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span>
@@ -121,6 +123,7 @@ function page({ job, events, failed, isLost, study, chart, estimatedAt }, { canc
     ${hasEnded ? jobEnd(job, study, retry) : runningPanel(job, estimatedAt, cancel)}
     ${previewPanel(job)}
     ${KINDS_WITH_ERROR.includes(job.kind) && (!hasEnded || points(events).length) ? html`<section class="curve" aria-label=${t("job.curve")}>${chart}${points(events).length ? nothing : html`<p class="hint">${t("job.curve none")}</p>`}</section>` : nothing}
+    ${tracePanel(trace)}
     ${history(events)}`;
 }
 
