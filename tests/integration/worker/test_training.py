@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import polars as pl
 import pytest
-from kan_engine.formulas.callbacks import TrialReport
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
