@@ -13,9 +13,7 @@ TESTS = (
     "tests/property/formulas/test_equal_formulas.py",
     "tests/unit/kan_engine/expressions/simplification",
     "tests/unit/kan_engine/differential/test_exact_laws.py",
-    "tests/unit/kan_engine/discovery",
-    "tests/unit/kan_engine/symbolic",
-    "tests/unit/kan_engine/front",
+    "tests/unit/kan_engine/formulas",
     "tests/unit/worker/pipelines/test_tabular.py",
     "tests/e2e/test_page_network.py",
 )

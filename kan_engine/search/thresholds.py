@@ -51,7 +51,6 @@ class SearchThresholds:
         compact_growth_time_share: Of the same; compact networks grow no further then.
         compact_time_share: Of the same; the search for compact networks ends then, however slow the machine.
             The time between is for the fit to all training rows and the cross-validation.
-        unit_time_share: Of the time of a job, after which the search in dimensionless groups ends.
         law_time_share: Of the time of a job, after which a law search without success ends.
         law_of_solution_seconds: Time of the search for the law of a solved equation.
 
@@ -61,27 +60,11 @@ class SearchThresholds:
         max_validation_rows: The same of the rows that validate.
         max_final_values: Rows times constants of a last fit to all rows; so many take about a second.
         max_exact_error: Validation error below which a formula ends the search.
-        certain_error: Below it a formula found without a network is certainly the law.
-        min_signal_share: Of the squared residuals; less explained by boosting counts as no signal.
-        max_structure_signal: The same of the closest structure; with more, its formulas would not be the law,
-            and their extraction takes half of the time of a search.
-        max_curve_tolerance: Upper bound of the error within which fits of an edge's curve count as equal.
 
-        max_structures_with_law: Structures examined for an adequate network once an exact law is known.
-        max_extractions: Structures from which formulas are extracted before the search ends.
-        min_noise_error, max_noise_error: Error of the closest structure that is attributed to noise.
-        min_surrogate_error_ratio: To the error of a structure; below it, more than noise is left.
-        max_cheap_angle_inputs: Columns up to which laws of their cosines and sines are tried in a second, and
-            therefore before structures with hidden nodes.
         min_gain_bits: By which a formula of the front must describe the rows more shortly than a consistent
             law: 10 are odds of 1,000 to 1.
-        few_rows: To fit, below which few curves are told apart and all short formulas are tried in any case.
-        max_candidates: Equally close structures from which formulas are extracted.
         max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
-        max_certain_error: Of a formula found without a network; above it, what it leaves may be no noise.
         max_short_complexity: Complexity up to which a formula that leaves only noise ends the search.
-        max_group_formulas: Formulas in fewer variables whose constants are refitted.
-        max_repeat_error_ratio: Of two fits' errors; below it, formulas of the same shape are extracted again.
         min_validation_rows: Below which the error of an adequate structure is measured by cross-validation.
         max_resampling_steps: When a structure is refitted to some of its rows.
 

@@ -43,7 +43,6 @@ def _short_searches() -> Iterator[None]:
             "THRESHOLDS",
             replace(
                 search_config.THRESHOLDS,
-                max_candidates=1,
                 assessment=AssessmentThresholds(max_resamplings=1),
                 discovery=DiscoveryThresholds(max_surrogate_terms=100),
                 symbolic=replace(symbolic, max_combinations=6, max_close_forms=3, closed_forms=brief),

@@ -62,7 +62,6 @@ def use_few_candidates(limits: SearchThresholds) -> SearchThresholds:
     )
     return replace(
         limits,
-        max_candidates=2,
         assessment=replace(limits.assessment, max_resamplings=2),
         discovery=replace(limits.discovery, max_surrogate_terms=100),
         structure=replace(limits.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)),
@@ -75,8 +74,6 @@ def use_first_results(limits: SearchThresholds) -> SearchThresholds:
     few = use_few_candidates(use_small_dictionary(shorten_searches(limits)))
     return replace(
         few,
-        max_candidates=1,
-        max_extractions=1,
         assessment=replace(few.assessment, max_resamplings=1),
         selection=replace(
             few.selection,
