@@ -26,8 +26,10 @@ BESIDE_NETWORKS = frozenset(
 )
 
 
-def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
-    """Sample the line, find its formula, and compare."""
+def solve(
+    line: Line, conditions: Conditions, max_seconds: float, without: frozenset[str] = frozenset()
+) -> Values:
+    """Sample the line, find its formula, perhaps without some strategies, and compare."""
     drawn = draw(line, conditions)
     table = table_of(**drawn.table.to_dict(as_series=False))
     told = {"units": conditions.units} if conditions.units else {}
@@ -40,7 +42,7 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
             table,
             request,
             should_stop=lambda: time.perf_counter() > started + max_seconds,
-            without=BESIDE_NETWORKS if conditions.networks else frozenset(),
+            without=without | (BESIDE_NETWORKS if conditions.networks else frozenset()),
         )
     )
     seconds = time.perf_counter() - started

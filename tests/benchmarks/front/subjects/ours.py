@@ -38,7 +38,7 @@ def measure_ours(path: Path, target: str, max_seconds: float) -> Values:
         model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
         output = _read_output(client, job["model_id"])
     return {
-        **_measure_front(output, table.filter(is_held), target),
+        **measure_formulas(output, table.filter(is_held), target),
         **_describe_members(model["members"]),
         "seconds": seconds,
         "cut by": job["cut_by"],
@@ -53,7 +53,8 @@ def _read_output(client: httpx.Client, model_id: str) -> Mapping[str, Any] | Non
     return dict(answer.raise_for_status().json()["outputs"][0])
 
 
-def _measure_front(output: Mapping[str, Any] | None, held: pl.DataFrame, target: str) -> Values:
+def measure_formulas(output: Mapping[str, Any] | None, held: pl.DataFrame, target: str) -> Values:
+    """Size and hold-out R² of all formulas of a target."""
     if output is None:
         return summarize_front([])
     printed = {column: name for name, column in output["symbols"].items()}
