@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from jaxtyping import Float
+
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -15,13 +18,18 @@ class Candidate(Formula):
 
     Attributes:
         strategy: Name of the strategy.
+        selection_bits: Price of having been selected among very many: 10 bits are odds of 1,000 to 1.
         structure: The small network that it was read off, if it was.
         reduction: The variables in which all short formulas were tried, if it is one of these.
+        errors: Out-of-sample errors on the training rows that count the selection of the formula as well;
+            None where only its constants can be fitted again.
     """
 
     strategy: str = ""
+    selection_bits: float = 0.0
     structure: FittedStructure | None = field(default=None, repr=False, compare=False)
     reduction: Reduction | None = field(default=None, repr=False, compare=False)
+    errors: Float[np.ndarray, " rows"] | None = field(default=None, repr=False, compare=False)
 
     @staticmethod
     def create(
@@ -30,8 +38,17 @@ class Candidate(Formula):
         *,
         structure: FittedStructure | None = None,
         reduction: Reduction | None = None,
+        errors: Float[np.ndarray, " rows"] | None = None,
+        selection_bits: float = 0.0,
     ) -> Candidate:
         """A formula as a candidate of a strategy."""
         return Candidate(
-            formula.tree, formula.error, formula.bits, strategy, structure=structure, reduction=reduction
+            formula.tree,
+            formula.error,
+            formula.bits,
+            strategy,
+            selection_bits,
+            structure=structure,
+            reduction=reduction,
+            errors=errors,
         )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from kan_engine.assessment.chi_square import compute_chi_square
+from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.assessment.residual_signal import measure_residual_signal, measure_signal
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.constant_snapping import to_form
+from kan_engine.formulas.core.description_length import description_length
+from kan_engine.formulas.core.losses import is_no_worse, leave_one_out_losses
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -21,24 +29,21 @@ class Judge:
     """Decides from measurements; what costs time is measured once.
 
     Attributes:
+        max_short_complexity: Of a formula that was read off a network of several columns and settles a search
+            because it leaves only noise: a long sum of curves does so as well where the law is no sum.
         max_certain_error: Of a formula that no network suggests, over the spread of the target. Above it what
             the formula leaves may be no noise: a wave of many periods looks like noise to boosting.
         min_signal_share: Of the squared residuals; less explained by boosting counts as no signal.
     """
 
+    max_short_complexity: int = 14
     max_certain_error: float = 0.5
     min_signal_share: float = 0.03
     _signals: dict[tuple[int, Expression], float] = field(default_factory=dict, init=False, repr=False)
     _left: dict[int, float] = field(default_factory=dict, init=False, repr=False)
 
-    def settles(self, pool: Pool, max_complexity: int = 14) -> str | None:
-        """Why no further candidates are needed; None if they are.
-
-        Args:
-            pool: The candidates so far.
-            max_complexity: Of a formula that was read off a network of several columns and leaves only noise:
-                a long sum of curves does so as well where the law is no sum.
-        """
+    def settles(self, pool: Pool) -> str | None:
+        """Why no further candidates are needed; None if they are."""
         if pool.exact is not None:
             return EXACT
         best, settings = pool.best, pool.problem.settings
@@ -46,9 +51,54 @@ class Judge:
             is_represented = not settings.is_symbolic and pool.has_adequate_structure
             return "a small network represents the rows" if is_represented else None
         is_read = best.structure is not None
-        is_short = not is_read or best.complexity <= max_complexity or len(pool.problem.names) == 1
+        is_short = not is_read or best.complexity <= self.max_short_complexity or len(pool.problem.names) == 1
         is_close = is_read or best.error <= self.max_certain_error
         return NOISE if is_short and is_close and self.leaves_only_noise(best, pool.problem) else None
+
+    def rank(self, pool: Pool, chance: float = 2.0) -> list[Candidate]:
+        """The candidates to show: the one that describes the rows most shortly, then others by their size.
+
+        A longer one must be better than the one before by more than chance: the others fit the noise. A
+        shorter one must be better than all that are shorter still.
+
+        Args:
+            pool: The candidates.
+            chance: Standard errors of a difference that many formulas reach by chance.
+        """
+        candidates = pool.candidates
+        if not candidates:
+            return []
+        rows, limits = self._weigh_rows(candidates, pool), pool.problem.constraints
+        best = min(candidates, key=lambda each: self._price(each, rows, pool))
+        losses = {each.tree: leave_one_out_losses(each.tree, rows) for each in candidates}
+        balanced = [each for each in candidates if limits.adds_up(each.tree)] or candidates
+        shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
+        for each in sorted(balanced, key=lambda each: (each.complexity, each.bits)):
+            mean = float(np.average(losses[each.tree], weights=rows.weights))
+            if each.complexity > best.complexity:
+                before = longer[-1] if longer else best
+                if not is_no_worse(losses[before.tree], losses[each.tree], rows.weights, chance):
+                    longer.append(each)
+            elif mean < lowest and each is not best:
+                shorter.append(each)
+            lowest = min(lowest, mean)
+        return [best, *longer, *shorter]
+
+    def _weigh_rows(self, candidates: Sequence[Candidate], pool: Pool, most: int = 10) -> LabelledRows:
+        """The rows, with weights for errors that grow with the target if they do."""
+        rows, limits = pool.problem.rows, pool.problem.thresholds.assessment
+        if not pool.problem.is_measured:
+            return rows
+        return reweigh_rows([each.tree for each in candidates[:most]], rows, limits) or rows
+
+    def _price(self, candidate: Candidate, rows: LabelledRows, pool: Pool) -> float:
+        """Description length of the rows by a candidate, in bits."""
+        limits, problem = pool.problem.thresholds.symbolic.constants, pool.problem
+        bits = candidate.bits
+        if rows is not problem.rows:
+            bits = description_length(to_form(candidate.tree), rows, limits)
+            bits += problem.constraints.excess_bits(candidate.tree)
+        return bits + candidate.selection_bits
 
     def is_certain(self, pool: Pool, certain_error: float = 1e-13) -> bool:
         """Whether the best candidate is exact to the last digits.

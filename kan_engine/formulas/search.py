@@ -10,7 +10,7 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
-from kan_engine.formulas.trace import TraceStep
+from kan_engine.formulas.trace import TIME_LIMIT, TraceStep
 
 
 @runtime_checkable
@@ -19,7 +19,7 @@ class Strategy(Protocol):
 
     Attributes:
         name: Under which it is traced, timed and switched off.
-        message: What it does, as the progress of a job says it.
+        message: What it does, as the progress of a job says it; empty if it reports its own progress.
     """
 
     @property
@@ -43,10 +43,12 @@ class Step:
     Attributes:
         strategy: Proposes candidates.
         unless: Conditions, the cheapest first; one that holds leaves the strategy out.
+        is_certain: Whether it runs also after the time is over: a result needs it.
     """
 
     strategy: Strategy
     unless: tuple[Condition, ...] = ()
+    is_certain: bool = False
 
     def find_objection(self, pool: Pool, judge: Judge) -> str | None:
         """Why the strategy is not worth its cost, or no longer so; None if it is."""
@@ -65,33 +67,34 @@ def search(pool: Pool, schedule: Sequence[Step], judge: Judge) -> None:
         schedule: The strategies with their conditions.
         judge: Compares candidates.
     """
-    problem, without = pool.problem, pool.problem.settings.without
+    left_out = dict[str, str]()
     for step in schedule:
         name = step.strategy.name
-        if problem.should_stop():
-            _record(pool, name, "left out: time limit")
-            return
-        if name in pool.has_run or name in without:
+        if name in pool.has_run or name in pool.problem.settings.without:
             continue
-        if (objection := step.find_objection(pool, judge)) is not None:
+        is_over = not step.is_certain and pool.problem.should_stop()
+        objection = TIME_LIMIT if is_over else step.find_objection(pool, judge)
+        if objection is None:
+            pool.has_run.add(name)
+            _run(step, pool, judge)
+        elif name not in left_out:
+            left_out[name] = objection
             _record(pool, name, f"left out: {objection}")
-            continue
-        pool.has_run.add(name)
-        _run(step, pool, judge)
 
 
 def _run(step: Step, pool: Pool, judge: Judge) -> None:
     """Run one strategy until it has no more candidates, or one makes it no longer worthwhile."""
     strategy, callbacks = step.strategy, pool.problem.callbacks
     started, proposed, entered, outcome = callbacks.clock(), 0, 0, "all candidates proposed"
-    callbacks.report("structure", 0.05, strategy.message)
+    if strategy.message:
+        callbacks.report("structure", 0.05, strategy.message)
     for candidate in strategy.propose(pool, judge):
         proposed, entered = proposed + 1, entered + pool.add(candidate)
         if (objection := step.find_objection(pool, judge)) is not None:
             outcome = objection
             break
-        if callbacks.should_stop():
-            outcome = "time limit"
+        if not step.is_certain and callbacks.should_stop():
+            outcome = TIME_LIMIT
             break
     _record(pool, strategy.name, outcome, callbacks.clock() - started, proposed, entered)
 

@@ -13,15 +13,15 @@ from kan_engine.assessment.log_losses import add_log_losses
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
-from kan_engine.expressions.evaluation import Expression, is_affine
+from kan_engine.expressions.evaluation import Expression, is_affine, variables
 from kan_engine.expressions.unit_system import make_unit_system
+from kan_engine.formulas.core.losses import constant_formula, cross_validation_losses, is_no_worse
 from kan_engine.inference.decision_rule import Decision, calibrate_on_validation_, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.compact_member import make_compact_member
 from kan_engine.search.config import Serve
 from kan_engine.search.formulas.form import FREE_FORMULA
-from kan_engine.search.formulas.sparse_additive import is_weak
 from kan_engine.search.result import GridStage, SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
@@ -139,7 +139,7 @@ def report_formulas(
     if units is not None:
         report = report.add_units(units)
     is_unrated = report.evidence is None and not report.is_exact
-    if is_unrated and all(is_weak(tree, data, seed, thresholds) for tree in report.trees):
+    if is_unrated and all(_is_weak(tree, data, seed, thresholds) for tree in report.trees):
         report = replace(report, verdict="weak")
     is_better = found.formula_serves and report.trees[0] == found.formulas[0][0].tree
     if (serve == "accurate" and is_better) or (serve == "formula" and report.verdict != "weak"):
@@ -163,6 +163,28 @@ def _report_form(
         free_rmse=None if known is None else known.rmse,
         is_free_better=known is not None and known.is_better,
         contains_free=found.form.contains_free,
+    )
+
+
+def _is_weak(
+    tree: Expression,
+    data: TrainingData,
+    seed: int,
+    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+) -> bool:
+    """Whether a formula is constant, or no better than a constant on left-out training rows."""
+    if not variables(tree):
+        return True
+    if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
+        return False
+    rows = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
+    constant = constant_formula(float(np.average(rows.y, weights=rows.weights)))
+    additive = thresholds.symbolic.additive
+    return is_no_worse(
+        cross_validation_losses(constant, rows, additive),
+        cross_validation_losses(tree, rows, additive),
+        rows.weights,
+        thresholds.chance_standard_errors,
     )
 
 

@@ -23,7 +23,7 @@ COMPACT_ENDED_EARLY_WARNING = (
 )
 
 
-def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
+def add_compact_path(found: SearchResult, run: SearchContext, *, is_exact: bool = False) -> SearchResult:
     """Add the compact networks that learn from the rows and from the network of the result.
 
     A network of the result that has few edges itself is the largest of them. It was chosen on the same rows,
@@ -34,7 +34,7 @@ def add_compact_path(found: SearchResult, run: SearchContext) -> SearchResult:
         return found
     count, scaler = found.network.edge_count, found.scaler
     is_compact = count <= config.max_curves
-    is_exact = scaler is not None and found.has_exact_formula(run.thresholds.max_exact_error)
+    is_exact = is_exact and scaler is not None
     if is_compact and (is_exact or count <= data.output_count):
         return replace(found, compact=_append_network(found))
     run.report("compact", 0.87, "looking for a network of few curves")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -225,8 +226,11 @@ def make_problem(
     """
     config, limits = run.config, run.thresholds
 
+    numbers = count(1)
+
     def record(structure: FittedStructure) -> None:
         record_validation_errors(structure, run)
+        run.report("structure", 0.05, *_describe_structure(next(numbers), structure))
         if np.isfinite(structure.error):
             own = structure.network.config
             run.record_trial(
@@ -263,3 +267,12 @@ def make_problem(
         ),
         record_structure=record if is_recorded else lambda _: None,
     )
+
+
+def _describe_structure(number: int, structure: FittedStructure) -> tuple[str, float | None]:
+    """Progress message for a structure, and its error if finite."""
+    nodes, error = len(structure.shape.nodes), structure.error
+    told = f"shape {number} with {nodes} hidden node{'' if nodes == 1 else 's'}"
+    if not np.isfinite(error):
+        return f"{told}: does not fit", None
+    return f"{told}: error {error:.1e}", error

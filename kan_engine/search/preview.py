@@ -8,16 +8,20 @@ import numpy as np
 from sklearn.linear_model import OrthogonalMatchingPursuit
 
 from kan_engine.data.training_data import TrainingData
-from kan_engine.expressions.evaluation import variables
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import linear_formula
+from kan_engine.search.choice import keep_allowed_formulas
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, make_problem, sample_search_rows
-from kan_engine.search.formulas.allowed import keep_allowed_formulas
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.laws.law_subtask import make_law_result
-from kan_engine.search.linear_model import LinearKind, make_linear_classifier, make_linear_regression
-from kan_engine.search.monotone_network import find_monotone_network
+from kan_engine.search.networks.linear_model import (
+    LinearKind,
+    fit_simple_formula,
+    make_linear_classifier,
+    make_linear_regression,
+)
+from kan_engine.search.networks.monotone_network import find_monotone_network
 from kan_engine.search.result import SearchResult
 
 
@@ -37,39 +41,39 @@ def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:
     kind: LinearKind = "linear"
     if "log_linear" in simple and folds.is_better(simple["log_linear"], simple["linear"]):
         kind = "log_linear"
-    line = _shorten_formula(make_linear_regression(run, simple[kind], kind), run)
+    line = make_linear_regression(run, simple[kind], kind)
+    if config.symbolic:
+        line = replace(line, formulas=[[_fit_short_line(run, kind)]])
     curves = _fit_curves(run)
     if curves is not None and folds.is_better(curves.errors, line.errors):
         line = replace(curves, formulas=line.formulas)
     return keep_allowed_formulas(line, run)
 
 
-def _shorten_formula(line: SearchResult, run: SearchContext, max_terms: int = 5) -> SearchResult:
-    """Replace a formula of many columns by a line of the columns that orthogonal matching pursuit selects.
+def _fit_short_line(run: SearchContext, kind: LinearKind, max_terms: int = 5) -> Formula:
+    """The formula of a line; of many columns only those that orthogonal matching pursuit selects.
 
     Source: Pati, Rezaiifar and Krishnaprasad (1993), by scikit-learn.
 
     Args:
-        line: The line.
         run: The search context.
+        kind: Which line.
         max_terms: Columns of a formula that is read at a glance.
     """
-    trees = [formula.tree for part in line.formulas for formula in part]
-    if not trees or len(variables(trees[0])) <= max_terms:
-        return line
     fit, validation = sample_search_rows(run)
+    if len(run.names) <= max_terms or kind != "linear":
+        return fit_final_constants([fit_simple_formula(run, kind)], run)[0]
+    root = fit.roots[:, None]
     center = np.average(fit.x, axis=0, weights=fit.weights)
     scale = np.sqrt(np.average((fit.x - center) ** 2, axis=0, weights=fit.weights))
-    design = fit.roots[:, None] * (fit.x - center) / np.where(scale > 0, scale, 1.0)
+    design = root * (fit.x - center) / np.where(scale > 0, scale, 1.0)
     level = float(np.average(fit.y, weights=fit.weights))
     pursuit = OrthogonalMatchingPursuit(n_nonzero_coefs=max_terms, fit_intercept=False)
-    slopes = pursuit.fit(design, fit.roots * (fit.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
+    slopes = pursuit.fit(design, root[:, 0] * (fit.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
     tree = linear_formula(run.data.names, slopes, float(level - center @ slopes))
-    constraints = run.config.constraints
-    short = Formula.refit(tree, fit, validation, constraints, thresholds=run.thresholds.symbolic)
-    return replace(
-        line, formulas=[fit_final_constants([short], run)] if constraints.allow(short.tree) else []
-    )
+    limits = run.config.constraints
+    short = Formula.refit(tree, fit, validation, limits, thresholds=run.thresholds.symbolic)
+    return fit_final_constants([short], run)[0]
 
 
 def _fit_curves(run: SearchContext) -> SearchResult | None:

@@ -160,3 +160,9 @@ class SmallLaw:
 
     found: SearchResult
     is_clear: bool
+
+    def is_explained(self, max_complexity: int) -> bool:
+        """Whether a formula of at most this complexity is consistent with the rows."""
+        evidence = self.found.evidence
+        is_consistent = evidence is not None and evidence.verdict == "consistent"
+        return is_consistent and self.found.formulas[0][0].complexity <= max_complexity

@@ -15,21 +15,25 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.reading.edge_candidates import ExtractionContext
 from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
 from kan_engine.formulas.reading.fix_edges import fix_edges_
 from kan_engine.formulas.reading.noise_model import NoiseModel, estimate_precision
+from kan_engine.formulas.search import search
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.header import EdgePlace
 from kan_engine.network.inputs import remove_inputs, rescale_inputs
 from kan_engine.search.assembly import assemble_predictor, compute_formula_targets
+from kan_engine.search.choice import choose_result
 from kan_engine.search.config import SearchConfig
-from kan_engine.search.context import SearchContext, sample_search_rows
-from kan_engine.search.formulas.log_odds import find_log_odds_formulas
-from kan_engine.search.formulas.sparse_additive import add_additive_formulas
-from kan_engine.search.laws.law_subtask import find_small_law
+from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
+from kan_engine.search.formulas.log_odds import find_log_odds_formulas, make_log_odds_problem
 from kan_engine.search.result import SearchResult
+from kan_engine.search.schedule import schedule_revision
+from kan_engine.search.strategies import Members
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import train
 from kan_engine.training.rows import TrainingRows
@@ -210,9 +214,12 @@ def _measure_formulas(
 
 def _search_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
     """Search for formulas within the constraints, of the rows or of the log-odds of a classifier."""
+    if run.data.output_count > 1:
+        return replace(found, formulas=find_log_odds_formulas(found.network, found.inputs, run))
+    members, judge = Members(accurate=found), Judge()
     if run.data.classes is not None:
-        formulas = find_log_odds_formulas(found.network, found.inputs, run)
-        return add_additive_formulas(replace(found, formulas=formulas), run)
-    if (law := find_small_law(run)) is not None:
-        found = replace(found, formulas=law.found.formulas, evidence=law.found.evidence)
-    return add_additive_formulas(found, run)
+        pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
+    else:
+        pool = Pool(make_problem(run))
+    search(pool, schedule_revision(run, members), judge)
+    return choose_result(run, members, pool, judge)

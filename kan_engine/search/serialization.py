@@ -22,8 +22,8 @@ from kan_engine.inference.predictor import Predictor
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.network.kan import KAN, copy_network
 from kan_engine.search.context import SearchContext
+from kan_engine.search.networks.search_rows import SearchRows
 from kan_engine.search.result import FormResult, SearchResult, SmallLaw
-from kan_engine.search.search_rows import SearchRows
 from kan_engine.training.loop import TrainingStep
 from kan_engine.training.thresholds import TrainingThresholds
 

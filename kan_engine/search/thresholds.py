@@ -61,10 +61,7 @@ class SearchThresholds:
         max_final_values: Rows times constants of a last fit to all rows; so many take about a second.
         max_exact_error: Validation error below which a formula ends the search.
 
-        min_gain_bits: By which a formula of the front must describe the rows more shortly than a consistent
-            law: 10 are odds of 1,000 to 1.
         max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
-        max_short_complexity: Complexity up to which a formula that leaves only noise ends the search.
         min_validation_rows: Below which the error of an adequate structure is measured by cross-validation.
         max_resampling_steps: When a structure is refitted to some of its rows.
 
@@ -119,9 +116,7 @@ class SearchThresholds:
     max_final_values: int = 5_000_000
     max_exact_error: float = 1e-9
 
-    min_gain_bits: float = 10.0
     max_log_odds: float = 10.0
-    max_short_complexity: int = 14
     min_validation_rows: int = 50
     max_resampling_steps: int = 12
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from kan_engine.search.compact_member import COMPACT_ENDED_EARLY_WARNING
-from kan_engine.search.model_search import ENDED_EARLY_WARNING, FORMULAS_ENDED_EARLY_WARNING
+from kan_engine.search.model_search import FORMULAS_ENDED_EARLY_WARNING
+from kan_engine.search.networks.choice import ENDED_EARLY_WARNING
 
 LAW_ENDED_EARLY_WARNING = (
     "the law search was ended early to leave time for larger networks; increase max_seconds"

@@ -13,10 +13,10 @@ from kan_engine import Callbacks, FormulaConstraints, Trial
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.front_subtask import run_front_subtask
 from kan_engine.search.laws.law_subtask import find_small_law
-from kan_engine.search.network_search import make_task
-from kan_engine.search.search_rows import SearchRows
+from kan_engine.search.networks.network_search import make_task
+from kan_engine.search.networks.search_rows import SearchRows
+from kan_engine.search.networks.trials import TrialRunner
 from kan_engine.search.subtasks import InProcess, Subtask, T
-from kan_engine.search.trials import TrialRunner
 from service.schemas.job_requests import SubtaskRequest
 from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare_search

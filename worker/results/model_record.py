@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kan_engine import SearchResult
 from kan_engine.assessment.comparison import describe_formula_gain
 from kan_engine.assessment.formula_report import FormulaReport
-from kan_engine.search.formulas.allowed import NO_ALLOWED_FORMULA_WARNING
+from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING
 from kan_engine.search.time_warnings import LAW_ENDED_EARLY_WARNING, merge_time_warnings
 from service.documents.model_summary import describe_features, describe_network
 from worker.data.preparation import PreparedData

@@ -1,6 +1,6 @@
 """Constants of a form by Levenberg-Marquardt on its normal equations, and the leave-one-out error.
 
-Source of the method: Nocedal and Wright, Numerical Optimization, section 10.3. ``symbolic.constant_fitting``
+Source of the method: Nocedal and Wright, Numerical Optimization, section 10.3. ``constant_fitting``
 fits constants to the last digit; here a few cheap steps suffice, and thousands of forms are fitted.
 """
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, Number, evaluate
+from kan_engine.expressions.evaluation import Expression, Number, evaluate, value_and_jacobian
+from kan_engine.formulas.core.coarse_fit import orthonormalize
 from kan_engine.formulas.core.constant_fitting import Array, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds
@@ -71,3 +72,21 @@ def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: f
     mean = float(share @ excess)
     deviation = float(np.sqrt(np.sum(share**2 * (excess - mean) ** 2)))
     return mean <= standard_errors * deviation
+
+
+def leave_one_out_losses(tree: Expression, rows: LabelledRows, max_leverage: float = 0.95) -> Array:
+    """Return the clipped squared error at every row without it, to first order in the constants.
+
+    A residual grows by 1/(1 - h), with the leverage h of its row (Cook and Weisberg, Residuals and Influence
+    in Regression, 1982).
+
+    Args:
+        tree: A formula with fitted constants.
+        rows: Those that they were fitted to.
+        max_leverage: Of a row; 1 would divide by zero.
+    """
+    form = to_form(tree)
+    values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
+    directions = orthonormalize(np.nan_to_num(jacobian) * rows.roots[:, None])
+    leverage = np.minimum((directions**2).sum(1), max_leverage)
+    return clip_squared_errors((values - rows.y) / (1 - leverage), rows.y)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -73,11 +73,13 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
         return error
 
 
-def judge_grouped_formulas(found: SearchResult, run: SearchContext) -> JudgedForm | InvalidData | None:
+def judge_grouped_formulas(
+    formulas: Sequence[Formula], run: SearchContext
+) -> JudgedForm | InvalidData | None:
     """The best formula of the search with constants of each group, if groups but no form are requested."""
     if run.config.per_group is None or run.config.form is not None:
         return None
-    return _judge_templates(list_formula_templates(found, run), run)
+    return _judge_templates(list_formula_templates(formulas, run), run)
 
 
 def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> JudgedForm | InvalidData:

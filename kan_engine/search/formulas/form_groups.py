@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, parametrize_floats, variables
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.fitted_form import FittedForm
 from kan_engine.formulas.forms.groups import Grouping, fit_groups
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.form_functions import find_formulas
-from kan_engine.search.result import SearchResult
 
 
 def fit_form_to_groups(template: FormTemplate, rows: LabelledRows, run: SearchContext) -> FittedForm:
@@ -77,10 +77,10 @@ def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
     return found
 
 
-def list_formula_templates(found: SearchResult, run: SearchContext) -> Iterator[FormTemplate]:
-    """The formulas of a search as forms, the best first, without those that tell groups apart themselves."""
+def list_formula_templates(formulas: Sequence[Formula], run: SearchContext) -> Iterator[FormTemplate]:
+    """Formulas as forms, the best first, without those that tell groups apart themselves."""
     groups = _list_group_columns(run)
-    for formula in found.formulas[0] if found.formulas else []:
+    for formula in formulas:
         if not groups & {*variables(formula.tree)}:
             yield from _make_template(formula.tree)
 

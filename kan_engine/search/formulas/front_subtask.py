@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,11 @@ import torch
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, from_json, to_json, variables
-from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.expressions.measured_constants import SMALLEST
+from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.formulas.core.check_rows import ROUNDING
+from kan_engine.formulas.core.constant_fitting import Columns, ParametricForm, compute_rmse
+from kan_engine.formulas.core.constant_snapping import round_constants, to_form
 from kan_engine.formulas.reading.compact_formulas import read_formulas
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
@@ -172,3 +176,41 @@ def _select_ends(rows: LabelledRows) -> Columns:
     """The rows with the lowest and the highest value of every column: a sample may not contain them."""
     places = np.unique([rows.x.argmin(0), rows.x.argmax(0)])
     return rows[places].columns
+
+
+def predict_front(seeds: Sequence[Expression], run: SearchContext) -> list[Subtask]:
+    """The subtask that growth needs first, which other workers may do while this one trains networks.
+
+    Args:
+        seeds: The formulas that growth will begin with.
+        run: The search context.
+    """
+    if not run.config.symbolic or run.should_stop():
+        return []
+    first = FrontPart.first(seeds, run)
+    return [] if first is None else [first.to_subtask(run)]
+
+
+def finish_formula(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
+    """A formula of the front in its shortest form, with rounded constants."""
+    form = to_form(_simplify(_drop_negligible(to_form(tree), rows).numeric_tree, rows, run))
+    return round_constants(form, rows, run.thresholds.symbolic.constants).numeric_tree
+
+
+def _simplify(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
+    """The shortest form of a tree that satisfies the same constraints."""
+    limits = run.config.constraints
+    shortest = simplify(tree, rows.columns, run.should_stop, forbidden=limits.forbidden)
+    is_allowed = limits.allow(shortest) and (limits.adds_up(shortest) or not limits.adds_up(tree))
+    return shortest if is_allowed else tree
+
+
+def _drop_negligible(form: ParametricForm, rows: LabelledRows) -> ParametricForm:
+    """Replace constants by 0 that change the error by rounding errors of the target at most."""
+    error = compute_rmse(form, rows)
+    negligible = max(SMALLEST, ROUNDING * float(np.abs(rows.y).max()))
+    for place in range(len(form.values)):
+        without = replace(form, values=np.where(np.arange(len(form.values)) == place, 0.0, form.values))
+        if abs(compute_rmse(without, rows) - error) <= negligible:
+            form = without
+    return form

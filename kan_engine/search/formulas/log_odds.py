@@ -9,9 +9,11 @@ import torch
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
+from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.problem import Problem
 from kan_engine.formulas.schedule import SUM_OF_CURVES
 from kan_engine.formulas.search import search
 from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
@@ -24,7 +26,7 @@ def find_log_odds_formulas(network: KAN, inputs: Standardizer, run: SearchContex
 
     Of more than two classes each has one, however slow the machine is: sums of few terms down to a constant
     follow the others, and once the time is over they are all there is. For the only output of two classes
-    ``add_additive_formulas`` does so.
+    the strategies of ``kan_engine.search.schedule`` do so.
     """
     if not run.config.symbolic:
         return []
@@ -74,3 +76,23 @@ def compute_bounded_logits(network: KAN, inputs: Standardizer, part: LabelledRow
         logits = network(torch.from_numpy(inputs.forward(part.x)))
     bounded: np.ndarray = logits.clamp(-most, most).numpy()
     return bounded
+
+
+def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext) -> Problem:
+    """The log-odds of two classes as a target of formulas, without the weights of the classes."""
+    most = run.thresholds.max_log_odds
+    fit, validation = (
+        replace(
+            part,
+            y=compute_bounded_logits(network, inputs, part, most)[:, 0],
+            weights=run.data.row_weights(part),
+        )
+        for part in sample_search_rows(run)
+    )
+    return replace(make_problem(run, (fit, validation)), is_measured=False)
+
+
+def compute_base_log_odds(data: TrainingData, most: float) -> float:
+    """Log-odds of the second class among the training rows, clamped to ``±most``."""
+    share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
+    return float(np.clip(np.log(share) - np.log1p(-share), -most, most))

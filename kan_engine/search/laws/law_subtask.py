@@ -22,7 +22,6 @@ from kan_engine.search.context import (
     make_problem,
     to_sample,
 )
-from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.laws.find_law import find_law
 from kan_engine.search.result import SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
@@ -68,7 +67,6 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     )
     if law is None:
         return None
-    law = replace(law, formulas=fit_final_constants(law.formulas, run))
     found = make_law_result(law, inner, run, places)
     folds = run.cross_validation
     simple = folds.measure_simple_models()

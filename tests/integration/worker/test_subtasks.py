@@ -19,7 +19,7 @@ from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import from_json, variables
 from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.model_selection.trials import TrialResult
-from kan_engine.search.trials import TrialRunner
+from kan_engine.search.networks.trials import TrialRunner
 from service.db.repositories import Jobs, Workers
 from service.db.repositories.subtasks import JobSubtasks
 from service.db.session import Sessions, clock, make_engine, make_sessions

@@ -2,15 +2,26 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.drawing.translations import LAWS
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.formulas import schedule
+from kan_engine.formulas.judge import EXACT, NOISE
+from kan_engine.formulas.search import Step, Strategy
 from kan_engine.formulas.trace import TIME_LIMIT
+from kan_engine.search.context import SearchContext
+from kan_engine.search.schedule import schedule_classes, schedule_numbers, schedule_revision
+from kan_engine.search.strategies import Members
 from service.cli.support.live_progress import STAGES
+from tests.support.tables import request_for, table_of
+from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
 
 WEB = Path("service/web")
 WORDS = {
@@ -67,26 +78,51 @@ def test_every_message_of_a_job_has_words() -> None:
     sources = [path.read_text() for folder in ("worker", "kan_engine") for path in Path(folder).rglob("*.py")]
     told = r'(?:report|stage|JobProgress)\(\s*"\w+",\s[^"\n]+,\s"([^"\n]+)"'
     messages = {message for source in sources for message in re.findall(told, source)}
-    assert len(messages) > 20
+    assert len(messages) > 15
     assert [message for message in messages if f"doing.{message}" not in WORDS] == []
 
 
 def test_every_step_of_a_search_has_words() -> None:
-    stages, search, recorder = (
+    strategies = list_strategies()
+    assert len(strategies) > 20
+    assert [each.name for each in strategies if f"strategy.{each.name}" not in WORDS] == []
+    assert [each.message for each in strategies if f"doing.{each.message}" not in WORDS] == []
+
+
+def test_every_outcome_of_a_step_has_words() -> None:
+    sources = "".join(
         Path(f"{name}.py").read_text()
         for name in (
-            "kan_engine/search/formulas/recorded_stages",
+            "kan_engine/formulas/schedule",
+            "kan_engine/formulas/judge",
+            "kan_engine/formulas/search",
             "kan_engine/search/model_search",
             "worker/execution/search_recorder",
         )
     )
-    strategies = {*re.findall(r'(?:run_stage|leave_out)\(\s*"(\w+)"', search), "sparse_sums", "growth"}
-    outcomes = {*re.findall(r'"([a-z]+(?: [a-z]+)+|interrupted)"', stages), TIME_LIMIT}
-    outcomes |= {*re.findall(r'leave_out\("\w+", "([^"]+)"', search), *re.findall(r'return "(.+)"', search)}
-    outcomes |= {*re.findall(r'record_end\(.*"(.+)"\)', search), *re.findall(r'return "(.+)"', recorder)}
-    assert (len(strategies) > 8, len(outcomes) > 14) == (True, True)
-    assert [name for name in strategies if f"strategy.{name}" not in WORDS] == []
+    lines = re.findall(r".*(?:\breturn\b|\boutcome\b.* = |record_end\().*", sources)
+    outcomes = {text for line in lines for text in re.findall(r'(?<!f)"([a-z]+(?: [a-z]+)+)"', line)}
+    outcomes |= {f"more than {most} columns" for most in re.findall(r"partial\(is_wide, (\d+)\)", sources)}
+    outcomes |= {EXACT, NOISE, TIME_LIMIT}
+    assert len(outcomes) > 14
     assert [text for text in outcomes if f"outcome.{text}" not in WORDS] == []
+
+
+def list_strategies() -> list[Strategy]:
+    """The strategies of every schedule, also of those inside reductions."""
+    x = np.linspace(0, 1, 30)
+    request = request_for(form="k*x")
+    data = prepare_data(table_of(x=x, y=2 * x), request)
+    run, members = SearchContext.create(data, make_search_config(request)), Members()
+    run = replace(run, config=replace(run.config, form=data.plan.form))
+    steps = [
+        *schedule_numbers(run, members),
+        *schedule_classes(run, members),
+        *schedule_revision(run, members),
+    ]
+    for known in vars(schedule).values():
+        steps += [step for step in known if isinstance(step, Step)] if isinstance(known, tuple) else []
+    return [step.strategy for step in steps]
 
 
 def test_all_words_are_asked_for() -> None:

@@ -8,7 +8,7 @@ from tests.support.worked_service import Document, WorkedService
 pytestmark = pytest.mark.usefixtures("no_suggestions", "shapes_unchecked")
 
 A, B = np.random.default_rng(0).uniform(0.5, 3, (2, 120))
-STRATEGIES = ["law_search", "networks", "line", "compact_curves", "sparse_sums", "growth"]
+STRATEGIES = ["lines", "laws", "networks", "compact networks", "sparse sums", "growth"]
 
 
 def trace_of(service: WorkedService, **body: object) -> Document:
@@ -21,12 +21,13 @@ def test_a_training_names_the_strategies_that_ran_and_why_its_search_ended(servi
     trace = trace_of(service, dataset_id=service.upload(a=A, b=B, y=A + B**2))
     assert (trace["version"], trace["left_out"]) == (1, 0)
     assert trace["ended"] == "a law exact to rounding error"
-    assert [step["strategy"] for step in trace["steps"]] == STRATEGIES
-    law, networks, *_ = trace["steps"]
-    assert (law["best"], law["path"], law["outcome"]) == ("a + b**2", [], "a law exact to rounding error")
+    steps = {step["strategy"]: step for step in trace["steps"]}
+    assert [name for name in steps if name in STRATEGIES] == STRATEGIES
+    law = steps["laws"]
+    assert (law["best"], law["path"], law["outcome"]) == ("a + b**2", [], "all candidates proposed")
     assert law["seconds"] > 0
     assert law["proposed"] >= law["entered"] > 0
-    assert networks["outcome"] == "left out: the law explains the rows"
+    assert steps["growth"]["outcome"] == "left out: a law exact to rounding error"
 
 
 def test_a_training_without_a_formula_names_what_was_not_requested(service: WorkedService) -> None:
@@ -34,8 +35,9 @@ def test_a_training_without_a_formula_names_what_was_not_requested(service: Work
     brief = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 5}}
     steps = trace_of(service, dataset_id=dataset_id, symbolic=False, compact=False, **brief)["steps"]
     outcomes = {step["strategy"]: step["outcome"] for step in steps}
-    assert outcomes.pop("networks") == "all candidates were tried"
-    assert outcomes == dict.fromkeys(("compact_curves", "sparse_sums", "growth"), "left out: not requested")
+    assert outcomes.pop("networks") == "all candidates proposed"
+    unwanted = ("lines", "laws", "sparse sums", "growth")
+    assert outcomes == dict.fromkeys(unwanted, "left out: formulas are not wanted")
 
 
 def test_a_job_that_waits_has_a_trace_without_steps(service: WorkedService) -> None:

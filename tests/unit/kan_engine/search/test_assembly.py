@@ -84,6 +84,26 @@ def test_a_formula_that_was_asked_to_serve_does_unless_it_is_weak(
     assert (model.answering is model.serving) == does_serve
 
 
+@pytest.mark.parametrize(("column", "is_weak"), [("a", False), ("b", True)])
+def test_a_formula_without_evidence_is_weak_where_a_constant_predicts_as_well(
+    column: str, is_weak: bool
+) -> None:
+    noisy = 2 * A + np.random.default_rng(1).normal(0, 0.1, len(A))
+    slope, level = np.polyfit({"a": A, "b": B}[column], noisy, 1)
+    data = prepare_data(table_of(a=A, b=B, y=noisy), request_for(split={"kind": "none"}))
+    network = KAN(KANConfig(width=(2, 1)))
+    found = SearchResult(
+        network=network,
+        judged=network,
+        inputs=Standardizer.fit(data.training.x),
+        scaler=TargetScaler.fit(data.training.y[:, None]),
+        formulas=[[Formula(add(mul(float(slope), Variable(column)), float(level)), 0.1)]],
+    )
+    report = report_formulas(found, assemble_predictor(found, data)[0], data, seed=0)
+    assert report is not None
+    assert (report.verdict == "weak") == is_weak
+
+
 def test_log_odds_that_serve_give_probabilities_and_the_network_answers_where_they_have_none() -> None:
     data = prepare_data(table_of(a=A, b=B, y=np.where(A + B > 3.5, "b", "a")), request_for())
     inputs = Standardizer.fit(data.training.x)

@@ -100,8 +100,7 @@ def test_a_compact_classifier_has_a_decision_rule_of_its_own() -> None:
 def test_a_small_network_of_an_exact_law_is_compact_itself() -> None:
     data = numbers()
     run = SearchContext.create(data, SearchConfig())
-    exact = Formula(Variable("a"), 1e-16)
-    found = add_compact_path(result(data, compact=None, formulas=[[exact]]), run)
+    found = add_compact_path(result(data, compact=None), run, is_exact=True)
     assert [entry.network for entry in found.compact.networks] == [found.network]
     predictor, _ = assemble_predictor(found, data)
     rows = data.test.x

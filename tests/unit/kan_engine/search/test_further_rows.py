@@ -9,7 +9,7 @@ import pytest
 from kan_engine import SearchConfig
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.search.context import SearchContext
-from kan_engine.search.network_search import train_network
+from kan_engine.search.networks.network_search import train_network
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import restore_result, to_metadata
 from tests.support.predictors import make_predictor

@@ -9,7 +9,7 @@ import pytest
 from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.context import SearchContext
-from kan_engine.search.monotone_network import find_monotone_network
+from kan_engine.search.networks.monotone_network import find_monotone_network
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
 from worker.pipelines.search_config import make_search_config

@@ -19,9 +19,9 @@ from kan_engine.formulas.callbacks import Callbacks, TrialReport
 from kan_engine.model_selection.moves import SelectionTask, estimate_seconds
 from kan_engine.model_selection.trials import TrialResult, UnscaledRows
 from kan_engine.search.context import SearchContext
-from kan_engine.search.search_rows import SearchRows
+from kan_engine.search.networks.search_rows import SearchRows
+from kan_engine.search.networks.trials import EarlyStopping, TrialRunner, split_step
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS as LIMITS
-from kan_engine.search.trials import EarlyStopping, TrialRunner, split_step
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config

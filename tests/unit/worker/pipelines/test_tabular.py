@@ -219,7 +219,7 @@ def test_the_formulas_of_a_classifier_are_measured_as_its_network_is(
 @pytest.fixture
 def _few_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The climb to better settings tries four changes of them."""
-    monkeypatch.setattr("kan_engine.search.hill_climb.list_moves", lambda task: list_moves(task)[:4])
+    monkeypatch.setattr("kan_engine.search.networks.hill_climb.list_moves", lambda task: list_moves(task)[:4])
 
 
 @pytest.mark.usefixtures("_few_moves")
@@ -228,7 +228,9 @@ def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_
 ) -> None:
     few = SelectionThresholds(max_cross_validation_rows=50)
     monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=few))
-    monkeypatch.setattr("kan_engine.search.trials.TrialRunner.retrain", lambda _, trained: trained.network)
+    monkeypatch.setattr(
+        "kan_engine.search.networks.trials.TrialRunner.retrain", lambda _, trained: trained.network
+    )
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
     job = run(table_of(a=A, b=B, y=noisy), **body, prune=False)
@@ -384,7 +386,7 @@ def test_a_shape_that_was_asked_for_begins_at_the_best_of_so_many_starts(
         given.append(options["starts"])
         return run_trial(*args, **options)
 
-    monkeypatch.setattr("kan_engine.search.trials.run_trial", spied)
+    monkeypatch.setattr("kan_engine.search.networks.trials.run_trial", spied)
     run(additive_table(), **BARE | {"training": {"steps": 1, "restarts": restarts}})
     assert set(given) == {starts}
 

@@ -111,6 +111,13 @@ def test_a_form_whose_column_is_missing_leaves_a_warning() -> None:
     assert model.report is None or model.report.form is None
 
 
+def test_a_search_that_is_stopped_at_once_has_the_form() -> None:
+    context = make_context("a*exp(-b*t) + c")
+    found = find_model(context.data, context.config, Callbacks(should_stop=lambda: True))
+    assert found.formula_of == "form"
+    assert found.form is not None
+
+
 def test_a_form_and_its_comparison_survive_a_checkpoint() -> None:
     found, model = search("a*exp(-b*t) + c")
     again = restore_result(to_metadata(found), model.predictor, collect_errors(found))

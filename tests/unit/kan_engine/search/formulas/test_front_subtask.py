@@ -1,5 +1,6 @@
 """The search for the front in two parts, and what it takes from compact networks."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,12 +9,18 @@ import numpy as np
 import pytest
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
-from kan_engine.expressions.evaluation import Variable, add, call, evaluate, mul, variables
+from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.expressions.evaluation import Variable, add, call, evaluate, mul, to_json, variables
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formulas.front_subtask import FrontPart, search_front, select_front_columns
+from kan_engine.search.formulas.front_subtask import (
+    FrontPart,
+    predict_front,
+    search_front,
+    select_front_columns,
+)
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.tables import request_for, table_of
@@ -30,8 +37,10 @@ LIMITS = SearchThresholds()
 LINE = add(0.5, mul(1.5, Variable("b")))
 
 
-def run_of(max_work: float = 3e5, *, stopped: bool = False, max_columns: int = 20) -> SearchContext:
-    data = prepare_data(table_of(**TABLE, y=WAVE), request_for(seed=0))
+def run_of(
+    max_work: float = 3e5, *, stopped: bool = False, max_columns: int = 20, **body: Any
+) -> SearchContext:
+    data = prepare_data(table_of(**TABLE, y=WAVE), request_for(seed=0, **body))
     front = replace(LIMITS.front, max_work=max_work, max_columns=max_columns)
     config = replace(make_search_config(data.plan.request), thresholds=replace(LIMITS, front=front))
     return SearchContext.create(data, config, Callbacks(should_stop=lambda: stopped))
@@ -76,6 +85,23 @@ def test_the_first_part_is_restored_from_its_subtask() -> None:
     assert FrontPart.from_input(first.to_subtask(run).input) == first
 
 
+def test_the_input_of_a_subtask_is_json() -> None:
+    run = run_of()
+    config = replace(run.config, constraints=FormulaConstraints(frozenset({"sin"})))
+    (part,) = predict_front([LINE], replace(run, config=config))
+    assert json.loads(json.dumps(part.input)) == {
+        "limits": {"forbidden": ["sin"], "max_complexity": None},
+        "seeds": [to_json(LINE)],
+        "columns": ["a", "b", "c", "d"],
+        "work": [0.0, run.thresholds.front.first_share],
+    }
+
+
+def test_other_workers_get_nothing_to_do_where_no_formulas_will_grow() -> None:
+    runs = run_of(symbolic=False), run_of(stopped=True), run_of(max_columns=3)
+    assert [predict_front([LINE], run) for run in runs] == [[], [], []]
+
+
 def test_the_second_part_is_no_worse_than_the_first() -> None:
     run = run_of()
     rows = run.data.training
@@ -117,10 +143,6 @@ def test_relevant_columns_fill_up_those_of_compact_networks() -> None:
     run = run_of(max_columns=2)
     path = path_of(run, {3: SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)})
     assert select_front_columns(run.data.training, path, run) == ("b", "d")
-
-
-def test_with_many_columns_there_is_no_part_before_the_networks() -> None:
-    assert FrontPart.first([], run_of(max_columns=3)) is None
 
 
 def test_seeds_bring_their_own_columns() -> None:

@@ -19,12 +19,12 @@ from kan_engine.model_selection.trials import (
 )
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
-from kan_engine.search.further_rows import fit_further_rows
-from kan_engine.search.hill_climb import predict_subtasks, tune_network
+from kan_engine.search.networks.further_rows import fit_further_rows
+from kan_engine.search.networks.hill_climb import predict_subtasks, tune_network
+from kan_engine.search.networks.search_rows import SearchRows
+from kan_engine.search.networks.trials import TrialRunner
 from kan_engine.search.result import GridStage, SearchResult
-from kan_engine.search.search_rows import SearchRows
 from kan_engine.search.subtasks import Subtask
-from kan_engine.search.trials import TrialRunner
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.device import choose_device
 from kan_engine.training.losses import loss_per_row

@@ -27,7 +27,7 @@ from kan_engine.model_selection.trials import (
 )
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext
-from kan_engine.search.search_rows import SearchRows
+from kan_engine.search.networks.search_rows import SearchRows
 from kan_engine.search.serialization import (
     deserialize_network,
     deserialize_trained,

@@ -20,7 +20,6 @@ from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import build_linear_network, linear_formula
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, sample_search_rows
-from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.result import SearchResult
 from kan_engine.training.loop import TrainingStep
 
@@ -51,53 +50,56 @@ def make_linear_classifier(run: SearchContext, errors: np.ndarray) -> SearchResu
     )
 
 
+def fit_simple_formula(run: SearchContext, kind: LinearKind) -> Formula:
+    """A line, its exponential, or the mean of all training rows as a formula."""
+    line, fit = _fit_line(run, kind), sample_search_rows(run)
+    symbolic, limits = run.thresholds.symbolic, run.thresholds.assessment
+    tree = linear_formula(run.data.names, line.slopes, float(line.intercept))
+    # A long line keeps the constants of ridge regression, instead of those of a sample
+    is_long = len(run.data.training) * len(line.slopes) > run.thresholds.max_final_values
+    has_few = len(fit[0]) < limits.min_rows_per_constant * (1 + len(line.slopes))
+    if kind == "log_linear":  # not refitted: least squares would fit only the largest targets
+        form, values = parametrize_floats(tree)
+        digits = run.thresholds.max_constant_digits
+        tree = apply_function("exp", bind(form, [float(f"{value:.{digits}g}") for value in values]))
+    elif not is_long and not has_few:
+        return Formula.refit(tree, *fit, run.config.constraints, thresholds=symbolic)
+    return Formula.measure(tree, *fit, run.config.constraints, thresholds=symbolic)
+
+
 def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearKind) -> SearchResult:
-    """Fit a line, its exponential, or the mean to all training rows, as a network with its formula.
+    """A line, its exponential, or the mean of all training rows as a network.
 
     Args:
         run: The search context.
         errors: Its out-of-sample absolute errors.
         kind: Which of these to fit.
     """
-    data, rows, is_log = run.data, run.data.training, kind == "log_linear"
-    limits = run.thresholds.assessment
-    if kind == "constant":
-        line = LinearModel(np.zeros(rows.x.shape[1]), float(fit_constant(rows)(rows.x[:1])[0]))
-    else:
-        line = (
-            fit_gamma_regression(rows, limits.gamma_penalty)
-            if is_log
-            else fit_ridge_regression(rows, limits.ridge_penalties)
-        )
+    rows, is_log, line = run.data.training, kind == "log_linear", _fit_line(run, kind)
     scaler = TargetScaler.fit(rows.y[:, None], "log" if is_log else "identity")
     network = build_linear_network(
         line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.config.order
     )
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
-    fit, validation = sample_search_rows(run)
-    symbolic = run.thresholds.symbolic
-    tree = linear_formula(data.names, line.slopes, float(line.intercept))
-    # A long line keeps the constants of ridge regression, instead of those of a sample
-    is_long = len(rows) * len(line.slopes) > run.thresholds.max_final_values
-    if is_log:  # not refitted: least squares would fit only the largest targets
-        form, values = parametrize_floats(tree)
-        digits = run.thresholds.max_constant_digits
-        short = bind(form, [float(f"{value:.{digits}g}") for value in values])
-        formula = Formula.measure(apply_function("exp", short), fit, validation, thresholds=symbolic)
-    elif is_long or len(fit) < limits.min_rows_per_constant * (1 + len(line.slopes)):
-        formula = Formula.measure(tree, fit, validation, thresholds=symbolic)
-    else:
-        formula = Formula.refit(tree, fit, validation, run.config.constraints, thresholds=symbolic)
-        (formula,) = fit_final_constants([formula], run)
+    loss = float(np.mean(residuals**2) / 2)
     return SearchResult(
         network=network,
         judged=network,
         is_straight=True,
         inputs=run.inputs,
         scaler=scaler,
-        history=(TrainingStep(0, 1, float(np.mean(residuals**2) / 2), float(np.mean(residuals**2) / 2)),),
+        history=(TrainingStep(0, 1, loss, loss),),
         optimizer="newton" if is_log else "least_squares",
-        formulas=[[formula]] if run.config.symbolic and run.config.constraints.allow(formula.tree) else [],
         errors=errors,
     )
+
+
+def _fit_line(run: SearchContext, kind: LinearKind) -> LinearModel:
+    """A line of the target, or of its logarithm."""
+    rows, limits = run.data.training, run.thresholds.assessment
+    if kind == "constant":
+        return LinearModel(np.zeros(rows.x.shape[1]), float(fit_constant(rows)(rows.x[:1])[0]))
+    if kind == "log_linear":
+        return fit_gamma_regression(rows, limits.gamma_penalty)
+    return fit_ridge_regression(rows, limits.ridge_penalties)

@@ -11,8 +11,8 @@ from kan_engine.model_selection.budget import allot_climb_seconds
 from kan_engine.model_selection.moves import estimate_seconds
 from kan_engine.model_selection.trials import Trial, TrialResult
 from kan_engine.search.context import SearchContext
-from kan_engine.search.search_rows import SearchRows
-from kan_engine.search.trials import TrialRunner
+from kan_engine.search.networks.search_rows import SearchRows
+from kan_engine.search.networks.trials import TrialRunner
 
 
 @dataclass(frozen=True)

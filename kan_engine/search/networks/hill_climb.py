@@ -15,10 +15,10 @@ from kan_engine.model_selection.moves import (
     replicate_for_folds,
 )
 from kan_engine.model_selection.trials import Trial, TrialResult
+from kan_engine.search.networks.trials import ClimbBudget, TrialRunner, make_folds_subtask, make_step_subtasks
 from kan_engine.search.serialization import read_expected_loss
 from kan_engine.search.subtasks import Subtask, SubtaskCache
 from kan_engine.search.thresholds import SearchThresholds
-from kan_engine.search.trials import ClimbBudget, TrialRunner, make_folds_subtask, make_step_subtasks
 
 
 @runtime_checkable

@@ -1,0 +1,125 @@
+"""Which network answers: that of a law, a trained one, or a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.assessment.comparison import compute_paired_rmse, compute_rmse
+from kan_engine.search.context import SearchContext
+from kan_engine.search.laws.law_subtask import make_law_subtask
+from kan_engine.search.networks.hill_climb import predict_subtasks
+from kan_engine.search.networks.linear_model import LinearKind, make_linear_classifier, make_linear_regression
+from kan_engine.search.networks.monotone_network import find_monotone_network
+from kan_engine.search.networks.network_search import make_task, train_network
+from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.subtasks import Subtask
+
+ENDED_EARLY_WARNING = (
+    "the training of larger networks was ended early to leave time for checks; increase max_seconds"
+)
+SIMPLE_MODEL_NAMES = {
+    "constant": "a constant",
+    "linear": "a straight line",
+    "log_linear": "the exponential of a straight line",
+}
+
+
+def choose_network(
+    law: SmallLaw | None, run: SearchContext, next_parts: Callable[[], Sequence[Subtask]]
+) -> SearchResult:
+    """Train networks, and choose the one that answers a regression unless a formula does.
+
+    Args:
+        law: The small network of the law search; no other one is trained if it explains the rows.
+        run: The search context.
+        next_parts: Subtasks that other workers may do while this one trains.
+    """
+    if run.config.constraints.monotone:
+        return replace(find_monotone_network(run), contest=run.contest)
+    if not run.config.is_automatic:
+        return replace(_train_requested(run), contest=run.contest)
+    found = None if law is None else law.found
+    if law is None or not law.is_clear:
+        with run.parts.prefetch(next_parts):
+            trained = _train_in_time(run)
+        if found is None or not _is_no_worse(found, trained, run):
+            found = trained
+    assert found is not None  # noqa: S101 - without a law a network is trained
+    return replace(_fall_back_to_line(found, run), contest=run.contest)
+
+
+def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
+    """The first steps of the hill climb, which other workers may do during the law search."""
+    task, losses = make_task(run), dict[str, float]()
+    return lambda: predict_subtasks(run.parts, task, losses, run.thresholds)
+
+
+def _is_no_worse(first: SearchResult, second: SearchResult, run: SearchContext) -> bool:
+    own, other = compute_paired_rmse(first.errors, second.errors, run.data.training.weights)
+    return own <= other
+
+
+def _train_in_time(run: SearchContext) -> SearchResult:
+    """Train networks in the share of the time that leaves enough for the checks."""
+    training = run.limit_time(run.thresholds.search_time_share)
+    found = train_network(training)
+    if training.should_stop() and not run.should_stop():
+        return replace(found, warnings=(*found.warnings, ENDED_EARLY_WARNING))
+    return found
+
+
+def _fall_back_to_line(found: SearchResult, run: SearchContext) -> SearchResult:
+    """The network if it is better than a line, its exponential and a constant; else the best of these."""
+    folds, simple = run.cross_validation, run.cross_validation.measure_simple_models()
+    kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
+    for other in ("linear", "log_linear"):
+        if other in simple and folds.is_better(simple[other], simple[kind]):
+            kind = other
+    if folds.is_better(found.errors, simple[kind]):
+        return found
+    told = SIMPLE_MODEL_NAMES[kind]
+    of_network, of_simple = compute_paired_rmse(found.errors, simple[kind], run.data.training.weights)
+    warning = (
+        f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
+        f"of {told} {of_simple:.4g}): {told} serves"
+    )
+    line = make_linear_regression(run, simple[kind], kind)
+    return replace(line, is_cut=found.is_cut, warnings=(*found.warnings, warning))
+
+
+def _train_requested(run: SearchContext) -> SearchResult:
+    """Train the requested network; warn where a line is better."""
+    found = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
+    simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
+    spread = float(np.std(run.data.training.y))
+    is_exact = compute_rmse(found.errors, weights) < run.thresholds.max_rounding_error * spread
+    if is_exact or not run.cross_validation.is_better(simple["linear"], found.errors):
+        return found
+    of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)
+    warning = (
+        f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
+        f"than the requested network ({of_network:.4g}): "
+        "omit its shape so that the service chooses it"
+    )
+    return replace(found, warnings=(*found.warnings, warning))
+
+
+def choose_classifier(run: SearchContext) -> SearchResult:
+    """The best network, or logistic regression if that is as good and no network was requested."""
+    found = _train_in_time(run) if run.config.is_automatic else train_network(run)
+    folds, weights = run.cross_validation, run.data.training.weights
+    simple = folds.measure_simple_models()
+    is_beaten = folds.is_better(simple["constant"], simple["linear"])
+    if is_beaten or folds.is_better(found.errors, simple["linear"]):
+        return found
+    losses = " and ".join(
+        f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
+    )
+    told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
+    if not run.config.is_automatic:
+        return replace(found, warnings=(*found.warnings, told))
+    line = make_linear_classifier(run, simple["linear"])
+    return replace(line, warnings=(*found.warnings, f"{told}: a linear network serves"))

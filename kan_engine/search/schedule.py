@@ -1,0 +1,66 @@
+"""The strategies of a table in their order, and when each is left out."""
+
+from __future__ import annotations
+
+from kan_engine.formulas.schedule import SUM_OF_CURVES, is_exact, is_unwanted
+from kan_engine.formulas.search import Step
+from kan_engine.search.context import SearchContext
+from kan_engine.search.strategies import (
+    ClientForm,
+    CompactNetworks,
+    Growth,
+    Laws,
+    Lines,
+    Members,
+    Networks,
+    SparseSums,
+)
+
+FORMULAS = (is_unwanted, is_exact)
+
+
+def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
+    """The strategies for a target of numbers.
+
+    A requested network is trained before the law search, which has the rest of the time. Columns that must
+    rise or fall have a sum of monotone curves, with its own compact networks.
+    """
+    config, limits = run.config, run.thresholds
+
+    has_compact = config.compact and not config.constraints.monotone
+    compact = [Step(CompactNetworks(run, members), is_certain=True)] if has_compact else []
+    has_form = config.form is not None or config.per_group is not None
+    is_free = config.is_automatic and not config.constraints.monotone
+    seconds = None if not config.is_automatic else limits.law_time_share * config.max_seconds
+    laws = Step(Laws(run, members, seconds=seconds, is_first=is_free), () if is_free else (is_unwanted,))
+    networks = Step(Networks(run, members), is_certain=True)
+    return [
+        *([Step(ClientForm(run, members), is_certain=True)] if has_form else []),
+        Step(Lines(run, members), (is_unwanted,), is_certain=True),
+        *((laws, networks) if is_free else (networks, laws)),
+        *(compact),
+        Step(SparseSums(run, members), FORMULAS),
+        Step(Growth(run, members), FORMULAS),
+        *([Step(ClientForm(run, members, is_last=True, name="constants of groups"))] if has_form else []),
+    ]
+
+
+def schedule_revision(run: SearchContext, members: Members) -> list[Step]:
+    """The strategies for other formulas of a model whose network stays."""
+    is_number = run.data.classes is None
+    return [
+        Step(Lines(run, members), is_certain=True),
+        *([Step(Laws(run, members))] if is_number else SUM_OF_CURVES),
+        Step(SparseSums(run, members), (is_exact,)),
+    ]
+
+
+def schedule_classes(run: SearchContext, members: Members) -> list[Step]:
+    """The strategies for the log-odds of two classes."""
+    return [
+        Step(Lines(run, members), (is_unwanted,), is_certain=True),
+        *SUM_OF_CURVES,
+        *([Step(CompactNetworks(run, members), is_certain=True)] if run.config.compact else []),
+        Step(SparseSums(run, members), FORMULAS),
+        Step(Growth(run, members), FORMULAS),
+    ]

@@ -1,0 +1,207 @@
+"""What the search for the formulas of a table tries besides the laws of ``kan_engine.formulas.schedule``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kan_engine.compact.path import CompactPath
+from kan_engine.errors import InvalidData
+from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.losses import constant_formula
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
+from kan_engine.search.compact_member import add_compact_path
+from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.form import JudgedForm, judge_form, judge_grouped_formulas
+from kan_engine.search.formulas.front_subtask import finish_formula, predict_front, search_front
+from kan_engine.search.formulas.log_odds import compute_base_log_odds
+from kan_engine.search.laws.law_subtask import find_small_law
+from kan_engine.search.networks.choice import choose_network, predict_climb
+from kan_engine.search.networks.linear_model import LinearKind, fit_simple_formula
+from kan_engine.search.result import SearchResult, SmallLaw
+
+LAWS, GROWTH = "laws", "growth"
+
+
+@dataclass(eq=False)
+class Members:
+    """What a search finds besides formulas.
+
+    Attributes:
+        law: The small network of the law search, with its formulas.
+        accurate: The network that answers unless a formula does.
+        form: The client's form; why it cannot be fitted; None without one.
+    """
+
+    law: SmallLaw | None = None
+    accurate: SearchResult | None = None
+    form: JudgedForm | InvalidData | None = None
+
+    @property
+    def compact(self) -> CompactPath | None:
+        """Networks of few curves."""
+        return None if self.accurate is None else self.accurate.compact
+
+
+@dataclass(frozen=True, eq=False)
+class TableStrategy:
+    """A strategy of a whole table.
+
+    Attributes:
+        run: The search context.
+        members: What was found so far besides formulas; strategies add to it.
+        message: Empty: what such a strategy calls reports its own progress.
+    """
+
+    run: SearchContext
+    members: Members
+    message: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Lines(TableStrategy):
+    """A constant, a line, and for a skewed target the exponential of a line."""
+
+    name: str = "lines"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Yield their formulas: whatever else is found has to be better."""
+        if self.run.data.classes is not None:
+            level = compute_base_log_odds(self.run.data, self.run.thresholds.max_log_odds)
+            yield pool.problem.measure(constant_formula(level), strategy=self.name)
+            return
+        simple: list[LinearKind] = ["constant", "linear"]
+        if "log_linear" in self.run.cross_validation.measure_simple_models():
+            simple.append("log_linear")
+        for kind in simple:
+            yield Candidate.create(fit_simple_formula(self.run, kind), self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Laws(TableStrategy):
+    """The law search on a sample of the rows and the most relevant columns.
+
+    Attributes:
+        seconds: Time limit while no small network represents the rows.
+        is_first: Whether larger networks follow, which other workers may begin with.
+    """
+
+    seconds: float | None = None
+    is_first: bool = False
+    name: str = LAWS
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Yield the formulas of the law search."""
+        with self.run.parts.prefetch(predict_climb(self.run) if self.is_first else lambda: []):
+            law = self.members.law = find_small_law(self.run, self.seconds)
+        if law is not None:
+            if law.found.formulas and not law.is_clear:
+                self.run.keep(law.found)
+            for part in law.found.formulas:
+                yield from (Candidate.create(each, self.name) for each in part)
+
+
+@dataclass(frozen=True, eq=False)
+class Networks(TableStrategy):
+    """Larger networks, unless the law explains the rows; no candidates of its own."""
+
+    name: str = "networks"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Choose the network that answers."""
+        self.members.accurate = choose_network(
+            self.members.law, self.run, lambda: predict_front(list_seeds(pool), self.run)
+        )
+        yield from ()
+
+
+@dataclass(frozen=True, eq=False)
+class CompactNetworks(TableStrategy):
+    """Networks of few curves, which growth reads as formulas."""
+
+    name: str = "compact networks"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Add them to the members."""
+        assert self.members.accurate is not None  # noqa: S101 - networks come before
+        with self.run.parts.prefetch(lambda: predict_front(list_seeds(pool), self.run)):
+            self.members.accurate = add_compact_path(
+                self.members.accurate, self.run, is_exact=pool.exact is not None
+            )
+        yield from ()
+
+
+@dataclass(frozen=True, eq=False)
+class SparseSums(TableStrategy):
+    """Sums of few readable terms, from the selected number of terms down to a constant."""
+
+    name: str = "sparse sums"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Yield the sums; the errors of the first one count the selection of its terms."""
+        problem = pool.problem
+        sums = fit_additive_forms(
+            problem.fit,
+            problem.validation,
+            limits=problem.constraints,
+            thresholds=problem.thresholds.symbolic,
+        )
+        for place, formula in enumerate(each for each in sums.formulas if variables(each.tree)):
+            has_errors = not place and len(sums.errors) == len(self.run.data.training)
+            errors = np.nan_to_num(np.abs(sums.errors), nan=np.inf) if has_errors else None
+            yield replace(problem.measure(formula.tree, strategy=self.name), errors=errors)
+
+
+@dataclass(frozen=True, eq=False)
+class Growth(TableStrategy):
+    """The most accurate formula of every size, grown from the candidates so far.
+
+    Attributes:
+        selection_bits: Price of each, as the best of very many.
+    """
+
+    selection_bits: float = 10.0
+    name: str = GROWTH
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
+        """Yield the front, from one constant up."""
+        rows = self.run.data.training.sample(self.run.thresholds.front.max_rows, self.run.config.seed)
+        if self.run.data.classes is not None:
+            rows = pool.problem.rows.sample(self.run.thresholds.front.max_rows, self.run.config.seed)
+        law = self.members.law
+        is_explained = law is not None and law.is_explained(judge.max_short_complexity)
+        front = search_front(
+            rows, list_seeds(pool), self.members.compact, self.run, is_explained=is_explained
+        )
+        for entry in front:
+            if not variables(entry.tree):
+                continue
+            tree = finish_formula(entry.tree, rows, self.run)
+            yield replace(pool.problem.measure(tree, strategy=self.name), selection_bits=self.selection_bits)
+
+
+@dataclass(frozen=True, eq=False)
+class ClientForm(TableStrategy):
+    """The form that the client believes in; without one, the formulas so far with constants of each group."""
+
+    is_last: bool = False
+    name: str = "client form"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
+        """Fit it; it is no candidate, since it stands first whatever else is found."""
+        if self.is_last and isinstance(self.members.form, JudgedForm):
+            return
+        form = judge_grouped_formulas(judge.rank(pool), self.run) if self.is_last else judge_form(self.run)
+        self.members.form = form or self.members.form
+        yield from ()
+
+
+def list_seeds(pool: Pool) -> list[Expression]:
+    """The formulas that growth begins with: those of lines and laws."""
+    seeds = (each for each in pool.candidates if each.strategy in (LAWS, Lines.name))
+    return [each.tree for each in seeds if variables(each.tree)]
