@@ -5,7 +5,6 @@ text in ``printing``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -60,13 +59,13 @@ __all__ = [
     "Add",
     "Call",
     "Constant",
-    "Evaluation",
     "Expression",
     "Mul",
     "Number",
     "Operand",
     "Parameter",
     "Pow",
+    "Program",
     "TreeJson",
     "Variable",
     "add",
@@ -117,89 +116,95 @@ def evaluate(
         Values of the broadcast shape; NaN or infinite where the formula is undefined, without a warning.
     """
     with np.errstate(all="ignore"):
-        value = _trace_values(tree, columns, parameters).value
-    return np.array(np.broadcast_to(value, _broadcast_shape(value, columns)), dtype=np.float64)
+        value = _evaluate(tree, columns, parameters)
+    shape = _broadcast_shapes(value, *columns.values())
+    return np.array(np.broadcast_to(value, shape), dtype=np.float64)
+
+
+def _evaluate(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> Values:
+    parts = [_evaluate(part, columns, parameters) for part in children(tree)]
+    return evaluate_node(tree, parts, columns, parameters)
+
+
+def _broadcast_shapes(*values: Values) -> tuple[int, ...]:
+    return np.broadcast_shapes(*map(np.shape, values))
 
 
 def value_and_jacobian(
     tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the values [N] and their derivatives with respect to the parameters [N, P].
+    """Return the values [N] and their derivatives with respect to the parameters [N, P]."""
+    program = Program(tree, columns, len(parameters))
+    return np.array(program.run(parameters), dtype=np.float64), program.compute_jacobian()
 
-    The derivatives come from one backward pass (reverse accumulation): every node passes its adjoint ∂v/∂node
-    to its children, for all rows at once.
+
+class Program:
+    """A formula as a list of steps, for many evaluations in the same rows: no walk over the tree.
+
+    Args:
+        tree: The formula.
+        columns: Arrays by the names of the variables, [N] each or of one shape.
+        count: Number of parameters.
     """
-    evaluation = Evaluation.at(tree, columns, parameters)
-    return evaluation.values(), evaluation.jacobian()
 
-
-@dataclass(slots=True)
-class _Trace:
-    """A node with its value, for the backward pass."""
-
-    tree: Expression
-    value: Values
-    parts: tuple["_Trace", ...]
-    depends: bool  # whether the node contains a parameter
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """A formula evaluated in every row with one set of parameters."""
-
-    _trace: _Trace
-    _columns: Mapping[str, NDArray[Any]]
-    _parameter_count: int
-
-    @staticmethod
-    def at(
-        tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any]
-    ) -> "Evaluation":
-        """Evaluate the formula."""
+    def __init__(self, tree: Expression, columns: Mapping[str, NDArray[Any]], count: int) -> None:
+        self._nodes: list[Expression] = []
+        self._parts: list[tuple[int, ...]] = []
+        self._values: list[Any] = []
+        self._moving: list[int] = []  # nodes that depend on a parameter, children first
+        self._depends: list[bool] = []
+        self._columns, self._count = columns, count
+        self._shape = self._run_shape = _broadcast_shapes(*columns.values())
         with np.errstate(all="ignore"):
-            return Evaluation(_trace_values(tree, columns, parameters), columns, len(parameters))
+            self._append(tree)
 
-    def move(self, parameters: Sequence[Any] | NDArray[Any]) -> "Evaluation":
-        """Evaluate the formula with other parameters; parts without a parameter keep their values."""
+    def _append(self, node: Expression) -> int:
+        parts = tuple(self._append(part) for part in children(node))
+        depends = isinstance(node, Parameter) or any(self._depends[part] for part in parts)
+        place = len(self._nodes)
+        self._nodes.append(node)
+        self._parts.append(parts)
+        self._depends.append(depends)
+        if depends:
+            self._moving.append(place)
+            self._values.append(0.0)
+        else:
+            self._values.append(evaluate_node(node, [self._values[part] for part in parts], self._columns))
+        return place
+
+    def run(self, parameters: Sequence[Any] | NDArray[Any]) -> NDArray[np.float64]:
+        """Compute the values [N] for these parameters, which are numbers or arrays; not to be changed."""
+        values = self._values
         with np.errstate(all="ignore"):
-            trace = _retrace_values(self._trace, self._columns, parameters)
-        return Evaluation(trace, self._columns, len(parameters))
+            for place in self._moving:
+                parts = [values[part] for part in self._parts[place]]
+                values[place] = evaluate_node(self._nodes[place], parts, self._columns, parameters)
+        last = np.asarray(values[-1])
+        if last.shape != self._shape:
+            last = np.broadcast_to(last, np.broadcast_shapes(last.shape, self._shape))
+        self._run_shape = last.shape
+        return last
 
-    def values(self) -> NDArray[np.float64]:
-        """Return the values [N]."""
-        return np.array(np.broadcast_to(self._trace.value, self._shape), dtype=np.float64)
+    def compute_jacobian(self) -> NDArray[np.float64]:
+        """Compute the derivatives with respect to the parameters [N, P], at those of the last ``run``.
 
-    def jacobian(self) -> NDArray[np.float64]:
-        """Return the derivatives with respect to the parameters [N, P]."""
-        gradients: list[Values] = [0.0] * self._parameter_count
+        They come from one backward pass (reverse accumulation): every node passes its adjoint ∂v/∂node to its
+        children, for all rows at once. The derivatives with respect to one parameter are contiguous.
+        """
+        jacobian = np.zeros((self._count, *self._run_shape))
+        adjoints: dict[int, Values] = {len(self._nodes) - 1: 1.0}
         with np.errstate(all="ignore"):
-            _accumulate_gradients(self._trace, 1.0, gradients)
-        jacobian = np.empty((*self._shape, len(gradients)))
-        for index, gradient in enumerate(gradients):
-            jacobian[..., index] = gradient
-        return jacobian
-
-    @property
-    def _shape(self) -> tuple[int, ...]:
-        return _broadcast_shape(self._trace.value, self._columns)
-
-
-def _broadcast_shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
-    return np.broadcast_shapes(np.shape(value), *(np.shape(column) for column in columns.values()))
-
-
-def _trace_values(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
-    parts = tuple(_trace_values(part, columns, parameters) for part in children(tree))
-    value = evaluate_node(tree, [part.value for part in parts], columns, parameters)
-    return _Trace(tree, value, parts, isinstance(tree, Parameter) or any(part.depends for part in parts))
-
-
-def _retrace_values(trace: _Trace, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
-    if not trace.depends:
-        return trace
-    parts = tuple(_retrace_values(part, columns, parameters) for part in trace.parts)
-    value = evaluate_node(trace.tree, [part.value for part in parts], columns, parameters)
-    return _Trace(trace.tree, value, parts, depends=True)
+            for place in reversed(self._moving):
+                node, adjoint = self._nodes[place], adjoints.pop(place)
+                if isinstance(node, Parameter):
+                    jacobian[node.index] += adjoint
+                    continue
+                places = self._parts[place]
+                parts = [self._values[part] for part in places]
+                for at, part in enumerate(places):
+                    if self._depends[part]:
+                        adjoints[part] = pass_adjoint(node, at, parts, self._values[place], adjoint)
+        return jacobian.transpose(*range(1, jacobian.ndim), 0)
 
 
 def evaluate_node(
@@ -231,18 +236,6 @@ def evaluate_node(
 
 def _evaluate_power(base: Values, exponent: Values) -> Values:
     return power_value(base, exponent) if isinstance(exponent, float) else np.power(base, exponent)
-
-
-def _accumulate_gradients(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None:
-    """Add the contribution of ``trace`` to the gradients, given ``adjoint`` = ∂v/∂trace."""
-    if isinstance(trace.tree, Parameter):
-        gradients[trace.tree.index] = gradients[trace.tree.index] + adjoint
-        return
-    values = [part.value for part in trace.parts]
-    for place, part in enumerate(trace.parts):
-        if part.depends:
-            passed = pass_adjoint(trace.tree, place, values, trace.value, adjoint)
-            _accumulate_gradients(part, passed, gradients)
 
 
 def pass_adjoint(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Number, evaluate, value_and_jacobian
-from kan_engine.formulas.core.coarse_fit import orthonormalize
 from kan_engine.formulas.core.constant_fitting import Array, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds
@@ -90,3 +90,13 @@ def leave_one_out_losses(tree: Expression, rows: LabelledRows, max_leverage: flo
     directions = orthonormalize(np.nan_to_num(jacobian) * rows.roots[:, None])
     leverage = np.minimum((directions**2).sum(1), max_leverage)
     return clip_squared_errors((values - rows.y) / (1 - leverage), rows.y)
+
+
+def orthonormalize(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows directions"]:
+    """Orthonormal basis of the columns; without those that are not finite or depend on others."""
+    scale = np.linalg.norm(matrix, axis=0)
+    is_usable = np.isfinite(scale) & (scale > 0)
+    if not is_usable.any():
+        return np.zeros((len(matrix), 0))
+    directions, triangle = np.linalg.qr(matrix[:, is_usable] / scale[is_usable])
+    return np.asarray(directions[:, np.abs(np.diag(triangle)) > 1e-8])

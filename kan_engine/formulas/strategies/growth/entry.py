@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
@@ -16,8 +17,8 @@ from kan_engine.expressions.evaluation import (
     rebuild,
 )
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.coarse_fit import FittedConstants, compute_fresh_losses, measure_mean_square
-from kan_engine.formulas.core.program import Program
+from kan_engine.formulas.core.constant_fitting import ParametricForm, Residuals
+from kan_engine.formulas.core.losses import orthonormalize
 
 
 @dataclass(eq=False)
@@ -43,20 +44,33 @@ class Entry:
     visits: int = 0
 
 
-def make_entry(form: Expression, program: Program, fitted: FittedConstants, rows: LabelledRows) -> Entry:
-    """The entry of a form whose constants were fitted."""
-    losses = compute_fresh_losses(program, fitted, rows)
-    tree = _bind_measured(form, fitted.values)
-    return Entry(tree, count_nodes(tree), float(losses.mean()), fitted.mean_square, fitted.predicted, losses)
+def make_entry(residuals: Residuals, constants: Float[np.ndarray, " constants"]) -> Entry:
+    """The entry of a form with these constants."""
+    losses = compute_fresh_losses(residuals, constants)
+    tree = _bind_measured(residuals.form.tree, constants)
+    error, predicted = residuals.measure(constants), residuals.predict(constants)
+    return Entry(tree, count_nodes(tree), float(losses.mean()), error, predicted, losses)
 
 
 def measure_formula(tree: Expression, rows: LabelledRows) -> Entry:
     """The entry of a formula with the constants that it has."""
     form, constants = parametrize_floats(tree)
-    program, values = Program(form, rows.columns, len(constants)), np.array(constants)
-    predicted = program.run(values)
-    fitted = FittedConstants(values, predicted, measure_mean_square(predicted, rows))
-    return make_entry(form, program, fitted, rows)
+    values = np.array(constants)
+    return make_entry(Residuals(ParametricForm(form, values), rows), values)
+
+
+def compute_fresh_losses(
+    residuals: Residuals, constants: Float[np.ndarray, " constants"], max_leverage: float = 0.95
+) -> Float[np.ndarray, " rows"]:
+    """Weighted leave-one-out squared errors of a form, to first order in its constants.
+
+    A residual grows by 1/(1 - h), with the leverage h of its row (Cook and Weisberg, Residuals and
+    Influence in Regression, 1982), which is at most ``max_leverage``: 1 would divide by zero.
+    """
+    directions = orthonormalize(residuals.differentiate(constants))
+    leverage = np.minimum((directions**2).sum(1), max_leverage)
+    losses: np.ndarray = (residuals.compute(constants) / (1 - leverage)) ** 2
+    return losses
 
 
 def _bind_measured(tree: Expression, values: np.ndarray) -> Expression:

@@ -31,8 +31,8 @@ from kan_engine.expressions.evaluation import (
     variables,
 )
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.coarse_fit import orthonormalize
 from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.losses import orthonormalize
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary
 from kan_engine.formulas.strategies.growth.sensitivities import NodeAt, list_nodes, replace_at
 from kan_engine.formulas.strategies.growth.thresholds import FrontThresholds

@@ -19,6 +19,7 @@ from kan_engine.expressions.evaluation import (
     Expression,
     Mul,
     Number,
+    Program,
     count_nodes,
     mul,
     parametrize_floats,
@@ -29,10 +30,8 @@ from kan_engine.expressions.measured_constants import count_constants, make_meas
 from kan_engine.formulas.constraints.completed_formulas import complete_formula
 from kan_engine.formulas.constraints.dropped_constants import drop_constants
 from kan_engine.formulas.core.check_rows import CheckRows
-from kan_engine.formulas.core.coarse_fit import fit_constants
-from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.constant_fitting import Columns, ParametricForm, Residuals, refit_coarsely
 from kan_engine.formulas.core.factors import merge_factors
-from kan_engine.formulas.core.program import Program
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
 from kan_engine.formulas.strategies.growth.entry import Entry, make_entry
@@ -122,18 +121,16 @@ class FrontSearch:
         self._tried.add(key)
         self._add_work(1)
         worst = self.archive.limit(size)
-        program = Program(free, self._rows.columns, len(values))
+        residuals = Residuals(ParametricForm(free, np.array(values)), self._rows)
         hopeless = limits.hopeless_ratio * worst
-        fitted = fit_constants(program, np.array(values), self._rows, limits.trial_steps, hopeless)
-        if fitted is None or fitted.mean_square > worst:
+        fitted = refit_coarsely(residuals, residuals.form.values, limits.trial_steps, hopeless)
+        error = residuals.measure(fitted)
+        if not np.isfinite(error) or error > worst:
             return None
-        entry = make_entry(free, program, fitted, self._rows)
+        entry = make_entry(residuals, fitted)
         if entry.error < self.archive.best_error(size):
-            steps = limits.final_steps
-            more = fit_constants(program, fitted.values, self._rows, steps)
-            if more is not None:
-                longer = make_entry(free, program, more, self._rows)
-                entry = min(entry, longer, key=lambda each: round_rank(each.error))
+            longer = make_entry(residuals, refit_coarsely(residuals, fitted, limits.final_steps))
+            entry = min(entry, longer, key=lambda each: round_rank(each.error))
         is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
         if entry.size > limits.max_size or not is_sound:
             return None

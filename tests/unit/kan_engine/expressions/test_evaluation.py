@@ -9,12 +9,12 @@ from kan_engine.expressions.evaluation import (
     HALF,
     PI,
     Call,
-    Evaluation,
     Expression,
     Mul,
     Number,
     Parameter,
     Pow,
+    Program,
     Variable,
     add,
     apply_function,
@@ -243,12 +243,21 @@ def test_zero_to_a_parameter_has_slope_zero():
     np.testing.assert_array_equal(jacobian, np.zeros((2, 1)))
 
 
-def test_other_parameters_give_the_bits_of_a_new_evaluation():
+def test_other_parameters_give_the_bits_of_a_new_program():
     tree = call("exp", p0 * call("sin", x)) + call("log", z) * (y + 2) ** p1
-    moved = Evaluation.at(tree, COLUMNS, np.array([0.7, 1.3])).move(np.array([-0.2, 0.4]))
-    values, jacobian = value_and_jacobian(tree, COLUMNS, np.array([-0.2, 0.4]))
-    np.testing.assert_array_equal(moved.values(), values)
-    np.testing.assert_array_equal(moved.jacobian(), jacobian)
+    program, parameters = Program(tree, COLUMNS, 2), np.array([-0.2, 0.4])
+    program.run(np.array([0.7, 1.3]))
+    values, jacobian = value_and_jacobian(tree, COLUMNS, parameters)
+    np.testing.assert_array_equal(program.run(parameters), values)
+    np.testing.assert_array_equal(program.compute_jacobian(), jacobian)
+
+
+def test_parameters_and_columns_of_several_axes_are_broadcast():
+    columns = {"x": np.arange(3.0)[:, None], "y": np.arange(4.0)}
+    values, jacobian = value_and_jacobian(p0 * x + p1, columns, [np.full((3, 4), 2.0), 5.0])
+    np.testing.assert_array_equal(values, np.broadcast_to(2 * columns["x"] + 5, (3, 4)))
+    np.testing.assert_array_equal(jacobian[..., 0], np.broadcast_to(columns["x"], (3, 4)))
+    np.testing.assert_array_equal(jacobian[..., 1], np.ones((3, 4)))
 
 
 # --- storing

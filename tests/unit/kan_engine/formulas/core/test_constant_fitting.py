@@ -87,3 +87,29 @@ def test_equal_weights_of_any_size_change_nothing(factor: float) -> None:
         refit_constants(SLOPE, plain, iterations=50).values, rel=1e-12
     )
     assert compute_rmse(SLOPE, equal) == pytest.approx(compute_rmse(SLOPE, plain), rel=1e-12)
+
+
+def test_bounds_hold_and_the_other_constants_are_the_best_ones_there() -> None:
+    line = ParametricForm(Parameter(0) + mul(Parameter(1), X1), np.array([0.5, 0.0]))
+    fitted = refit_constants(line, rows(1 + 2 * U), iterations=50, bounds=[(-np.inf, 0.5), (-9.0, np.inf)])
+    assert fitted.values == pytest.approx([0.5, 2 + 0.5 * U.sum() / (U @ U)], rel=1e-6)
+
+
+def test_a_start_beyond_a_bound_begins_at_it() -> None:
+    form = ParametricForm(mul(Parameter(0), X1), np.array([9.0]))
+    fitted = refit_constants(form, rows(12 * U), iterations=50, bounds=[(0.0, 5.0)])
+    assert fitted.values == pytest.approx([5.0])
+    assert fitted.values[0] <= 5.0
+
+
+def test_a_held_constant_stays_while_the_others_are_fitted() -> None:
+    form = ParametricForm(EXPONENTIAL, np.array([1.0, -1.2]))
+    fitted = refit_constants(form, rows(3 * np.exp(-1.2 * U)), iterations=50, held=[1])
+    assert fitted.values[1] == -1.2
+    assert fitted.values[0] == pytest.approx(3.0)
+
+
+def test_fewer_rows_than_constants_are_fitted_exactly() -> None:
+    form = ParametricForm(Parameter(0) + mul(Parameter(1), X1) + Parameter(2), np.zeros(3))
+    few = LabelledRows.from_columns({"x1": U[:2]}, U[:2] + 1)
+    assert compute_rmse(refit_constants(form, few, iterations=50), few) < 1e-9

@@ -22,8 +22,7 @@ from kan_engine.expressions.evaluation import (
     walk,
 )
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.coarse_fit import fit_constants
-from kan_engine.formulas.core.program import Program
+from kan_engine.formulas.core.constant_fitting import ParametricForm, Residuals, refit_coarsely
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary
 from kan_engine.formulas.strategies.growth.moves import Expansion, Move, list_reductions
 from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT
@@ -41,9 +40,9 @@ TERMS = (B, C, call("log", B), power(C, -1), mul(call("log", B), C), power(A, 2)
 def fit(tree: Expression, rows: LabelledRows) -> tuple[Expression, float]:
     """The formula with fitted constants, and its mean squared error."""
     form, start = parametrize_floats(tree)
-    fitted = fit_constants(Program(form, COLUMNS, len(start)), np.array(start), rows, steps=30)
-    assert fitted is not None
-    found = iter(fitted.values)
+    residuals = Residuals(ParametricForm(form, np.array(start)), rows)
+    fitted = refit_coarsely(residuals, np.array(start), steps=30)
+    found = iter(fitted)
 
     def bind(node: Expression) -> Expression:
         if isinstance(node, Number) and isinstance(node.value, float):
@@ -51,7 +50,7 @@ def fit(tree: Expression, rows: LabelledRows) -> tuple[Expression, float]:
         parts = [bind(part) for part in getattr(node, "terms", getattr(node, "factors", ()))]
         return type(node)(tuple(parts)) if parts else node  # type: ignore[call-arg]
 
-    return bind(tree), fitted.mean_square
+    return bind(tree), residuals.measure(fitted)
 
 
 def expand(
