@@ -10,7 +10,7 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
-from kan_engine.formulas.trace import TIME_LIMIT, TraceStep
+from kan_engine.formulas.trace import INTERRUPTED, TIME_LIMIT, TraceStep
 
 
 @runtime_checkable
@@ -44,11 +44,13 @@ class Step:
         strategy: Proposes candidates.
         unless: Conditions, the cheapest first; one that holds leaves the strategy out.
         is_certain: Whether it runs also after the time is over: a result needs it.
+        is_whole: Whether its candidates come together at its end, so that all of them are taken.
     """
 
     strategy: Strategy
     unless: tuple[Condition, ...] = ()
     is_certain: bool = False
+    is_whole: bool = False
 
     def find_objection(self, pool: Pool, judge: Judge) -> str | None:
         """Why the strategy is not worth its cost, or no longer so; None if it is."""
@@ -85,18 +87,22 @@ def search(pool: Pool, schedule: Sequence[Step], judge: Judge) -> None:
 def _run(step: Step, pool: Pool, judge: Judge) -> None:
     """Run one strategy until it has no more candidates, or one makes it no longer worthwhile."""
     strategy, callbacks = step.strategy, pool.problem.callbacks
-    started, proposed, entered, outcome = callbacks.clock(), 0, 0, "all candidates proposed"
-    if strategy.message:
-        callbacks.report("structure", 0.05, strategy.message)
-    for candidate in strategy.propose(pool, judge):
-        proposed, entered = proposed + 1, entered + pool.add(candidate)
-        if (objection := step.find_objection(pool, judge)) is not None:
-            outcome = objection
-            break
-        if not step.is_certain and callbacks.should_stop():
-            outcome = TIME_LIMIT
-            break
-    _record(pool, strategy.name, outcome, callbacks.clock() - started, proposed, entered)
+    started, proposed, entered, outcome = callbacks.clock(), 0, 0, INTERRUPTED
+    try:
+        if strategy.message:
+            callbacks.report("structure", 0.05, strategy.message)
+        for candidate in strategy.propose(pool, judge):
+            proposed, entered = proposed + 1, entered + pool.add(candidate)
+            if (objection := step.find_objection(pool, judge)) is not None:
+                outcome = objection
+                break
+            if not step.is_whole and not step.is_certain and callbacks.should_stop():
+                outcome = TIME_LIMIT
+                break
+        else:
+            outcome = TIME_LIMIT if callbacks.should_stop() else "all candidates proposed"
+    finally:
+        _record(pool, strategy.name, outcome, callbacks.clock() - started, proposed, entered)
 
 
 def _record(

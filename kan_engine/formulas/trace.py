@@ -12,6 +12,7 @@ VERSION = 1
 MAX_BYTES = 64_000  # of a trace as JSON, also where the JSON has ASCII characters only
 MAX_CHARACTERS = 200  # of any text of a trace
 TIME_LIMIT = "time limit"  # outcome of a step, and end of a search, that was asked to stop
+INTERRUPTED = "interrupted"  # outcome of a step that an exception ended, such as the cancellation of a job
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,8 @@ from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_for
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import add_form
+from kan_engine.search.members import LAWS, LINES, SPARSE_SUMS, Members
 from kan_engine.search.result import SearchResult
-from kan_engine.search.strategies import LAWS, Lines, Members, SparseSums
 
 NO_ALLOWED_FORMULA_WARNING = (
     "no formula that satisfies the wishes was found: "
@@ -57,7 +57,7 @@ def _add_formulas(
     best, law = ranked[0], members.law
     is_own = law is not None and network.network is law.found.network and law.found.formula_of == "network"
     is_read = is_own and best.strategy == LAWS
-    is_line = network.is_straight and best.strategy == Lines.name
+    is_line = network.is_straight and best.strategy == LINES
     evidence, errors = None, np.zeros(0)
     if run.data.classes is None and best.error >= run.thresholds.max_exact_error:
         evidence, errors = assess(best, network, run, members, pool)
@@ -111,9 +111,9 @@ def _find_stability(
         sums = fit_additive_forms(rows[learnt], rows[judged], limits=limits, thresholds=thresholds).formulas
         return sums[0] if sums else None
 
-    if best.strategy == Lines.name:
+    if best.strategy == LINES:
         return lambda: 1.0  # other rows lead to a line, too
-    if best.strategy == SparseSums.name:
+    if best.strategy == SPARSE_SUMS:
         return lambda: measure_stability(
             best,
             rows,

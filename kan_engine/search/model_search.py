@@ -8,18 +8,16 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.judge import EXACT, Judge
 from kan_engine.formulas.pool import Pool
-from kan_engine.formulas.search import search
+from kan_engine.formulas.search import Step, search
 from kan_engine.formulas.trace import TIME_LIMIT
-from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.choice import choose_result
-from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas, make_log_odds_problem
-from kan_engine.search.networks.choice import choose_classifier
+from kan_engine.search.members import Members
 from kan_engine.search.result import SearchResult
 from kan_engine.search.schedule import schedule_classes, schedule_numbers
-from kan_engine.search.strategies import Members
+from kan_engine.search.strategies import CompactNetworks, Networks
 from kan_engine.search.subtasks import SubtaskCache
 from kan_engine.training.device import find_cuda
 
@@ -64,13 +62,15 @@ def _search_numbers(run: SearchContext) -> SearchResult:
 
 def _search_classes(run: SearchContext) -> SearchResult:
     """The result of a classification, whose formulas are those of the log-odds of its network."""
-    found = choose_classifier(run)
-    calibrate_on_validation_(found.network, found.judged, found.inputs, run.data, run.thresholds.inference)
-    run.keep(found)
+    members, labels, judge = Members(), Pool(make_problem(run)), Judge()
+    search(labels, [Step(Networks(run, members), is_certain=True)], judge)
+    found = members.accurate
+    assert found is not None  # noqa: S101 - the networks of a classification are certain
     if run.data.output_count > 1 or not run.config.symbolic:
         formulas = find_log_odds_formulas(found.network, found.inputs, run)
-        return add_compact_path(replace(found, formulas=formulas, formula_of="law"), run)
-    members, judge = Members(accurate=found), Judge()
+        members.accurate = replace(found, formulas=formulas, formula_of="law")
+        search(labels, [Step(CompactNetworks(run, members), is_certain=True)], judge)
+        return members.accurate
     pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
     search(pool, schedule_classes(run, members), judge)
     return choose_result(run, members, pool, judge)

@@ -31,9 +31,9 @@ from kan_engine.search.choice import choose_result
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas, make_log_odds_problem
+from kan_engine.search.members import Members
 from kan_engine.search.result import SearchResult
 from kan_engine.search.schedule import schedule_revision
-from kan_engine.search.strategies import Members
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import train
 from kan_engine.training.rows import TrainingRows

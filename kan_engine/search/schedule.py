@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from kan_engine.formulas.schedule import SUM_OF_CURVES, is_exact, is_unwanted
+from kan_engine.formulas.schedule import is_exact, is_unwanted
 from kan_engine.formulas.search import Step
 from kan_engine.search.context import SearchContext
+from kan_engine.search.members import Members
 from kan_engine.search.strategies import (
     ClientForm,
     CompactNetworks,
     Growth,
     Laws,
     Lines,
-    Members,
+    LogOddsCurves,
     Networks,
     SparseSums,
 )
@@ -32,16 +33,24 @@ def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
     has_form = config.form is not None or config.per_group is not None
     is_free = config.is_automatic and not config.constraints.monotone
     seconds = None if not config.is_automatic else limits.law_time_share * config.max_seconds
-    laws = Step(Laws(run, members, seconds=seconds, is_first=is_free), () if is_free else (is_unwanted,))
+    laws = Step(
+        Laws(run, members, seconds=seconds, is_first=is_free),
+        () if is_free else (is_unwanted,),
+        is_whole=True,
+    )
     networks = Step(Networks(run, members), is_certain=True)
     return [
         *([Step(ClientForm(run, members), is_certain=True)] if has_form else []),
         Step(Lines(run, members), (is_unwanted,), is_certain=True),
         *((laws, networks) if is_free else (networks, laws)),
         *(compact),
-        Step(SparseSums(run, members), FORMULAS),
-        Step(Growth(run, members), FORMULAS),
-        *([Step(ClientForm(run, members, is_last=True, name="constants of groups"))] if has_form else []),
+        Step(SparseSums(run, members), FORMULAS, is_whole=True),
+        Step(Growth(run, members), FORMULAS, is_whole=True),
+        *(
+            [Step(ClientForm(run, members, is_last=True, name="constants of groups"), is_certain=True)]
+            if has_form
+            else []
+        ),
     ]
 
 
@@ -50,8 +59,8 @@ def schedule_revision(run: SearchContext, members: Members) -> list[Step]:
     is_number = run.data.classes is None
     return [
         Step(Lines(run, members), is_certain=True),
-        *([Step(Laws(run, members))] if is_number else SUM_OF_CURVES),
-        Step(SparseSums(run, members), (is_exact,)),
+        Step(Laws(run, members) if is_number else LogOddsCurves(run, members)),
+        Step(SparseSums(run, members), (is_exact,), is_whole=True),
     ]
 
 
@@ -59,8 +68,8 @@ def schedule_classes(run: SearchContext, members: Members) -> list[Step]:
     """The strategies for the log-odds of two classes."""
     return [
         Step(Lines(run, members), (is_unwanted,), is_certain=True),
-        *SUM_OF_CURVES,
+        Step(LogOddsCurves(run, members)),
         *([Step(CompactNetworks(run, members), is_certain=True)] if run.config.compact else []),
-        Step(SparseSums(run, members), FORMULAS),
-        Step(Growth(run, members), FORMULAS),
+        Step(SparseSums(run, members), FORMULAS, is_whole=True),
+        Step(Growth(run, members), FORMULAS, is_whole=True),
     ]

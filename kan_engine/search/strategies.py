@@ -7,45 +7,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.compact.path import CompactPath
-from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.losses import constant_formula
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.schedule import SUM_OF_CURVES
+from kan_engine.formulas.search import search
 from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
+from kan_engine.search.choice import choose_result
 from kan_engine.search.compact_member import add_compact_path
-from kan_engine.search.context import SearchContext
+from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.form import JudgedForm, judge_form, judge_grouped_formulas
 from kan_engine.search.formulas.front_subtask import finish_formula, predict_front, search_front
 from kan_engine.search.formulas.log_odds import compute_base_log_odds
 from kan_engine.search.laws.law_subtask import find_small_law
-from kan_engine.search.networks.choice import choose_network, predict_climb
+from kan_engine.search.members import LAWS, LINES, SPARSE_SUMS, Members
+from kan_engine.search.networks.choice import choose_classifier, choose_network, predict_climb
 from kan_engine.search.networks.linear_model import LinearKind, fit_simple_formula
-from kan_engine.search.result import SearchResult, SmallLaw
-
-LAWS, GROWTH = "laws", "growth"
-
-
-@dataclass(eq=False)
-class Members:
-    """What a search finds besides formulas.
-
-    Attributes:
-        law: The small network of the law search, with its formulas.
-        accurate: The network that answers unless a formula does.
-        form: The client's form; why it cannot be fitted; None without one.
-    """
-
-    law: SmallLaw | None = None
-    accurate: SearchResult | None = None
-    form: JudgedForm | InvalidData | None = None
-
-    @property
-    def compact(self) -> CompactPath | None:
-        """Networks of few curves."""
-        return None if self.accurate is None else self.accurate.compact
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +46,7 @@ class TableStrategy:
 class Lines(TableStrategy):
     """A constant, a line, and for a skewed target the exponential of a line."""
 
-    name: str = "lines"
+    name: str = LINES
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield their formulas: whatever else is found has to be better."""
@@ -112,11 +91,14 @@ class Networks(TableStrategy):
 
     name: str = "networks"
 
-    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
-        """Choose the network that answers."""
-        self.members.accurate = choose_network(
-            self.members.law, self.run, lambda: predict_front(list_seeds(pool), self.run)
-        )
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
+        """Choose the network that answers, and keep it with the formulas so far."""
+        run, members = self.run, self.members
+        if run.data.classes is None:
+            members.accurate = choose_network(members.law, run, lambda: predict_front(list_seeds(pool), run))
+        else:
+            members.accurate = choose_classifier(run)
+        run.keep(choose_result(run, members, pool, judge))
         yield from ()
 
 
@@ -137,10 +119,26 @@ class CompactNetworks(TableStrategy):
 
 
 @dataclass(frozen=True, eq=False)
+class LogOddsCurves(TableStrategy):
+    """A sum of curves for the log-odds of two classes, on the most relevant columns."""
+
+    name: str = "log-odds"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
+        """Yield the formulas of a small network."""
+        run, places = self.run.select_columns()
+        problem = pool.problem
+        rows = (problem.fit.select_columns(places), problem.validation.select_columns(places))
+        inner = Pool(replace(make_problem(run, rows), is_measured=False))
+        search(inner, SUM_OF_CURVES, judge)
+        yield from (Candidate.create(each, self.name) for each in inner.candidates)
+
+
+@dataclass(frozen=True, eq=False)
 class SparseSums(TableStrategy):
     """Sums of few readable terms, from the selected number of terms down to a constant."""
 
-    name: str = "sparse sums"
+    name: str = SPARSE_SUMS
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield the sums; the errors of the first one count the selection of its terms."""
@@ -166,7 +164,7 @@ class Growth(TableStrategy):
     """
 
     selection_bits: float = 10.0
-    name: str = GROWTH
+    name: str = "growth"
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield the front, from one constant up."""
@@ -203,5 +201,5 @@ class ClientForm(TableStrategy):
 
 def list_seeds(pool: Pool) -> list[Expression]:
     """The formulas that growth begins with: those of lines and laws."""
-    seeds = (each for each in pool.candidates if each.strategy in (LAWS, Lines.name))
+    seeds = (each for each in pool.candidates if each.strategy in (LAWS, LINES))
     return [each.tree for each in seeds if variables(each.tree)]

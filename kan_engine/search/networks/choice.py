@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine.assessment.comparison import compute_paired_rmse, compute_rmse
+from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.law_subtask import make_law_subtask
 from kan_engine.search.networks.hill_climb import predict_subtasks
@@ -109,6 +110,12 @@ def _train_requested(run: SearchContext) -> SearchResult:
 
 def choose_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
+    found = _compare_with_line(run)
+    calibrate_on_validation_(found.network, found.judged, found.inputs, run.data, run.thresholds.inference)
+    return found
+
+
+def _compare_with_line(run: SearchContext) -> SearchResult:
     found = _train_in_time(run) if run.config.is_automatic else train_network(run)
     folds, weights = run.cross_validation, run.data.training.weights
     simple = folds.measure_simple_models()

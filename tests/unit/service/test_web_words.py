@@ -16,8 +16,8 @@ from kan_engine.formulas.judge import EXACT, NOISE
 from kan_engine.formulas.search import Step, Strategy
 from kan_engine.formulas.trace import TIME_LIMIT
 from kan_engine.search.context import SearchContext
+from kan_engine.search.members import Members
 from kan_engine.search.schedule import schedule_classes, schedule_numbers, schedule_revision
-from kan_engine.search.strategies import Members
 from service.cli.support.live_progress import STAGES
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
@@ -86,7 +86,8 @@ def test_every_step_of_a_search_has_words() -> None:
     strategies = list_strategies()
     assert len(strategies) > 20
     assert [each.name for each in strategies if f"strategy.{each.name}" not in WORDS] == []
-    assert [each.message for each in strategies if f"doing.{each.message}" not in WORDS] == []
+    messages = {each.message for each in strategies if each.message}
+    assert [message for message in messages if f"doing.{message}" not in WORDS] == []
 
 
 def test_every_outcome_of_a_step_has_words() -> None:

@@ -18,8 +18,9 @@ from kan_engine.formulas.search import Step, search
 from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING, choose_result, let_formula_serve
 from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import make_log_odds_problem
+from kan_engine.search.members import LAWS, Members
 from kan_engine.search.result import SmallLaw
-from kan_engine.search.strategies import GROWTH, LAWS, Growth, Lines, Members, SparseSums
+from kan_engine.search.strategies import Growth, Lines, SparseSums
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
 from tests.support.factories import make_predictor
@@ -64,7 +65,7 @@ def network_of(run: SearchContext, **fields: Any) -> SearchResult:
     return SearchResult(network=network, judged=network, inputs=run.inputs, scaler=None, **fields)
 
 
-def pool_of(run: SearchContext, trees: Sequence[Expression], strategy: str = GROWTH) -> Pool:
+def pool_of(run: SearchContext, trees: Sequence[Expression], strategy: str = Growth.name) -> Pool:
     pool = Pool(make_problem(run))
     for tree in trees:
         pool.add(pool.problem.measure(tree, strategy=strategy))
@@ -72,7 +73,11 @@ def pool_of(run: SearchContext, trees: Sequence[Expression], strategy: str = GRO
 
 
 def choose(
-    run: SearchContext, *trees: Expression, strategy: str = GROWTH, law: SmallLaw | None = None, **fields: Any
+    run: SearchContext,
+    *trees: Expression,
+    strategy: str = Growth.name,
+    law: SmallLaw | None = None,
+    **fields: Any,
 ) -> SearchResult:
     """The choice among a network and these formulas."""
     members = Members(law=law, accurate=network_of(run, **fields))
@@ -120,7 +125,7 @@ def test_the_first_formula_of_two_classes_has_no_evidence() -> None:
     run = run_of(np.where(A + NOISE > 1.5, "yes", "no"))
     members = Members(accurate=network_of(run))
     pool = Pool(make_log_odds_problem(members.accurate.network, run.inputs, run))
-    pool.add(pool.problem.measure(LINE, strategy=GROWTH))
+    pool.add(pool.problem.measure(LINE, strategy=Growth.name))
     found = choose_result(run, members, pool, Judge())
     assert found.formulas[0]
     assert found.evidence is None

@@ -12,7 +12,7 @@ import pytest
 from kan_engine import Callbacks, SearchResult, find_model
 from kan_engine.expressions.evaluation import count_nodes, variables
 from kan_engine.formulas.judge import EXACT
-from kan_engine.formulas.trace import TIME_LIMIT, TraceStep
+from kan_engine.formulas.trace import INTERRUPTED, TIME_LIMIT, TraceStep
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.tables import request_for, table_of
@@ -119,7 +119,7 @@ def test_a_strategy_that_an_exception_ends_is_recorded_and_the_search_has_no_end
         pass
 
     def report(_stage: str, _share: float, message: str, _error: float | None = None) -> None:
-        if message == "training networks":
+        if message == "fitting a sum of curves":
             raise Cancelled
 
     recorder = Recorder()
@@ -127,7 +127,8 @@ def test_a_strategy_that_an_exception_ends_is_recorded_and_the_search_has_no_end
     with pytest.raises(Cancelled):
         recorder.search(LAW)
     assert recorder.ends == []
-    assert (recorder.steps[-1].strategy, recorder.steps[-1].outcome) == ("networks", "interrupted")
+    steps = [(step.strategy, step.outcome) for step in recorder.steps]
+    assert steps[-2:] == [("sum of curves", INTERRUPTED), ("laws", INTERRUPTED)]
 
 
 @pytest.mark.parametrize(
