@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 TESTS = (
+    "tests/property/formulas/test_constant_laws.py",
     "tests/property/formulas/test_equal_formulas.py",
     "tests/unit/kan_engine/expressions/simplification",
     "tests/unit/kan_engine/differential/test_exact_laws.py",

@@ -126,7 +126,7 @@ def _evaluate(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters:
     return evaluate_node(tree, parts, columns, parameters)
 
 
-def _broadcast_shapes(*values: Values) -> tuple[int, ...]:
+def _broadcast_shapes(*values: Any) -> tuple[int, ...]:
     return np.broadcast_shapes(*map(np.shape, values))
 
 

@@ -15,18 +15,21 @@ class FormulaThresholds:
     """How far the strategies go, and when a formula is exact.
 
     Attributes:
-        max_exact_error: Validation error over the spread of the target, below which a formula is exact.
         assessment: Of comparisons and verdicts.
         discovery: Of searches for a law without a network.
         structure: Of the search for small structures.
         symbolic: Of the extraction of formulas and of their constants.
     """
 
-    max_exact_error: float = 1e-9
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     structure: StructureThresholds = DEFAULT_STRUCTURE
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
+
+    @property
+    def max_exact_error(self) -> float:
+        """Validation error over the spread of the target, below which a formula is exact."""
+        return self.symbolic.constants.max_exact_error
 
 
 DEFAULT_FORMULAS = FormulaThresholds()

@@ -252,7 +252,6 @@ def make_problem(
             max_seconds=config.max_seconds,
             without=config.without,
             thresholds=FormulaThresholds(
-                max_exact_error=limits.max_exact_error,
                 assessment=limits.assessment,
                 discovery=limits.discovery,
                 structure=limits.structure,

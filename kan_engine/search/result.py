@@ -123,10 +123,6 @@ class SearchResult:
     compact: CompactPath | None = None
     form: FormResult | None = None
 
-    def has_exact_formula(self, max_error: float) -> bool:
-        """Whether the first formula of the first output has a lower error, over the spread of the target."""
-        return bool(self.formulas and self.formulas[0]) and self.formulas[0][0].error < max_error
-
     def has_exact_formulas(self, max_error: float) -> bool:
         """Whether the first formula of every output has a lower error, over the spread of the target."""
         return bool(self.formulas) and all(part and part[0].error < max_error for part in self.formulas)

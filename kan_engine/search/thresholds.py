@@ -59,7 +59,6 @@ class SearchThresholds:
         max_rows: Rows to fit of a law search; more do not change which law is selected.
         max_validation_rows: The same of the rows that validate.
         max_final_values: Rows times constants of a last fit to all rows; so many take about a second.
-        max_exact_error: Validation error below which a formula ends the search.
 
         max_log_odds: Beyond it probabilities are practically 0 or 1; formulas need not follow.
         min_validation_rows: Below which the error of an adequate structure is measured by cross-validation.
@@ -114,7 +113,6 @@ class SearchThresholds:
     max_rows: int = 1500
     max_validation_rows: int = 750
     max_final_values: int = 5_000_000
-    max_exact_error: float = 1e-9
 
     max_log_odds: float = 10.0
     min_validation_rows: int = 50
@@ -154,6 +152,11 @@ class SearchThresholds:
     structure: StructureThresholds = DEFAULT_STRUCTURE
     training: TrainingThresholds = DEFAULT_TRAINING
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
+
+    @property
+    def max_exact_error(self) -> float:
+        """Validation error over the spread of the target, below which a formula ends the search."""
+        return self.symbolic.constants.max_exact_error
 
 
 DEFAULT_THRESHOLDS = SearchThresholds()

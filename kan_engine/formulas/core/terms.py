@@ -149,7 +149,7 @@ def _apply(functions: Sequence[Function], argument: Expression) -> list[Expressi
 
 
 def _apply_defined(names: Sequence[str], x: Expression, values: np.ndarray) -> list[Expression]:
-    low, high = values.min(), values.max()
+    low, high = float(values.min()), float(values.max())
     return [apply_function(name, x) for name in names if LIBRARY[name].defined(low, high)]
 
 

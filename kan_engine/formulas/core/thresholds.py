@@ -229,7 +229,7 @@ class ConstantThresholds:
     """When the constants of a formula become nice or short numbers, and what a formula costs in bits.
 
     Attributes:
-        max_exact_error: Validation error; below it a form counts as exact.
+        max_exact_error: Validation error over the spread of the target; below it a formula is exact.
         max_error_growth: Factor by which the error of an exact form may grow with nice constants.
         max_nice_numbers: Nice numbers tried per constant of an exact form, cheapest first.
         max_exact_standard_errors: Distance of a nice number from the constant of an exact form.
