@@ -59,7 +59,7 @@ class Judge:
         """The candidates to show: the one that describes the rows most shortly, then others by their size.
 
         A longer one must be better than the one before by more than chance: the others fit the noise. A
-        shorter one must be better than all that are shorter still.
+        shorter one must be better than all that are shorter still. An exact law stands alone.
 
         Args:
             pool: The candidates.
@@ -68,12 +68,13 @@ class Judge:
         candidates = pool.candidates
         if not candidates:
             return []
-        rows, limits = self._weigh_rows(candidates, pool), pool.problem.constraints
+        rows = self._weigh_rows(candidates, pool)
         best = min(candidates, key=lambda each: self._price(each, rows, pool))
+        if best.error < pool.problem.thresholds.max_exact_error:
+            return [best]
         losses = {each.tree: leave_one_out_losses(each.tree, rows) for each in candidates}
-        balanced = [each for each in candidates if limits.adds_up(each.tree)] or candidates
         shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
-        for each in sorted(balanced, key=lambda each: (each.complexity, each.bits)):
+        for each in sorted(candidates, key=lambda each: (each.complexity, each.bits)):
             mean = float(np.average(losses[each.tree], weights=rows.weights))
             if each.complexity > best.complexity:
                 before = longer[-1] if longer else best

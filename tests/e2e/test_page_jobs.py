@@ -327,12 +327,13 @@ def test_an_ended_job_tells_the_steps_of_its_search(page: Page, ended: str) -> N
     expect(steps).to_be_hidden()
     page.evaluate(SHIFTS)
     before = page.evaluate("window.shifts")
-    page.get_by_text("Search (6 steps)").click()
+    page.get_by_text("Search (23 steps)").click()
     expect(page.get_by_text("Why the search ended: a law exact to rounding error.")).to_be_visible()
-    expect(steps.get_by_role("row")).to_have_count(7)  # with the header
-    law = steps.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Law search"))
+    expect(steps.get_by_role("row")).to_have_count(24)  # with the header
+    curves = page.get_by_role("rowheader", name="Sum of curves", exact=True)
+    law = steps.get_by_role("row").filter(has=curves)
     expect(law).to_contain_text("2*x1 + sin(x2)")
-    expect(steps).to_contain_text("left out: the law explains the rows")
+    expect(steps).to_contain_text("left out: a law exact to rounding error")
     expect(page.locator(".trace [lang=en]")).to_have_count(0)
     assert severe_violations(page) == []
     page.wait_for_timeout(1_500)  # the view of a job is drawn every second
@@ -343,7 +344,7 @@ def test_an_ended_job_tells_the_steps_of_its_search(page: Page, ended: str) -> N
 def test_the_steps_of_a_search_are_told_in_russian_on_a_phone(browser: Browser, url: str, ended: str) -> None:
     with visiting(browser, url, size=PHONE, locale="ru-RU") as phone:
         show(phone, f"/jobs/{ended}")
-        phone.get_by_text("Поиск (6 шагов)").click()
+        phone.get_by_text("Поиск (23 шага)").click()
         expect(
             phone.get_by_text("Почему поиск закончился: закон точен до ошибки округления.")
         ).to_be_visible()

@@ -198,7 +198,7 @@ def test_an_agent_does_with_a_model_what_the_page_does(place: Place) -> None:
             wishes |= {"constants": {"a": {"min": 0}}, "bounds": {"min": 0}, "baselines": []}
             job = await done("train", dataset_id=dataset["id"], target="s", **wishes)
             trace = await result_of(client, "read_trace", job_id=job["id"])
-            assert trace["steps"][0]["strategy"] == "client_form"
+            assert trace["steps"][0]["strategy"] == "client form"
             assert trace["ended"]
             formula = await result_of(client, "read_formula", model=job["model_id"])
             a, c = formula["form"]["constants"]

@@ -59,7 +59,8 @@ def test_a_long_law_gives_way_to_a_sum_that_predicts_alike() -> None:
 
 def test_a_far_better_formula_comes_before_a_short_one() -> None:
     near, law = add(X, mul(1.9, Z)), add(X, mul(2.0, Z), RIPPLE)
-    assert rank(pool_of(A + 2 * B + 1e-3 * np.sin(5 * A) * np.cos(7 * B), near, law)) == [law, near]
+    y = A + 2 * B + 1e-3 * np.sin(5 * A) * np.cos(7 * B) + NOISE / 1e4
+    assert rank(pool_of(y, near, law)) == [law, near]
 
 
 def test_shorter_formulas_follow_from_the_shortest_up() -> None:
@@ -114,10 +115,15 @@ def test_where_errors_grow_with_a_measured_target_small_targets_count_as_much(
     assert rank(pool)[0] == trees[place]
 
 
-def test_a_formula_whose_units_do_not_add_up_is_not_shown_beside_others() -> None:
+def test_a_formula_whose_units_do_not_add_up_is_shown_after_those_that_do() -> None:
     units = UnitSystem({"a": "m", "b": "s"}, "m")
     unbalanced, balanced = add(X, power(Z, 2)), add(mul(1.0, X), mul(3.6, Z), -2.9)
     y = A + B**2 + NOISE / 10
-    assert rank(pool_of(y, unbalanced, balanced)) == [unbalanced]
-    assert rank(pool_of(y, unbalanced, balanced, limits=FormulaConstraints(units=units))) == [balanced]
-    assert rank(pool_of(y, unbalanced, limits=FormulaConstraints(units=units))) == [unbalanced]
+    assert rank(pool_of(y, unbalanced, balanced))[0] == unbalanced
+    limits = FormulaConstraints(units=units)
+    assert rank(pool_of(y, unbalanced, balanced, limits=limits)) == [balanced, unbalanced]
+    assert rank(pool_of(y, unbalanced, limits=limits)) == [unbalanced]
+
+
+def test_an_exact_law_stands_alone() -> None:
+    assert rank(pool_of(2 * A * B, MEAN, LINE, add(PRODUCT, RIPPLE), PRODUCT)) == [PRODUCT]
