@@ -22,6 +22,9 @@ from kan_engine.formulas.strategies.exact_laws import (
     RATIONAL,
     RATIONAL_OF_ANGLES,
 )
+from kan_engine.formulas.strategies.scans.broken_lines import BrokenLines
+from kan_engine.formulas.strategies.scans.oscillations import Oscillations
+from kan_engine.formulas.strategies.scans.transitions import Transitions
 from kan_engine.formulas.strategies.structures import (
     FirstSum,
     NearStructures,
@@ -105,6 +108,7 @@ TWO_NODES = Structures("two hidden nodes", "searching for a small law", Structur
 OPEN: tuple[Condition, ...] = (is_unwanted, is_settled)
 CHEAP = (*OPEN, is_adequate)  # what takes a second, before structures that take a minute
 
+SCANS = (BrokenLines(), Transitions(), Oscillations())  # also beside what leaves only noise: seconds
 OF_COLUMNS = (POWER_PRODUCT, RATIONAL, QUADRATIC)
 OF_ANGLES = (RATIONAL_OF_ANGLES, QUADRATIC_OF_ANGLES)
 ALGEBRA = tuple(Step(law, OPEN) for law in OF_COLUMNS)
@@ -147,6 +151,7 @@ LAWS = (
     *NETWORKS_BEFORE_NODES,
     Step(VariableGroups(INNERMOST), OPEN),
     Step(Enumeration(), (*OPEN, partial(is_wide, 4), is_curve)),
+    *(Step(scan, (is_unwanted, is_exact, partial(is_wide, 5))) for scan in SCANS),
     *NETWORKS_WITH_NODES,
     Step(PowerFactors(BEHIND_A_FACTOR), (*OPEN, is_noisy)),
     *(Step(law, (*OPEN, is_rounded, is_noisy)) for law in OF_ANGLES),

@@ -181,7 +181,7 @@ def _find_best_oscillation(
     columns = envelopes[:, None, None] * pairs  # [rate, frequency, 2, place]
     taken = np.linalg.qr(np.stack([np.ones_like(u), *(c for wave in others for c in wave.columns(u))], 1))[0]
     rest, left = v - taken @ (taken.T @ v), columns - (columns @ taken) @ taken.T
-    explained = _measure_gain(left, rest, np.square(columns).sum(-1), limits.min_independent_pair_share)
+    explained = measure_gain(left, rest, np.square(columns).sum(-1), limits.min_independent_pair_share)
     place = np.unravel_index(int(explained.argmax()), explained.shape)
     (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
     rate, count = float(rates[place[0]]), float(periods[place[1]])
@@ -193,7 +193,7 @@ def _find_best_oscillation(
     )
 
 
-def _measure_gain(left: Array, rest: Array, sizes: Array, least: float) -> Array:
+def measure_gain(left: Array, rest: Array, sizes: Array, least: float) -> Array:
     """Reduction of the residual sum of squares by each pair of columns [..., 2, place].
 
     For a collinear pair, whose independent squared share is below ``least``: the reduction by the better

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kan_engine.formulas.reductions.strategies import DimensionlessGroups, PowerFactors, VariableGroups
-from kan_engine.formulas.schedule import OF_ANGLES, OF_COLUMNS
+from kan_engine.formulas.schedule import OF_ANGLES, OF_COLUMNS, SCANS
 from kan_engine.formulas.strategies.enumeration.strategy import Enumeration
 from tests.benchmarks.formulas.judge import judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
@@ -20,7 +20,7 @@ from worker.pipelines.tabular import run_pipeline
 # Strategies that find laws without a network
 BESIDE_NETWORKS = frozenset(
     {
-        *(each.name for each in (*OF_COLUMNS, *OF_ANGLES)),
+        *(each.name for each in (*OF_COLUMNS, *OF_ANGLES, *SCANS)),
         *(each.name for each in (Enumeration, VariableGroups, DimensionlessGroups, PowerFactors)),
     }
 )

@@ -1,0 +1,1 @@
+"""Families of forms with few inner constants, whose grids are scanned by least squares."""
