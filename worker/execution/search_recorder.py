@@ -16,12 +16,12 @@ class SearchRecorder:
     """Collects the steps of a search; the heartbeat may store them while the search goes on."""
 
     def __init__(self) -> None:
-        self._steps: list[TraceStep] = []
+        self.steps: list[TraceStep] = []
         self._ended: str | None = None
 
     def record_step(self, step: TraceStep) -> None:
         """Add a step that has ended."""
-        self._steps.append(step)
+        self.steps.append(step)
 
     def record_end(self, reason: str) -> None:
         """Record why the search ended."""
@@ -37,9 +37,9 @@ class SearchRecorder:
             session: The transaction.
             job: The job as it has ended, or at its checkpoint; None stores nothing.
         """
-        if job is None or not self._steps or (self._ended is None and not JobStatus(job.status).is_final):
+        if job is None or not self.steps or (self._ended is None and not JobStatus(job.status).is_final):
             return
-        trace = SearchTrace(tuple(self._steps), self._describe_end(job))
+        trace = SearchTrace(tuple(self.steps), self._describe_end(job))
         Jobs(session).set_trace(job, trace.to_dict())
 
     def _describe_end(self, job: Job) -> str:

@@ -15,6 +15,7 @@ from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
 from tests.benchmarks.rows import Values
 from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
+from worker.execution.search_recorder import SearchRecorder
 from worker.pipelines.tabular import run_pipeline
 
 # Strategies that find laws without a network
@@ -27,7 +28,11 @@ BESIDE_NETWORKS = frozenset(
 
 
 def solve(
-    line: Line, conditions: Conditions, max_seconds: float, without: frozenset[str] = frozenset()
+    line: Line,
+    conditions: Conditions,
+    max_seconds: float,
+    without: frozenset[str] = frozenset(),
+    recorder: SearchRecorder | None = None,
 ) -> Values:
     """Sample the line, find its formula, perhaps without some strategies, and compare."""
     drawn = draw(line, conditions)
@@ -41,6 +46,7 @@ def solve(
         run_pipeline(
             table,
             request,
+            recorder=recorder,
             should_stop=lambda: time.perf_counter() > started + max_seconds,
             without=without | (BESIDE_NETWORKS if conditions.networks else frozenset()),
         )

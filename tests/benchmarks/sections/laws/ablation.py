@@ -2,65 +2,85 @@
 
 from __future__ import annotations
 
-import math
+import json
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tests.benchmarks.front.subjects.split import mark_held_out
 from tests.benchmarks.front.tables import TABLES
 from tests.benchmarks.plan import Goal, Options, Section, Task
-from tests.benchmarks.rows import Measured, Values
+from tests.benchmarks.rows import Measured, Row, Values
 
-SECONDS, GRACE_S = 60, 120  # of a law
+if TYPE_CHECKING:
+    from tests.benchmarks.formulas.lines import Conditions, Line
+    from worker.execution.search_recorder import SearchRecorder
+
+SECONDS = 60  # of a law
 TABLE_SECONDS = 120
+MOST_JOBS = 12  # of one law or table: with everything, and without each strategy that took part
 NOISES = (0.0, 0.01)
 SIZES = (10, 20, 30, 40, 60)  # nodes, up to which the best formula of a table counts
-EVERYTHING = "everything"
-
-
-def list_strategies() -> list[str]:
-    """The strategies of tables and of laws that can be left out, in their order."""
-    from kan_engine.formulas.schedule import LAWS
-    from kan_engine.search.strategies import CompactNetworks, Growth, SparseSums
-
-    kept = ("sum of curves",)  # without it there is no network
-    names = [step.strategy.name for step in LAWS] + [
-        each.name for each in (CompactNetworks, SparseSums, Growth)
-    ]
-    return [name for name in dict.fromkeys(names) if name not in kept]
+WHO = "search"
+NEAREST = "nearly closest structures"  # reads the networks that other strategies fit
+NETWORKS = ("transformed sums", "one hidden node", "two hidden nodes")
+KEPT = frozenset({"sum of curves", "lines", "networks"})  # without these there is no result
 
 
 def tasks(options: Options) -> Iterator[Task]:
     from tests.benchmarks.formulas.lines import Conditions, read, small
 
     lines = small(read(options.path("formulas.jsonl")))
-    for who in [EVERYTHING, *(f"without {name}" for name in list_strategies())]:
-        without = frozenset() if who == EVERYTHING else frozenset({who.removeprefix("without ")})
-        for noise in NOISES:
-            for line in lines[:2] if options.quick else lines:
-                run = partial(solve_law, line, Conditions(noise=noise), without)
-                yield Task(work=f"{line.id}, noise {noise:g}", who=who, run=run, limit_s=SECONDS + GRACE_S)
-        for table in TABLES[:1] if options.quick else TABLES:
-            run = partial(solve_table, options.path(table.file), table.target, without)
-            yield Task(work=table.name, who=who, run=run, limit_s=TABLE_SECONDS + GRACE_S)
+    for noise in NOISES:
+        for line in lines[:2] if options.quick else lines:
+            run = partial(leave_out_each, partial(solve_law, line, Conditions(noise=noise)))
+            yield Task(work=f"{line.id}, noise {noise:g}", who=WHO, run=run, limit_s=2 * MOST_JOBS * SECONDS)
+    for table in TABLES[:1] if options.quick else TABLES:
+        run = partial(leave_out_each, partial(solve_table, options.path(table.file), table.target))
+        yield Task(work=table.name, who=WHO, run=run, limit_s=2 * MOST_JOBS * TABLE_SECONDS)
 
 
-def solve_law(line: object, conditions: object, without: frozenset[str]) -> Values:
-    """Whether a job finds the form of a law, and in how many seconds."""
+def leave_out_each(solve: Callable[[frozenset[str], SearchRecorder], float]) -> Values:
+    """The quality of a job, and that without each strategy that took part.
+
+    A strategy took part if something that it proposed entered the pool, or the steps inside it did. Without
+    any other one the result is the same, but for its time.
+
+    Returns:
+        ``quality``; ``without NAME`` for every strategy that took part; ``seconds of NAME`` for all.
+    """
+    from worker.execution.search_recorder import SearchRecorder
+
+    recorder = SearchRecorder()
+    values: Values = {"quality": solve(frozenset(), recorder)}
+    seconds, taking_part = defaultdict[str, float](float), dict[str, None]()
+    for step in recorder.steps:
+        seconds[step.strategy] += step.seconds
+        if step.proposed:
+            taking_part |= dict.fromkeys((*step.path, step.strategy))
+    if NEAREST in taking_part:
+        taking_part |= dict.fromkeys(name for name in NETWORKS if name in seconds)
+    values |= {f"seconds of {name}": total for name, total in seconds.items() if total}
+    for name in [name for name in taking_part if name not in KEPT][: MOST_JOBS - 1]:
+        values[f"without {name}"] = solve(frozenset({name}), SearchRecorder())
+    return values
+
+
+def solve_law(line: Line, conditions: Conditions, without: frozenset[str], recorder: SearchRecorder) -> float:
+    """1 if a job finds the form of a law, else 0."""
     from tests.benchmarks.formulas.work import solve
 
-    values = solve(line, conditions, SECONDS, without)  # type: ignore[arg-type]
-    return {"right": float(values.get("form") or 0.0), "R2": values.get("R2"), "seconds": values["seconds"]}
+    values = solve(line, conditions, SECONDS, without, recorder)
+    return float(values.get("form") or 0.0)
 
 
-def solve_table(path: Path, target: str, without: frozenset[str]) -> Values:
-    """Hold-out R² of the best formula of each size, as the section ``front`` measures it."""
-    import json
-
+def solve_table(path: Path, target: str, without: frozenset[str], recorder: SearchRecorder) -> float:
+    """Hold-out R² of the best formula of each size, as the section ``front`` measures it; their mean."""
     import numpy as np
 
     from tests.benchmarks.front.subjects.ours import HELD_OUT, PART, measure_formulas
@@ -79,69 +99,57 @@ def solve_table(path: Path, target: str, without: frozenset[str]) -> Values:
         run_pipeline(
             table_of(**columns),
             request,
+            recorder=recorder,
             should_stop=lambda: time.perf_counter() > started + TABLE_SECONDS,
             without=without,
         )
     )
-    seconds = time.perf_counter() - started
     output = outcome.symbolic["outputs"][0] if outcome.symbolic else None
     points = json.loads(str(measure_formulas(output, table.filter(is_held), target)["front"]))
-    best = {
-        f"R2 at {size}": max((r2 for nodes, r2 in points if nodes <= size), default=0.0) for size in SIZES
-    }
-    return {**best, "seconds": seconds}
+    best = [max((r2 for nodes, r2 in points if nodes <= size), default=0.0) for size in SIZES]
+    return sum(best) / len(best)
 
 
 def summarize(measured: Measured) -> str:
-    """A line per strategy: laws lost, R² lost, seconds saved."""
+    """A line per strategy: where it took part, what was lost without it, and its seconds."""
+    tables = {table.name for table in TABLES}
     lines = [
-        "| without | laws lost, no noise | laws lost, 1 % noise | mean R² lost on tables "
-        "| most on one table | seconds saved |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| strategy | jobs | laws lost, no noise | laws lost, 1 % noise "
+        "| mean R² lost on a table | most on one | seconds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for who in sorted({row.who for row in measured.rows} - {EVERYTHING}):
-        lost = [_count_lost(measured, who, noise) for noise in NOISES]
-        falls = _list_falls(measured, who)
-        mean, most = (sum(falls) / len(falls), max(falls)) if falls else (math.nan, math.nan)
-        saved = _sum_seconds(measured, EVERYTHING) - _sum_seconds(measured, who)
-        name, laws = who.removeprefix("without "), f"{lost[0]} | {lost[1]}"
-        lines.append(f"| {name} | {laws} | {mean:.4f} | {most:.4f} | {saved:.0f} |")
+    for name in _list_names(measured):
+        lost = [(row.work, _measure_loss(row, name)) for row in measured.rows]
+        laws = [sum(loss for work, loss in lost if work.endswith(f"noise {noise:g}")) for noise in NOISES]
+        falls = [loss for work, loss in lost if work in tables] or [0.0]
+        jobs = sum(f"without {name}" in row.values for row in measured.rows)
+        seconds = sum(float(row.values.get(f"seconds of {name}") or 0.0) for row in measured.rows)
+        lines.append(
+            f"| {name} | {jobs} | {laws[0]:g} | {laws[1]:g} "
+            f"| {sum(falls) / len(falls):.4f} | {max(falls):.4f} | {seconds:.0f} |"
+        )
     return "\n".join(lines)
 
 
-def _count_lost(measured: Measured, who: str, noise: float) -> int:
-    """Laws that are found with the strategy, less those that are found without it only."""
-    works = {row.work for row in measured.rows if row.work.endswith(f"noise {noise:g}")}
-    return round(
-        sum(
-            measured.median("right", who=EVERYTHING, work=work) - measured.median("right", who=who, work=work)
-            for work in works
-            if measured.numbers("right", who=who, work=work)
-        )
-    )
+def _list_names(measured: Measured) -> list[str]:
+    names = (name for row in measured.rows for name in row.values if name.startswith("seconds of "))
+    return [name.removeprefix("seconds of ") for name in dict.fromkeys(names)]
 
 
-def _list_falls(measured: Measured, who: str) -> list[float]:
-    """By how much the mean R² over the sizes falls on each table without a strategy."""
-
-    def mean(of: str, work: str) -> float:
-        return sum(measured.median(f"R2 at {size}", who=of, work=work) for size in SIZES) / len(SIZES)
-
-    works = [table.name for table in TABLES if measured.numbers("R2 at 10", who=who, work=table.name)]
-    return [mean(EVERYTHING, work) - mean(who, work) for work in works]
-
-
-def _sum_seconds(measured: Measured, who: str) -> float:
-    return sum(measured.numbers("seconds", who=who))
+def _measure_loss(row: Row, name: str) -> float:
+    """The quality that a job loses without a strategy; 0 where it did not take part."""
+    whole, rest = row.values.get("quality"), row.values.get(f"without {name}")
+    return float(whole) - float(rest) if whole is not None and rest is not None else 0.0
 
 
 SECTION = Section(
     name="ablation",
     title="what each strategy of the search buys",
     about=(
-        "Every strategy is left out in turn (`SearchConfig.without`): on every fourth of the open laws, "
-        f"without noise and with 1 %, jobs of {SECONDS} s, and on the eleven tables of the section `front`, "
-        f"jobs of {TABLE_SECONDS} s. A law is lost if its form is found with the strategy only."
+        "Every strategy that took part in a job is left out in turn (`SearchConfig.without`): on every "
+        f"fourth of the open laws, without noise and with 1 %, jobs of {SECONDS} s, and on the eleven tables "
+        f"of the section `front`, jobs of {TABLE_SECONDS} s. A law is lost if its form is found with the "
+        "strategy only."
     ),
     tasks=tasks,
     goals=(Goal(what="rows measured", measured=lambda measured: float(len(measured.rows))),),
