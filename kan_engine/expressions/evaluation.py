@@ -48,6 +48,7 @@ from kan_engine.expressions.nodes import (
     variables,
     walk,
 )
+from kan_engine.numerics.work import charge_evaluation
 
 __all__ = [
     "CONSTANTS",
@@ -123,7 +124,9 @@ def evaluate(
 
 def _evaluate(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> Values:
     parts = [_evaluate(part, columns, parameters) for part in children(tree)]
-    return evaluate_node(tree, parts, columns, parameters)
+    value = evaluate_node(tree, parts, columns, parameters)
+    charge_evaluation(np.size(value))
+    return value
 
 
 def _broadcast_shapes(*values: Any) -> tuple[int, ...]:
@@ -175,6 +178,7 @@ class Program:
     def run(self, parameters: Sequence[Any] | NDArray[Any]) -> NDArray[np.float64]:
         """Compute the values [N] for these parameters, which are numbers or arrays; not to be changed."""
         values = self._values
+        charge_evaluation(len(self._moving) * prod(self._shape), trials=1)
         with np.errstate(all="ignore"):
             for place in self._moving:
                 parts = [values[part] for part in self._parts[place]]
@@ -192,6 +196,7 @@ class Program:
         children, for all rows at once. The derivatives with respect to one parameter are contiguous.
         """
         jacobian = np.zeros((self._count, *self._run_shape))
+        charge_evaluation((len(self._moving) + self._count) * prod(self._run_shape))
         adjoints: dict[int, Values] = {len(self._nodes) - 1: 1.0}
         with np.errstate(all="ignore"):
             for place in reversed(self._moving):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from kan_engine.formulas.trace import TraceStep
+from kan_engine.numerics.work import measure_work
 
 
 @runtime_checkable
@@ -76,3 +77,8 @@ class Callbacks:
     should_stop: Callable[[], bool] = lambda: False
     keep: Callable[[Any], None] = lambda _: None
     clock: Callable[[], float] = lambda: 0.0
+
+    def limit_work(self, seconds: float) -> Callbacks:
+        """The same, but the search also stops after this work from now; see ``kan_engine.numerics.work``."""
+        until = measure_work() + seconds
+        return replace(self, should_stop=lambda: measure_work() > until or self.should_stop())

@@ -167,16 +167,9 @@ class Problem:
         )
         return replace(self, fit=fit, validation=validation)
 
-    def limit_time(self, share: float) -> Problem:
-        """The same problem, whose search stops after this share of the time of the job from now."""
-        callbacks = self.callbacks
-        until = callbacks.clock() + share * self.settings.max_seconds
-        return replace(
-            self,
-            callbacks=replace(
-                callbacks, should_stop=lambda: callbacks.should_stop() or callbacks.clock() > until
-            ),
-        )
+    def limit_work(self, share: float) -> Problem:
+        """The same problem, whose search stops once its work from now is this share of the job's seconds."""
+        return replace(self, callbacks=self.callbacks.limit_work(share * self.settings.max_seconds))
 
     def measure(self, tree: Expression, *, strategy: str) -> Candidate:
         """A formula with the constants that it has as a candidate."""

@@ -11,6 +11,7 @@ from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.trace import INTERRUPTED, TIME_LIMIT, TraceStep
+from kan_engine.numerics.work import measure_work
 
 
 @runtime_checkable
@@ -87,7 +88,7 @@ def search(pool: Pool, schedule: Sequence[Step], judge: Judge) -> None:
 def _run(step: Step, pool: Pool, judge: Judge) -> None:
     """Run one strategy until it has no more candidates, or one makes it no longer worthwhile."""
     strategy, callbacks = step.strategy, pool.problem.callbacks
-    started, proposed, entered, outcome = callbacks.clock(), 0, 0, INTERRUPTED
+    started, before, proposed, entered, outcome = callbacks.clock(), measure_work(), 0, 0, INTERRUPTED
     try:
         if strategy.message:
             callbacks.report("structure", 0.05, strategy.message)
@@ -102,11 +103,18 @@ def _run(step: Step, pool: Pool, judge: Judge) -> None:
         else:
             outcome = TIME_LIMIT if callbacks.should_stop() else "all candidates proposed"
     finally:
-        _record(pool, strategy.name, outcome, callbacks.clock() - started, proposed, entered)
+        seconds, work = callbacks.clock() - started, measure_work() - before
+        _record(pool, strategy.name, outcome, seconds, work, proposed, entered)
 
 
 def _record(
-    pool: Pool, name: str, outcome: str, seconds: float = 0.0, proposed: int = 0, entered: int = 0
+    pool: Pool,
+    name: str,
+    outcome: str,
+    seconds: float = 0.0,
+    work: float = 0.0,
+    proposed: int = 0,
+    entered: int = 0,
 ) -> None:
     best = pool.best
     pool.problem.callbacks.record_step(
@@ -114,6 +122,7 @@ def _record(
             strategy=name,
             path=pool.problem.path,
             seconds=seconds,
+            work=work,
             proposed=proposed,
             entered=entered,
             best=None if best is None else to_text(best.tree),

@@ -23,7 +23,8 @@ class TraceStep:
         strategy: Name of the strategy.
         path: Names of the reductions inside which it ran, from the outermost; empty for the whole table.
         seconds: Time that the process of the search spent in it.
-        work: Evaluations of rows; None if they were not counted.
+        work: Counted work, in seconds of one core; None if it was not counted. It does not depend on the
+            machine, and limits the search for laws.
         proposed: Number of candidates: formulas and networks.
         entered: Number of them that entered the pool.
         best: Text of the best formula so far; None if the step knows none.

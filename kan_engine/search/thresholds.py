@@ -51,8 +51,8 @@ class SearchThresholds:
         compact_growth_time_share: Of the same; compact networks grow no further then.
         compact_time_share: Of the same; the search for compact networks ends then, however slow the machine.
             The time between is for the fit to all training rows and the cross-validation.
-        law_time_share: Of the time of a job, after which a law search without success ends.
-        law_of_solution_seconds: Time of the search for the law of a solved equation.
+        law_time_share: Of the time of a job, after whose work on one core a law search without success ends.
+        law_of_solution_seconds: Work of the search for the law of a solved equation.
 
         max_structure_inputs: Encoded columns, beyond which a law search uses a selection.
         max_selected_columns: Size of that selection; formulas are extracted from at most 24 edges.

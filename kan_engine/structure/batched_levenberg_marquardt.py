@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
+from kan_engine.numerics.work import charge_network
 from kan_engine.structure.batched_networks import (
     ForwardPass,
     InputTerms,
@@ -98,6 +99,7 @@ class _BatchPoint(Point):
 
     @staticmethod
     def build(bundle: NetworkBatch, rows: _FitRows) -> _BatchPoint:
+        charge_network(bundle.flat.numel() * len(rows.root))
         at = forward(bundle, rows.terms)
         return _BatchPoint(bundle, rows, at, ((at.total - rows.targets) * rows.root).square().sum(1))
 

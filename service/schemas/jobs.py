@@ -155,7 +155,9 @@ class TraceStepOut(BaseModel):
         "table."
     )
     seconds: float = Field(description="Time that the process of the job spent in it.")
-    work: float | None = Field(description="Evaluations of rows; null if they were not counted.")
+    work: float | None = Field(
+        description="Counted work, in seconds of one core, the same on every machine; null if not counted."
+    )
     proposed: int = Field(description="Number of candidates: formulas and networks.")
     entered: int = Field(description="Number of candidates that were kept.")
     best: str | None = Field(

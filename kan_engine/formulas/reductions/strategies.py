@@ -75,18 +75,18 @@ class DimensionlessGroups:
     Attributes:
         inside: Schedule of the problem in the groups.
         nearest: Schedule for the laws of the closest small networks in the groups.
-        time_share: Of the time of a job, after which the search in these groups ends.
+        work_share: Of the seconds of a job, after whose work the search in these groups ends.
     """
 
     inside: Sequence[Step]
     nearest: Sequence[Step]
     name: str = "dimensionless groups"
     message: str = "searching for a law in dimensionless groups"
-    time_share: float = 0.3
+    work_share: float = 0.3
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield short formulas and exact laws of each choice of groups, then those of the closest network."""
-        problem, units = pool.problem.limit_time(self.time_share), pool.problem.constraints.units
+        problem, units = pool.problem.limit_work(self.work_share), pool.problem.constraints.units
         if units is None:
             return
         tried = list[ReducedPool]()

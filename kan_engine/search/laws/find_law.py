@@ -12,6 +12,7 @@ from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.schedule import LAWS
 from kan_engine.formulas.search import search
+from kan_engine.numerics.work import measure_work
 from kan_engine.search.context import FoundLaw, SearchContext, make_problem, record_validation_errors
 from kan_engine.structure.backward_elimination import eliminate_edges, refine_structure
 
@@ -21,17 +22,18 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
 
     Args:
         run: The search context.
-        seconds: Time limit while no structure represents the data, which leaves time for larger networks.
+        seconds: Limit of the work while no structure represents the data, which leaves time for larger
+            networks; see ``kan_engine.numerics.work``.
 
     Returns:
         None if no structure was fitted.
     """
-    stopped, clock, until = run.should_stop, run.clock, run.clock() + seconds
+    stopped, until = run.should_stop, measure_work() + seconds
     is_cut, pools, judge = False, list[Pool](), Judge()
 
     def should_stop() -> bool:
         nonlocal is_cut
-        is_cut = is_cut or (clock() > until and not any(pool.has_adequate_structure for pool in pools))
+        is_cut = is_cut or (measure_work() > until and not any(pool.has_adequate_structure for pool in pools))
         return is_cut or stopped()
 
     problem = make_problem(replace(run, should_stop=should_stop))

@@ -23,11 +23,10 @@ def find_exact_law(fit: LabelledRows, validation: LabelledRows, callbacks: Callb
     Args:
         fit: Points with the values of one unknown.
         validation: Other points.
-        callbacks: Once ``should_stop`` returns true, the search ends; the clock limits its time.
+        callbacks: Once ``should_stop`` returns true, the search ends; its work is limited as well.
     """
     config = SearchConfig()
-    until = callbacks.clock() + config.thresholds.law_of_solution_seconds
-    limited = replace(callbacks, should_stop=lambda: callbacks.should_stop() or callbacks.clock() > until)
+    limited = callbacks.limit_work(config.thresholds.law_of_solution_seconds)
     run = SearchContext.create(_make_data(fit, validation), config, limited)
     return search_exact_law(replace(run, contest=OptimismCorrection.create_closed()))
 

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.numerics.work import charge_enumeration
+
 Array = np.ndarray
 Kind = Literal["sum", "product"]
 BLOCK = 128  # expressions on the left at a time; a block of floats is some 20 MB
@@ -114,6 +116,7 @@ def _score_block(
     """Explained shares of the pairs of a block with all expressions."""
     single = unit @ wanted.astype(np.float32)
     angles = unit[block] @ unit.T
+    charge_enumeration(values=angles.size * unit.shape[1])
     p, q = single[block, None], single[None, :]
     with np.errstate(all="ignore"):
         apart = 1 - angles**2

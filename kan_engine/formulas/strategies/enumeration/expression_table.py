@@ -19,6 +19,7 @@ from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, ap
 from kan_engine.expressions.library import LIBRARY, select_functions
 from kan_engine.expressions.nodes import PI
 from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.numerics.work import charge_enumeration
 
 Array = np.ndarray
 Node = tuple[str, int, int]  # operation or function, and its operands; of a function the second is -1
@@ -93,6 +94,7 @@ class ExpressionTable:
         self, seen: set[bytes], nodes: list[Node], values: Array, thresholds: DiscoveryThresholds
     ) -> None:
         """Keep the expressions whose values are new, finite, and except for leaves not constant."""
+        charge_enumeration(len(values))
         with np.errstate(all="ignore"):
             sizes = np.abs(values).max(1)
             largest = thresholds.max_expression_value

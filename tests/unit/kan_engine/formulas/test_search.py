@@ -13,7 +13,7 @@ from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.judge import EXACT, Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import FormulaSettings, Problem
-from kan_engine.formulas.schedule import is_settled
+from kan_engine.formulas.schedule import FIRST, is_settled
 from kan_engine.formulas.search import Step, search
 from kan_engine.formulas.trace import TraceStep
 
@@ -97,6 +97,15 @@ def test_a_stopped_search_keeps_what_it_has_and_says_where_it_stopped() -> None:
     search(pool, [Step(Given("law", (LAW,)))], Judge())
     assert [each.tree for each in pool.candidates] == [LINE]
     assert steps[-1].outcome == "left out: time limit"
+
+
+def test_a_search_ends_after_its_work_whatever_the_clock_says() -> None:
+    problem, steps = make_problem(noise=0.1)
+    limited = replace(problem.callbacks, clock=lambda: 0.0).limit_work(0.01)
+    search(Pool(replace(problem, callbacks=limited)), [Step(FIRST), Step(Given("second", (LAW,)))], Judge())
+    assert outcomes(steps) == {"sum of curves": "time limit", "second": "left out: time limit"}
+    assert steps[0].work is not None
+    assert steps[0].work > 0.01
 
 
 def test_a_formula_enters_the_pool_once() -> None:
