@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 
+from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.problem import Problem
@@ -36,7 +38,7 @@ class Pool:
 
     Attributes:
         problem: What they explain.
-        candidates: Each formula once.
+        candidates: Each formula once, however it is written.
         structures: All small networks that were fitted.
         read: Those from which formulas were extracted.
         reduced: The pools of the reductions whose problems were searched.
@@ -49,14 +51,33 @@ class Pool:
     read: list[FittedStructure] = field(default_factory=list)
     reduced: list[ReducedPool] = field(default_factory=list)
     has_run: set[str] = field(default_factory=set)
+    _values: dict[Expression, Float[np.ndarray, " rows"]] = field(default_factory=dict, repr=False)
 
     def add(self, candidate: Candidate) -> bool:
-        """Add a candidate unless it is known or breaks the wishes; return whether it entered."""
-        is_known = any(each.tree == candidate.tree for each in self.candidates)
-        if is_known or not np.isfinite(candidate.error) or not self.problem.constraints.allow(candidate.tree):
+        """Add a candidate unless it is known or breaks the wishes; return whether it entered.
+
+        Formulas with the same values at the rows are one formula, of which the shortest description is kept.
+        """
+        if not np.isfinite(candidate.error) or not self.problem.constraints.allow(candidate.tree):
             return False
-        self.candidates = sorted([*self.candidates, candidate], key=lambda each: each.bits)
+        same = [each for each in self.candidates if self._are_equal(each, candidate)]
+        if any(each.bits <= candidate.bits for each in same):
+            return False
+        kept = [each for each in self.candidates if each not in same]
+        self.candidates = sorted([*kept, candidate], key=lambda each: each.bits)
         return True
+
+    def _are_equal(self, first: Candidate, second: Candidate, rounding: float = 1e-10) -> bool:
+        """Whether two formulas have the same values up to rounding errors, over the spread of the target."""
+        if first.tree == second.tree:
+            return True
+        one, other = (self._evaluate(each.tree) for each in (first, second))
+        return bool(np.abs(one - other).max() <= rounding * self.problem.rows.spread)
+
+    def _evaluate(self, tree: Expression) -> Float[np.ndarray, " rows"]:
+        if tree not in self._values:
+            self._values[tree] = evaluate(tree, self.problem.rows.columns)
+        return self._values[tree]
 
     def add_structure(self, structure: FittedStructure) -> None:
         """Keep a small network that was fitted."""

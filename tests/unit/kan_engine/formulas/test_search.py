@@ -116,6 +116,16 @@ def test_a_formula_enters_the_pool_once() -> None:
     assert [each.strategy for each in pool.candidates] == ["a"]
 
 
+def test_of_two_ways_to_write_a_formula_the_shorter_is_kept() -> None:
+    problem, _ = make_problem(noise=0.1)
+    pool = Pool(problem)
+    longer = add(mul(Number(1.5), add(X, X)), mul(-1, X), 1)
+    assert pool.add(problem.measure(longer, strategy="longer"))
+    assert pool.add(problem.measure(LAW, strategy="shorter"))
+    assert not pool.add(problem.measure(longer, strategy="longer"))
+    assert [each.strategy for each in pool.candidates] == ["shorter"]
+
+
 @pytest.mark.parametrize("noise", [0.1, 0.5])
 def test_a_formula_that_leaves_only_noise_settles_a_noisy_table(noise: float) -> None:
     problem, _ = make_problem(noise)
