@@ -151,7 +151,6 @@ def _extract_formulas(
     precision, formulas = _estimate_precision(predictor, run), []
     for output, (rows, others) in enumerate(_list_formula_rows(predictor, run)):
         reading = ExtractionContext(
-            names=run.names,
             fit=rows,
             validation=others,
             scaled=torch.from_numpy(predictor.inputs.forward(fit.x)),

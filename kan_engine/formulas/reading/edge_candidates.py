@@ -50,8 +50,7 @@ class ExtractionContext:
     """Data, units and limits for the extraction of formulas from a network.
 
     Attributes:
-        names: Name of the variable of each network input.
-        fit: Rows with raw columns, for refits.
+        fit: Rows with the raw column of each network input, for refits.
         validation: Those that formulas are compared on.
         scaled: Network inputs of the rows of ``fit``.
         output: Index of the network output.
@@ -65,7 +64,6 @@ class ExtractionContext:
         axes: Fit points by column, made when needed; copies of the context share them and their fits.
     """
 
-    names: tuple[str, ...]
     fit: LabelledRows
     validation: LabelledRows
     scaled: torch.Tensor
@@ -91,7 +89,7 @@ class ExtractionContext:
         Under noise, sums of terms cannot be distinguished, unless there is only one input.
         """
         is_precise = self.known.floor < self.thresholds.closed_forms.max_precise_floor
-        return Effort.SUMS if is_precise or len(self.names) == 1 else Effort.SINGLE
+        return Effort.SUMS if is_precise or len(self.fit.names) == 1 else Effort.SINGLE
 
     @cached_property
     def network_target(self) -> Array:
@@ -109,7 +107,7 @@ class ExtractionContext:
         Under noise with several inputs, only simple candidates are accepted.
         """
         is_long = edge.complexity > self.thresholds.max_noisy_complexity
-        is_hidden = self.known.is_noisy and len(self.names) > 1 and is_long
+        is_hidden = self.known.is_noisy and len(self.fit.names) > 1 and is_long
         return not is_hidden and self.allows_tree(edge.tree)
 
     def allows_tree(self, tree: Expression) -> bool:
@@ -118,7 +116,7 @@ class ExtractionContext:
 
     def get_fit_points(self, i: int) -> FitPoints:
         """Fit points of the raw column of input i."""
-        name = self.names[i]
+        name = self.fit.names[i]
         if name not in self.axes:
             self.axes[name] = FitPoints(self.fit.columns[name], self.thresholds.closed_forms.functions)
         return self.axes[name]
@@ -199,7 +197,7 @@ def fit_library_function(function: str, v: Array, i: int, reading: ExtractionCon
 
 
 def _substitute_variable(found: list[Candidate], i: int, reading: ExtractionContext) -> list[Candidate]:
-    variable = Variable(reading.names[i])
+    variable = Variable(reading.fit.names[i])
     return [replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: variable})) for edge in found]
 
 

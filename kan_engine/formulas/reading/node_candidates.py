@@ -289,7 +289,7 @@ def _find_power_choices(node: HiddenNode, reading: ExtractionContext) -> Iterato
     at_ends = replace(known, floor=2 * known.floor)  # splines are less accurate where values of w are rare
     for effort, unit in product((Effort.PLAIN, Effort.SINGLE), units):
         exponents = [slope / unit for slope, _ in slopes]
-        names = [reading.names[i] for i in node.inputs]
+        names = [reading.fit.names[i] for i in node.inputs]
         w = _build_power_product(exponents, names, near, limits.max_exponent)
         if w is not None:
             found += _fit_power_product(w, node.leaving, reading, effort)
@@ -337,7 +337,7 @@ def _fit_power_product(
 
 def _fit_log_slope(node: HiddenNode, i: int, reading: ExtractionContext) -> tuple[float, float]:
     """Return the slope of an edge in the log of its input, and the error over the spread of the node."""
-    column, v = reading.fit.columns[reading.names[i]], node.curves[:, i]
+    column, v = reading.fit.columns[reading.fit.names[i]], node.curves[:, i]
     if float(column.min()) <= 0:
         return 0.0, float("inf")
     log = np.log(column)

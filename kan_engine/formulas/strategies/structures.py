@@ -175,7 +175,6 @@ def read_structure(structure: FittedStructure, pool: Pool) -> Iterator[Candidate
 def make_reading(structure: FittedStructure, problem: Problem) -> ExtractionContext:
     """What the extraction of formulas from a structure needs to know."""
     return ExtractionContext(
-        names=problem.names,
         fit=problem.fit,
         validation=problem.validation,
         scaled=problem.samples[0].x,

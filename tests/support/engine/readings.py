@@ -19,7 +19,6 @@ SMALL_DICTIONARY = replace(
 def reading_of(fit: StructureRows, validation: StructureRows | None = None) -> ExtractionContext:
     """Of inputs x1, x2, …, with few products of terms; the same rows validate unless others are given."""
     return ExtractionContext(
-        names=fit.rows.names,
         fit=fit.rows,
         validation=(validation or fit).rows,
         scaled=fit.x,
