@@ -102,10 +102,11 @@ def serialize_small_law(law: SmallLaw, run: SearchContext, entries: np.ndarray) 
 
 def deserialize_small_law(data: bytes, run: SearchContext) -> SmallLaw:
     """The inverse of ``serialize_small_law``; records the validation errors in the run."""
-    metadata, numbers = read_metadata(data), read_attached(data)
+    predictor, metadata, numbers = load(data), read_metadata(data), read_attached(data)
+    found = restore_result(metadata, predictor, numbers, run.thresholds.assessment)
+    law = SmallLaw(found=found, is_clear=metadata["is_clear"])
     run.contest.append_errors(numbers["entries"])
-    found = restore_result(metadata, load(data), numbers, run.thresholds.assessment)
-    return SmallLaw(found=found, is_clear=metadata["is_clear"])
+    return law
 
 
 def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.ndarray) -> bytes:

@@ -44,6 +44,7 @@ class Attempt:
         should_stop: Returns true once the time is up. Raises ``JobStopped`` if the result of this attempt
             would be discarded.
         checkpoint: Stores what a later attempt can resume from.
+        begin_anew: Drops the checkpoint, and gives the job its whole time again.
         seconds_left: Returns the remaining time of the job.
         ring: Notifies workers that a job was queued.
         limits: Times and shares of the execution.
@@ -62,6 +63,7 @@ class Attempt:
     report: Callable[[JobProgress], None]
     should_stop: Callable[[], bool]
     checkpoint: Callable[[bytes], None]
+    begin_anew: Callable[[], None]
     seconds_left: Callable[[], float]
     ring: Callable[[], None]
     limits: ExecutionLimits

@@ -23,7 +23,7 @@ from service.schemas.job_requests import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
 from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
-from worker.execution.outcome import JobWaiting
+from worker.execution.outcome import READ_ERRORS, JobWaiting
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,16 @@ class DistributedSubtasks:
     ) -> T:
         """See ``SubtaskCache``.
 
-        A result cut short by the time limit is not stored: with more time it would be different.
+        A result cut short by the time limit is not stored: with more time it would be different. One that
+        cannot be read, because another version of the service has written it, is computed again.
         """
         known = self._reclaim(part) if part.key in self._offered else self.peek(part)
-        if known is not None:
-            return read(known)
+        try:
+            if known is not None:
+                return read(known)
+        except READ_ERRORS as error:
+            facts = {"job_id": self._job.id, "part": part.name, "reason": f"{type(error).__name__}: {error}"}
+            log.warning("result of a subtask cannot be read", extra=facts)
         started = time.monotonic()
         self._here.add(part.key)
         found = work()

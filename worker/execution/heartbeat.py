@@ -139,6 +139,10 @@ class Heartbeat:
         yield
         self._deadline += time.monotonic() - since
 
+    def restart_clock(self, *, deadline: float, ends_at: float) -> None:
+        """Give the job another deadline and end, since it begins anew."""
+        self._deadline, self._ends_at = deadline, ends_at
+
     @property
     def is_interrupted(self) -> bool:
         """Whether the job has to end for another reason than the time limit."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kan_engine.errors import KANEngineError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from worker.results.figures import ModelFigures
     from worker.results.records import ModelRecord, RevisedRecord
     from worker.results.symbolic_document import RevisedSymbolic, SymbolicDocument
+
+
+READ_ERRORS = (ArithmeticError, AttributeError, KANEngineError, LookupError, TypeError, ValueError)
+"""What reading raises that another version of the service has written in another format."""
 
 
 class JobStopped(Exception):
@@ -30,6 +36,10 @@ class JobStopped(Exception):
 
 class JobWaiting(Exception):
     """The job has to wait for its subtasks; any worker continues it once they have ended."""
+
+
+class CheckpointUnreadable(Exception):
+    """The checkpoint of an earlier attempt is not in a format of this version."""
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ def run_job(
             should_stop=beat.should_stop,
             hold=lambda session: _lock_row(held, session),
             checkpoint=lambda data: _save_checkpoint(data, held, recorder, sessions),
+            begin_anew=lambda: _begin_anew(held, beat, sessions, limits),
             seconds_left=beat.seconds_left,
             ring=ring,
             limits=limits,
@@ -255,6 +256,18 @@ def _save_checkpoint(data: bytes, held: _ClaimedJob, recorder: SearchRecorder, s
                 release_blob(session, before)
     except UNAVAILABLE_ERRORS as error:
         log.warning("checkpoint not stored", extra={"job_id": held.job_id, "reason": str(error.orig)})
+
+
+def _begin_anew(held: _ClaimedJob, beat: Heartbeat, sessions: Sessions, limits: ExecutionLimits) -> None:
+    """Drop the checkpoint of a job, and give the job its whole time again."""
+    with sessions.begin() as session:
+        job = _lock_row(held, session)
+        unreadable = job.checkpoint_sha256
+        Jobs(session).begin_anew(job)
+        if unreadable is not None:
+            release_blob(session, unreadable)
+    now, whole = time.monotonic(), held.request.max_seconds
+    beat.restart_clock(deadline=now + _working_seconds(whole, limits), ends_at=now + whole + limits.overrun_s)
 
 
 def _lock_row(held: _ClaimedJob, session: Session) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +18,15 @@ from kan_engine.search.networks.network_search import make_task
 from kan_engine.search.networks.search_rows import SearchRows
 from kan_engine.search.networks.trials import TrialRunner
 from kan_engine.search.subtasks import InProcess, Subtask, T
+from service.db.repositories import Jobs
 from service.schemas.job_requests import SubtaskRequest
 from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare_search
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
 from worker.pipelines.search_config import make_search_config
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,19 @@ class SubtaskResult:
 def run_subtask(attempt: Attempt) -> SubtaskResult:
     """Execute one subtask of a job.
 
+    A job that an earlier version began may have subtasks that this version does not have. They end as
+    cancelled, and the job goes on without them.
+
     Raises:
         JobStopped: The time ran out. The job cannot use an incomplete result.
     """
     request = attempt.request
     assert isinstance(request, SubtaskRequest)  # noqa: S101 - this is its kind
+    if request.name not in SUBTASK_HANDLERS:
+        log.info("subtask of another version dropped", extra={"job_id": attempt.job_id, "part": request.name})
+        with attempt.sessions.begin() as session:
+            Jobs(session).drop(attempt.hold(session))
+        raise JobStopped
     config = make_search_config(request.training)
     if "limits" in request.input:
         config = replace(config, constraints=FormulaConstraints.from_dict(request.input["limits"]))

@@ -1,5 +1,6 @@
 """Jobs that make a model: trainings, and symbolic jobs, which revise a model."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,10 +19,16 @@ from service.storage.blobs import read_bytes
 from service.storage.stored_table import StoredTable
 from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
-from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.outcome import CheckpointUnreadable, JobProgress, Outcome, SourceModel
 from worker.execution.search_recorder import SearchRecorder
 from worker.results.lineage import RevisionRecord
 from worker.results.model_storage import ModelSource, store_model, store_preview
+
+log = logging.getLogger(__name__)
+
+BEGAN_ANEW_WARNING = (
+    "this version of the service cannot read what an earlier version found in the job: it began anew"
+)
 
 
 class Pipeline(Protocol):
@@ -113,20 +120,34 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         attempt.publish(_TrainingResult(attempt.job_id, request, revises, outcome).store_preview)
 
     with attempt.open_table(request.dataset_id) as table:
-        outcome = pipeline(
-            table,
-            placed,
-            report=attempt.report,
-            record_trial=attempt.record_trial,
-            recorder=attempt.recorder,
-            should_stop=should_stop,
-            resume=attempt.resume,
-            checkpoint=attempt.checkpoint,
-            revises=revises,
-            parts=parts,
-            publish=publish,
-        )
+
+        def run(resume: bytes | None) -> Outcome:
+            return pipeline(
+                table,
+                placed,
+                report=attempt.report,
+                record_trial=attempt.record_trial,
+                recorder=attempt.recorder,
+                should_stop=should_stop,
+                resume=resume,
+                checkpoint=attempt.checkpoint,
+                revises=revises,
+                parts=parts,
+                publish=publish,
+            )
+
+        try:
+            outcome = run(attempt.resume)
+        except CheckpointUnreadable as error:
+            log.warning("job begins anew", extra={"job_id": attempt.job_id, "reason": str(error)})
+            attempt.begin_anew()
+            outcome = _add_warning(run(None), BEGAN_ANEW_WARNING)
     return _TrainingResult(attempt.job_id, request, revises, outcome)
+
+
+def _add_warning(outcome: Outcome, warning: str) -> Outcome:
+    record = outcome.record
+    return replace(outcome, record=replace(record, warnings=[*record.warnings, warning]))
 
 
 def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:

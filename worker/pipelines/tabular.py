@@ -30,7 +30,7 @@ from service.storage.stored_table import StoredTable
 from worker.data.preparation import PreparedData, prepare_search
 from worker.evaluation.baselines import run_baselines
 from worker.evaluation.thresholds import BaselineThresholds
-from worker.execution.outcome import JobProgress, Outcome, SourceModel
+from worker.execution.outcome import READ_ERRORS, CheckpointUnreadable, JobProgress, Outcome, SourceModel
 from worker.execution.search_recorder import SearchRecorder
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.density import run_density
@@ -78,6 +78,7 @@ def run_pipeline(
         thresholds: Decision numbers, except those of the search.
 
     Raises:
+        CheckpointUnreadable: Another version of the service has written ``resume``.
         InvalidData: No model can be trained on the rows.
         TrainingDiverged: The loss is not finite.
     """
@@ -164,10 +165,13 @@ def _read_checkpoint(
     data: bytes, thresholds: AssessmentThresholds
 ) -> tuple[Predictor, SearchResult, Decision | None, list[GridStage]]:
     """The inverse of ``_make_checkpoint``."""
-    predictor, kept = load(data), read_metadata(data)
-    found = restore_result(kept, predictor, read_attached(data), thresholds)
-    decision = kept["decision"] and Decision(**kept["decision"])
-    return predictor, found, decision, [GridStage(**stage) for stage in kept["grids"]]
+    try:
+        predictor, kept = load(data), read_metadata(data)
+        found = restore_result(kept, predictor, read_attached(data), thresholds)
+        decision = kept["decision"] and Decision(**kept["decision"])
+        return predictor, found, decision, [GridStage(**stage) for stage in kept["grids"]]
+    except READ_ERRORS as error:
+        raise CheckpointUnreadable(f"{type(error).__name__}: {error}") from error
 
 
 def _add_baselines(

@@ -14,6 +14,7 @@ from service.db.tables import SUBTASK_KIND, Dataset, Job, JobEvent, JobStatus, J
 from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
+BEGINS_ANEW = "begins_anew"  # reason of an event: no attempt before it counts
 UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
 MIN_SAME_TABLE = 3  # jobs on the same table that say more than others on similar ones
 WITH_DATASET_NAME = undefer(Job.dataset_name)  # loads the dataset's name in the same query
@@ -155,11 +156,16 @@ class JobQueries:
         return bool(self._session.scalar(select(exists().where(Job.parent_id == job_id))))
 
     def seconds_worked(self, job_id: str) -> tuple[float, float]:
-        """Running time of a job by its events: of earlier attempts, and of the present one."""
+        """Running time of a job by its events: of earlier attempts, and of the present one.
+
+        The time before a job began anew does not count.
+        """
         happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
         earlier, since = 0.0, None
         for event in self._session.scalars(happened.order_by(JobEvent.number)):
-            if since is not None and event.data["status"] == JobStatus.QUEUED:
+            if event.data.get("reason") == BEGINS_ANEW:
+                earlier, since = 0.0, event.created_at
+            elif since is not None and event.data["status"] == JobStatus.QUEUED:
                 earlier, since = earlier + (event.created_at - since).total_seconds(), None
             elif since is None and event.data["status"] == JobStatus.RUNNING:
                 since = event.created_at

@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 
 from service.db.repositories.fair_share import order_tenants, select_first_job
 from service.db.repositories.job_queries import (
+    BEGINS_ANEW,
     FINAL,
     UNFINISHED,
     WITH_DATASET_NAME,
@@ -167,6 +168,11 @@ class Jobs(JobQueries):
         job.checkpoint_sha256 = sha256
         self._session.flush()
 
+    def begin_anew(self, job: Job) -> None:
+        """Drop the checkpoint of a held job, whose time begins again."""
+        self.set_checkpoint(job, None)
+        self._record_event(job, "status", status=job.status, reason=BEGINS_ANEW)
+
     def add_cpu_seconds(self, job: Job, seconds: float) -> None:
         """Add the processor time of an attempt to a held job, and to its parent unless that has ended."""
         counts = or_(Job.id == job.id, and_(Job.id == job.parent_id, Job.status.in_(UNFINISHED)))
@@ -215,6 +221,11 @@ class Jobs(JobQueries):
         """End a job whose cancellation was requested; ``result`` is the best one so far, if requested."""
         conditions = (*_token_conditions(job_id, token), Job.cancel_requested_at.is_not(None))
         return self._finish(job_id, conditions, JobStatus.CANCELLED, **result)
+
+    def drop(self, job: Job) -> None:
+        """End a held subtask that nobody needs, as cancelled."""
+        held = _token_conditions(job.id, job.token or "")
+        self._finish(job.id, held, JobStatus.CANCELLED, cancel_requested_at=clock(self._session))
 
     def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
         """End a job that cannot succeed; if its cancellation was requested, it ends as cancelled."""

@@ -221,3 +221,11 @@ def test_a_part_that_failed_elsewhere_is_done_here(sessions: Sessions, shared: A
     with sessions.begin() as session:
         Jobs(session).fail(taken.id, taken.token or "", code="invalid_data", detail="odd")
     assert result(parts, FIRST) == "here"
+
+
+def test_a_result_of_another_version_is_computed_again(sessions: Sessions, shared: Any) -> None:
+    assert result(shared(kept_from_s=0.0), FIRST) == "here"
+    again = shared(kept_from_s=0.0)
+    numbers = again.get_or_compute(FIRST, lambda: 7, write=lambda n: str(n).encode(), read=int)
+    assert numbers == 7
+    assert shared().peek(FIRST) == b"7"

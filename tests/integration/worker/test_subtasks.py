@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -240,6 +241,30 @@ def test_another_worker_may_search_for_the_front_of_formulas(
     assert variables(front[0]) == ()
     assert "a" in variables(front[-1])
     assert not any("cos" in list_functions(tree) for tree in front)
+
+
+def test_a_subtask_of_another_version_is_dropped_and_its_job_goes_on(
+    sessions: Sessions, settings: Settings, submit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = submit()
+    token = start_job(sessions, job_id)
+    with sessions.begin() as session:
+        job = Jobs(session).hold(job_id, token)
+        assert job is not None
+        training = TrainRequest.model_validate(job.request)
+        request = SubtaskRequest(name="reading", input={"fit": {}}, training=training, max_seconds=60)
+        JobSubtasks(session, job).offer({"key": request.model_dump(mode="json")})
+        JobSubtasks(session, job).wait_for("key")
+        Jobs(session).wait(job_id, token, message="waiting")
+    with caplog.at_level(logging.INFO, "worker"):
+        assert work(sessions, settings, SUBTASK_KIND) == 1
+    (part,) = parts(sessions)
+    assert (part.status, part.error_code) == ("cancelled", None)
+    assert not [entry for entry in caplog.records if entry.levelno > logging.INFO]
+    assert any("dropped" in entry.getMessage() for entry in caplog.records)
+    assert status(sessions, job_id) == "queued"
+    assert work(sessions, settings, "train") == 1
+    assert status(sessions, job_id) == "succeeded"
 
 
 def times_queued_again(sessions: Sessions, job_id: str) -> int:

@@ -37,10 +37,10 @@ from tests.support.stored import bare_record
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
 from worker.execution.limits import ExecutionLimits
-from worker.execution.outcome import JobProgress, JobStopped, Outcome, SourceModel
+from worker.execution.outcome import CheckpointUnreadable, JobProgress, JobStopped, Outcome, SourceModel
 from worker.execution.runner import run_job
 from worker.execution.search_recorder import SearchRecorder
-from worker.jobs.train import Pipeline, make_training_handlers
+from worker.jobs.train import BEGAN_ANEW_WARNING, Pipeline, make_training_handlers
 
 LEASE_S = 0.3  # beats every 0.1 s
 
@@ -523,6 +523,46 @@ def test_a_resumed_job_has_only_the_time_that_is_left(sessions: Sessions, submit
     job = run(job_id, ToyPipeline(lasts_s=30))
     assert (job.status, job.cut_by) == ("succeeded", "fit")
     assert time.monotonic() - began < 1.5
+
+
+class ForgetfulPipeline(ToyPipeline):
+    """Reads no checkpoint."""
+
+    def __call__(self, *args: Any, resume: bytes | None, **options: Any) -> Outcome:
+        if resume is not None:
+            raise CheckpointUnreadable("ArtifactError: not a saved model")
+        return super().__call__(*args, resume=resume, **options)
+
+
+def test_a_job_whose_checkpoint_cannot_be_read_begins_anew_with_its_whole_time_and_tells_so(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit(max_seconds=2)
+
+    def save_and_lose(checkpoint: Callable[[bytes], None]) -> None:
+        checkpoint(b"of another version")
+        time.sleep(1.5)
+        lose(sessions, job_id)
+
+    run(job_id, ToyPipeline(during=save_and_lose))
+    job = run(job_id, ForgetfulPipeline(lasts_s=0.7))
+    assert (job.status, job.cut_by) == ("succeeded", None)
+    assert [event.data.get("reason") for event in events(sessions, job_id)].count("begins_anew") == 1
+    with sessions.read() as session:
+        (model,) = session.scalars(select(Model))
+        kept = [read_bytes(session, sha256) for sha256 in session.scalars(select(Blob.sha256))]
+    assert b"of another version" not in kept
+    assert BEGAN_ANEW_WARNING in model.record["warnings"]
+
+
+def test_the_time_before_a_job_began_anew_does_not_count(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+    save = ToyPipeline(during=lambda checkpoint: (checkpoint(b"one"), time.sleep(1), lose(sessions, job_id)))
+    run(job_id, save)
+    run(job_id, ForgetfulPipeline(during=lambda _: lose(sessions, job_id)))
+    with sessions.read() as session:
+        earlier, present = Jobs(session).seconds_worked(job_id)
+    assert (earlier < 1, present) == (True, 0.0)
 
 
 class Flaky:
