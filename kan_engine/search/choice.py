@@ -46,8 +46,7 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
         found = replace(network, warnings=_add_law_warnings(network, members))
     else:
         found = _add_formulas(network, ranked, run, members, pool)
-    found = add_form(found, members.form, run)
-    return keep_allowed_formulas(let_formula_serve(found, run), run)
+    return let_formula_serve(keep_allowed_formulas(add_form(found, members.form, run), run), run)
 
 
 def _add_formulas(
@@ -81,13 +80,13 @@ def _add_law_warnings(network: SearchResult, members: Members) -> tuple[str, ...
 def assess(
     best: Candidate, network: SearchResult, run: SearchContext, members: Members, pool: Pool
 ) -> tuple[FormulaEvidence, np.ndarray]:
-    """The evidence for a candidate, and its out-of-sample errors; that of the law is known already."""
+    """The evidence for a candidate, and its out-of-sample errors; collected once for each formula."""
     others = {NETWORK: network.errors} if len(network.errors) else {}
-    folds, known = run.cross_validation, None if members.law is None else members.law.found
-    if known is not None and known.evidence is not None and known.formulas[0][0].tree == best.tree:
+    if best.tree in members.evidence:
+        evidence, errors = members.evidence[best.tree]
         weights, limits = run.data.training.weights, run.thresholds.assessment
-        evidence = add_comparisons(known.evidence, known.formula_errors, others, weights, limits)
-        return evidence, known.formula_errors
+        return add_comparisons(evidence, errors, others, weights, limits), errors
+    folds = run.cross_validation
     errors = folds.measure_formula(best.tree) if best.errors is None else best.errors
     evidence = assess_formula(
         best,
@@ -97,6 +96,7 @@ def assess(
         should_stop=run.should_stop,
         stability=_find_stability(best, run, members, pool),
     )
+    members.evidence[best.tree] = evidence, errors
     return evidence, errors
 
 
@@ -152,12 +152,12 @@ def let_formula_serve(found: SearchResult, run: SearchContext) -> SearchResult:
     if run.config.is_automatic:
         return replace(found, formula_serves=True)
     told = describe_formula_gain(found.formula_errors, found.errors, weights)
-    return replace(found, warnings=(*found.warnings, f"{told}; predict by the formula"))
+    return found.add_warnings(f"{told}; predict by the formula")
 
 
 def keep_allowed_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
     """The result without formulas that the constraints do not allow, with a warning if none is left."""
-    limits, none = run.config.constraints, np.zeros(0)
+    limits = run.config.constraints
     if not limits.is_binding or not run.config.symbolic:
         return found
     kept = [
@@ -168,11 +168,11 @@ def keep_allowed_formulas(found: SearchResult, run: SearchContext) -> SearchResu
         ]
         for part in found.formulas
     ]
-    if not kept or not all(kept):
-        warnings = (*found.warnings, NO_ALLOWED_FORMULA_WARNING)
-        return replace(
-            found, formulas=[], evidence=None, formula_errors=none, formula_serves=False, warnings=warnings
-        )
-    if kept[0][0] is found.formulas[0][0]:
-        return replace(found, formulas=kept)
-    return replace(found, formulas=kept, evidence=None, formula_errors=none, formula_serves=False)
+    has_all = bool(kept) and all(kept)
+    keeps_first = has_all and kept[0][0] is found.formulas[0][0]
+    return replace(
+        found,
+        formulas=kept if has_all else [],
+        evidence=found.evidence if keeps_first else None,
+        formula_errors=found.formula_errors if keeps_first else np.zeros(0),
+    ).add_warnings(*([] if has_all else [NO_ALLOWED_FORMULA_WARNING]))

@@ -32,11 +32,20 @@ def add_compact_path(found: SearchResult, run: SearchContext, *, is_exact: bool 
     data, config = run.data, run.config
     if not config.compact:
         return found
+    is_small = found.network.edge_count <= data.output_count or (is_exact and found.scaler is not None)
+    is_compact = found.network.edge_count <= config.max_curves
+    if is_compact and is_small:
+        path, is_cut = _append_network(found), False
+    else:
+        path, is_cut = _find_smaller(found, run)
+        path = _append_network(found, path.networks) if is_compact else path
+    return replace(found, compact=path).add_warnings(*([COMPACT_ENDED_EARLY_WARNING] if is_cut else []))
+
+
+def _find_smaller(found: SearchResult, run: SearchContext) -> tuple[CompactPath, bool]:
+    """Compact networks of fewer curves than the network of a result, and whether their search was cut."""
+    data, config = run.data, run.config
     count, scaler = found.network.edge_count, found.scaler
-    is_compact = count <= config.max_curves
-    is_exact = is_exact and scaler is not None
-    if is_compact and (is_exact or count <= data.output_count):
-        return replace(found, compact=_append_network(found))
     run.report("compact", 0.87, "looking for a network of few curves")
     growth, is_cut = run.limit_time(run.thresholds.compact_growth_time_share), False
 
@@ -51,18 +60,16 @@ def add_compact_path(found: SearchResult, run: SearchContext, *, is_exact: bool 
         run.inputs,
         scaler,
         teacher.raw_outputs,
-        max_curves=count - 1 if is_compact else config.max_curves,
+        max_curves=min(count - 1, config.max_curves),
         seed=config.seed,
         required=run.column_wishes,
         should_stop_growing=should_stop_growing,
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
     )
-    if is_cut:
-        found = replace(found, warnings=(*found.warnings, COMPACT_ENDED_EARLY_WARNING))
     for entry in path.networks if data.classes is not None else ():
         calibrate_on_validation_(entry.network, entry.network, path.inputs, data, run.thresholds.inference)
-    return replace(found, compact=_append_network(found, path.networks) if is_compact else path)
+    return path, is_cut
 
 
 def _append_network(found: SearchResult, smaller: Sequence[CompactNetwork] = ()) -> CompactPath:

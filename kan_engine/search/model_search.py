@@ -16,8 +16,8 @@ from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import find_log_odds_formulas, make_log_odds_problem
 from kan_engine.search.members import Members
 from kan_engine.search.result import SearchResult
-from kan_engine.search.schedule import schedule_classes, schedule_numbers
-from kan_engine.search.strategies import CompactNetworks, Networks
+from kan_engine.search.schedule import schedule_classes, schedule_classifier, schedule_numbers
+from kan_engine.search.strategies import CompactNetworks
 from kan_engine.search.subtasks import SubtaskCache
 from kan_engine.training.device import find_cuda
 
@@ -48,9 +48,7 @@ def find_model(
     is_exact = found.has_exact_formulas(run.thresholds.max_exact_error)
     is_over = config.symbolic and not is_exact and run.should_stop()
     callbacks.record_end(EXACT if is_exact else TIME_LIMIT if is_over else "every strategy has run")
-    if not is_over:
-        return found
-    return replace(found, warnings=(*found.warnings, FORMULAS_ENDED_EARLY_WARNING))
+    return found.add_warnings(FORMULAS_ENDED_EARLY_WARNING) if is_over else found
 
 
 def _search_numbers(run: SearchContext) -> SearchResult:
@@ -63,7 +61,7 @@ def _search_numbers(run: SearchContext) -> SearchResult:
 def _search_classes(run: SearchContext) -> SearchResult:
     """The result of a classification, whose formulas are those of the log-odds of its network."""
     members, labels, judge = Members(), Pool(make_problem(run)), Judge()
-    search(labels, [Step(Networks(run, members), is_certain=True)], judge)
+    search(labels, schedule_classifier(run, members), judge)
     found = members.accurate
     assert found is not None  # noqa: S101 - the networks of a classification are certain
     if run.data.output_count > 1 or not run.config.symbolic:

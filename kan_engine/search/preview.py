@@ -14,7 +14,7 @@ from kan_engine.search.choice import keep_allowed_formulas
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, make_problem, sample_search_rows
 from kan_engine.search.formulas.final_constants import fit_final_constants
-from kan_engine.search.laws.law_subtask import make_law_result
+from kan_engine.search.laws.law_subtask import make_law_result, measure_law_errors
 from kan_engine.search.networks.linear_model import (
     LinearKind,
     fit_simple_formula,
@@ -82,4 +82,5 @@ def _fit_curves(run: SearchContext) -> SearchResult | None:
     additive = next(iter(make_problem(inner, is_recorded=False).structures.sums), None)
     if additive is None:
         return None
-    return make_law_result(FoundLaw(fit=additive, formulas=[], is_read=False), inner, run, places)
+    law = FoundLaw(fit=additive, formulas=[], is_read=False)
+    return make_law_result(law, inner, run, places, errors=measure_law_errors(law, inner))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,10 @@ class SearchResult:
     def has_exact_formulas(self, max_error: float) -> bool:
         """Whether the first formula of every output has a lower error, over the spread of the target."""
         return bool(self.formulas) and all(part and part[0].error < max_error for part in self.formulas)
+
+    def add_warnings(self, *warnings: str) -> SearchResult:
+        """The result with further warnings."""
+        return replace(self, warnings=(*self.warnings, *warnings))
 
     def count_unused_rows(self, data: TrainingData) -> int:
         """Number of training rows that the network is not fitted to and that do not validate."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.schedule import is_exact, is_unwanted
 from kan_engine.formulas.search import Step
 from kan_engine.search.context import SearchContext
@@ -13,11 +17,18 @@ from kan_engine.search.strategies import (
     Laws,
     Lines,
     LogOddsCurves,
+    NetworkChoice,
     Networks,
     SparseSums,
 )
 
 FORMULAS = (is_unwanted, is_exact)
+
+
+def is_explained(members: Members, pool: Pool, judge: Judge) -> str | None:  # noqa: ARG001
+    """A law is exact or consistent with the rows, or its network represents them."""
+    law = members.law
+    return "the law explains the rows" if law is not None and law.is_clear else None
 
 
 def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
@@ -38,11 +49,12 @@ def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
         () if is_free else (is_unwanted,),
         is_whole=True,
     )
-    networks = Step(Networks(run, members), is_certain=True)
+    networks = Step(Networks(run, members), (partial(is_explained, members),), is_certain=True)
+    choice = Step(NetworkChoice(run, members), is_certain=True)
     return [
         *([Step(ClientForm(run, members), is_certain=True)] if has_form else []),
         Step(Lines(run, members), (is_unwanted,), is_certain=True),
-        *((laws, networks) if is_free else (networks, laws)),
+        *((laws, networks, choice) if is_free else (networks, choice, laws)),
         *(compact),
         Step(SparseSums(run, members), FORMULAS, is_whole=True),
         Step(Growth(run, members), FORMULAS, is_whole=True),
@@ -61,6 +73,14 @@ def schedule_revision(run: SearchContext, members: Members) -> list[Step]:
         Step(Lines(run, members), is_certain=True),
         Step(Laws(run, members) if is_number else LogOddsCurves(run, members)),
         Step(SparseSums(run, members), (is_exact,), is_whole=True),
+    ]
+
+
+def schedule_classifier(run: SearchContext, members: Members) -> list[Step]:
+    """The strategies for the network of a classification."""
+    return [
+        Step(Networks(run, members), is_certain=True),
+        Step(NetworkChoice(run, members), is_certain=True),
     ]
 
 

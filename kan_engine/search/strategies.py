@@ -23,7 +23,12 @@ from kan_engine.search.formulas.front_subtask import finish_formula, predict_fro
 from kan_engine.search.formulas.log_odds import compute_base_log_odds
 from kan_engine.search.laws.law_subtask import find_small_law
 from kan_engine.search.members import LAWS, LINES, SPARSE_SUMS, Members
-from kan_engine.search.networks.choice import choose_classifier, choose_network, predict_climb
+from kan_engine.search.networks.choice import (
+    choose_network,
+    predict_climb,
+    train_classifier,
+    train_regression,
+)
 from kan_engine.search.networks.linear_model import LinearKind, fit_simple_formula
 
 
@@ -77,7 +82,8 @@ class Laws(TableStrategy):
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield the formulas of the law search."""
         with self.run.parts.prefetch(predict_climb(self.run) if self.is_first else lambda: []):
-            law = self.members.law = find_small_law(self.run, self.seconds)
+            law = find_small_law(self.run, self.seconds)
+        self.members.add_law(law)
         if law is not None:
             if law.found.formulas and not law.is_clear:
                 self.run.keep(law.found)
@@ -87,17 +93,31 @@ class Laws(TableStrategy):
 
 @dataclass(frozen=True, eq=False)
 class Networks(TableStrategy):
-    """Larger networks, unless the law explains the rows; no candidates of its own."""
+    """The requested network, or larger and larger ones; no candidates of its own."""
 
     name: str = "networks"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Add the best of them to the members."""
+        run = self.run
+        if run.data.classes is None:
+            self.members.trained = train_regression(run, lambda: predict_front(list_seeds(pool), run))
+        else:
+            self.members.trained = train_classifier(run)
+        yield from ()
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkChoice(TableStrategy):
+    """The choice among the networks of the law and of the training, and lines; no candidates of its own."""
+
+    name: str = "choice of the network"
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Choose the network that answers, and keep it with the formulas so far."""
         run, members = self.run, self.members
-        if run.data.classes is None:
-            members.accurate = choose_network(members.law, run, lambda: predict_front(list_seeds(pool), run))
-        else:
-            members.accurate = choose_classifier(run)
+        is_number = run.data.classes is None
+        members.accurate = choose_network(members.law, members.trained, run) if is_number else members.trained
         run.keep(choose_result(run, members, pool, judge))
         yield from ()
 

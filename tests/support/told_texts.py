@@ -262,6 +262,9 @@ def list_warnings(packages: Iterable[str]) -> tuple[set[str], list[str]]:
     found: set[str] = set()
     for function, node in [*source.attributes["warnings"], *source.assigned["warnings"]]:
         found |= follower.list_texts(node, function)
+    for function, call in source.calls["add_warnings"]:
+        for argument in call.args:
+            found |= follower.list_texts(argument, function)
     for function, call in source.calls["TableWarning"]:
         found |= follower.list_texts(_argument(call, "detail"), function)
     return found, follower.unknown

@@ -23,6 +23,7 @@ from worker.execution.outcome import CheckpointUnreadable, JobProgress, Outcome,
 from worker.execution.search_recorder import SearchRecorder
 from worker.results.lineage import RevisionRecord
 from worker.results.model_storage import ModelSource, store_model, store_preview
+from worker.results.records import ModelRecord
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
 
 def _add_warning(outcome: Outcome, warning: str) -> Outcome:
     record = outcome.record
+    assert isinstance(record, ModelRecord)  # noqa: S101 - what changes only formulas has no checkpoint
     return replace(outcome, record=replace(record, warnings=[*record.warnings, warning]))
 
 

@@ -134,7 +134,7 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
     if form is None:
         return found
     if isinstance(form, InvalidData):
-        return replace(found, warnings=(*found.warnings, f"the form could not be fitted: {form}"))
+        return found.add_warnings(f"the form could not be fitted: {form}")
     others, weights = dict[str, np.ndarray](), run.data.training.weights
     if len(found.errors):
         others[NETWORK] = found.errors

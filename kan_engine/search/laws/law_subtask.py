@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import NETWORK, assess_formula, measure_stability
+from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence, assess_formula, measure_stability
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.callbacks import ReportProgress
 from kan_engine.formulas.core.formula import Formula
@@ -67,26 +67,26 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     )
     if law is None:
         return None
-    found = make_law_result(law, inner, run, places)
-    folds = run.cross_validation
-    simple = folds.measure_simple_models()
+    folds, network_errors = run.cross_validation, measure_law_errors(law, inner)
+    simple, evidence, errors = folds.measure_simple_models(), None, np.zeros(0)
     if law.formulas and law.error >= run.thresholds.max_exact_error:
         errors = folds.measure_formula(law.formulas[0].tree)
-        others = simple | {NETWORK: found.errors}
         evidence = assess_formula(
             law.formulas[0],
             errors,
-            others,
+            simple | {NETWORK: network_errors},
             folds,
             should_stop=run.should_stop,
             stability=lambda: _measure_stability(law, inner),
         )
-        found = replace(found, evidence=evidence, formula_errors=errors)
-    is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
+    is_consistent = evidence is not None and evidence.verdict == "consistent"
     is_adequate = law.fit.is_adequate and not any(
-        folds.is_better(other, found.errors) for other in simple.values()
+        folds.is_better(other, network_errors) for other in simple.values()
     )
     is_exact = law.error < run.thresholds.max_exact_error
+    found = make_law_result(
+        law, inner, run, places, errors=network_errors, evidence=evidence, formula_errors=errors
+    )
     return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
 
 
@@ -141,7 +141,14 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
 
 
 def make_law_result(
-    law: FoundLaw, inner: SearchContext, run: SearchContext, places: Sequence[int]
+    law: FoundLaw,
+    inner: SearchContext,
+    run: SearchContext,
+    places: Sequence[int],
+    *,
+    errors: np.ndarray,
+    evidence: FormulaEvidence | None = None,
+    formula_errors: np.ndarray = np.zeros(0),  # noqa: B008 - never changed
 ) -> SearchResult:
     """The result of a search whose law serves.
 
@@ -150,6 +157,9 @@ def make_law_result(
         inner: The search in the most relevant columns.
         run: The search in all columns.
         places: Those of the columns of ``inner`` among all; see ``SearchContext.select_columns``.
+        errors: Of its network; see ``measure_law_errors``.
+        evidence: For its first formula.
+        formula_errors: Of its first formula.
     """
     network = law.fit.network
     if inner is not run:
@@ -163,8 +173,10 @@ def make_law_result(
         formulas=[list(law.formulas)],
         is_cut=law.is_cut,
         formula_of="network" if law.is_read else "law",
-        dropped={inner.names[i]: errors for i, errors in law.fit.dropped.items()},
-        errors=measure_law_errors(law, inner),
+        dropped={inner.names[i]: both for i, both in law.fit.dropped.items()},
+        errors=errors,
+        evidence=evidence,
+        formula_errors=formula_errors,
         warnings=(RELATIVE_WARNING,) if law.has_relative_errors else (),
     )
 

@@ -28,28 +28,36 @@ SIMPLE_MODEL_NAMES = {
 }
 
 
-def choose_network(
-    law: SmallLaw | None, run: SearchContext, next_parts: Callable[[], Sequence[Subtask]]
-) -> SearchResult:
-    """Train networks, and choose the one that answers a regression unless a formula does.
+def train_regression(run: SearchContext, next_parts: Callable[[], Sequence[Subtask]]) -> SearchResult:
+    """Train the requested network, a monotone one, or larger and larger ones.
 
     Args:
-        law: The small network of the law search; no other one is trained if it explains the rows.
         run: The search context.
-        next_parts: Subtasks that other workers may do while this one trains.
+        next_parts: Subtasks that other workers may do while this one trains larger networks.
     """
     if run.config.constraints.monotone:
-        return replace(find_monotone_network(run), contest=run.contest)
+        return find_monotone_network(run)
     if not run.config.is_automatic:
-        return replace(_train_requested(run), contest=run.contest)
-    found = None if law is None else law.found
-    if law is None or not law.is_clear:
-        with run.parts.prefetch(next_parts):
-            trained = _train_in_time(run)
-        if found is None or not _is_no_worse(found, trained, run):
-            found = trained
-    assert found is not None  # noqa: S101 - without a law a network is trained
-    return replace(_fall_back_to_line(found, run), contest=run.contest)
+        return _train_requested(run)
+    with run.parts.prefetch(next_parts):
+        return _train_in_time(run)
+
+
+def choose_network(law: SmallLaw | None, trained: SearchResult | None, run: SearchContext) -> SearchResult:
+    """Choose the network that answers a regression unless a formula does.
+
+    Args:
+        law: The small network of the law search.
+        trained: The larger network, which answers if it was requested; None beside a law that explains the
+            rows.
+        run: The search context.
+    """
+    best = trained if law is None else law.found
+    if law is not None and trained is not None and not _is_no_worse(law.found, trained, run):
+        best = trained
+    assert best is not None  # noqa: S101 - without a law a network is trained
+    is_free = run.config.is_automatic and not run.config.constraints.monotone
+    return replace(_fall_back_to_line(best, run) if is_free else best, contest=run.contest)
 
 
 def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
@@ -68,7 +76,7 @@ def _train_in_time(run: SearchContext) -> SearchResult:
     training = run.limit_time(run.thresholds.search_time_share)
     found = train_network(training)
     if training.should_stop() and not run.should_stop():
-        return replace(found, warnings=(*found.warnings, ENDED_EARLY_WARNING))
+        return found.add_warnings(ENDED_EARLY_WARNING)
     return found
 
 
@@ -105,10 +113,10 @@ def _train_requested(run: SearchContext) -> SearchResult:
         f"than the requested network ({of_network:.4g}): "
         "omit its shape so that the service chooses it"
     )
-    return replace(found, warnings=(*found.warnings, warning))
+    return found.add_warnings(warning)
 
 
-def choose_classifier(run: SearchContext) -> SearchResult:
+def train_classifier(run: SearchContext) -> SearchResult:
     """The best network, or logistic regression if that is as good and no network was requested."""
     found = _compare_with_line(run)
     calibrate_on_validation_(found.network, found.judged, found.inputs, run.data, run.thresholds.inference)
@@ -127,6 +135,6 @@ def _compare_with_line(run: SearchContext) -> SearchResult:
     )
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
     if not run.config.is_automatic:
-        return replace(found, warnings=(*found.warnings, told))
+        return found.add_warnings(told)
     line = make_linear_classifier(run, simple["linear"])
-    return replace(line, warnings=(*found.warnings, f"{told}: a linear network serves"))
+    return line.add_warnings(*found.warnings, f"{told}: a linear network serves")

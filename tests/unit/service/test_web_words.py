@@ -98,6 +98,7 @@ def test_every_outcome_of_a_step_has_words() -> None:
             "kan_engine/formulas/judge",
             "kan_engine/formulas/search",
             "kan_engine/search/model_search",
+            "kan_engine/search/schedule",
             "worker/execution/search_recorder",
         )
     )

@@ -8,7 +8,15 @@ from tests.support.worked_service import Document, WorkedService
 pytestmark = pytest.mark.usefixtures("no_suggestions", "shapes_unchecked")
 
 A, B = np.random.default_rng(0).uniform(0.5, 3, (2, 120))
-STRATEGIES = ["lines", "laws", "networks", "compact networks", "sparse sums", "growth"]
+STRATEGIES = [
+    "lines",
+    "laws",
+    "networks",
+    "choice of the network",
+    "compact networks",
+    "sparse sums",
+    "growth",
+]
 
 
 def trace_of(service: WorkedService, **body: object) -> Document:
@@ -27,6 +35,7 @@ def test_a_training_names_the_strategies_that_ran_and_why_its_search_ended(servi
     assert (law["best"], law["path"], law["outcome"]) == ("a + b**2", [], "all candidates proposed")
     assert law["seconds"] > 0
     assert law["proposed"] >= law["entered"] > 0
+    assert steps["networks"]["outcome"] == "left out: the law explains the rows"
     assert steps["growth"]["outcome"] == "left out: a law exact to rounding error"
 
 
@@ -35,7 +44,7 @@ def test_a_training_without_a_formula_names_what_was_not_requested(service: Work
     brief = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 5}}
     steps = trace_of(service, dataset_id=dataset_id, symbolic=False, compact=False, **brief)["steps"]
     outcomes = {step["strategy"]: step["outcome"] for step in steps}
-    assert outcomes.pop("networks") == "all candidates proposed"
+    assert outcomes.pop("networks") == outcomes.pop("choice of the network") == "all candidates proposed"
     unwanted = ("lines", "laws", "sparse sums", "growth")
     assert outcomes == dict.fromkeys(unwanted, "left out: formulas are not wanted")
 

@@ -80,7 +80,8 @@ def choose(
     **fields: Any,
 ) -> SearchResult:
     """The choice among a network and these formulas."""
-    members = Members(law=law, accurate=network_of(run, **fields))
+    members = Members(accurate=network_of(run, **fields))
+    members.add_law(law)
     return choose_result(run, members, pool_of(run, trees, strategy), Judge())
 
 

@@ -10,9 +10,15 @@ import numpy as np
 import pytest
 
 from kan_engine import Callbacks, SearchResult, find_model
-from kan_engine.expressions.evaluation import count_nodes, variables
+from kan_engine.assessment import formula_evidence
+from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.expressions.evaluation import Expression, count_nodes, variables
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import EXACT
 from kan_engine.formulas.trace import INTERRUPTED, TIME_LIMIT, TraceStep
+from kan_engine.search import choice
+from kan_engine.search.formulas import form
+from kan_engine.search.laws import law_subtask
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.tables import request_for, table_of
@@ -55,7 +61,7 @@ class Recorder:
     def search(self, y: Any, parts: InProcess | None = None, **body: Any) -> SearchResult:
         request = request_for(baselines=False, seed=0, **body)
         data = prepare_data(table_of(a=A, b=B, y=y), request)
-        config = replace(make_search_config(request), thresholds=QUICK)
+        config = replace(make_search_config(request), thresholds=QUICK, form=data.plan.form)
         return find_model(data, config, self.callbacks, parts)
 
     @property
@@ -72,6 +78,8 @@ def test_an_exact_law_leaves_out_what_could_only_approximate_it() -> None:
     assert law.error < 1e-9
     assert law.proposed >= law.entered > 0
     assert law.seconds > 0
+    assert recorder.outcomes["networks"] == "left out: the law explains the rows"
+    assert recorder.outcomes["choice of the network"] == "all candidates proposed"
     assert recorder.outcomes["sparse sums"] == recorder.outcomes["growth"] == f"left out: {EXACT}"
     assert recorder.ends == [EXACT]
     assert found.formulas[0][0].error < LIMITS.max_exact_error
@@ -95,6 +103,7 @@ def test_without_a_request_for_formulas_only_networks_are_searched() -> None:
     assert recorder.outcomes == {
         "lines": unwanted,
         "networks": "all candidates proposed",
+        "choice of the network": "all candidates proposed",
         "laws": unwanted,
         "compact networks": "all candidates proposed",
         "sparse sums": unwanted,
@@ -158,6 +167,29 @@ def test_a_table_without_a_law_has_six_formulas_down_to_a_constant(y: np.ndarray
     formulas = [formula for formula in found.formulas[0] if np.isfinite(formula.error)]
     assert len({count_nodes(formula.tree) for formula in formulas}) >= 6
     assert any(not variables(formula.tree) for formula in formulas)
+
+
+@pytest.mark.parametrize(
+    ("y", "body"),
+    [(WAVE, {}), (LAW + NOISE, {}), (WAVE, {"form": "k*sin(w*a)"})],
+    ids=["no law", "a law", "a form"],
+)
+def test_the_evidence_for_a_formula_is_collected_once(
+    y: np.ndarray, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assessed, collect = list[Expression](), formula_evidence.assess_formula
+
+    def count_and_collect(formula: Formula, *args: Any, **options: Any) -> FormulaEvidence:
+        assessed.append(formula.tree)
+        return collect(formula, *args, **options)
+
+    for module in (choice, form, law_subtask):
+        monkeypatch.setattr(module, "assess_formula", count_and_collect)
+    found = Recorder().search(y, **body)
+    assert found.evidence is not None
+    assert len(set(assessed)) == len(assessed) > 0
+    shown = 3  # the law, the first formula when the network was chosen, and the first one of all
+    assert len(assessed) <= shown + len(body)
 
 
 def test_no_stage_of_a_search_begins_again() -> None:
