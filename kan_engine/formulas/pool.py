@@ -9,7 +9,11 @@ from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.constant_fitting import compute_rmse, refit_constants
+from kan_engine.formulas.core.constant_snapping import to_form
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.wishes import satisfy_wishes
 from kan_engine.formulas.problem import Problem
 from kan_engine.numerics.ties import rank_error
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -54,17 +58,18 @@ class Pool:
     _values: dict[Expression, Float[np.ndarray, " rows"]] = field(default_factory=dict, repr=False)
 
     def add(self, candidate: Candidate) -> bool:
-        """Add a candidate unless it is known or breaks the wishes; return whether it entered.
+        """Add a candidate, adapted to the wishes, unless it is known; return whether it entered.
 
         Formulas with the same values at the rows are one formula, of which the shortest description is kept.
         """
-        if not np.isfinite(candidate.error) or not self.problem.constraints.allow(candidate.tree):
+        allowed = adapt_candidate(candidate, self.problem) if np.isfinite(candidate.error) else None
+        if allowed is None:
             return False
-        same = [each for each in self.candidates if self._are_equal(each, candidate)]
-        if any(each.bits <= candidate.bits for each in same):
+        same = [each for each in self.candidates if self._are_equal(each, allowed)]
+        if any(each.bits <= allowed.bits for each in same):
             return False
         kept = [each for each in self.candidates if each not in same]
-        self.candidates = sorted([*kept, candidate], key=lambda each: each.bits)
+        self.candidates = sorted([*kept, allowed], key=lambda each: each.bits)
         return True
 
     def _are_equal(self, first: Candidate, second: Candidate, rounding: float = 1e-10) -> bool:
@@ -104,3 +109,27 @@ class Pool:
     def has_adequate_structure(self) -> bool:
         """Whether a small network represents the rows."""
         return any(structure.is_adequate for structure in self.structures)
+
+
+ADAPTED = "adapted to the wishes"  # strategy of a variant of another candidate
+
+
+def adapt_candidate(candidate: Candidate, problem: Problem) -> Candidate | None:
+    """The candidate if it satisfies the wishes, else its closest variant that does; None without one."""
+    limits, symbolic = problem.constraints, problem.thresholds.symbolic
+    if limits.allow(candidate.tree):
+        return candidate
+    few, steps = problem.fit[: symbolic.constants.coarse_rows], symbolic.constants.refit_steps
+    forms = [
+        refit_constants(to_form(tree), few, iterations=steps)
+        for tree in satisfy_wishes(candidate.tree, problem.fit, limits)
+        if limits.allow_form(tree)
+    ]
+    best = min(forms, key=lambda form: rank_error(compute_rmse(form, problem.validation)), default=None)
+    if best is None:
+        return None
+    formula = Formula.refit(best.numeric_tree, problem.fit, problem.validation, limits, thresholds=symbolic)
+    if not (np.isfinite(formula.error) and limits.allow(formula.tree)):
+        return None
+    bits, structure = candidate.selection_bits, candidate.structure
+    return Candidate.create(formula, ADAPTED, structure=structure, selection_bits=bits)

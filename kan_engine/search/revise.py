@@ -14,9 +14,10 @@ from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, variables
 from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import Judge
-from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.pool import Pool, adapt_candidate
 from kan_engine.formulas.reading.edge_candidates import ExtractionContext
 from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
 from kan_engine.formulas.reading.fix_edges import fix_edges_
@@ -148,7 +149,7 @@ def _extract_formulas(
     # With the bounds of its answers, since these count for the error on the validation rows
     predictor, _ = assemble_predictor(replace(found, compact=None), run.data, run.thresholds)
     scaler, fit = predictor.outputs, sample_search_rows(run)[0]
-    precision, formulas = _estimate_precision(predictor, run), []
+    precision, formulas = _estimate_precision(predictor, run), list[list[Formula]]()
     for output, (rows, others) in enumerate(_list_formula_rows(predictor, run)):
         reading = ExtractionContext(
             fit=rows,
@@ -165,7 +166,9 @@ def _extract_formulas(
         )
         extracted = extract_formulas(found.network, reading)
         extracted += extract_shorter_formulas(found.network, reading)
-        formulas.append([formula for formula in extracted if variables(formula.tree)])  # without constants
+        problem = make_problem(run, (rows, others), is_recorded=False)
+        allowed = [adapt_candidate(Candidate.create(formula, "network"), problem) for formula in extracted]
+        formulas.append([each for each in allowed if each is not None and variables(each.tree)])
     return formulas
 
 

@@ -197,7 +197,6 @@ class AdditiveThresholds:
         min_rows_for_share_check: With fewer rows, one of them always has a large share.
         min_rows_per_level: Rows with the rarer value of a term that takes two values.
         max_term_value: Largest magnitude of a term.
-        forced_slope: Of the line of a column that a form must use, before its fit, over the spreads.
     """
 
     max_terms: int = 12
@@ -218,7 +217,6 @@ class AdditiveThresholds:
     min_rows_for_share_check: int = 12
     min_rows_per_level: int = 3
     max_term_value: float = 1e12
-    forced_slope: float = 0.01
 
 
 DEFAULT_ADDITIVE = AdditiveThresholds()

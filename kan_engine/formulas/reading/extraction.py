@@ -20,17 +20,13 @@ from kan_engine.expressions.evaluation import (
     Parameter,
     Pow,
     add,
-    evaluate,
 )
-from kan_engine.expressions.measured_constants import count_constants
-from kan_engine.formulas.constraints.fewer_constants import reduce_constants
-from kan_engine.formulas.constraints.forced_columns import add_missing_columns
 from kan_engine.formulas.core.constant_fitting import (
     ParametricForm,
     compute_rmse,
     refit_constants,
 )
-from kan_engine.formulas.core.constant_snapping import finalize_formula, round_constants, to_form
+from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
@@ -100,35 +96,9 @@ def _finalize_forms(forms: list[ParametricForm], reading: ExtractionContext) -> 
             break
         tree = finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)
         trees[tree] = None
-        if (shorter := _limit_constants(tree, reading)) is not None:
-            trees[shorter] = None
-        if reading.limits.list_missing(tree):
-            trees[_force_columns(tree, reading)] = None
     formulas = [Formula.measure(tree, *data, reading.limits, thresholds=limits) for tree in trees]
-    allowed = [f for f in formulas if np.isfinite(f.error) and reading.limits.allow(f.tree)]
-    return sorted(allowed, key=lambda formula: formula.bits)
-
-
-def _limit_constants(tree: Expression, reading: ExtractionContext) -> Expression | None:
-    """A formula with few enough constants, from one that has too many; None if it is not needed or found."""
-    most, data, limits = reading.limits.max_constants, (reading.fit, reading.validation), reading.thresholds
-    if most is None or count_constants(tree) <= most or reading.should_stop():
-        return None
-    steps = limits.max_noisy_refit_steps
-    form = reduce_constants(to_form(tree), reading.fit.append(reading.validation), most, steps=steps)
-    if form is None:
-        return None
-    return finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)
-
-
-def _force_columns(tree: Expression, reading: ExtractionContext) -> Expression:
-    """A formula with the columns that it must use, unless these hardly change it."""
-    limits, everything = reading.thresholds, reading.fit.append(reading.validation)
-    longer = add_missing_columns(tree, reading.limits, everything, limits.additive)
-    change = evaluate(longer, everything.columns) - evaluate(tree, everything.columns)
-    if not np.std(change) > limits.max_solved_error * everything.spread:
-        return tree
-    return round_constants(to_form(longer), everything, limits.constants).numeric_tree
+    finite = [formula for formula in formulas if np.isfinite(formula.error)]
+    return sorted(finite, key=lambda formula: formula.bits)
 
 
 class _JointRefits:

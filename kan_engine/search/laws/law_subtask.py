@@ -121,14 +121,17 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
 
     def find_again(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
         problem = make_problem(run, (rows[learnt], rows[judged]), is_recorded=False)
+        pool = Pool(problem)
         if law.tried_in is not None:
             found = enumerate_formulas(law.tried_in, problem)
         else:
             first, second = problem.samples
             steps = run.thresholds.max_resampling_steps
             fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
-            found = read_structure(replace(fit, errors=(fit.relative_error(second),)), Pool(problem))
-        return min(found, key=lambda formula: formula.bits, default=None)
+            found = read_structure(replace(fit, errors=(fit.relative_error(second),)), pool)
+        for candidate in found:
+            pool.add(candidate)
+        return pool.best
 
     return measure_stability(
         law.formulas[0],

@@ -26,12 +26,11 @@ from kan_engine.expressions.evaluation import (
     variables,
     walk,
 )
-from kan_engine.expressions.measured_constants import count_constants, make_measured
-from kan_engine.formulas.constraints.completed_formulas import complete_formula
-from kan_engine.formulas.constraints.dropped_constants import drop_constants
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.check_rows import CheckRows
 from kan_engine.formulas.core.constant_fitting import Columns, ParametricForm, Residuals, refit_coarsely
 from kan_engine.formulas.core.factors import merge_factors
+from kan_engine.formulas.core.wishes import satisfy_wishes
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
 from kan_engine.formulas.strategies.growth.entry import Entry, make_entry
@@ -103,7 +102,7 @@ class FrontSearch:
         mean = make_measured(float(np.average(self._rows.y, weights=self._rows.relative_weights)))
         for tree in (mean, *seeds):
             self.fit(tree)
-            for other in self._adapt(tree):
+            for other in satisfy_wishes(tree, self._rows, self._limits):
                 self.fit(other)
         while not self.is_over and (self._expand_all(first=True) or self._expand_all(first=False)):
             parts = Dictionary.build(self._list_parts(), self._scanned, self._thresholds)
@@ -135,17 +134,6 @@ class FrontSearch:
         if entry.size > limits.max_size or not is_sound:
             return None
         return entry if self.archive.insert(entry) else None
-
-    def _adapt(self, tree: Expression) -> Iterator[Expression]:
-        """Yield variants of a formula that use the wanted columns and few enough constants."""
-        limits, missing = self._limits, self._limits.list_missing(tree)
-        scale = float(np.std(self._rows.y)) or 1.0
-        completed = complete_formula(tree, missing, self._rows.columns, scale) if missing else (tree,)
-        for other in completed:
-            if other != tree:
-                yield other
-            if limits.max_constants is not None and count_constants(other) > limits.max_constants:
-                yield from drop_constants(other, limits.max_constants)
 
     def _add_work(self, trials: int) -> None:
         self.work += trials * (len(self._rows) + self._thresholds.overhead_rows)
@@ -190,7 +178,7 @@ class FrontSearch:
                 tree = move.build()
                 if not self._limits.allow_form(tree):
                     refused += 1
-                    yield from self._adapt(tree)
+                    yield from satisfy_wishes(tree, self._rows[self._scan], self._limits)
                     if refused >= limits.max_refused_moves:
                         return
                     continue

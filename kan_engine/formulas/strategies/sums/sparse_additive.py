@@ -26,7 +26,6 @@ from kan_engine.expressions.evaluation import (
     power,
     variables,
 )
-from kan_engine.formulas.constraints.forced_columns import add_missing_columns
 from kan_engine.formulas.core.constant_fitting import (
     Array,
     compute_rmse,
@@ -37,7 +36,6 @@ from kan_engine.formulas.core.losses import (
     assign_folds,
     clip_squared_errors,
     constant_formula,
-    cross_validation_errors,
     is_no_worse,
 )
 from kan_engine.formulas.core.thresholds import (
@@ -107,8 +105,6 @@ def fit_additive_forms(
     mean = float(np.average(rows.y, weights=rows.weights))
     shortest = constant_formula(mean if constant is None else constant)
     trees = [shortest, *plan.trees()]  # the index of a tree is its number of terms
-    is_forced = [bool(limits.list_missing(tree)) for tree in trees]
-    trees = [add_missing_columns(tree, limits, rows, thresholds.additive) for tree in trees]
     found = {size: _build_formula(tree, first, second, limits, thresholds) for size, tree in enumerate(trees)}
     is_free = not limits.must_use and limits.max_constants is None  # then a constant is allowed
     allowed = [
@@ -118,9 +114,6 @@ def fit_additive_forms(
     ]
     size = allowed[-1] if allowed else 0
     errors, losses = plan.errors[size], plan.losses[size]
-    if is_forced[size]:
-        errors = cross_validation_errors(found[size].tree, everything, thresholds.additive)
-        losses = clip_squared_errors(errors, everything.y, thresholds.additive.max_loss_deviations)
     return AdditiveForms(
         formulas=[found[size] for size in reversed(allowed)],
         fit=first,

@@ -1,1 +1,0 @@
-"""Ways to satisfy the wishes of a client by changing formulas."""
