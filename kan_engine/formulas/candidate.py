@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from jaxtyping import Float
-
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -21,15 +18,12 @@ class Candidate(Formula):
         selection_bits: Price of having been selected among very many: 10 bits are odds of 1,000 to 1.
         structure: The small network that it was read off, if it was.
         reduction: The variables in which all short formulas were tried, if it is one of these.
-        errors: Out-of-sample errors on the training rows that count the selection of the formula as well;
-            None where only its constants can be fitted again.
     """
 
     strategy: str = ""
     selection_bits: float = 0.0
     structure: FittedStructure | None = field(default=None, repr=False, compare=False)
     reduction: Reduction | None = field(default=None, repr=False, compare=False)
-    errors: Float[np.ndarray, " rows"] | None = field(default=None, repr=False, compare=False)
 
     @staticmethod
     def create(
@@ -38,7 +32,6 @@ class Candidate(Formula):
         *,
         structure: FittedStructure | None = None,
         reduction: Reduction | None = None,
-        errors: Float[np.ndarray, " rows"] | None = None,
         selection_bits: float = 0.0,
     ) -> Candidate:
         """A formula as a candidate of a strategy."""
@@ -50,5 +43,4 @@ class Candidate(Formula):
             selection_bits,
             structure=structure,
             reduction=reduction,
-            errors=errors,
         )

@@ -13,9 +13,9 @@ from kan_engine.assessment.log_losses import add_log_losses
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
-from kan_engine.expressions.evaluation import Expression, is_affine, variables
+from kan_engine.expressions.evaluation import Expression, Number, is_affine, variables
 from kan_engine.expressions.unit_system import make_unit_system
-from kan_engine.formulas.core.losses import constant_formula, cross_validation_losses, is_no_worse
+from kan_engine.formulas.core.losses import cross_validation_losses, is_no_worse
 from kan_engine.inference.decision_rule import Decision, calibrate_on_validation_, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
@@ -139,7 +139,7 @@ def report_formulas(
     if units is not None:
         report = report.add_units(units)
     is_unrated = report.evidence is None and not report.is_exact
-    if is_unrated and all(_is_weak(tree, data, seed, thresholds) for tree in report.trees):
+    if is_unrated and all(_is_weak(tree, data, seed) for tree in report.trees):
         report = replace(report, verdict="weak")
     is_better = found.formula_serves and report.trees[0] == found.formulas[0][0].tree
     if (serve == "accurate" and is_better) or (serve == "formula" and report.verdict != "weak"):
@@ -167,24 +167,28 @@ def _report_form(
 
 
 def _is_weak(
-    tree: Expression,
-    data: TrainingData,
-    seed: int,
-    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    tree: Expression, data: TrainingData, seed: int, *, max_rows: int = 600, chance: float = 2.0
 ) -> bool:
-    """Whether a formula is constant, or no better than a constant on left-out training rows."""
+    """Whether a formula is constant, or no better than a constant on left-out training rows.
+
+    Args:
+        tree: The formula.
+        data: With the rows.
+        seed: Of the sample.
+        max_rows: Of the sample.
+        chance: Standard errors of the difference, which allow for the selection bias among many formulas.
+    """
     if not variables(tree):
         return True
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
-    rows = data.training.sample(thresholds.max_stopped_rows + thresholds.max_stopped_validation_rows, seed)
-    constant = constant_formula(float(np.average(rows.y, weights=rows.weights)))
-    additive = thresholds.symbolic.additive
+    rows = data.training.sample(max_rows, seed)
+    constant = Number(float(np.average(rows.y, weights=rows.weights)))
     return is_no_worse(
-        cross_validation_losses(constant, rows, additive),
-        cross_validation_losses(tree, rows, additive),
+        cross_validation_losses(constant, rows),
+        cross_validation_losses(tree, rows),
         rows.weights,
-        thresholds.chance_standard_errors,
+        chance,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,19 +13,16 @@ from kan_engine.assessment.formula_evidence import (
     FormulaEvidence,
     add_comparisons,
     assess_formula,
-    measure_stability,
     predicts_alike,
 )
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
-from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
-from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import add_form
-from kan_engine.search.members import LAWS, LINES, SPARSE_SUMS, Members
+from kan_engine.search.members import LAWS, LINES, Members
 from kan_engine.search.result import SearchResult
 
 NO_ALLOWED_FORMULA_WARNING = (
@@ -65,7 +62,6 @@ def _add_formulas(
         formulas=[fit_final_constants(ranked, run)],
         evidence=evidence,
         formula_errors=errors,
-        counts_choice=best.errors is not None,
         is_cut=law is not None and law.found.is_cut,
         formula_of="network" if is_read or is_line else "law",
         warnings=_add_law_warnings(network, members),
@@ -87,46 +83,28 @@ def assess(
         weights, limits = run.data.training.weights, run.thresholds.assessment
         return add_comparisons(evidence, errors, others, weights, limits), errors
     folds = run.cross_validation
-    errors = folds.measure_formula(best.tree) if best.errors is None else best.errors
+    errors = folds.measure_formula(best.tree)
     evidence = assess_formula(
         best,
         errors,
         folds.measure_simple_models() | others,
         folds,
         should_stop=run.should_stop,
-        stability=_find_stability(best, run, members, pool),
+        stability=lambda: _find_stability(best, members, pool),
     )
     members.evidence[best.tree] = evidence, errors
     return evidence, errors
 
 
-def _find_stability(
-    best: Candidate, run: SearchContext, members: Members, pool: Pool
-) -> Callable[[], float | None]:
-    """How often resampled rows lead to a candidate: by its strategy, as far as that can be repeated."""
-    rows, known = pool.problem.rows, None if members.law is None else members.law.found
-
-    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
-        limits, thresholds = run.config.constraints, run.thresholds.symbolic
-        sums = fit_additive_forms(rows[learnt], rows[judged], limits=limits, thresholds=thresholds).formulas
-        return sums[0] if sums else None
-
+def _find_stability(best: Candidate, members: Members, pool: Pool) -> float | None:
+    """How often resampled rows lead to a candidate, as far as that is known."""
+    law = None if members.law is None else members.law.found
     if best.strategy == LINES:
-        return lambda: 1.0  # other rows lead to a line, too
-    if best.strategy == SPARSE_SUMS:
-        return lambda: measure_stability(
-            best,
-            rows,
-            select,
-            seed=run.config.seed,
-            should_stop=run.should_stop,
-            thresholds=run.thresholds.assessment,
-        )
+        return 1.0  # other rows lead to a line, too
     # A shorter formula of the same law shares how often resampled rows lead to it
-    if known is not None and known.evidence is not None and predicts_alike(best, known.formulas[0][0], rows):
-        stability = known.evidence.stability
-        return lambda: stability
-    return lambda: None
+    if law is None or law.evidence is None or not predicts_alike(best, law.formulas[0][0], pool.problem.rows):
+        return None
+    return law.evidence.stability
 
 
 def let_formula_serve(found: SearchResult, run: SearchContext) -> SearchResult:

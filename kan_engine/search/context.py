@@ -18,8 +18,8 @@ from kan_engine.expressions.unit_system import make_unit_system
 from kan_engine.formulas.callbacks import Callbacks, ReportProgress, TrialReport, ignore_step, ignore_trial
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.relevant_columns import select_relevant_columns
 from kan_engine.formulas.problem import FormulaSettings, Problem
-from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.formulas.thresholds import FormulaThresholds
 from kan_engine.formulas.trace import TraceStep
 from kan_engine.inference.optimism import OptimismCorrection
@@ -143,8 +143,7 @@ class SearchContext:
         if len(self.names) <= self.thresholds.max_structure_inputs:
             return self, list(range(len(self.names)))
         fit, validation = sample_search_rows(self)
-        most, symbolic = self.thresholds.max_selected_columns, self.thresholds.symbolic
-        kept = select_relevant_columns(fit.append(validation), most, thresholds=symbolic)
+        kept = select_relevant_columns(fit.append(validation), self.thresholds.max_selected_columns)
         wanted = {name for group in self.config.constraints.must_use for name in group}
         kept = [name for name in self.names if name in kept or name in wanted]
         places = [self.names.index(name) for name in kept]

@@ -13,7 +13,7 @@ from kan_engine.expressions.evaluation import Expression
 from kan_engine.search.formulas.form import JudgedForm
 from kan_engine.search.result import SearchResult, SmallLaw
 
-LINES, LAWS, SPARSE_SUMS = "lines", "laws", "sparse sums"
+LINES, LAWS = "lines", "laws"
 
 
 @dataclass(eq=False)

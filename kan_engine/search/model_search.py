@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import EXACT, Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.search import Step, search
@@ -13,10 +14,15 @@ from kan_engine.formulas.trace import TIME_LIMIT
 from kan_engine.search.choice import choose_result
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext, make_problem
-from kan_engine.search.formulas.log_odds import find_log_odds_formulas, make_log_odds_problem
+from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import Members
 from kan_engine.search.result import SearchResult
-from kan_engine.search.schedule import schedule_classes, schedule_classifier, schedule_numbers
+from kan_engine.search.schedule import (
+    schedule_classes,
+    schedule_classifier,
+    schedule_formulas,
+    schedule_numbers,
+)
 from kan_engine.search.strategies import CompactNetworks
 from kan_engine.search.subtasks import SubtaskCache
 from kan_engine.training.device import find_cuda
@@ -65,10 +71,19 @@ def _search_classes(run: SearchContext) -> SearchResult:
     found = members.accurate
     assert found is not None  # noqa: S101 - the networks of a classification are certain
     if run.data.output_count > 1 or not run.config.symbolic:
-        formulas = find_log_odds_formulas(found.network, found.inputs, run)
-        members.accurate = replace(found, formulas=formulas, formula_of="law")
+        members.accurate = find_formulas_of_classes(found, run)
         search(labels, [Step(CompactNetworks(run, members), is_certain=True)], judge)
         return members.accurate
     pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
     search(pool, schedule_classes(run, members), judge)
     return choose_result(run, members, pool, judge)
+
+
+def find_formulas_of_classes(found: SearchResult, run: SearchContext) -> SearchResult:
+    """A classifier with formulas of the log-odds of each of its classes; none unless every class has one."""
+    formulas = list[list[Formula]]()
+    for output in range(run.data.output_count if run.config.symbolic else 0):
+        pool, judge = Pool(make_log_odds_problem(found.network, found.inputs, run, output)), Judge()
+        search(pool, schedule_formulas(run, Members(accurate=replace(found, compact=None))), judge)
+        formulas.append([*judge.rank(pool)])
+    return replace(found, formulas=formulas if all(formulas) else [], formula_of="law")

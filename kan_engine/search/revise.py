@@ -31,10 +31,11 @@ from kan_engine.search.assembly import assemble_predictor, compute_formula_targe
 from kan_engine.search.choice import choose_result
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
-from kan_engine.search.formulas.log_odds import find_log_odds_formulas, make_log_odds_problem
+from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import Members
+from kan_engine.search.model_search import find_formulas_of_classes
 from kan_engine.search.result import SearchResult
-from kan_engine.search.schedule import schedule_revision
+from kan_engine.search.schedule import schedule_formulas
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import train
 from kan_engine.training.rows import TrainingRows
@@ -217,11 +218,11 @@ def _measure_formulas(
 def _search_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
     """Search for formulas within the constraints, of the rows or of the log-odds of a classifier."""
     if run.data.output_count > 1:
-        return replace(found, formulas=find_log_odds_formulas(found.network, found.inputs, run))
+        return find_formulas_of_classes(found, run)
     members, judge = Members(accurate=found), Judge()
     if run.data.classes is not None:
         pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
     else:
         pool = Pool(make_problem(run))
-    search(pool, schedule_revision(run, members), judge)
+    search(pool, schedule_formulas(run, members), judge)
     return choose_result(run, members, pool, judge)

@@ -19,7 +19,6 @@ from kan_engine.search.strategies import (
     LogOddsCurves,
     NetworkChoice,
     Networks,
-    SparseSums,
 )
 
 FORMULAS = (is_unwanted, is_exact)
@@ -56,7 +55,6 @@ def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
         Step(Lines(run, members), (is_unwanted,), is_certain=True),
         *((laws, networks, choice) if is_free else (networks, choice, laws)),
         *(compact),
-        Step(SparseSums(run, members), FORMULAS, is_whole=True),
         Step(Growth(run, members), FORMULAS, is_whole=True),
         *(
             [Step(ClientForm(run, members, is_last=True, name="constants of groups"), is_certain=True)]
@@ -66,13 +64,13 @@ def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
     ]
 
 
-def schedule_revision(run: SearchContext, members: Members) -> list[Step]:
-    """The strategies for other formulas of a model whose network stays."""
+def schedule_formulas(run: SearchContext, members: Members) -> list[Step]:
+    """The strategies for formulas beside a network that stays: of a revision, and of one class of several."""
     is_number = run.data.classes is None
     return [
         Step(Lines(run, members), is_certain=True),
         Step(Laws(run, members) if is_number else LogOddsCurves(run, members)),
-        Step(SparseSums(run, members), (is_exact,), is_whole=True),
+        Step(Growth(run, members), (is_exact,), is_whole=True),
     ]
 
 
@@ -90,6 +88,5 @@ def schedule_classes(run: SearchContext, members: Members) -> list[Step]:
         Step(Lines(run, members), (is_unwanted,), is_certain=True),
         Step(LogOddsCurves(run, members)),
         *([Step(CompactNetworks(run, members), is_certain=True)] if run.config.compact else []),
-        Step(SparseSums(run, members), FORMULAS, is_whole=True),
         Step(Growth(run, members), FORMULAS, is_whole=True),
     ]

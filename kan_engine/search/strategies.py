@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.expressions.evaluation import Expression, Number, variables
 from kan_engine.formulas.candidate import Candidate
-from kan_engine.formulas.core.losses import constant_formula
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.problem import Problem
 from kan_engine.formulas.schedule import SUM_OF_CURVES
 from kan_engine.formulas.search import search
-from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
 from kan_engine.search.choice import choose_result
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.context import SearchContext, make_problem
@@ -22,14 +21,14 @@ from kan_engine.search.formulas.form import JudgedForm, judge_form, judge_groupe
 from kan_engine.search.formulas.front_subtask import finish_formula, predict_front, search_front
 from kan_engine.search.formulas.log_odds import compute_base_log_odds
 from kan_engine.search.laws.law_subtask import find_small_law
-from kan_engine.search.members import LAWS, LINES, SPARSE_SUMS, Members
+from kan_engine.search.members import LAWS, LINES, Members
 from kan_engine.search.networks.choice import (
     choose_network,
     predict_climb,
     train_classifier,
     train_regression,
 )
-from kan_engine.search.networks.linear_model import LinearKind, fit_simple_formula
+from kan_engine.search.networks.linear_model import LinearKind, fit_line_of_log_odds, fit_simple_formula
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +48,29 @@ class TableStrategy:
 
 @dataclass(frozen=True, eq=False)
 class Lines(TableStrategy):
-    """A constant, a line, and for a skewed target the exponential of a line."""
+    """A constant, a line, and for a skewed target the exponential of a line; of log-odds the first two."""
 
     name: str = LINES
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield their formulas: whatever else is found has to be better."""
         if self.run.data.classes is not None:
-            level = compute_base_log_odds(self.run.data, self.run.thresholds.max_log_odds)
-            yield pool.problem.measure(constant_formula(level), strategy=self.name)
+            yield from self._propose_log_odds(pool.problem)
             return
         simple: list[LinearKind] = ["constant", "linear"]
         if "log_linear" in self.run.cross_validation.measure_simple_models():
             simple.append("log_linear")
         for kind in simple:
             yield Candidate.create(fit_simple_formula(self.run, kind), self.name)
+
+    def _propose_log_odds(self, problem: Problem) -> Iterator[Candidate]:
+        """The constant of two classes are the log-odds of their shares, else the mean that is predicted."""
+        run, rows = self.run, problem.rows
+        level = float(np.average(rows.y, weights=rows.weights))
+        if run.data.output_count == 1:
+            level = compute_base_log_odds(run.data, run.thresholds.max_log_odds)
+        yield problem.measure(Number(level), strategy=self.name)
+        yield Candidate.create(fit_line_of_log_odds(problem, run), self.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,27 +162,6 @@ class LogOddsCurves(TableStrategy):
 
 
 @dataclass(frozen=True, eq=False)
-class SparseSums(TableStrategy):
-    """Sums of few readable terms, from the selected number of terms down to a constant."""
-
-    name: str = SPARSE_SUMS
-
-    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
-        """Yield the sums; the errors of the first one count the selection of its terms."""
-        problem = pool.problem
-        sums = fit_additive_forms(
-            problem.fit,
-            problem.validation,
-            limits=problem.constraints,
-            thresholds=problem.thresholds.symbolic,
-        )
-        for place, formula in enumerate(each for each in sums.formulas if variables(each.tree)):
-            has_errors = not place and len(sums.errors) == len(self.run.data.training)
-            errors = np.nan_to_num(np.abs(sums.errors), nan=np.inf) if has_errors else None
-            yield replace(problem.measure(formula.tree, strategy=self.name), errors=errors)
-
-
-@dataclass(frozen=True, eq=False)
 class Growth(TableStrategy):
     """The most accurate formula of every size, grown from the candidates so far.
 
@@ -220,6 +206,5 @@ class ClientForm(TableStrategy):
 
 
 def list_seeds(pool: Pool) -> list[Expression]:
-    """The formulas that growth begins with: those of lines and laws."""
-    seeds = (each for each in pool.candidates if each.strategy in (LAWS, LINES))
-    return [each.tree for each in seeds if variables(each.tree)]
+    """The formulas that growth begins with: those so far."""
+    return [each.tree for each in pool.candidates if variables(each.tree)]

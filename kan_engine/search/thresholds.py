@@ -83,11 +83,6 @@ class SearchThresholds:
         row_growth_factor: Of the rows of a large table from one fit of the selected network to the next. All
             fits together take half as long again as the last.
 
-        chance_standard_errors: Allows for the selection bias among many formulas.
-        max_stopped_rows, max_stopped_validation_rows: Of the fallback formulas once the time is over; they
-            take a tenth of a second.
-        max_stopped_classes: With more, each has only a constant formula once the time is over.
-
         assessment: Of comparisons and verdicts.
         compact: Of the search for networks of few curves.
         monotone: Of networks that rise or fall with some columns.
@@ -134,11 +129,6 @@ class SearchThresholds:
     max_rows_for_starts: int = 5000
 
     row_growth_factor: int = 3
-
-    chance_standard_errors: float = 2.0
-    max_stopped_rows: int = 400
-    max_stopped_validation_rows: int = 200
-    max_stopped_classes: int = 10
 
     assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
     compact: CompactThresholds = DEFAULT_COMPACT

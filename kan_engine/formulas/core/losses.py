@@ -6,53 +6,36 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, Number, evaluate, value_and_jacobian
+from kan_engine.expressions.evaluation import Expression, evaluate, value_and_jacobian
 from kan_engine.formulas.core.constant_fitting import Array, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import to_form
-from kan_engine.formulas.core.thresholds import DEFAULT_ADDITIVE, AdditiveThresholds
-
-
-def constant_formula(value: float) -> Expression:
-    """Return a constant formula; its value counts as a measured constant."""
-    return Number(float(value))
 
 
 def cross_validation_losses(
-    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
+    tree: Expression, rows: LabelledRows, *, folds: int = 5, min_rows: int = 10, steps: int = 5
 ) -> Array:
-    """Return the clipped squared error at every row, with the constants fitted to the other folds."""
-    errors = cross_validation_errors(tree, rows, thresholds)
-    return clip_squared_errors(errors, rows.y, thresholds.max_loss_deviations)
+    """Return the clipped squared error at every row, with the constants fitted to the other folds.
 
-
-def cross_validation_errors(
-    tree: Expression, rows: LabelledRows, thresholds: AdditiveThresholds = DEFAULT_ADDITIVE
-) -> Array:
-    """Return the error at every row, with the constants fitted to the other folds."""
-    form, folds = to_form(tree), assign_folds(len(rows), thresholds)
+    Args:
+        tree: The formula.
+        rows: The folds depend on their number alone.
+        folds: Their number.
+        min_rows: With fewer, each row is its own fold.
+        steps: Of a fit.
+    """
+    form, count = to_form(tree), folds if len(rows) >= min_rows else len(rows)
+    fold_of = np.random.default_rng(0).permutation(len(rows)) % max(count, 1)
     errors = np.empty(len(rows))
-    for fold in np.unique(folds):
-        held = folds == fold
+    for fold in range(count):
+        held = fold_of == fold
         others, left_out = rows[~held], rows[held]
-        learnt = (
-            refit_constants(form, others, iterations=thresholds.cross_validation_steps)
-            if np.isfinite(compute_rmse(form, others))
-            else form
-        )
-        errors[held] = evaluate(learnt.tree, left_out.columns, learnt.values) - left_out.y
-    return errors
+        is_finite = np.isfinite(compute_rmse(form, others))
+        fitted = refit_constants(form, others, iterations=steps) if is_finite else form
+        errors[held] = evaluate(fitted.tree, left_out.columns, fitted.values) - left_out.y
+    return clip_squared_errors(errors, rows.y)
 
 
-def assign_folds(rows: int, thresholds: AdditiveThresholds) -> np.ndarray:
-    """Return the fold of every row; it depends only on the number of rows."""
-    count = rows if rows < thresholds.min_rows_for_folds else thresholds.fold_count
-    folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
-    return folds
-
-
-def clip_squared_errors(
-    errors: Array, target: Array, max_deviations: float = DEFAULT_ADDITIVE.max_loss_deviations
-) -> Array:
+def clip_squared_errors(errors: Array, target: Array, max_deviations: float = 5.0) -> Array:
     """Square the errors and clip them at ``max_deviations`` robust standard deviations of the target.
 
     The clipping keeps a single row from deciding a comparison. NaN counts as the limit.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression, Variable, add, call, evaluate, mul, number, power
+from kan_engine.expressions.evaluation import Expression, Variable, add, call, evaluate, mul, power
 from kan_engine.expressions.library import LIBRARY, Dictionary, Function, select_functions
 from kan_engine.expressions.measured_constants import SMALLEST, make_measured
 from kan_engine.expressions.nodes import apply_function
@@ -74,39 +74,6 @@ def generate_curves(
         yield from _apply(functions["periodic"], mul(make_measured(periods * np.pi / (2 * scale)), x))
 
 
-def generate_rounded_curves(
-    name: str,
-    values: np.ndarray,
-    rows: np.ndarray,
-    *,
-    max_exponent: float = 8.0,
-    kink_percentiles: Sequence[float] = (25, 50, 75),
-) -> Iterator[Expression]:
-    """Yield few curves of a column, with constants of two digits.
-
-    Args:
-        name: Of the column.
-        values: Of the column.
-        rows: Mask of the rows that the constants are computed from.
-        max_exponent: Largest magnitude in an exponential, whose rate is the inverse of half the range: a
-            factor of 3,000.
-        kink_percentiles: Where a function may have its kink.
-    """
-    x, low, high, used = Variable(name), values.min(), values.max(), values[rows]
-    functions = _group_functions("terms")
-    yield from _apply_defined(("x^2", "log", "sqrt"), x, values)
-    if low == 0:
-        yield call("log", add(x, 1))
-    yield from _apply_defined(("1/x",), x, values)
-    scale = _round_to_two_digits(_measure_half_range(used))
-    if scale > 0 and max(abs(low), abs(high)) <= max_exponent * scale:
-        for sign in (1, -1):
-            yield from _apply(functions["exponential"], mul(sign / scale, x))
-    for kink in sorted({_round_to_two_digits(value) for value in np.percentile(used, kink_percentiles)}):
-        if low < kink < high:
-            yield from _apply(functions["kink"], add(x, number(-kink)))
-
-
 def generate_curves_of_two(one: str, other: str, columns: Mapping[str, np.ndarray]) -> Iterator[Expression]:
     """Functions of a sum or a difference of two columns, each over its spread.
 
@@ -157,8 +124,3 @@ def _measure_half_range(values: np.ndarray) -> float:
     """Half the range of a column without its tails."""
     first, last = np.percentile(values, (5, 95))
     return float(last - first) / 2
-
-
-def _round_to_two_digits(value: float) -> float:
-    """Round to two significant digits."""
-    return float(f"{value:.1e}")

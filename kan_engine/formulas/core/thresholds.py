@@ -175,54 +175,6 @@ DEFAULT_CLOSED_FORMS = ClosedFormThresholds()
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdditiveThresholds:
-    """Which terms and rows a sparse additive form may use.
-
-    Attributes:
-        max_terms: Of a form.
-        min_rows_per_term: Plus one row for the constant.
-        max_columns: Of more columns, the most relevant ones are used.
-        max_factors: Columns, and terms, that may be multiplied.
-        bits_per_coefficient: Approximate.
-        extra_nodes_per_term: Nodes of the sum, the product and the coefficient.
-        fold_count: Of the cross-validation.
-        min_rows_for_folds: With fewer rows, each row is its own fold.
-        cross_validation_steps: Of a refit without one fold.
-        max_loss_deviations: Robust standard deviations of the target, at which errors are clipped.
-        max_target_deviations, max_column_deviations: Distance of usual values from the median, in robust
-            standard deviations.
-        max_excluded_share: Share of the rows that may be excluded.
-
-        max_single_row_share: Of the squared deviation of a term that is no plain column.
-        min_rows_for_share_check: With fewer rows, one of them always has a large share.
-        min_rows_per_level: Rows with the rarer value of a term that takes two values.
-        max_term_value: Largest magnitude of a term.
-    """
-
-    max_terms: int = 12
-    min_rows_per_term: int = 2
-    max_columns: int = 40
-    max_factors: int = 6
-    bits_per_coefficient: float = 5.0
-    extra_nodes_per_term: int = 3
-    fold_count: int = 5
-    min_rows_for_folds: int = 10
-    cross_validation_steps: int = 5
-    max_loss_deviations: float = 5.0
-    max_target_deviations: float = 10.0
-    max_column_deviations: float = 30.0
-    max_excluded_share: float = 0.05
-
-    max_single_row_share: float = 0.25
-    min_rows_for_share_check: int = 12
-    min_rows_per_level: int = 3
-    max_term_value: float = 1e12
-
-
-DEFAULT_ADDITIVE = AdditiveThresholds()
-
-
-@dataclass(frozen=True, kw_only=True)
 class ConstantThresholds:
     """When the constants of a formula become nice or short numbers, and what a formula costs in bits.
 
@@ -289,7 +241,6 @@ class SymbolicThresholds:
         rounding_error: Error of values that do not come from a spline; a lower one counts as zero.
         min_relative_range: Range of values over the largest magnitude; less is rounding error.
         min_independent_share: Squared share of a column or term that must be independent of the others.
-        negligible_share: Share of the square of a target that counts as rounding error.
 
         max_noisy_complexity: Noise hides more complex edges if there are several inputs.
         max_node_choices: Closed forms of a hidden node.
@@ -321,7 +272,6 @@ class SymbolicThresholds:
         short_refit_steps: Of a shorter formula on all rows.
 
         closed_forms: Of curves.
-        additive: Of sparse additive forms.
         constants: Of the constants of a formula, and of description lengths.
         simplification: Of formulas.
     """
@@ -330,7 +280,6 @@ class SymbolicThresholds:
     rounding_error: float = 1e-9
     min_relative_range: float = 1e-9
     min_independent_share: float = 1e-7
-    negligible_share: float = 1e-13
 
     max_noisy_complexity: int = 9
     max_node_choices: int = 24
@@ -364,7 +313,6 @@ class SymbolicThresholds:
     short_refit_steps: int = 20
 
     closed_forms: ClosedFormThresholds = DEFAULT_CLOSED_FORMS
-    additive: AdditiveThresholds = DEFAULT_ADDITIVE
     constants: ConstantThresholds = DEFAULT_CONSTANTS
     simplification: SimplificationThresholds = DEFAULT_SIMPLIFICATION
 

@@ -22,11 +22,11 @@ from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.core.check_rows import ROUNDING
 from kan_engine.formulas.core.constant_fitting import Columns, ParametricForm, compute_rmse
 from kan_engine.formulas.core.constant_snapping import round_constants, to_form
+from kan_engine.formulas.core.relevant_columns import select_relevant_columns
 from kan_engine.formulas.reading.compact_formulas import read_formulas
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
 from kan_engine.formulas.strategies.growth.search import FrontSearch
-from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
 from kan_engine.network.pruning import live_inputs
 from kan_engine.search.context import SearchContext
 from kan_engine.search.subtasks import Subtask
@@ -109,7 +109,7 @@ def search_front(
     if path is not None:
         trees += read_formulas(path, rows, limits.max_size, run.config.constraints, thresholds=limits.reading)
     columns = select_front_columns(rows, path, run)
-    end = limits.first_share if is_explained else 1.0
+    end = (limits.first_share if is_explained else 1.0) / run.data.output_count
     trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin, end=end), rows, run)
     return [measure_formula(tree, rows) for tree in trees]
 
@@ -130,7 +130,7 @@ def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: Sear
     kept = wanted | set([name for name in used if name not in wanted][: max(0, most - len(wanted))])
     if len(kept) < most:
         others = rows.select_columns([place for place, name in enumerate(rows.names) if name not in kept])
-        kept |= set(select_relevant_columns(others, most - len(kept), thresholds=run.thresholds.symbolic))
+        kept |= set(select_relevant_columns(others, most - len(kept)))
     return tuple(name for name in rows.names if name in kept)
 
 

@@ -17,6 +17,8 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.expressions.evaluation import apply_function, bind, parametrize_floats
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.relevant_columns import select_relevant_columns
+from kan_engine.formulas.problem import Problem
 from kan_engine.inference.linear_network import build_linear_network, linear_formula
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, sample_search_rows
@@ -65,6 +67,16 @@ def fit_simple_formula(run: SearchContext, kind: LinearKind) -> Formula:
     elif not is_long and not has_few:
         return Formula.refit(tree, *fit, run.config.constraints, thresholds=symbolic)
     return Formula.measure(tree, *fit, run.config.constraints, thresholds=symbolic)
+
+
+def fit_line_of_log_odds(problem: Problem, run: SearchContext) -> Formula:
+    """A line of the log-odds of a network, in the most relevant columns."""
+    names = select_relevant_columns(problem.rows, run.thresholds.max_selected_columns)
+    rows = problem.rows.select_columns([problem.names.index(name) for name in names])
+    line = fit_ridge_regression(rows, run.thresholds.assessment.ridge_penalties)
+    tree = linear_formula(rows.names, line.slopes, float(line.intercept))
+    symbolic = run.thresholds.symbolic
+    return Formula.refit(tree, problem.fit, problem.validation, problem.constraints, thresholds=symbolic)
 
 
 def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearKind) -> SearchResult:

@@ -22,7 +22,7 @@ from kan_engine.compact.sources import list_sources
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.formulas.callbacks import TrialReport
-from kan_engine.formulas.strategies.sums.sparse_additive import select_relevant_columns
+from kan_engine.formulas.core.relevant_columns import select_relevant_columns
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
@@ -122,9 +122,7 @@ class MonotoneFitter:
     def select_sources(self) -> list[tuple[int, ...]]:
         """Columns of every curve: of all, or of the most relevant ones and those that are wished."""
         data, run = self.run.data, self.run
-        kept = set(
-            select_relevant_columns(data.fit, self.limits.max_columns, thresholds=run.thresholds.symbolic)
-        )
+        kept = set(select_relevant_columns(data.fit, self.limits.max_columns))
         wanted = {*self.signs, *(place for group in run.column_wishes for place in group)}
         sources = [source.columns for source in list_sources(data.encoding, data.fit.x)]
         found = [s for s in sources if wanted & set(s) or kept & {run.names[place] for place in s}]

@@ -29,7 +29,9 @@ SIZES = (10, 20, 30, 40, 60)  # nodes, up to which the best formula of a table c
 WHO = "search"
 NEAREST = "nearly closest structures"  # reads the networks that other strategies fit
 NETWORKS = ("transformed sums", "one hidden node", "two hidden nodes")
-KEPT = frozenset({"sum of curves", "lines", "networks"})  # without these there is no result
+KEPT = frozenset(
+    {"sum of curves", "lines", "networks", "choice of the network"}
+)  # without these there is no result
 
 
 def tasks(options: Options) -> Iterator[Task]:

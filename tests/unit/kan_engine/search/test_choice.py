@@ -20,7 +20,7 @@ from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import LAWS, Members
 from kan_engine.search.result import SmallLaw
-from kan_engine.search.strategies import Growth, Lines, SparseSums
+from kan_engine.search.strategies import Growth, Lines
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
 from tests.support.factories import make_predictor
@@ -165,22 +165,10 @@ def test_other_rows_lead_to_a_line_too() -> None:
     assert evidence.verdict == "consistent"
 
 
-def test_a_sum_of_terms_has_errors_that_count_their_selection_and_is_selected_again_on_other_rows() -> None:
-    run = run_of(3 * np.log(A) + B + NOISE / 3)
-    members, pool = Members(accurate=network_of(run)), Pool(make_problem(run))
-    search(pool, [Step(Lines(run, members)), Step(SparseSums(run, members))], Judge())
-    found = choose_result(run, members, pool, Judge())
-    assert "log(a)" in to_text(found.formulas[0][0].tree)
-    assert found.counts_choice
-    assert found.evidence is not None
-    assert found.evidence.noise == pytest.approx(0.1, rel=0.3)
-    assert found.evidence.stability is not None
-
-
 def test_an_exponential_of_a_line_stays_first_with_constants_of_its_own() -> None:
     run = run_of(np.exp(1.5 * A - 2 * B + 1.7 * NOISE))
     members, pool = Members(accurate=network_of(run, is_straight=True)), Pool(make_problem(run))
-    search(pool, [Step(Lines(run, members)), Step(SparseSums(run, members))], Judge())
+    search(pool, [Step(Lines(run, members))], Judge())
     found = choose_result(run, members, pool, Judge())
     assert to_text(found.formulas[0][0].tree).startswith("exp(")
     assert found.formula_of == "network"

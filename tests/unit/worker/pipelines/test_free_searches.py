@@ -177,7 +177,7 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
 ) -> None:
     """Laws apart, which tests of their own look for."""
     monkeypatch.setattr("kan_engine.search.laws.law_subtask.find_law", lambda *_: None)
-    monkeypatch.setattr("kan_engine.search.model_search.find_log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("kan_engine.search.model_search.find_formulas_of_classes", lambda found, _: found)
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
     y = [f"class {place}" for place in rank] if classes else x["a"] + x["b"] * x["c"]

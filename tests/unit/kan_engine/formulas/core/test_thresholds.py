@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Parameter, Variable, variables
+from kan_engine.expressions.evaluation import Parameter, Variable
 from kan_engine.expressions.nice_constants import nice_constants, recognise_constant
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
@@ -19,7 +19,6 @@ from kan_engine.expressions.thresholds import (
 from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import (
-    DEFAULT_ADDITIVE,
     DEFAULT_CLOSED_FORMS,
     DEFAULT_SYMBOLIC,
     ClosedFormThresholds,
@@ -29,7 +28,6 @@ from kan_engine.formulas.core.thresholds import (
 from kan_engine.formulas.reading.closed_forms import Effort, find_closed_forms
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
-from kan_engine.formulas.strategies.sums.sparse_additive import fit_additive_forms
 
 X, Y = Variable("x"), Variable("y")
 U = np.linspace(0.5, 3.0, 120)
@@ -61,17 +59,6 @@ def test_fits_of_one_curve_under_different_thresholds_are_not_confused() -> None
         for limits in (with_forms(max_refitted_powers=1), with_forms(max_refitted_powers=3))
     ]
     assert counts[1] - counts[0] == 2
-
-
-@pytest.mark.parametrize("most", [1, 2])
-def test_a_sparse_sum_has_at_most_the_terms_of_the_thresholds(most: int) -> None:
-    rng = np.random.default_rng(0)
-    columns = {name: rng.normal(size=120) for name in "abc"}
-    target = sum(columns.values()) + 0.01 * rng.normal(size=120)
-    few = replace(DEFAULT_SYMBOLIC, additive=replace(DEFAULT_ADDITIVE, max_terms=most))
-    rows = LabelledRows.from_columns(columns, target)
-    sums = fit_additive_forms(rows, rows, thresholds=few)
-    assert len(variables(sums.formulas[0].tree)) == most
 
 
 def test_constants_under_noise_stay_decimals_where_no_simple_number_may_be_tried() -> None:

@@ -1,1 +1,0 @@
-"""Sparse sums of terms."""
