@@ -290,7 +290,6 @@ def _find_wave_law(
         project_points(validation),
         should_stop,
         floor=floor,
-        thresholds=thresholds.discovery,
         symbolic=thresholds.symbolic,
     )
     if law is None:
@@ -334,7 +333,6 @@ def _find_axis_law(
             should_stop,
             floor=floor,
             squared=True,
-            thresholds=thresholds.discovery,
             symbolic=thresholds.symbolic,
         )
     return None if law is None else law * size

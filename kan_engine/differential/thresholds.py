@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.expressions.thresholds import TextLimits
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.numerics.damping_config import DampingConfig
 
@@ -231,7 +230,6 @@ class SolutionLawThresholds:
             it.
         min_new_share: Of a function outside the span of those found before.
 
-        discovery: Of laws of one variable.
         symbolic: Of closed forms and their constants.
     """
 
@@ -267,7 +265,6 @@ class SolutionLawThresholds:
     span_tolerance: float = 1e-5
     min_new_share: float = 1e-2
 
-    discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
 
 

@@ -35,15 +35,20 @@ class ChebyshevBasis:
 
     @staticmethod
     def build(
-        columns: Columns, is_log: tuple[bool, ...], thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+        columns: Columns,
+        is_log: tuple[bool, ...],
+        thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+        *,
+        max_terms_per_row: float = 0.5,
+        max_degree: int = 30,
     ) -> ChebyshevBasis:
         """Build a basis with as many terms as the number of rows allows."""
         rows = len(next(iter(columns.values())))
         moved = [np.log(v) if log else v for v, log in zip(columns.values(), is_log, strict=True)]
         ends = np.array([(v.min(), v.max() if v.max() > v.min() else v.min() + 1) for v in moved])
         count = len(ends)
-        most = min(thresholds.max_surrogate_terms_per_row * rows, thresholds.max_surrogate_terms)
-        degrees = range(2, thresholds.max_surrogate_degree + 1)
+        most = min(max_terms_per_row * rows, thresholds.max_surrogate_terms)
+        degrees = range(2, max_degree + 1)
         degree = max((p for p in degrees if comb(count + p, p) <= most), default=1)
         chosen = [
             c for total in range(degree + 1) for c in combinations_with_replacement(range(count), total)

@@ -321,16 +321,19 @@ def find_redundant_constants(
     form: ParametricForm,
     rows: LabelledRows,
     thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
+    *,
+    min_share: float = 1e-6,
 ) -> list[tuple[int, ...]]:
     """Find the sets of constants that rows do not determine one by one: other values of a set fit as well.
 
-    A constant without any effect is a set of its own. Arguments as those of ``estimate_covariance``.
+    A constant without any effect is a set of its own. Arguments as those of ``estimate_covariance``. The
+    share of a constant in redundant directions is at least ``min_share``, far above rounding errors.
     """
     if not len(form.values):
         return []
     _, singular, right = _decompose(evaluate_derivatives(form, rows)[1])
     directions = right[singular < thresholds.min_singular_value]
-    shares = np.abs(directions.T @ directions) > thresholds.min_redundant_share
+    shares = np.abs(directions.T @ directions) > min_share
     sets: list[set[int]] = []
     for place in np.flatnonzero(shares.diagonal()).tolist():
         joined = {place, *np.flatnonzero(shares[place]).tolist()}

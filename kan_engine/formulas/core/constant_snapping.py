@@ -1,5 +1,7 @@
 """Replacement of constants by nice numbers where the error does not rise, and simplification."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
@@ -20,7 +22,7 @@ from kan_engine.formulas.core.description_length import (
     price_form,
     residual_and_constant_bits,
 )
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, ConstantThresholds, SymbolicThresholds
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.numerics.ties import round_rank, round_ranks
 
 
@@ -30,11 +32,13 @@ def finalize_formula(
     validation: LabelledRows,
     forbidden: frozenset[str] = frozenset(),
     *,
+    max_constants: int = 16,
     thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression:
     """Return a simplified formula with snapped constants if the form is exact, else with rounded ones.
 
-    Simplification introduces no ``forbidden`` functions.
+    Simplification introduces no ``forbidden`` functions. An inexact form with more than ``max_constants`` is
+    an approximation, not a law, and keeps them.
     """
     columns, spread = validation.columns, validation.spread
     limits, rules = thresholds.constants, thresholds.simplification
@@ -47,12 +51,12 @@ def finalize_formula(
         return simplify(tree, columns, forbidden=forbidden, thresholds=rules)
     everything = fit.append(validation)
     form = refit_constants(form, everything, iterations=limits.refit_steps)
-    if len(form.values) <= limits.max_constants_to_shorten:
+    if len(form.values) <= max_constants:
         form = _shorten_description(form, everything, thresholds)
-    short = round_constants(form, everything, limits).numeric_tree
+    short = round_constants(form, everything).numeric_tree
     tree = simplify(short, columns, forbidden=forbidden, thresholds=rules)
     # simplification may combine constants
-    return round_constants(to_form(tree), everything, limits).numeric_tree
+    return round_constants(to_form(tree), everything).numeric_tree
 
 
 def to_form(tree: Expression) -> ParametricForm:
@@ -66,7 +70,11 @@ def _tree_rmse(tree: Expression, rows: LabelledRows) -> float:
 
 
 def round_constants(
-    form: ParametricForm, rows: LabelledRows, thresholds: ConstantThresholds
+    form: ParametricForm,
+    rows: LabelledRows,
+    *,
+    offered_digits: Sequence[int] = (3, 4, 5, 6, 8),
+    max_standard_errors: float = 0.3,
 ) -> ParametricForm:
     """Round constants to the fewest digits that move them by a small share of their standard errors.
 
@@ -76,11 +84,12 @@ def round_constants(
     Args:
         form: With constants fitted to the rows.
         rows: The rows.
-        thresholds: Digits to try, and the largest share.
+        offered_digits: Significant digits to try.
+        max_standard_errors: By which rounding may move the constants together.
     """
-    growth = 1 + thresholds.max_rounding_standard_errors**2 / max(len(rows), 1)
+    growth = 1 + max_standard_errors**2 / max(len(rows), 1)
     allowed = growth**0.5 * compute_rmse(form, rows)
-    for digits in thresholds.rounded_digits:
+    for digits in offered_digits:
         values = np.array([float(f"{value:.{digits}g}") for value in form.values])
         if compute_rmse(ParametricForm(form.tree, values), rows) <= allowed:
             return ParametricForm(form.tree, values)
@@ -152,12 +161,12 @@ def _shorten_description(
 
 
 def _rank_replacements(
-    form: ParametricForm, rows: LabelledRows, thresholds: SymbolicThresholds
+    form: ParametricForm, rows: LabelledRows, thresholds: SymbolicThresholds, max_bits: float = 9.0
 ) -> list[tuple[float, float, int, Expression]]:
     """Simple numbers for the constants of a form, with the description length expected with each.
 
     It is that of a target which is linear in the constants nearby: a constant that is fixed z standard errors
-    from its best value adds z² to the sum of squares, in units of its mean.
+    from its best value adds z² to the sum of squares, in units of its mean. A simple number has ``max_bits``.
 
     Returns:
         Expected length, bits of the number, index of the constant and number, shortest first.
@@ -170,11 +179,11 @@ def _rank_replacements(
         offered = [
             (bits, constant)
             for bits, constant in rank_constants(value, limits.max_standard_errors * error, nice)
-            if bits <= limits.max_simple_bits and isinstance(constant, Number)
+            if bits <= max_bits and isinstance(constant, Number)
         ]
         for bits, constant in offered[: limits.max_simple_numbers]:
             distance = (float(constant.value) - value) / error if error else 0.0
-            fixed = price_form(fix_parameter(form, index, constant).numeric_tree, limits)
+            fixed = price_form(fix_parameter(form, index, constant).numeric_tree)
             length = residuals + count / 2 * np.log2(1 + distance**2 / count) - float(constants[index])
             found.append((round_rank(length + fixed + bits), bits, index, constant))
     return sorted(found, key=lambda one: one[0])
@@ -187,21 +196,38 @@ def _snap_constant(
     validation: LabelledRows,
     allowed: float,
     thresholds: SymbolicThresholds,
+    *,
+    most: int = 4,
+    max_standard_errors: float = 4.0,
+    min_distances: tuple[float, float] = (1e-7, 1e-9),
+    max_rough_error_factor: float = 1e7,
+    steps: tuple[int, int] = (3, 15),
 ) -> ParametricForm | None:
+    """The form with a nice number in place of a constant, and the others refitted; None if none is as good.
+
+    Args:
+        form: With fitted constants.
+        index: Of the constant.
+        fit: Rows to fit.
+        validation: Rows that the error is measured on.
+        allowed: Largest error.
+        thresholds: Of nice numbers.
+        most: Nice numbers that are tried, cheapest first.
+        max_standard_errors: Distance of a nice number from the constant.
+        min_distances: Relative and absolute, within which a number is always tried.
+        max_rough_error_factor: A number whose refit on few rows exceeds ``allowed`` by more is rejected.
+        steps: Of the refits on few and on all rows.
+    """
     value, limits = float(form.values[index]), thresholds.constants
     error = float(_estimate_errors(form, fit[: limits.coarse_rows])[index])
-    reach = max(
-        limits.max_exact_standard_errors * error,
-        limits.min_relative_distance * abs(value),
-        limits.min_distance,
-    )
+    reach = max(max_standard_errors * error, min_distances[0] * abs(value), min_distances[1])
     offered = nice_constants(value, reach, thresholds.simplification.constants)
-    for constant in offered[: limits.max_nice_numbers]:
+    for constant in offered[:most]:
         tried = fix_parameter(form, index, constant)
-        rough = refit_constants(tried, fit[: limits.coarse_rows], iterations=limits.rough_refit_steps)
-        if compute_rmse(rough, validation) > limits.max_rough_error_factor * allowed:
+        rough = refit_constants(tried, fit[: limits.coarse_rows], iterations=steps[0])
+        if compute_rmse(rough, validation) > max_rough_error_factor * allowed:
             continue
-        tried = refit_constants(tried, fit, iterations=limits.snapping_refit_steps)
+        tried = refit_constants(tried, fit, iterations=steps[1])
         if compute_rmse(tried, validation) <= allowed:
             return tried
     return None

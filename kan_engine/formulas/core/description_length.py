@@ -29,13 +29,13 @@ def description_length(
     Only differences between forms on the same rows are meaningful.
     """
     residuals, constants = residual_and_constant_bits(form, rows, thresholds)
-    return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree, thresholds))
+    return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree))
 
 
-def price_form(tree: Expression, thresholds: ConstantThresholds = DEFAULT_CONSTANTS) -> float:
+def price_form(tree: Expression, bits_per_node: float = 3.0) -> float:
     """The bits of a formula without its constants: functions take more than sums and products."""
     functions = sum(LIBRARY[node.function].bits for node in walk(tree) if isinstance(node, Call))
-    return thresholds.bits_per_node * complexity(tree) + functions
+    return bits_per_node * complexity(tree) + functions
 
 
 def residual_and_constant_bits(

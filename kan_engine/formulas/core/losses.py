@@ -57,22 +57,24 @@ def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: f
     return mean <= standard_errors * deviation
 
 
-def leave_one_out_losses(tree: Expression, rows: LabelledRows, max_leverage: float = 0.95) -> Array:
-    """Return the clipped squared error at every row without it, to first order in the constants.
-
-    A residual grows by 1/(1 - h), with the leverage h of its row (Cook and Weisberg, Residuals and Influence
-    in Regression, 1982).
-
-    Args:
-        tree: A formula with fitted constants.
-        rows: Those that they were fitted to.
-        max_leverage: Of a row; 1 would divide by zero.
-    """
+def leave_one_out_losses(tree: Expression, rows: LabelledRows) -> Array:
+    """Return the clipped squared error at every row without it, to first order in the constants."""
     form = to_form(tree)
     values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
-    directions = orthonormalize(np.nan_to_num(jacobian) * rows.roots[:, None])
-    leverage = np.minimum((directions**2).sum(1), max_leverage)
-    return clip_squared_errors((values - rows.y) / (1 - leverage), rows.y)
+    growth = measure_error_growth(np.nan_to_num(jacobian) * rows.roots[:, None])
+    return clip_squared_errors((values - rows.y) * growth, rows.y)
+
+
+def measure_error_growth(
+    jacobian: Float[np.ndarray, "rows constants"], max_leverage: float = 0.95
+) -> Float[np.ndarray, " rows"]:
+    """By what factor the residual of a row grows if constants are fitted without it, to first order.
+
+    It is 1/(1 - h), with the leverage h of the row (Cook and Weisberg, Residuals and Influence in Regression,
+    1982), which is at most ``max_leverage``: 1 would divide by zero.
+    """
+    leverage = np.minimum((orthonormalize(jacobian) ** 2).sum(1), max_leverage)
+    return np.asarray(1 / (1 - leverage))
 
 
 def orthonormalize(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows directions"]:

@@ -176,57 +176,32 @@ DEFAULT_CLOSED_FORMS = ClosedFormThresholds()
 
 @dataclass(frozen=True, kw_only=True)
 class ConstantThresholds:
-    """When the constants of a formula become nice or short numbers, and what a formula costs in bits.
+    """When the constants of a formula become nice or short numbers, and what is rounding error.
 
     Attributes:
         max_exact_error: Validation error over the spread of the target; below it a formula is exact.
         max_error_growth: Factor by which the error of an exact form may grow with nice constants.
-        max_nice_numbers: Nice numbers tried per constant of an exact form, cheapest first.
-        max_exact_standard_errors: Distance of a nice number from the constant of an exact form.
-        min_relative_distance, min_distance: Distances from a constant that are always tried.
         coarse_rows: First rows, which suffice for a coarse fit.
-        max_rough_error_factor: A number whose rough refit exceeds the allowed error by more is rejected.
-        rough_refit_steps, snapping_refit_steps: Of the refit of the other constants on few and on all rows.
 
         refit_steps: Of a form under noise, after a constant is replaced or rows are added.
-        max_constants_to_shorten: A form with more constants is an approximation, not a law.
         max_simple_numbers: Simple numbers tried per constant of a noisy form.
         max_standard_errors: Distance of a simple number from the constant under noise.
-        max_simple_bits: Description length of a simple number.
-        rounded_digits: Significant digits tried for the constants of an inexact form.
-        max_rounding_standard_errors: Distance by which rounding may move the constants together.
 
-        bits_per_node: Of the description length; functions cost more, as the library tells.
         min_relative_residual: Digits of the residuals below it are rounding error.
         min_singular_value: Of the normalised derivatives in the constants, for standard errors; below it
             constants are redundant.
-        min_redundant_share: Of a constant in redundant directions; rounding errors of the directions are far
-            below it.
     """
 
     max_exact_error: float = 1e-9
     max_error_growth: float = 10.0
-    max_nice_numbers: int = 4
-    max_exact_standard_errors: float = 4.0
-    min_relative_distance: float = 1e-7
-    min_distance: float = 1e-9
     coarse_rows: int = 250
-    max_rough_error_factor: float = 1e7
-    rough_refit_steps: int = 3
-    snapping_refit_steps: int = 15
 
     refit_steps: int = 5
-    max_constants_to_shorten: int = 16
     max_simple_numbers: int = 2
     max_standard_errors: float = 3.0
-    max_simple_bits: float = 9.0
-    rounded_digits: tuple[int, ...] = (3, 4, 5, 6, 8)
-    max_rounding_standard_errors: float = 0.3
 
-    bits_per_node: float = 3.0
     min_relative_residual: float = 1e-13
     min_singular_value: float = 1e-9
-    min_redundant_share: float = 1e-6
 
 
 DEFAULT_CONSTANTS = ConstantThresholds()

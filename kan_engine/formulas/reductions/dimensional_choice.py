@@ -46,6 +46,13 @@ def find_dimensional_reductions(
     validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
+    max_constants: int = 2,
+    max_sets: int = 30,
+    rounding_error: float = 1e-13,
+    max_error_growth: float = 1.2,
+    max_plain_error_growth: float = 2.0,
+    max_choices: int = 2,
+    max_bases: int = 3,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> list[Reduction]:
     """Return reductions to dimensionless groups that predict the target as well as all columns do.
@@ -58,7 +65,16 @@ def find_dimensional_reductions(
         fit: Rows that functions of the groups are fitted to.
         validation: Other rows.
         should_stop: Called between the trials.
-        thresholds: Decision numbers.
+        max_constants: Constants of nature in one law; with three, sets by chance would be many.
+        max_sets: Sets of constants of nature that are tried, at a tenth of a second each.
+        rounding_error: Over the spread; smaller differences between sets of constants are rounding. A law of
+            relativity at ordinary speeds differs from that of Newton by 1e-10.
+        max_error_growth: Factor by which dimensionless groups may predict worse than all columns.
+        max_plain_error_growth: The same against groups with constants of nature, for groups without: a few
+            large values of a target over decades decide the errors of both.
+        max_choices: Sets of constants of nature whose reductions are searched.
+        max_bases: Choices of groups with the same constants that are searched.
+        thresholds: Of surrogates and of numbers of columns.
 
     Returns:
         The most promising first; empty if there are none, or the target has no known unit.
@@ -70,13 +86,11 @@ def find_dimensional_reductions(
         return []
     known = _measure_error(None, fit, validation, thresholds)
     spread = float(np.std(validation.y)) or 1.0
-    rounding, growth = thresholds.group_rounding_error * spread, thresholds.max_group_error_growth
+    rounding = rounding_error * spread
     largest = thresholds.max_surrogate_error * spread
-    enough = min(growth * max(known, rounding), largest)
+    enough = min(max_error_growth * max(known, rounding), largest)
     found, groups = list[_Choice](), 0
-    for chosen in choose_constants(own, target, thresholds.max_natural_constants)[
-        : thresholds.max_constant_sets
-    ]:
+    for chosen in choose_constants(own, target, max_constants)[:max_sets]:
         close = [choice for choice in found if choice.error <= enough]
         is_done = close and (chosen.groups > groups or not close[0].constants)  # none of them is needed
         if should_stop() or is_done:
@@ -90,13 +104,12 @@ def find_dimensional_reductions(
     near = [
         choice
         for choice in found
-        if choice.error <= (growth if choice.constants else thresholds.max_plain_error_growth) * lowest
+        if choice.error <= (max_error_growth if choice.constants else max_plain_error_growth) * lowest
         and (choice.error <= largest or choice.reductions[0].groups)
     ]
     near.sort(key=lambda choice: (*choice.size, round_rank(choice.error)))
-    best = near[: thresholds.max_constant_choices]
-    most = thresholds.max_enumerated_inputs
-    return [r for choice in best for r in choice.reductions[: thresholds.max_bases] if len(r.groups) <= most]
+    best, most = near[:max_choices], thresholds.max_enumerated_inputs
+    return [r for choice in best for r in choice.reductions[:max_bases] if len(r.groups) <= most]
 
 
 def _try_constants(

@@ -15,34 +15,45 @@ from jaxtyping import Float
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, mul, power
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.reduction import Reduction
 
 
 def find_power_factors(
-    fit: LabelledRows, thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+    fit: LabelledRows,
+    *,
+    max_columns: int = 8,
+    max_deviations: float = 4.0,
+    max_slope_errors: float = 3.0,
+    min_slope_errors: float = 5.0,
 ) -> Iterator[Reduction]:
     """Yield reductions by a factor Πx^q with integers or multiples of 1/2: to the other columns, then to all.
 
     Nothing is yielded if no slope is clearly such a number.
+
+    Args:
+        fit: The rows.
+        max_columns: With more, nothing is yielded.
+        max_deviations: Of log |y| from its line, over their median; rows with more are left out.
+        max_slope_errors: Standard errors between the slope of log |y| and the exponent of a factor.
+        min_slope_errors: Standard errors of such a slope, below which it may be 0.
     """
     columns, target = fit.columns, fit.y
     names = [name for name, values in columns.items() if (values != 0).all() and np.ptp(np.abs(values)) > 0]
     rows = target != 0
-    if not 1 < len(columns) <= thresholds.max_group_inputs or rows.sum() <= 2 * len(names) or not names:
+    if not 1 < len(columns) <= max_columns or rows.sum() <= 2 * len(names) or not names:
         return
     logs = np.log(np.abs(np.stack([columns[name][rows] for name in names], 1)))
     sizes = np.log(np.abs(target[rows]))
     slopes, left = _fit_line(logs, sizes)
     # near zeros of the target, its logarithm is far off
-    usual = np.abs(left) <= thresholds.max_size_deviations * np.median(np.abs(left))
+    usual = np.abs(left) <= max_deviations * np.median(np.abs(left))
     slopes, left = _fit_line(logs[usual], sizes[usual])
     is_positive = np.array([bool((columns[name] > 0).all()) for name in names])
     exponents = np.where(is_positive, np.round(2 * slopes) / 2, np.round(slopes))
     inverse = np.linalg.pinv(np.cov(logs[usual], rowvar=False).reshape(len(names), -1))
     errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
-    is_clear = (exponents != 0) & (np.abs(slopes - exponents) < thresholds.max_slope_errors * errors)
-    is_clear &= np.abs(slopes) > thresholds.min_slope_errors * errors
+    is_clear = (exponents != 0) & (np.abs(slopes - exponents) < max_slope_errors * errors)
+    is_clear &= np.abs(slopes) > min_slope_errors * errors
     is_whole = is_clear & (exponents % 1 == 0)  # a wave of few periods may look like a root of its column
     for chosen in [is_clear, is_whole][: 2 if (is_clear != is_whole).any() else 1]:
         powers = {name: Fraction(exponents[place]) for place, name in enumerate(names) if chosen[place]}

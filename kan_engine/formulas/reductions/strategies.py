@@ -60,7 +60,7 @@ class PowerFactors:
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield all short formulas behind each factor, and the exact law if there is one."""
         problem = pool.problem
-        for reduction in find_power_factors(problem.rows, problem.thresholds.discovery):
+        for reduction in find_power_factors(problem.rows):
             has_fewer = len(reduction.groups) < len(problem.names)
             if has_fewer or "enumeration" not in pool.has_run:
                 yield from enumerate_formulas(reduction, problem)

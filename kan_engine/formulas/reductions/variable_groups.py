@@ -72,15 +72,34 @@ def _eliminate_variable(
     fit: LabelledRows,
     validation: LabelledRows,
     thresholds: DiscoveryThresholds,
+    *,
+    max_misfit: float = 0.2,
+    max_conditions: int = 8,
+    max_error_growth: float = 1.02,
+    similar_error_ratio: float = 10.0,
+    rounding_error: float = 1e-8,
 ) -> tuple[Reduction, Surrogate] | None:
-    """Eliminate one variable if the new surrogate is as accurate; else return None."""
-    rounding = thresholds.surrogate_rounding_error * (float(np.std(validation.y)) or 1.0)
-    largest = max(thresholds.max_error_growth * surrogate.error, rounding)
-    tried = _find_conditions(surrogate, found.reduce_data(fit).columns, thresholds)
-    conditions = [condition for condition in tried if condition.misfit < thresholds.max_misfit]
+    """Eliminate one variable if the new surrogate is as accurate; else return None.
+
+    Args:
+        found: The variables so far.
+        surrogate: In these.
+        fit: Rows that surrogates are fitted to.
+        validation: Other rows.
+        thresholds: Of surrogates.
+        max_misfit: Residual of a condition on gradients over the size of its terms.
+        max_conditions: With the lowest misfits, whose surrogates are fitted.
+        max_error_growth: Factor by which the error may grow, as it does by chance under noise.
+        similar_error_ratio: Within this ratio of errors, the condition on the fewest columns is selected.
+        rounding_error: Over the spread; surrogates with lower errors are equally good.
+    """
+    rounding = rounding_error * (float(np.std(validation.y)) or 1.0)
+    largest = max(max_error_growth * surrogate.error, rounding)
+    tried = _find_conditions(surrogate, found.reduce_data(fit).columns, thresholds.max_exponent)
+    conditions = [condition for condition in tried if condition.misfit < max_misfit]
     conditions.sort(key=lambda condition: rank_error(condition.misfit))
     passed = []
-    for condition in conditions[: thresholds.max_tried_conditions]:
+    for condition in conditions[:max_conditions]:
         further = found.compose(condition.groups, condition.factor)
         there = further.reduce_data(validation)
         factors = further.select_factors(validation)
@@ -89,7 +108,7 @@ def _eliminate_variable(
             passed.append((condition.size, round_rank(max(other.error, rounding)), further, other))
     if not passed:
         return None
-    near = thresholds.similar_error_ratio * min(error for _, error, _, _ in passed)
+    near = similar_error_ratio * min(error for _, error, _, _ in passed)
     # Of equally good ones that without a factor comes first: it leaves a function of fewer columns.
     *_, further, other = min(
         (p for p in passed if p[1] <= max(near, rounding)),
@@ -116,17 +135,30 @@ class _Condition:
 
 
 def _find_conditions(
-    surrogate: Surrogate, columns: Columns, thresholds: DiscoveryThresholds
+    surrogate: Surrogate,
+    columns: Columns,
+    max_exponent: int,
+    *,
+    interior_share: float = 0.9,
+    min_interior_rows: int = 50,
 ) -> Iterator[_Condition]:
-    """Yield unused columns, scalings, and sums or differences of columns, each with its misfit."""
-    rows = find_interior_rows(surrogate.basis, columns, thresholds.interior_share)
-    rows = rows if int(rows.sum()) >= thresholds.min_interior_rows else np.ones_like(rows)
+    """Yield unused columns, scalings, and sums or differences of columns, each with its misfit.
+
+    Args:
+        surrogate: Of the target.
+        columns: Rows at which its gradients are evaluated.
+        max_exponent: Of a scaling.
+        interior_share: Of the unit scale, where gradients are accurate.
+        min_interior_rows: With fewer, gradients use all rows.
+    """
+    rows = find_interior_rows(surrogate.basis, columns, interior_share)
+    rows = rows if int(rows.sum()) >= min_interior_rows else np.ones_like(rows)
     here = {name: values[rows] for name, values in columns.items()}
     slopes, values = surrogate.slopes(here), surrogate.values(here)
     positive = [float(v.min()) > 0 for v in columns.values()]
     yield from _find_unused_columns(slopes, values, here)
     terms = slopes * np.stack(list(here.values()))
-    yield from _find_scalings(terms, values, surrogate.transform, list(here), positive, thresholds)
+    yield from _find_scalings(terms, values, surrogate.transform, list(here), positive, max_exponent)
     yield from _find_pair_conditions(slopes, here)
 
 
@@ -144,21 +176,27 @@ def _find_scalings(
     transform: str,
     names: list[str],
     positive: list[bool],
-    thresholds: DiscoveryThresholds,
+    max_exponent: int,
+    *,
+    max_squared_columns: int = 5,
+    max_denominator: int = 3,
 ) -> Iterator[_Condition]:
-    """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive."""
+    """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive.
+
+    With more than ``max_squared_columns`` the aᵢ reach 1. ``max_denominator`` is that of b.
+    """
     count, degree = len(names), TRANSFORMS[transform].degree
     target = degree * values if degree else np.ones_like(values)
     gram = np.vstack([terms, target])
     gram = gram @ gram.T / gram.shape[1]
-    reach = thresholds.max_exponent if count <= thresholds.max_squared_inputs else 1
+    reach = max_exponent if count <= max_squared_columns else 1
     for exponents in product(range(-reach, reach + 1), repeat=count):
         used = [k for k in range(count) if exponents[k]]
         if not is_primitive(exponents) or not any(positive[k] for k in used):
             continue
         b = _nearest_rational(
             float(np.array(exponents) @ gram[:count, count] / gram[count, count]),
-            thresholds.max_degree_denominator,
+            max_denominator,
         )
         vector = np.array([*exponents, -float(b)])
         size = float(vector**2 @ np.diag(gram)) or 1.0

@@ -49,15 +49,13 @@ def _find_law_of_one_variable(
     validation: LabelledRows,
     should_stop: Callable[[], bool],
     *,
-    thresholds: DiscoveryThresholds,
+    thresholds: DiscoveryThresholds,  # noqa: ARG001
     symbolic: SymbolicThresholds,
 ) -> Expression | None:
     if len(fit.names) != 1:
         return None
     variable = Variable(fit.names[0])
-    return find_univariate_law(
-        variable, fit, validation, should_stop, thresholds=thresholds, symbolic=symbolic
-    )
+    return find_univariate_law(variable, fit, validation, should_stop, symbolic=symbolic)
 
 
 ONE_VARIABLE = ExactLaw("law of one variable", _find_law_of_one_variable)

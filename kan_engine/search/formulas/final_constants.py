@@ -53,7 +53,7 @@ def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expressi
     fitted = _fit(release_measured_numbers(tree, rows), rows, limits)
     if not compute_rmse(fitted, rows) < compute_rmse(known, rows):
         return tree
-    refitted, wishes = round_constants(fitted, rows, limits.constants).numeric_tree, run.config.constraints
+    refitted, wishes = round_constants(fitted, rows).numeric_tree, run.config.constraints
     keeps_units = wishes.adds_up(refitted) or not wishes.adds_up(tree)
     keeps_wishes = wishes.allow_form(refitted) and wishes.allow_values(refitted, FINAL_POINTS)
     return refitted if keeps_units and keeps_wishes else tree

@@ -194,7 +194,7 @@ def predict_front(seeds: Sequence[Expression], run: SearchContext) -> list[Subta
 def finish_formula(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
     """A formula of the front in its shortest form, with rounded constants."""
     form = to_form(_simplify(_drop_negligible(to_form(tree), rows).numeric_tree, rows, run))
-    return round_constants(form, rows, run.thresholds.symbolic.constants).numeric_tree
+    return round_constants(form, rows).numeric_tree
 
 
 def _simplify(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:

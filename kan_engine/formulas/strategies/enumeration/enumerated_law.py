@@ -28,6 +28,11 @@ def enumerate_laws(
     rows: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
+    max_expressions_per_row: int = 50,
+    max_rows: int = 128,
+    max_undefined_share: float = 0.1,
+    max_pairs: int = 6,
+    most: int = 20,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> list[ParametricForm]:
     """Return the closest forms of a few variables with two constants at most, best first.
@@ -35,37 +40,39 @@ def enumerate_laws(
     Args:
         rows: Rows to fit.
         should_stop: Called between transforms of the target.
+        max_expressions_per_row: Among too many expressions some agree with a few rows by chance.
+        max_rows: On which pairs of expressions are compared; the best are compared on all rows.
+        max_undefined_share: Of the weight of rows, for which a transform of the target is not defined.
+        max_pairs: Of every kind, number of operations and transform, that are compared on all rows.
+        most: Number of forms.
         thresholds: How many expressions there are, and how many are compared.
     """
     columns, target, weights = rows.columns, rows.y, rows.weights
     if not 1 <= len(columns) <= thresholds.max_enumerated_inputs:
         return []
-    most = min(thresholds.max_expressions, thresholds.max_expressions_per_row * len(target))
-    thresholds = replace(thresholds, max_expressions=most)
-    few = _select_rows(len(target), thresholds.enumeration_rows)
+    count = min(thresholds.max_expressions, max_expressions_per_row * len(target))
+    thresholds = replace(thresholds, max_expressions=count)
+    few = _select_rows(len(target), max_rows)
     table = ExpressionTable.build({name: values[few] for name, values in columns.items()}, thresholds)
     found: list[tuple[float, ParametricForm]] = []
     for name in TRANSFORMS_BY_SEARCH["enumeration"]:
         if should_stop():
             break
         moved, scaled = _transform(name, target, weights)
-        if weights[scaled == 0].sum() > thresholds.max_undefined_share * weights.sum():
+        if weights[scaled == 0].sum() > max_undefined_share * weights.sum():
             continue
         left = min(thresholds.max_left_expressions, len(table.nodes))
-        kept = thresholds.max_pairs
         known = table.values, moved[few], scaled[few], table.levels
-        pairs = rank_pairs(*known, left, kept)
+        pairs = rank_pairs(*known, left, max_pairs)
         if table.one is not None:
-            pairs += rank_corrections(*known, table.one, kept)
+            pairs += rank_corrections(*known, table.one, max_pairs)
         found += _measure_pairs(pairs, table, rows, moved, scaled, name)
     bits = {
         place: len(target) / 2 * np.log2(max(error, 1e-300)) + price_form(form.numeric_tree)
         for place, (error, form) in enumerate(found)
     }
     order = sorted(bits, key=lambda place: bits[place])
-    return [form for _, form in _drop_repeated([found[place] for place in order])][
-        : thresholds.max_fitted_pairs
-    ]
+    return [form for _, form in _drop_repeated([found[place] for place in order])][:most]
 
 
 def _select_rows(count: int, most: int) -> np.ndarray:

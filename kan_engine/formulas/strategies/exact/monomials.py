@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, power
 from kan_engine.expressions.library import select_functions
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 
 Polynomial = dict[tuple[int, ...], float]
 """Coefficients by monomial, which is a tuple of the indices of its factors."""
@@ -48,10 +47,18 @@ class MonomialSystem:
     """Matrix of the monomials of P, and of those of Q times -y and of R times -y², on the unit scale.
 
     Degrees of these polynomials come in this order; what has none is absent.
+
+    Args:
+        values: Of the variables.
+        y: The target.
+        negligible: Smallest coefficient over the largest one.
+        max_null_singular_value: Over the largest singular value.
     """
 
-    def __init__(self, values: list[Array], y: Array, thresholds: DiscoveryThresholds) -> None:
-        self._thresholds = thresholds
+    def __init__(
+        self, values: list[Array], y: Array, negligible: float, *, max_null_singular_value: float = 3e-13
+    ) -> None:
+        self._negligible, self._max_null_singular_value = negligible, max_null_singular_value
         self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
         self._size = float(np.abs(y).max()) or 1.0
         self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
@@ -70,7 +77,7 @@ class MonomialSystem:
             if not np.isfinite(matrix).all():  # powers of large values
                 return np.zeros((0, matrix.shape[1]))
             _, singular, right = _decompose(np.asarray(np.linalg.qr(matrix, mode="r")))
-            largest = self._thresholds.max_null_singular_value * singular[0]
+            largest = self._max_null_singular_value * singular[0]
             self._known[degrees] = np.asarray(right[singular < largest])
         return self._known[degrees]
 
@@ -81,7 +88,7 @@ class MonomialSystem:
         everything = [m for own in sets for m in own]
         vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
-        smallest = self._thresholds.negligible_coefficient * np.abs(vector).max()
+        smallest = self._negligible * np.abs(vector).max()
         left = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
         return [
             {m: c / self._size**place for m, c in zip(own, left, strict=False) if c}

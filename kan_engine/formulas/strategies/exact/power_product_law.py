@@ -38,39 +38,55 @@ def find_power_product_law(
         thresholds: Decision numbers.
         symbolic: Of closed forms and their constants.
     """
-    found = _find_index(fit, thresholds)
+    found = _find_index(fit, thresholds.max_exponent)
     if found is None:
         return None
     factor, index = found
     inner, judged = (rows.with_target(rows.y / evaluate(factor, rows.columns)) for rows in (fit, validation))
-    tree = find_univariate_law(index, inner, judged, should_stop, thresholds=thresholds, symbolic=symbolic)
+    tree = find_univariate_law(index, inner, judged, should_stop, symbolic=symbolic)
     if tree is None:
         return None
     return simplify(mul(factor, tree), judged.columns, thresholds=symbolic.simplification)
 
 
-def _find_index(fit: LabelledRows, thresholds: DiscoveryThresholds) -> tuple[Expression, Expression] | None:
-    """Return a power of a column, or 1, and the product of powers along which the rest is smooth, or None."""
+def _find_index(
+    fit: LabelledRows,
+    max_exponent: int,
+    *,
+    max_columns: int = 4,
+    max_smooth_ratio: float = 0.1,
+    max_ratio_to_second: float = 0.5,
+) -> tuple[Expression, Expression] | None:
+    """Return a power of a column, or 1, and the product of powers along which the rest is smooth, or None.
+
+    Args:
+        fit: The rows.
+        max_exponent: Largest magnitude of an exponent.
+        max_columns: The work grows exponentially with their number.
+        max_smooth_ratio: Mean square of the steps of the target over twice its variance; 1 if the target is
+            independent of the product.
+        max_ratio_to_second: Of this ratio of the best product to that of the second best.
+    """
     columns = fit.columns
     names = list(columns)
-    is_few = 1 < len(names) <= thresholds.max_product_inputs
+    is_few = 1 < len(names) <= max_columns
     if not is_few or min(float(v.min()) for v in columns.values()) <= 0:
         return None
     logs = np.stack([np.log(columns[name]) for name in names])
-    exponents = range(-thresholds.max_exponent, thresholds.max_exponent + 1)
+    exponents = range(-max_exponent, max_exponent + 1)
     candidates = [q for q in product(exponents, repeat=len(names)) if is_primitive(q)]
     order = np.argsort(np.array(candidates) @ logs, axis=1)
-    found, lowest = None, thresholds.max_smooth_ratio
+    found, lowest = None, max_smooth_ratio
     factors = [power(Variable(name), q) for name in names for q in exponents if q]
     for factor in (ONE, *factors):
         values = fit.y / evaluate(factor, columns)
         steps = np.diff(values[order], axis=1)
         ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(values)) or 1.0)
         best, second = np.argsort(ratios)[:2]
-        if ratios[best] < min(lowest, thresholds.max_ratio_to_second * ratios[second]):
+        if ratios[best] < min(lowest, max_ratio_to_second * ratios[second]):
             powers = zip(names, candidates[best], strict=True)
             found = factor, mul(*(power(Variable(name), q) for name, q in powers if q))
-            lowest = thresholds.max_ratio_to_second * ratios[best]
+            lowest = max_ratio_to_second * ratios[best]
     return found
 
 

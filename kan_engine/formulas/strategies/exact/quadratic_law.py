@@ -32,6 +32,8 @@ def find_quadratic_law(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     angles: bool = False,
+    max_constant_degree: int = 4,
+    max_linear_degree: int = 2,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
@@ -42,16 +44,15 @@ def find_quadratic_law(
         validation: Other rows, on which the law has to hold.
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
+        max_constant_degree, max_linear_degree: Of P and Q.
         thresholds: Decision numbers.
         symbolic: Of the constants of the law.
     """
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
-        system = MonomialSystem(values, fit.y, thresholds)
+        system = MonomialSystem(values, fit.y, thresholds.negligible_coefficient)
         most = min(thresholds.max_angle_columns, int(thresholds.max_columns_per_row * len(fit)))
-        degrees = product(
-            range(1, thresholds.max_constant_degree + 1), range(thresholds.max_linear_degree + 1), range(2)
-        )
+        degrees = product(range(1, max_constant_degree + 1), range(max_linear_degree + 1), range(2))
         for _, chosen in sorted((system.column_count(*each), each) for each in degrees):
             if system.column_count(*chosen) > most:
                 break

@@ -47,6 +47,7 @@ def find_rational_law(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     angles: bool = False,
+    max_columns: int = 560,
     thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
@@ -57,10 +58,11 @@ def find_rational_law(
         validation: Other rows, on which the law has to hold.
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
+        max_columns: Of the matrix of monomials without these.
         thresholds: Decision numbers.
         symbolic: Of the constants of the law.
     """
-    most = thresholds.max_angle_columns if angles else thresholds.max_columns
+    most = thresholds.max_angle_columns if angles else max_columns
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
         for transform in TRANSFORMS_BY_SEARCH["quotients"]:
@@ -84,18 +86,22 @@ def _find_quotient(
     most: int,
     should_stop: Callable[[], bool],
     thresholds: DiscoveryThresholds,
+    *,
+    max_numerator_degree: int = 6,
+    max_denominator_degree: int = 4,
+    max_polynomial_degree: int = 16,
 ) -> list[Polynomial] | None:
     """Return P and Q for the smallest degrees that have a null vector, or None.
 
     Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
-    none.
+    none. A polynomial of one variable may have a degree up to ``max_polynomial_degree``.
     """
-    system = MonomialSystem(values, y, thresholds)
+    system = MonomialSystem(values, y, thresholds.negligible_coefficient)
     limit = min(most, int(thresholds.max_columns_per_row * len(y)))
-    least = thresholds.max_numerator_degree + 1
-    degrees = [*product(range(1, least), range(thresholds.max_denominator_degree + 1))]
+    least = max_numerator_degree + 1
+    degrees = [*product(range(1, least), range(max_denominator_degree + 1))]
     if len(values) == 1:
-        degrees += [(p, 0) for p in range(least, thresholds.max_polynomial_degree + 1)]
+        degrees += [(p, 0) for p in range(least, max_polynomial_degree + 1)]
     sized = sorted((system.column_count(p, q), p, q) for p, q in degrees)
     sized = [entry for entry in sized if entry[0] <= limit]
     largest = [

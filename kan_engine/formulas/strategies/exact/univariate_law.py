@@ -21,7 +21,6 @@ from kan_engine.formulas.core.constant_fitting import (
     refit_constants,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.reading.closed_forms import (
@@ -42,7 +41,8 @@ def find_univariate_law(
     *,
     floor: float | None = None,
     squared: bool = False,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    rounding_error: float = 1e-10,
+    steps: int = 30,
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
@@ -55,21 +55,22 @@ def find_univariate_law(
         fit: Rows.
         validation: Other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
-        floor: Error over the spread that counts as rounding error; default: ``univariate_rounding_error``.
+        floor: Error over the spread of a law; default: ``rounding_error``.
         squared: Whether functions of the square of the variable are searched too.
-        thresholds: Decision numbers.
+        rounding_error: Error over the spread that counts as rounding error of the values.
+        steps: Of the fit of a form.
         symbolic: Of closed forms and their constants.
     """
-    if _is_noisy(evaluate(variable, fit.columns), fit.y, thresholds):
+    if _is_noisy(evaluate(variable, fit.columns), fit.y):
         return None
-    floor = thresholds.univariate_rounding_error if floor is None else floor
+    floor = rounding_error if floor is None else floor
     everything = np.concatenate([fit.y, validation.y])[:, None]
     sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
     axes = [
         (tree, FitPoints(evaluate(tree, fit.columns), symbolic.closed_forms.functions))
         for tree in _iterate_variables(variable, fit, validation, squared=squared)
     ]
-    noise = NoiseModel.exact(thresholds.univariate_rounding_error, symbolic)
+    noise = NoiseModel.exact(rounding_error, symbolic)
     forms = symbolic.closed_forms
     longer: list[tuple[int, ParametricForm]] = []
     for effort, side, (tree, axis) in product(Effort, sides, axes):
@@ -78,9 +79,9 @@ def find_univariate_law(
         if effort == Effort.SUMS and side not in TRANSFORMS_BY_SEARCH["sums of terms"]:
             continue
         moved = np.asarray(TRANSFORMS[side].forward(fit.y))
-        for edge in _find_plausible_candidates(axis, moved, effort, noise, thresholds):
+        for edge in _find_plausible_candidates(axis, moved, effort, noise):
             form = _build_form(edge, tree, side)
-            better = refit_constants(form, fit, iterations=thresholds.refit_iterations)
+            better = refit_constants(form, fit, iterations=steps)
             if compute_rmse(better, validation) < floor * validation.spread:
                 is_plain = effort == Effort.PLAIN
                 if edge.complexity <= (
@@ -93,12 +94,19 @@ def find_univariate_law(
     return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation, thresholds=symbolic)
 
 
-def _is_noisy(u: Array, y: Array, thresholds: DiscoveryThresholds) -> bool:
-    """Whether targets at nearly equal u differ; even a function with many periods is continuous there."""
+def _is_noisy(u: Array, y: Array, divisor: int = 20, max_step: float = 5e-3) -> bool:
+    """Whether targets at nearly equal u differ; even a function with many periods is continuous there.
+
+    Args:
+        u: The variable.
+        y: The target.
+        divisor: The closest 1 in so many pairs of neighbours are considered.
+        max_step: Their median step over the spread of the target; above it the target is noisy.
+    """
     order = np.argsort(u, kind="stable")
     gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
-    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // thresholds.nearest_gap_divisor)]
-    return bool(np.median(steps[nearest]) > thresholds.max_noiseless_step * float(np.std(y)))
+    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // divisor)]
+    return bool(np.median(steps[nearest]) > max_step * float(np.std(y)))
 
 
 def _iterate_variables(
@@ -114,11 +122,18 @@ def _iterate_variables(
 
 
 def _find_plausible_candidates(
-    axis: FitPoints, moved: Array, effort: Effort, noise: NoiseModel, thresholds: DiscoveryThresholds
+    axis: FitPoints,
+    moved: Array,
+    effort: Effort,
+    noise: NoiseModel,
+    *,
+    most: int = 3,
+    max_error: float = 3e-3,
 ) -> list[Candidate]:
+    """The closest forms of a class, and of these the ones whose error before a refit is plausible."""
     found = find_closed_forms(axis, moved, known=noise, effort=effort, raw=True)
-    best = select_best_forms(found, noise, thresholds.max_refits)
-    return [edge for edge in best if edge.error < thresholds.max_plausible_error]
+    best = select_best_forms(found, noise, most)
+    return [edge for edge in best if edge.error < max_error]
 
 
 def _build_form(edge: Candidate, variable: Expression, side: str) -> ParametricForm:

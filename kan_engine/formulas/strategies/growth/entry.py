@@ -18,7 +18,7 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import ParametricForm, Residuals
-from kan_engine.formulas.core.losses import orthonormalize
+from kan_engine.formulas.core.losses import measure_error_growth
 
 
 @dataclass(eq=False)
@@ -46,7 +46,7 @@ class Entry:
 
 def make_entry(residuals: Residuals, constants: Float[np.ndarray, " constants"]) -> Entry:
     """The entry of a form with these constants."""
-    losses = compute_fresh_losses(residuals, constants)
+    losses = (residuals.compute(constants) * measure_error_growth(residuals.differentiate(constants))) ** 2
     tree = _bind_measured(residuals.form.tree, constants)
     error, predicted = residuals.measure(constants), residuals.predict(constants)
     return Entry(tree, count_nodes(tree), float(losses.mean()), error, predicted, losses)
@@ -57,20 +57,6 @@ def measure_formula(tree: Expression, rows: LabelledRows) -> Entry:
     form, constants = parametrize_floats(tree)
     values = np.array(constants)
     return make_entry(Residuals(ParametricForm(form, values), rows), values)
-
-
-def compute_fresh_losses(
-    residuals: Residuals, constants: Float[np.ndarray, " constants"], max_leverage: float = 0.95
-) -> Float[np.ndarray, " rows"]:
-    """Weighted leave-one-out squared errors of a form, to first order in its constants.
-
-    A residual grows by 1/(1 - h), with the leverage h of its row (Cook and Weisberg, Residuals and
-    Influence in Regression, 1982), which is at most ``max_leverage``: 1 would divide by zero.
-    """
-    directions = orthonormalize(residuals.differentiate(constants))
-    leverage = np.minimum((directions**2).sum(1), max_leverage)
-    losses: np.ndarray = (residuals.compute(constants) / (1 - leverage)) ** 2
-    return losses
 
 
 def _bind_measured(tree: Expression, values: np.ndarray) -> Expression:
