@@ -83,11 +83,13 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Jobs have few products of terms, coarse grids and short searches, since most time is theirs."""
-    from tests.support.engine.short_searches import shorten_searches, use_small_dictionary
+    from tests.support.engine.readings import use_small_dictionary
+    from tests.support.engine.short_searches import shorten_searches, use_coarse_grids
     from worker.pipelines import search_config
 
-    few = shorten_searches(use_small_dictionary(search_config.THRESHOLDS))
+    few = shorten_searches(use_coarse_grids(search_config.THRESHOLDS))
     with pytest.MonkeyPatch.context() as patch:
+        use_small_dictionary(patch)
         patch.setattr(search_config, "THRESHOLDS", few)
         yield
 
@@ -95,9 +97,11 @@ def small_dictionary() -> Iterator[None]:
 @pytest.fixture
 def first_results(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs have every stage of a search and little work in each, for tests of what is around it."""
+    from tests.support.engine.readings import use_small_dictionary
     from tests.support.engine.short_searches import use_first_results
     from worker.pipelines import search_config
 
+    use_small_dictionary(monkeypatch)
     monkeypatch.setattr(search_config, "THRESHOLDS", use_first_results(search_config.THRESHOLDS))
 
 

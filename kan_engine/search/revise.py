@@ -164,6 +164,7 @@ def _extract_formulas(
             limits=run.config.constraints,
             fixed=functions,
             should_stop=run.should_stop,
+            thresholds=run.thresholds.symbolic,
         )
         extracted = extract_formulas(found.network, reading)
         extracted += extract_shorter_formulas(found.network, reading)
@@ -189,13 +190,13 @@ def _estimate_precision(predictor: Predictor, run: SearchContext) -> NoiseModel:
 
     Those of a classifier are known exactly, because they define its log-odds.
     """
-    network, rows, limits = predictor.network, len(run.data.fit), run.thresholds.symbolic
+    network, rows = predictor.network, len(run.data.fit)
     if predictor.classes is not None:
-        return estimate_precision(0.0, network, rows, is_noisy=False, thresholds=limits)
+        return estimate_precision(0.0, network, rows, is_noisy=False)
     validation = sample_search_rows(run)[1]
     error = predictor.predict(validation.x) - validation.y
     share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y)) or 1.0)
-    return estimate_precision(share, network, rows, is_noisy=True, thresholds=limits)
+    return estimate_precision(share, network, rows, is_noisy=True)
 
 
 def _measure_formulas(

@@ -1,37 +1,32 @@
-"""Closed forms of a curve: single functions, polynomials, quotients of polynomials, sums of a few terms.
+"""The reader of curves: closed forms of edges of networks, of columns, and of what a transform leaves.
 
-Cheap forms come first. The search ends as soon as a form is as close as the precision of the curve allows.
+A form is a single function, a quotient of polynomials, a sum of a few terms, or, where the curve may be a
+logarithm, that of such a form: 1/√(1 - v²) is one function of v². Cheap forms come first. The search ends as
+soon as a form is as close as the precision of the curve allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
+from fractions import Fraction
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import (
-    Expression,
-    Parameter,
-    add,
-    apply_function,
-    evaluate,
-    mul,
-    number,
-)
+from kan_engine.expressions.evaluation import Expression, apply_function, evaluate, mul, number, walk
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.formulas.core.thresholds import ClosedFormThresholds
+from kan_engine.expressions.measured_constants import make_measured
+from kan_engine.expressions.nodes import Add, Call
+from kan_engine.formulas.reading.candidate import PLACEHOLDER, ROUNDING_ERROR, Candidate
 from kan_engine.formulas.reading.damped_oscillations import fit_oscillation_sums
-from kan_engine.formulas.reading.dictionary_regression import (
-    PLACEHOLDER,
-    Candidate,
-    fit_term_sums,
-    refit_candidate,
-    relative_error,
-)
-from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
+from kan_engine.formulas.reading.dictionary_regression import fit_term_sums
+from kan_engine.formulas.reading.function_starts import Array
+from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.noise_model import NoiseModel
-from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, fit_plain_functions, suggest
+from kan_engine.formulas.reading.univariate_fit import FitPoints, fit_plain_functions, suggest
+
+LOGARITHMS = tuple(Fraction(s) for s in (1, -1, 2, -2, 0.5, -0.5, 0.25, -0.25))
+"""s of curves log(F)/s."""
 
 
 class Effort(IntEnum):
@@ -45,173 +40,231 @@ class Effort(IntEnum):
     SINGLE = 1
     SUMS = 2
 
+    @property
+    def max_complexity(self) -> int:
+        """Of a close form that ends the search: a longer one may imitate a simpler one of the next class."""
+        return 4 if self == Effort.PLAIN else 10
 
-def find_closed_forms(
-    axis: FitPoints, v: Array, *, known: NoiseModel, effort: Effort, raw: bool = False
+
+def search_forms(
+    axis: FitPoints,
+    v: Array,
+    known: NoiseModel,
+    *,
+    most: Effort,
+    logarithms: Sequence[Fraction] = (),
+    allows: Callable[[Candidate], bool] = lambda _: True,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
-    """Return the closed forms of one class for an edge; a constant for an edge that does not vary.
+    """Search closed forms of a curve until one reaches the precision of the curve; return the best.
 
     Args:
-        axis: Inputs u of the edge.
-        v: Outputs of the edge, one per row.
+        axis: Fit points of the curve.
+        v: Values of the curve, one per row.
+        known: Noise model of the curve.
+        most: Last class of forms.
+        logarithms: See ``find_closed_forms``.
+        allows: Returns whether a candidate is accepted.
+        should_stop: Once true, the search ends with the candidates found, if there are any.
+    """
+    found: list[Candidate] = []
+    for effort in list(Effort)[: most + 1]:
+        for candidate in iterate_closed_forms(axis, v, known, effort, logarithms):
+            if found and should_stop():
+                break
+            if allows(candidate):
+                found.append(candidate)
+        if has_close_form(found, known, effort.max_complexity) or (found and should_stop()):
+            break
+    return select_best_forms(found, known, 24 if known.is_noisy else 5)
+
+
+def iterate_closed_forms(
+    axis: FitPoints,
+    v: Array,
+    known: NoiseModel,
+    effort: Effort,
+    logarithms: Sequence[Fraction] = (),
+) -> Iterator[Candidate]:
+    """Yield the closed forms of one class for a curve; a constant for a curve that does not vary.
+
+    Args:
+        axis: Inputs u of the curve.
+        v: Values of the curve, one per row.
         known: Noise model of the curve.
         effort: Class of the forms.
-        raw: Whether u is a column of the client, so that inner constants are likely to be nice numbers.
+        logarithms: Every s for which curves log(F)/s are searched too, with forms F of the class, unless a
+            simple form is close or the class is that of sums.
     """
-    at, thresholds = axis.subsample(v), known.thresholds
-    limits = thresholds.closed_forms
-    if not is_varying(at, thresholds.min_relative_range):
-        return [Candidate(number(0), (), (), float(at.mean()), error=0.0, complexity=0)]
-    if effort == Effort.PLAIN:
-        found = [to_candidate(fit) for fit in fit_plain_functions(axis, v)]
-        if not has_close_form(found, known, limits.max_plain_complexity):
-            found += [*_fit_polynomials(axis.u, at, limits), *_fit_quotients(axis.u, at, limits)]
-        return found
-    if effort == Effort.SINGLE:
-        powers = axis.fit_once(at, ("powers", limits), lambda: _fit_powers(axis.u, at, limits))
-        return [*(to_candidate(fit) for fit in suggest(axis, v)), *powers]
-    waves = axis.fit_once(
-        at, ("oscillations", thresholds), lambda: fit_oscillation_sums(axis.u, at, thresholds)
-    )
-    if not known.is_noisy and has_close_form(waves, known):
-        return waves
-
-    def fit_sums() -> Iterator[Candidate]:
-        forms = fit_term_sums(axis, at, known=known, raw=raw)
-        return (refit_candidate(form, axis.u, at, limits.refit_steps) for form in forms)
-
-    return [*waves, *axis.fit_once(at, ("sums", known, raw), fit_sums)]
+    at = axis.subsample(v)
+    if not is_varying(at):
+        yield Candidate(LinearSum({}, float(at.mean())), error=0.0, complexity=0)
+        return
+    search = (_fit_plain, _fit_single, _fit_sums)[effort]
+    found = axis.fit_once(at, (effort, known), lambda: search(axis, v, known))
+    yield from found
+    if effort != Effort.SUMS and not has_close_form(found, known, Effort.PLAIN.max_complexity):
+        for s in logarithms:
+            yield from _fit_logarithms(axis, v, known, effort, s)
 
 
 def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) -> list[Candidate]:
-    """Return the ``keep`` forms with the best scores, best first, each tree once."""
+    """Return the ``keep`` forms with the best scores, best first, each shape once."""
     best = dict[Expression, Candidate]()
     for candidate in sorted(found, key=lambda candidate: candidate.score(known)):
-        best.setdefault(candidate.tree, candidate)  # the first candidate of a tree has its best score
+        best.setdefault(candidate.shape, candidate)  # the first candidate of a shape has its best score
     return list(best.values())[:keep]
 
 
-def has_close_form(found: Iterable[Candidate], known: NoiseModel, complexity: int | None = None) -> bool:
-    """Whether a form of at most this complexity is as close as the precision of the curve allows.
-
-    The default complexity is ``max_close_complexity``.
-    """
-    limits = known.thresholds.closed_forms
-    most = limits.max_close_complexity if complexity is None else complexity
-    near = limits.close_floor_factor * known.floor if known.floor < limits.max_precise_floor else known.floor
-    return any(c.error <= near for c in found if c.complexity <= most)
+def has_close_form(found: Iterable[Candidate], known: NoiseModel, max_complexity: int) -> bool:
+    """Whether a form of at most this complexity is as close as the precision of the curve allows."""
+    near = known.get_close_error()
+    return any(c.error <= near for c in found if c.complexity <= max_complexity)
 
 
-def is_varying(values: Array, min_relative_range: float) -> bool:
+def is_varying(values: Array, min_relative_range: float = 1e-9) -> bool:
     """Whether values are finite and vary by more than rounding error."""
     return bool(np.isfinite(values).all() and np.std(values) > min_relative_range * np.abs(values).max())
 
 
-def to_candidate(fit: Suggestion) -> Candidate:
-    """Convert a suggestion to a candidate; constants that the suggestion fixes are not parameters."""
-    argument: Expression = PLACEHOLDER
-    parameters = [fit.c]
-    if not LIBRARY[fit.function].is_scale_free:
-        argument = mul(Parameter(1), argument)
-        parameters.append(fit.a)
-    elif fit.a == -1:
-        argument = -argument
-    if fit.b != 0:
-        argument = add(argument, Parameter(len(parameters)))
-        parameters.append(fit.b)
-    tree = mul(Parameter(0), apply_function(fit.function, argument))
-    return Candidate(tree, tuple(parameters), (0,), fit.d, fit.error, fit.complexity)
-
-
-def _fit_powers(u: Array, v: Array, limits: ClosedFormThresholds) -> list[Candidate]:
-    """Fit c·u^p + d with a real exponent p, starting from the best exponents of a grid."""
-    if u[0] <= 0:
-        return []
-    fits = []
-    for p in limits.power_exponents:
-        with np.errstate(all="ignore"):
-            power_ = (u / u[-1]) ** p
-        if power_[0] < MAX_FUNCTION_VALUE:
-            matrix = np.stack([power_, np.ones_like(u)], 1)
-            (c, d), *_ = np.linalg.lstsq(matrix, v, rcond=None)
-            fits.append((relative_error(matrix @ (c, d) - v, v), p, float(c * u[-1] ** -p), float(d)))
-    tree = mul(Parameter(0), PLACEHOLDER ** Parameter(1))
-    best = [
-        Candidate(tree, (c, p), (0,), d, error, limits.power_complexity + 1)
-        for error, p, c, d in sorted(fits)[: limits.max_refitted_powers]
-    ]
-    return [refit_candidate(candidate, u, v, limits.refit_steps) for candidate in best]
-
-
-def _fit_polynomials(u: Array, v: Array, limits: ClosedFormThresholds) -> list[Candidate]:
-    """Fit polynomials in the raw input by least squares on inputs divided by their largest magnitude."""
-    found = []
-    scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
-    for degree in range(2, limits.max_polynomial_degree + 1):
-        powers = (u[:, None] / scale) ** np.arange(degree + 1)
-        coefficients, *_ = np.linalg.lstsq(powers, v, rcond=None)
-        least = limits.min_coefficient_share * np.abs(coefficients).max()
-        kept = [n for n in range(1, degree + 1) if abs(coefficients[n]) > least]
-        if not kept:
-            continue
-        terms = [mul(Parameter(place), PLACEHOLDER**n) for place, n in enumerate(kept)]
-        with np.errstate(all="ignore"):
-            values = coefficients[kept] / np.float64(scale) ** np.array(kept)
-        if not np.isfinite(values).all() or not values.all():
-            continue  # a power of the input overflows or underflows
-        constant = float(np.mean(v - powers[:, kept] @ coefficients[kept]))
-        error = relative_error(powers @ coefficients - v, v)
-        linear = tuple(range(len(kept)))
-        price = 2 * len(kept) + 1
-        found.append(Candidate(add(*terms), tuple(values.tolist()), linear, constant, error, price))
+def _fit_plain(axis: FitPoints, v: Array, known: NoiseModel) -> list[Candidate]:
+    found = [Candidate.from_fit(fit) for fit in fit_plain_functions(axis, v)]
+    if not has_close_form(found, known, Effort.PLAIN.max_complexity):
+        found += _fit_quotients(axis.u, axis.subsample(v))
     return found
 
 
-def _fit_quotients(u: Array, v: Array, limits: ClosedFormThresholds) -> list[Candidate]:
-    """Fit P(u)/Q(u) with Q = 1 + … by least squares on v·Q = P, reweighted by the previous Q."""
-    found = []
+def _fit_single(axis: FitPoints, v: Array, _: NoiseModel) -> list[Candidate]:
+    return [*map(Candidate.from_fit, suggest(axis, v)), *_fit_powers(axis, v)]
+
+
+def _fit_sums(axis: FitPoints, v: Array, known: NoiseModel) -> list[Candidate]:
+    at = axis.subsample(v)
+    waves = axis.fit_once(at, "oscillations", lambda: fit_oscillation_sums(axis.u, at))
+    if not known.is_noisy and has_close_form(waves, known, Effort.SUMS.max_complexity):
+        return waves
+    return [*waves, *(form.refit(axis.u, at) for form in fit_term_sums(axis, at, known))]
+
+
+def _fit_powers(axis: FitPoints, v: Array, complexity: int = 4) -> Iterator[Candidate]:
+    """Yield c·u^p + d with a real exponent p, which is an exponential of log u."""
+    if axis.u[0] <= 0:
+        return
+    unit = float(axis.u[-1])
+    logarithm = axis.compute_once(
+        "logarithm", lambda: FitPoints(np.log(axis.u / unit), functions=[LIBRARY["exp"]])
+    )
+    for fit in suggest(logarithm, axis.subsample(v)):
+        with np.errstate(all="ignore"):
+            factor = float(fit.c * np.float64(unit) ** -fit.a)
+        if np.isfinite(factor):
+            power = LinearSum({PLACEHOLDER ** make_measured(fit.a): factor}, fit.d)
+            yield Candidate(power, fit.error, complexity)
+
+
+def _fit_quotients(
+    u: Array,
+    v: Array,
+    *,
+    degrees: Sequence[tuple[int, int]] = (
+        *((2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0)),
+        *((1, 1), (0, 2), (1, 2), (2, 1), (2, 2)),
+        *((3, 1), (3, 2), (2, 3), (4, 1), (4, 2)),
+    ),
+    steps: int = 4,
+    min_share: float = 1e-9,
+) -> Iterator[Candidate]:
+    """Yield polynomials and quotients P(u)/Q(u) with Q = 1 + …, by least squares on v·Q = P.
+
+    Rows are weighted by the previous Q (Sanathanan and Koerner, 1963).
+
+    Args:
+        u: Points, in ascending order.
+        v: Values of the curve there.
+        degrees: Of numerator and denominator.
+        steps: Of the reweighting.
+        min_share: Of the largest coefficient on the unit scale; terms with smaller ones are dropped.
+    """
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
-    x, middle = u / scale, float(v.mean())
-    for above, below in limits.quotient_degrees:
+    powers, centred = (u[:, None] / scale) ** np.arange(9), v - v.mean()
+    for above, below in degrees:
+        columns = np.hstack([powers[:, : above + 1], -centred[:, None] * powers[:, 1 : below + 1]])
         weight = np.ones_like(v)
-        for _ in range(limits.reweighting_steps):
-            columns = [
-                *(x**n for n in range(above + 1)),
-                *(-(v - middle) * x**n for n in range(1, below + 1)),
-            ]
-            with np.errstate(all="ignore"):
-                matrix = np.stack(columns, 1) * weight[:, None]
-                if not np.isfinite(matrix).all():
-                    break
-                solution = np.asarray(
-                    np.linalg.lstsq(matrix, (v - middle) * weight, rcond=None)[0], dtype=float
-                )
-                bottom = 1 + sum(c * x ** (n + 1) for n, c in enumerate(solution[above + 1 :]))
-                weight = 1 / np.abs(bottom)
+        for _ in range(steps if below else 1):
+            solution = np.linalg.lstsq(columns * weight[:, None], centred * weight, rcond=None)[0]
+            bottom = 1 + powers[:, 1 : below + 1] @ solution[above + 1 :]
+            if bottom.min() * bottom.max() <= 0:
+                break
+            weight = 1 / np.abs(bottom)
         else:
-            if bottom.min() * bottom.max() > 0 and np.isfinite(weight).all():
-                found += _build_quotient(solution[: above + 1], solution[above + 1 :], scale, u, v)
-    return found
+            top, tail = np.split(solution, [above + 1])
+            yield from _build_quotient(top, tail, min_share, scale, u, v)
 
 
-def _build_quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> list[Candidate]:
-    """Build P/Q in u from coefficients on the unit scale; empty if a value is not finite."""
+def _build_quotient(
+    top: Array, bottom: Array, min_share: float, scale: float, u: Array, v: Array
+) -> Iterator[Candidate]:
+    """Yield P/Q in u from coefficients on the unit scale, unless a coefficient in u is 0 or not finite."""
+    bottom = np.concatenate([[1.0], bottom])
+    coefficients = list[dict[int, float]]()
+    for part in (top, bottom):
+        kept = np.flatnonzero(np.abs(part) > min_share * np.abs(part).max())
+        with np.errstate(all="ignore"):
+            values = part[kept] / np.float64(scale) ** kept
+        if not np.isfinite(values).all() or not values.all():
+            return
+        coefficients.append(dict(zip(kept.tolist(), values.tolist(), strict=True)))
+    above, below = (
+        LinearSum({PLACEHOLDER**n: c for n, c in part.items() if n}, part.get(0, 0.0))
+        for part in coefficients
+    )
+    count = len(coefficients[0]) + len(below.terms)
+    if not below.terms:
+        terms, complexity = above.terms, 2 * len(above.terms) + 1
+    else:
+        size, above = above.normalize() if above.terms else (above.constant, LinearSum({}))
+        numerator = above.tree if above.terms else number(1)
+        terms, complexity = {numerator / (1 + LinearSum(below.terms).tree): size}, 2 * count
+    found = Candidate.measure(terms, u, v, complexity)
+    if terms and np.isfinite(found.error):
+        yield found
+
+
+def _fit_logarithms(
+    axis: FitPoints,
+    v: Array,
+    known: NoiseModel,
+    effort: Effort,
+    s: Fraction,
+    *,
+    most: int = 3,
+    min_offset: float = 1e-4,
+) -> Iterator[Candidate]:
+    """Yield fits v = log(F)/s with a simple F, without a factor of F, which only shifts the logarithm.
+
+    Args:
+        axis, v, known, effort: See ``iterate_closed_forms``.
+        s: Of the fit.
+        most: Forms F.
+        min_offset: Constant of F over its largest value; a smaller one is dropped.
+    """
     with np.errstate(all="ignore"):
-        top: Array = above / scale ** np.arange(len(above))
-        bottom: Array = below / scale ** np.arange(1, len(below) + 1)
-    if not (np.isfinite(top).all() and np.isfinite(bottom).all()):
-        return []
-    values = [*top.tolist(), *bottom.tolist()]
-    linear = tuple(range(len(top)))
-    powers = [PLACEHOLDER**n for n in range(max(len(top), len(bottom) + 1))]
-    numerator = add(*(mul(Parameter(n), powers[n]) for n in linear))
-    denominator = add(1, *(mul(Parameter(len(top) + n), powers[n + 1]) for n in range(len(bottom))))
-    tree = numerator / denominator
-    reached = evaluate(tree, {PLACEHOLDER.name: u}, values)
-    if not np.isfinite(reached).all():
-        return []
-    constant = float(np.mean(v - reached))
-    price = 2 * len(values)
-    return [
-        Candidate(tree, tuple(values), linear, constant, relative_error(reached + constant - v, v), price)
-    ]
+        f = np.exp(float(s) * (v - v.mean()))
+    if not np.isfinite(f).all() or float(np.std(f)) == 0:
+        return
+    factor = abs(float(s)) * float(np.std(v)) * float(f.mean()) / float(np.std(f))
+    near = NoiseModel(
+        max(known.floor * factor, ROUNDING_ERROR), max(known.noise * factor, ROUNDING_ERROR), known.price
+    )
+    at = axis.subsample(v)
+    for form in select_best_forms(iterate_closed_forms(axis, f, near, effort), near, most):
+        terms, constant = form.total.terms, form.total.constant
+        largest = float(np.abs(evaluate(LinearSum(terms).tree, {PLACEHOLDER.name: axis.u})).max())
+        total = LinearSum(terms, constant if abs(constant) > min_offset * largest else 0.0)
+        inside = total.normalize()[1].tree
+        if not any(isinstance(node, Add | Call) for node in walk(inside)):
+            continue  # a power, whose logarithm is a multiple of log u
+        tree = mul(number(1 / s), apply_function("log", inside))
+        found = Candidate.measure({tree: 1}, axis.u, at, form.complexity + 2 + int(abs(s) != 1))
+        if np.isfinite(found.error):  # the fit of F favours large F; log F has to fit everywhere
+            yield found.refit(axis.u, at) if known.is_noisy else found

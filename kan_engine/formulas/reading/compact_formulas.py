@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from kan_engine.compact.path import CompactPath
@@ -13,10 +15,9 @@ from kan_engine.data.scaling import TargetScaler
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, apply_function, count_nodes, evaluate
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
-from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER
+from kan_engine.formulas.reading.candidate import PLACEHOLDER
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.network_curves import CurveByInput, NetworkCurves
-from kan_engine.formulas.reading.reading_thresholds import DEFAULT_READING, ReadingThresholds
 from kan_engine.formulas.reading.univariate_fit import FitPoints, fit_plain_functions, suggest
 
 
@@ -26,7 +27,8 @@ def read_formulas(
     max_size: int,
     limits: FormulaConstraints = NO_CONSTRAINTS,
     *,
-    thresholds: ReadingThresholds = DEFAULT_READING,
+    max_curves: int = 12,
+    tolerances: Sequence[float] = (0.01, 0.003),
 ) -> list[Expression]:
     """Read the networks of one output as formulas in the encoded columns, small networks first.
 
@@ -39,17 +41,20 @@ def read_formulas(
         rows: At which the curves are read.
         max_size: Nodes of the longest formula.
         limits: What formulas may contain.
-        thresholds: Decision numbers.
+        max_curves: Of a network; with more, even short functions make a formula too long for a front.
+        tolerances: Mean squared errors of a curve that are accepted beyond those of its best function, over
+            the variance of the output. Every network is read once with each. With the smaller one alone, R²
+            of the front of airfoil at 20 nodes falls from 0.735 to 0.698.
     """
-    reader, z = _CurveReader(rows, limits, thresholds), path.inputs.forward(rows.x)
+    reader, z = _CurveReader(rows, limits), torch.from_numpy(path.inputs.forward(rows.x))
     found: dict[Expression, None] = {}
     for entry in path.networks:
-        if entry.curve_count > thresholds.max_curves:
+        if entry.curve_count > max_curves:
             break
         if len(entry.network.stack) > MAX_HIDDEN_LAYERS + 1 or entry.network.config.products:
             continue
         curves = NetworkCurves.compute(entry.network, z)
-        for total in reader.read_network(curves):
+        for total in reader.read_network(curves, tolerances):
             tree = _undo_scale(total, path.scaler)
             is_short = count_nodes(tree) <= max_size and limits.allow_form(tree)
             if is_short and np.isfinite(evaluate(tree, rows.columns)).all():
@@ -71,25 +76,22 @@ class _CurveReader:
     Attributes:
         rows: The rows, in the client's units.
         limits: What formulas may contain.
-        thresholds: Decision numbers.
         points: Fit points of the columns read so far.
     """
 
     rows: LabelledRows
     limits: FormulaConstraints
-    thresholds: ReadingThresholds
     points: dict[int, FitPoints] = field(default_factory=dict)
 
-    def read_network(self, curves: NetworkCurves) -> list[LinearSum]:
+    def read_network(self, curves: NetworkCurves, tolerances: Sequence[float]) -> list[LinearSum]:
         """Read the output of a network once with every tolerance.
 
         The smaller the share of a hidden node of the variance of the output, the more coarsely the curves
         that enter it are read.
         """
-        points = [FitPoints(node.values, self.thresholds.fits) for node in curves.nodes]
-        found = []
-        for tolerance in self.thresholds.tolerances:
-            allowed = tolerance * curves.variance
+        points, found = [_make_points(node.values) for node in curves.nodes], list[LinearSum]()
+        variance = float(np.var(sum([*curves.direct.values(), *(node.leaving for node in curves.nodes)])))
+        for allowed in (tolerance * variance for tolerance in tolerances):
             total = self._read_columns(curves.direct, allowed)
             for node, own in zip(curves.nodes, points, strict=True):
                 share = allowed / max(float(node.leaving.var()), allowed, 1e-300)
@@ -103,7 +105,7 @@ class _CurveReader:
         total = LinearSum({})
         for place, v in curves.items():
             if place not in self.points:
-                self.points[place] = FitPoints(self.rows.x[:, place], self.thresholds.fits)
+                self.points[place] = _make_points(self.rows.x[:, place])
             column = LinearSum.from_column(self.rows.names[place])
             total += self._read_curve(column, self.points[place], v, allowed)
         return total
@@ -130,3 +132,8 @@ class _CurveReader:
 
     def _allows(self, function: str) -> bool:
         return self.limits.allow_part(apply_function(function, PLACEHOLDER), is_exponent=False)
+
+
+def _make_points(u: Float[np.ndarray, " rows"]) -> FitPoints:
+    """Few points and steps suffice, since the front fits all constants to the target afterwards."""
+    return FitPoints(u, max_points=60, starts=1, rounds=1)

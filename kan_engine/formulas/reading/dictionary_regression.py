@@ -1,8 +1,8 @@
 """Sparse sums of dictionary terms: all pairs from one Gram matrix, triples from the best pairs.
 
-For a raw column, the inner constants of the terms are nice numbers (sin(2πu), exp(-u²/2)). Terms occur alone,
-multiplied with each other, and multiplied by powers of u. For every curve, another dictionary takes the inner
-constants from a grid over the interval; the caller refines them.
+Inner constants of the terms of one dictionary are nice numbers (sin(2πu), exp(-u²/2)); its terms occur alone,
+multiplied with each other, and multiplied by powers of u. Those of the other dictionary come from the grid of
+starts over the interval; the caller refines them.
 """
 
 from __future__ import annotations
@@ -13,35 +13,28 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.evaluation import evaluate, parametrize_floats
 from kan_engine.expressions.library import LIBRARY, Function, select_functions
-from kan_engine.expressions.nodes import (
-    PI,
-    Expression,
-    Parameter,
-    Variable,
-    add,
-    apply_function,
-    mul,
-    number,
-    substitute,
-)
-from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
-from kan_engine.formulas.core.thresholds import ClosedFormThresholds, SymbolicThresholds
+from kan_engine.expressions.measured_constants import make_measured
+from kan_engine.expressions.nodes import PI, Expression, apply_function, mul, number
+from kan_engine.formulas.reading.candidate import PLACEHOLDER, Candidate, relative_error
 from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
+from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
 from kan_engine.numerics.ties import round_ranks
 
-PLACEHOLDER = Variable("u")
+MAX_FACTORS = 200
+"""The simplest terms with nice constants, which are multiplied with each other."""
+
+NICE_POWERS = ("sqrt", "1/x", "1/x^2", "1/sqrt")
+COARSE_POWERS = ("x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "1/sqrt")
 
 
 @dataclass(frozen=True)
 class DictionaryTerm:
-    """A term with its parameters and its complexity.
+    """A term with its complexity.
 
     Attributes:
         price: Complexity of the term.
@@ -49,59 +42,44 @@ class DictionaryTerm:
     """
 
     tree: Expression
-    parameters: tuple[float, ...]
     price: int
     factors: tuple[int, int] | None = None
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A closed form of an edge: a tree in the placeholder ``u`` with parameters, without its constant term.
-
-    Attributes:
-        parameters: Starting values.
-        linear: Indices of the parameters that multiply a whole term; scaling all of them scales the tree.
-        constant: Additive constant, not part of the tree.
-        error: RMSE over the spread of the curve.
-    """
-
-    tree: Expression
-    parameters: tuple[float, ...]
-    linear: tuple[int, ...]
-    constant: float
-    error: float
-    complexity: int
-
-    def score(self, known: NoiseModel) -> float:
-        """Score under a noise model; lower is better."""
-        return known.score(self.error, self.complexity)
-
-
-def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int) -> Candidate:
-    """Refit all constants jointly; return the candidate unchanged if all its parameters are linear."""
-    if len(candidate.parameters) == len(candidate.linear):
-        return candidate
-    place = Parameter(len(candidate.parameters))
-    form = ParametricForm(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
-    points = LabelledRows.from_columns({PLACEHOLDER.name: u}, v)
-    better = refit_constants(form, points, iterations=iterations)
-    reached = evaluate(better.tree, points.columns, better.values)
-    *parameters, constant = map(float, better.values)
-    error = relative_error(reached - v, v)
-    return replace(candidate, parameters=tuple(parameters), constant=constant, error=error)
-
-
-def relative_error(residual: Array, v: Array) -> float:
-    """RMSE over the spread of the curve."""
-    return float(np.sqrt(np.mean(residual**2) / max(float(np.var(v)), 1e-300)))
+    @property
+    def shape(self) -> Expression:
+        """The term with parameters in place of its constants."""
+        return parametrize_floats(self.tree)[0]
 
 
 @dataclass(frozen=True, eq=False)
 class _Dictionary:
-    """Terms with their values [terms, points]; terms of one kind differ only in their parameters."""
+    """Terms with their values [terms, points]."""
 
     terms: list[DictionaryTerm]
     values: Array
+
+    @staticmethod
+    def evaluate(terms: list[DictionaryTerm], u: Array, min_relative_range: float = 1e-9) -> _Dictionary:
+        """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
+        values = np.empty((len(terms), len(u)))
+        with np.errstate(all="ignore"):
+            for place, term in enumerate(terms):
+                if term.factors is None:
+                    values[place] = evaluate(term.tree, {PLACEHOLDER.name: u})
+                else:
+                    values[place] = values[term.factors[0]] * values[term.factors[1]]
+        size = np.abs(values).max(1)
+        usable = size < MAX_FUNCTION_VALUE  # false for NaN
+        centered = values[usable] - values[usable].mean(1, keepdims=True)
+        length = np.linalg.norm(centered, axis=1)
+        varied = length > min_relative_range * size[usable]
+        places = np.flatnonzero(usable)[varied]
+        unit = centered[varied] / length[varied, None]
+        largest = np.take_along_axis(unit, np.abs(unit).argmax(1)[:, None], 1)
+        keys = np.round(unit[:, ::7] * np.sign(largest), 10) + 0.0
+        first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
+        kept = sorted((int(places[place]) for place in first), key=lambda place: terms[place].price)
+        return _Dictionary([terms[place] for place in kept], values[kept])
 
     @cached_property
     def lengths_about_mean(self) -> Array:
@@ -113,91 +91,83 @@ class _Dictionary:
         """Complexity of each term and its coefficient."""
         return np.array([term.price + 1.0 for term in self.terms])
 
-    @cached_property
-    def kinds(self) -> list[int]:
-        """Number of the kind of each term; terms with the same tree have the same number."""
-        numbers: dict[Expression, int] = {}
-        return [numbers.setdefault(term.tree, len(numbers)) for term in self.terms]
 
-
-def fit_term_sums(axis: FitPoints, v: Array, *, known: NoiseModel, raw: bool) -> Iterator[Candidate]:
+def fit_term_sums(
+    axis: FitPoints, v: Array, known: NoiseModel, tails: tuple[int, ...] = (1, 2, 4)
+) -> Iterator[Candidate]:
     """Yield the best sums of one, two and three terms, with and without low powers of u.
 
     Args:
         axis: Fit points of the curve.
         v: Values of the curve at the fit points.
         known: Noise model of the curve.
-        raw: Whether inner constants are likely to be nice numbers.
+        tails: Numbers of powers 1, u, u², … (the tail) that a sum has besides its terms; the last one only
+            with single terms.
     """
-    for dictionary in _get_dictionaries(axis, raw, known.thresholds):
-        for tail in known.thresholds.closed_forms.tail_lengths:
-            chosen = _select_sums(dictionary, axis.u, v, tail, known)
+    for dictionary in get_dictionaries(axis):
+        for tail in tails if dictionary.terms else ():
+            match = _Projection.build(dictionary, _power_matrix(axis.u, tail), v, known)
+            chosen = _select_sums(match, dictionary, is_single=tail == tails[-1])
             yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in chosen)
 
 
-def _get_dictionaries(axis: FitPoints, raw: bool, thresholds: SymbolicThresholds) -> Iterator[_Dictionary]:
-    limits, least = thresholds.closed_forms, thresholds.min_relative_range
-    if raw:
-        functions = (*select_functions("nice edge sums"), *(LIBRARY[name] for name in NICE_POWERS))
-        yield axis.compute_once(
-            ("nice terms", thresholds),
-            lambda: _evaluate_terms(
-                _build_nice_terms(limits.max_dictionary_factors, functions), axis.u, least
-            ),
-        )
+def get_dictionaries(axis: FitPoints) -> Iterator[_Dictionary]:
+    """The dictionaries with nice constants and with those of the grid, at the fit points."""
+    functions = (*select_functions("nice edge sums"), *(LIBRARY[name] for name in NICE_POWERS))
     yield axis.compute_once(
-        ("coarse terms", thresholds),
-        lambda: _evaluate_terms(_build_coarse_terms(axis, limits), axis.u, least),
+        "nice terms", lambda: _Dictionary.evaluate(_build_nice_terms(MAX_FACTORS, functions), axis.u)
     )
-
-
-def _evaluate_terms(terms: list[DictionaryTerm], u: Array, min_relative_range: float) -> _Dictionary:
-    """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
-    values = np.empty((len(terms), len(u)))
-    with np.errstate(all="ignore"):
-        for place, term in enumerate(terms):
-            if term.factors is None:
-                values[place] = evaluate(term.tree, {PLACEHOLDER.name: u}, term.parameters)
-            else:
-                values[place] = values[term.factors[0]] * values[term.factors[1]]
-    size = np.abs(values).max(1)
-    usable = size < MAX_FUNCTION_VALUE  # false for NaN
-    centered = values[usable] - values[usable].mean(1, keepdims=True)
-    length = np.linalg.norm(centered, axis=1)
-    varied = length > min_relative_range * size[usable]
-    places = np.flatnonzero(usable)[varied]
-    unit = centered[varied] / length[varied, None]
-    largest = np.take_along_axis(unit, np.abs(unit).argmax(1)[:, None], 1)
-    keys = np.round(unit[:, ::7] * np.sign(largest), 10) + 0.0
-    first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
-    kept = sorted((int(places[place]) for place in first), key=lambda place: terms[place].price)
-    return _Dictionary([terms[place] for place in kept], values[kept])
+    yield axis.compute_once("coarse terms", lambda: _Dictionary.evaluate(_build_coarse_terms(axis), axis.u))
 
 
 def _select_sums(
-    dictionary: _Dictionary, u: Array, v: Array, tail: int, known: NoiseModel
+    match: _Projection,
+    dictionary: _Dictionary,
+    *,
+    is_single: bool,
+    max_single_terms: int = 4,
+    max_pairs: int = 8,
+    max_triples: int = 4,
+    max_paired_terms: int = 1000,
+    max_considered_pairs: int = 2000,
+    max_extended_pairs: int = 24,
+    max_close_error: float = 3.0,
 ) -> list[tuple[int, ...]]:
-    """Return the indices of the terms of the sums with the best scores."""
-    if not dictionary.terms:
-        return []
-    limits, least = known.thresholds.closed_forms, known.thresholds.min_independent_share
-    match = _Projection.build(dictionary, _power_matrix(u, tail), v, known)
-    singles = match.score(match.onto**2, match.prices)
-    order = np.argsort(singles, kind="stable")
-    chosen: list[tuple[int, ...]] = [(int(i),) for i in order[: limits.max_single_terms]]
-    if tail == limits.tail_lengths[-1]:
+    """Return the indices of the terms of the sums with the best scores.
+
+    Args:
+        match: The curve and the dictionary.
+        dictionary: The terms.
+        is_single: Whether sums have one term only.
+        max_single_terms, max_pairs, max_triples: Sums of one, two and three terms that are kept.
+        max_paired_terms: The cheapest terms, which form pairs.
+        max_considered_pairs: Best pairs, before pairs of the same shapes are dropped.
+        max_extended_pairs: Pairs that are extended to triples.
+        max_close_error: Of the best pair over the noise; above it, triples are searched.
+    """
+    singles = np.argsort(match.score(match.onto**2, match.prices), kind="stable")
+    chosen: list[tuple[int, ...]] = [(int(i),) for i in singles[:max_single_terms]]
+    if is_single:
         return chosen
-    match = match.truncate(limits.max_paired_terms)
+    match = match.truncate(max_paired_terms)
     gram = match.unit @ match.unit.T
-    pairs = _score_pairs(match, gram, least)
-    order = np.argsort(pairs, axis=None, kind="stable")
-    best = _select_diverse_pairs(order[: limits.max_considered_pairs], pairs, dictionary)
-    chosen += best[: limits.max_pairs]
-    if best and 10 ** (float(pairs[best[0]]) - known.price * float(match.prices[list(best[0])].sum())) > (
-        limits.close_floor_factor * known.noise
-    ):
-        triples = _extend_pairs(best[: limits.max_extended_pairs], match, gram, least)
-        chosen += [triple for _, triple in sorted(triples)[: limits.max_triples]]
+    pairs = _score_pairs(match, gram)
+    order = np.argsort(pairs, axis=None, kind="stable")[:max_considered_pairs]
+    order = order[np.isfinite(pairs.ravel()[order])]
+    # The first pair of every two shapes: neighbours on a grid lead to the same form
+    places = np.stack(np.unravel_index(order, pairs.shape), 1)
+    shapes = {place: dictionary.terms[place].shape for place in np.unique(places).tolist()}
+    diverse: dict[tuple[Expression, Expression], tuple[int, int]] = {}
+    for i, j in places.tolist():
+        diverse.setdefault((shapes[i], shapes[j]), (i, j))
+    best = list(diverse.values())
+    chosen += best[:max_pairs]
+    digits = (
+        float(pairs[best[0]] - match.known.price * match.prices[list(best[0])].sum()) if best else -np.inf
+    )
+    if 10**digits > max_close_error * match.known.noise:
+        triples = [_extend_pair(pair, match, gram) for pair in best[:max_extended_pairs]]
+        chosen += [triple for _, triple in sorted(triples)[:max_triples]]
     return chosen
 
 
@@ -221,12 +191,23 @@ class _Projection:
     known: NoiseModel
 
     @staticmethod
-    def build(dictionary: _Dictionary, powers: Array, v: Array, known: NoiseModel) -> _Projection:
+    def build(
+        dictionary: _Dictionary, powers: Array, v: Array, known: NoiseModel, min_share: float = 1e-8
+    ) -> _Projection:
+        """Project a curve and the terms.
+
+        Args:
+            dictionary: The terms.
+            powers: The tail [points, powers].
+            v: Values of the curve.
+            known: Noise model of the curve.
+            min_share: Length of a term orthogonal to the tail, over its length about its mean; a shorter one
+                lies in the tail.
+        """
         low = np.linalg.qr(powers)[0]
         rest = dictionary.values - (dictionary.values @ low) @ low.T
         norms = np.linalg.norm(rest, axis=1)
-        least = known.thresholds.closed_forms.min_share_beyond_tail * dictionary.lengths_about_mean
-        unit = rest / np.where(norms > least, norms, np.inf)[:, None]
+        unit = rest / np.where(norms > min_share * dictionary.lengths_about_mean, norms, np.inf)[:, None]
         target = v - low @ (low.T @ v)
         return _Projection(
             unit=unit,
@@ -248,47 +229,31 @@ class _Projection:
         return round_ranks(0.5 * np.log10(share + self.known.noise**2) + self.known.price * price)
 
 
-def _score_pairs(match: _Projection, gram: Array, least: float) -> Array:
+def _score_pairs(match: _Projection, gram: Array, min_share: float = 1e-7) -> Array:
+    """Scores of all pairs of terms that are independent by a squared share; infinite for the others."""
     onto, rest = match.onto, 1 - gram**2
-    usable = np.triu(rest > least, 1)
+    usable = np.triu(rest > min_share, 1)
     with np.errstate(all="ignore"):
         both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
-    return np.where(
-        usable, match.score(np.where(usable, both, 0.0), match.prices[:, None] + match.prices), np.inf
-    )
+    scores = match.score(np.where(usable, both, 0.0), match.prices[:, None] + match.prices)
+    return np.where(usable, scores, np.inf)
 
 
-def _select_diverse_pairs(
-    places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary
-) -> list[tuple[int, int]]:
-    """Keep the first pair for every two kinds of terms: neighbours on a grid lead to the same form."""
-    found: dict[tuple[int, int], tuple[int, int]] = {}
-    for i, j in zip(*np.unravel_index(places, pairs.shape), strict=True):
-        found.setdefault((dictionary.kinds[i], dictionary.kinds[j]), (int(i), int(j)))
-    return list(found.values())
-
-
-def _extend_pairs(
-    pairs: list[tuple[int, int]], match: _Projection, gram: Array, least: float
-) -> list[tuple[float, tuple[int, ...]]]:
-    """Add the best third term to each pair; return the triples with their scores.
-
-    A third term has to be independent of the pair by ``min_independent_share``, here ``least``.
-    """
-    found: list[tuple[float, tuple[int, ...]]] = []
-    for i, j in pairs:
-        second = match.unit[j] - gram[i, j] * match.unit[i]
-        second = second / np.linalg.norm(second)
-        a, b, along = gram[i], match.unit @ second, float(second @ match.target)
-        rest = 1 - a**2 - b**2
-        good = rest > least
-        more = (match.onto - a * match.onto[i] - b * along) ** 2 / np.where(good, rest, np.inf)
-        scores = match.score(
-            match.onto[i] ** 2 + along**2 + more, match.prices[i] + match.prices[j] + match.prices
-        )
-        k = int(np.argmin(np.where(good, scores, np.inf)))
-        found.append((float(scores[k]), (i, j, k)))
-    return found
+def _extend_pair(
+    pair: tuple[int, int], match: _Projection, gram: Array, min_share: float = 1e-7
+) -> tuple[float, tuple[int, ...]]:
+    """Add the best third term to a pair that is independent of it by a squared share; with the score."""
+    i, j = pair
+    second = match.unit[j] - gram[i, j] * match.unit[i]
+    second = second / max(float(np.linalg.norm(second)), 1e-300)  # 0 for a term in the tail
+    a, b, along = gram[i], match.unit @ second, float(second @ match.target)
+    rest = 1 - a**2 - b**2
+    good = rest > min_share
+    more = (match.onto - a * match.onto[i] - b * along) ** 2 / np.where(good, rest, np.inf)
+    prices = match.prices[i] + match.prices[j] + match.prices
+    scores = np.where(good, match.score(match.onto[i] ** 2 + along**2 + more, prices), np.inf)
+    k = int(np.argmin(scores))
+    return float(scores[k]), (i, j, k)
 
 
 def _power_matrix(u: Array, tail: int) -> Array:
@@ -298,30 +263,15 @@ def _power_matrix(u: Array, tail: int) -> Array:
 
 def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> Candidate:
     terms = [dictionary.terms[place] for place in places]
-    low = _power_matrix(u, tail)
-    columns = np.concatenate([dictionary.values[list(places)].T, low], 1)
+    columns = np.hstack([_power_matrix(u, tail), dictionary.values[list(places)].T])
     scales = np.linalg.norm(columns, axis=0)
-    coefficients, *_ = np.linalg.lstsq(columns / scales, v, rcond=None)
-    coefficients = coefficients / scales
+    coefficients = np.linalg.lstsq(columns / scales, v, rcond=None)[0] / scales
     error = relative_error(columns @ coefficients - v, v)
-    parts: list[Expression] = []
-    values: list[float] = []
-    linear = []
-    for term, coefficient in zip(terms, coefficients, strict=False):
-        linear.append(len(values))
-        inner: dict[Expression, Expression] = {
-            Parameter(n): Parameter(len(values) + 1 + n) for n in range(len(term.parameters))
-        }
-        parts.append(mul(Parameter(len(values)), substitute(term.tree, inner)))
-        values += [float(coefficient), *term.parameters]
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
-    for power in range(1, tail):
-        linear.append(len(values))
-        parts.append(mul(Parameter(len(values)), PLACEHOLDER**power))
-        values.append(float(coefficients[len(terms) + power] / scale**power))
-    price = sum(term.price + 1 for term in terms) + 2 * (tail - 1)
-    constant = float(coefficients[len(terms)])
-    return Candidate(add(*parts), tuple(values), tuple(linear), constant, error, price)
+    trees = [*(term.tree for term in terms), *(PLACEHOLDER**power for power in range(1, tail))]
+    factors = [*coefficients[tail:], *(coefficients[1:tail] / scale ** np.arange(1, tail))]
+    total = LinearSum(dict(zip(trees, map(float, factors), strict=True)), float(coefficients[0]))
+    return Candidate(total, error, sum(term.price + 1 for term in terms) + 2 * (tail - 1))
 
 
 @lru_cache(maxsize=1)
@@ -329,57 +279,51 @@ def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> list
     """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
-    arguments += [(mul(number(k), u), 1) for k in (2.0, 3.0, 0.5, 4.0)]
-    arguments += [(mul(PI, u), 1), (mul(2, PI, u), 1), (mul(PI, u, number(0.5)), 2)]
+    arguments += [(mul(number(k), u), 1) for k in (2.0, 3.0, Fraction(1, 2), 4.0)]
+    arguments += [(mul(PI, u), 1), (mul(2, PI, u), 1), (mul(PI, u, Fraction(1, 2)), 2)]
     arguments += [(u**2, 1), (u**3, 2), (u**4, 3), (1 / u, 1), (u ** Fraction(1, 2), 1)]
     arguments += [(u + 1, 1), (u - 1, 1), (u + 2, 1)]
     arguments += [(u**2 + 1, 2), (u**2 + u, 2), (u**2 - 1, 2), (u**3 + u, 3)]
-    singles: list[tuple[Expression, int]] = []
+    singles = [(argument, price + 1) for argument, price in arguments]
     for argument, price in arguments:
-        singles.append((argument, price + 1))
-        singles += [(apply_function(f.name, argument), price + f.complexity) for f in functions]
-        singles += [
-            (apply_function(f.name, inner), price + f.complexity + more)
-            for f in functions
-            if f.equation == "exponential"
-            for inner, more in ((-argument, 0), (argument / -2, 1))
-        ]
+        for f in functions:
+            inner = [(argument, 0)]
+            if f.equation == "exponential":
+                inner += [(-argument, 0), (argument / -2, 1)]
+            singles += [(apply_function(f.name, each), price + f.complexity + more) for each, more in inner]
     singles.sort(key=lambda pair: pair[1])
     simple = list(enumerate(singles[:max_factors]))
     products = [
-        DictionaryTerm(mul(first, second), (), p + q + 1, (i, j))
+        DictionaryTerm(mul(first, second), p + q + 1, (i, j))
         for i, (first, p) in simple
         for j, (second, q) in simple[i:]
     ]
-    return [*(DictionaryTerm(tree, (), price) for tree, price in singles), *products]
+    return [*(DictionaryTerm(tree, price) for tree, price in singles), *products]
 
 
-NICE_POWERS = ("sqrt", "1/x", "1/x^2", "1/sqrt")
-COARSE_POWERS = frozenset({"x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "1/sqrt"})
+def _build_coarse_terms(
+    axis: FitPoints,
+    exponents: tuple[float, ...] = (
+        *(-12.0, -9.0, -6.0, -4.5, -3.5, -2.5, -1.5, -0.7, -0.3),
+        *(0.2, 0.35, 0.7, 1.4, 2.5, 3.5, 4.5, 6.0, 8.0),
+    ),
+) -> list[DictionaryTerm]:
+    """Build functions with at most one inner constant of the grid of starts, alone and multiplied by u.
 
-
-def _build_coarse_terms(axis: FitPoints, limits: ClosedFormThresholds) -> list[DictionaryTerm]:
-    """Build functions with one inner constant from the grid of starts, alone and multiplied by u."""
-    library, stride = list(LIBRARY.values()), 2
-    names = COARSE_POWERS | {function.name for function in select_functions("edge sums")}
-    terms = []
-    for starts in (axis.constant_free_starts, axis.one_constant_starts):
-        for place in range(len(starts.a)):
-            function = library[int(starts.function[place])]
-            name, is_scale_free = function.name, function.is_scale_free
-            if name not in names or (is_scale_free and starts is axis.one_constant_starts and place % stride):
-                continue
-            a, b = float(starts.a[place]), float(starts.b[place])
-            if not is_scale_free:
-                term = DictionaryTerm(apply_function(name, mul(Parameter(0), PLACEHOLDER)), (a,), 1)
-            elif b:
-                term = DictionaryTerm(
-                    apply_function(name, add(mul(number(a), PLACEHOLDER), Parameter(0))), (b,), 1
-                )
-            else:
-                term = DictionaryTerm(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
-            terms.append(replace(term, price=term.price + function.complexity))
+    Args:
+        axis: With the grid of starts.
+        exponents: p of u^p, over positive points.
+    """
+    names, starts = {*COARSE_POWERS, *(f.name for f in select_functions("edge sums"))}, axis.starts
+    library = list(LIBRARY)
+    terms = list[DictionaryTerm]()
+    for place in np.flatnonzero(starts.may_move.sum(1) < 2).tolist():
+        name, (a, b) = library[starts.functions[place]], starts.constants[place]
+        if name in names:
+            scale = float(a) if starts.may_move[place, 0] else int(a)
+            inside = LinearSum({PLACEHOLDER: scale}, float(b)).tree
+            price = LIBRARY[name].complexity + int(starts.may_move[place].any())
+            terms.append(DictionaryTerm(apply_function(name, inside), price))
     if float(axis.u[0]) > 0:
-        power, price = PLACEHOLDER ** Parameter(0), limits.power_complexity
-        terms += [DictionaryTerm(power, (p,), price) for p in limits.coarse_exponents]
-    return [*terms, *(DictionaryTerm(mul(PLACEHOLDER, t.tree), t.parameters, t.price + 1) for t in terms)]
+        terms += [DictionaryTerm(PLACEHOLDER ** make_measured(p), 3) for p in exponents]
+    return [*terms, *(DictionaryTerm(mul(PLACEHOLDER, t.tree), t.price + 1) for t in terms)]

@@ -17,10 +17,11 @@ from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
 from kan_engine.expressions.evaluation import (
     Call,
     Expression,
-    Parameter,
     Pow,
     add,
+    parametrize_floats,
 )
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import (
     ParametricForm,
     compute_rmse,
@@ -31,21 +32,30 @@ from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.reading.edge_candidates import Choice, ExtractionContext
+from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.network_candidates import (
     NetworkPart,
     find_short_combinations,
     iterate_part_variants,
 )
-from kan_engine.formulas.reading.node_candidates import renumber_parameters, select_best_combinations
+from kan_engine.formulas.reading.node_candidates import select_best_combinations
 from kan_engine.network.kan import KAN
 
+MAX_SOLVED_ERROR = 1e-11
+"""Validation error over the spread of the target, below which a form ends the refits."""
 
-def extract_formulas(network: KAN, reading: ExtractionContext) -> list[Formula]:
+FINAL_STEPS = 60
+"""Of the refit of a form that is finalized, on all rows."""
+
+
+def extract_formulas(network: KAN, reading: ExtractionContext, max_law_parts: int = 6) -> list[Formula]:
     """Return formulas of one output of a network, shortest description first; empty if there are none.
 
     Args:
         network: Network with at most one hidden layer.
         reading: Data, units and limits.
+        max_law_parts: Parts of a network that may be a law; with more, a formula is an approximation, and is
+            not searched under other noise.
     """
     if not _is_extractable(network, reading):
         return []
@@ -57,29 +67,37 @@ def extract_formulas(network: KAN, reading: ExtractionContext) -> list[Formula]:
             count = len(parts)
             if trials.is_over:
                 break
-        if trials.is_over or trials.has_close_form() or count > reading.thresholds.max_law_parts:
+        if trials.is_over or trials.has_close_form() or count > max_law_parts:
             break
     return _finalize_forms(trials.refit_best(), reading)
 
 
-def extract_shorter_formulas(network: KAN, reading: ExtractionContext) -> list[Formula]:
+def extract_shorter_formulas(
+    network: KAN, reading: ExtractionContext, *, max_complexity: int = 60, steps: int = 20
+) -> list[Formula]:
     """Return formulas that omit parts of a network or use simpler forms, shortest description first.
 
     Dynamic programming finds, for every complexity, the choices for all parts with the least summed error. A
     longer combination is kept only if its error is much lower than the error of the one before.
+
+    Args:
+        network: Network with at most one hidden layer.
+        reading: Data, units and limits.
+        max_complexity: If the client sets none.
+        steps: Of the refit of a formula on all rows.
     """
     if not _is_extractable(network, reading) or reading.should_stop():
         return []
     parts = next(iter(iterate_part_variants(network, reading)))
     limits = reading.thresholds
-    longest = reading.limits.max_complexity or limits.default_max_complexity
+    longest = reading.limits.max_complexity or max_complexity
     forms = [_join_choices(picks, reading) for picks in find_short_combinations(parts, reading, longest)]
     few, fitted = reading.fit[: limits.constants.coarse_rows], []
     for form in forms:
         if reading.should_stop():
             break
         coarse = refit_constants(form, few, iterations=limits.max_refit_steps)
-        fitted.append(refit_constants(coarse, reading.fit, iterations=limits.short_refit_steps))
+        fitted.append(refit_constants(coarse, reading.fit, iterations=steps))
     return _finalize_forms(fitted, reading)
 
 
@@ -123,20 +141,27 @@ class _JointRefits:
             compute_rmse(form, self._reading.validation) <= limit for form in _select_shortest(self._found, 1)
         )
 
-    def refit_combinations(self, parts: list[NetworkPart], view: ExtractionContext) -> None:
-        """Refit combinations of the choices for all parts; under noise also neighbours of the best one."""
+    def refit_combinations(
+        self, parts: list[NetworkPart], view: ExtractionContext, *, sweeps: int = 2, few: int = 8
+    ) -> None:
+        """Refit combinations of the choices for all parts; under noise also neighbours of the best one.
+
+        Args:
+            parts: Of the network, with their choices.
+            view: With the noise model under which the choices were found.
+            sweeps: Over all parts, under noise.
+            few: Choices of one part that a sweep tries.
+        """
         if not all(part.choices for part in parts):
             return
         tried: dict[tuple[Choice, ...], float] = {}
-        offered = [part.choices for part in parts]
-        most = self._limits.max_combinations
+        offered, most = [part.choices for part in parts], self._limits.max_combinations
         self._refit_untried(select_best_combinations(offered, most, lambda choice: choice.score), tried)
-        for _ in range(self._limits.noisy_sweeps if view.known.is_noisy else 0):
+        for _ in range(sweeps if view.known.is_noisy else 0):
             if self.is_over or not tried:
                 return
             best = min(tried, key=lambda picks: tried[picks])
-            few = [choices[: self._limits.choices_per_sweep] for choices in offered]
-            self._refit_untried(_neighbours(best, few), tried)
+            self._refit_untried(_neighbours(best, [choices[:few] for choices in offered]), tried)
 
     def _refit_untried(
         self, combinations: Iterable[tuple[Choice, ...]], tried: dict[tuple[Choice, ...], float]
@@ -150,36 +175,36 @@ class _JointRefits:
 
     def _refit_form(self, form: ParametricForm) -> float:
         """Refit a form and return its description length."""
-        limits = self._limits
-        steps = limits.max_noisy_refit_steps if self._reading.known.is_noisy else limits.max_refit_steps
-        rows = self._coarse
+        reading, limits, rows = self._reading, self._limits, self._coarse
+        steps = limits.max_noisy_refit_steps if reading.known.is_noisy else limits.max_refit_steps
         if not np.isfinite(compute_rmse(form, rows)):
-            form = _fit_inner_expression(form, rows, self._reading)
+            form = _fit_inner_expression(form, rows, reading)
         fitted = refit_constants(form, rows, iterations=steps)
         length = description_length(fitted, self._everything, limits.constants)
         if np.isfinite(length):
             self._found.append((length, fitted))
-        if (
-            compute_rmse(fitted, self._reading.validation) / self._reading.fit.spread
-            < limits.max_solved_error
-        ):
+        if compute_rmse(fitted, reading.validation) / reading.fit.spread < MAX_SOLVED_ERROR:
             self._solved = self._solved or fitted
-            self.is_over = self._reading.limits.allow(fitted.numeric_tree)
+            self.is_over = reading.limits.allow(fitted.numeric_tree)
         return length
 
-    def refit_best(self) -> list[ParametricForm]:
-        """Return the best forms, refitted on all rows of ``fit``."""
-        limits = self._limits
+    def refit_best(
+        self, *, most: int = 2, most_noisy: int = 4, close: int = 12, steps: int = 10
+    ) -> list[ParametricForm]:
+        """Return the best forms, refitted on all rows of ``fit``.
+
+        Args:
+            most, most_noisy: Their number, without and with noise.
+            close: Best forms under noise, which may have decided their order: they are compared on all rows.
+            steps: Of the refit before that comparison.
+        """
         if self._solved is not None:
-            return self._refit_forms([self._solved], limits.final_refit_steps)
+            return self._refit_forms([self._solved], FINAL_STEPS)
         if not self._reading.known.is_noisy:
-            best = _select_shortest(self._found, limits.max_final_forms)
-            return self._refit_forms(best, limits.final_refit_steps)
-        close = _select_shortest(self._found, limits.max_close_forms)
-        close = self._refit_forms(close, limits.ranking_refit_steps)
-        again = [(description_length(form, self._everything, limits.constants), form) for form in close]
-        best = _select_shortest(again, limits.max_noisy_final_forms)
-        return self._refit_forms(best, limits.final_refit_steps)
+            return self._refit_forms(_select_shortest(self._found, most), FINAL_STEPS)
+        forms = self._refit_forms(_select_shortest(self._found, close), steps)
+        again = [(description_length(form, self._everything, self._limits.constants), form) for form in forms]
+        return self._refit_forms(_select_shortest(again, most_noisy), FINAL_STEPS)
 
     def _refit_forms(self, forms: list[ParametricForm], steps: int) -> list[ParametricForm]:
         return [refit_constants(form, self._reading.fit, iterations=steps) for form in forms]
@@ -217,9 +242,8 @@ def _fit_inner_expression(
 
 
 def _join_choices(picks: tuple[Choice, ...], reading: ExtractionContext) -> ParametricForm:
-    terms: list[Expression] = [Parameter(0)]
-    values = [reading.center + sum(choice.constant for choice in picks)]
-    for choice in picks:
-        terms.append(renumber_parameters(choice.tree, len(values)))
-        values += choice.values
-    return ParametricForm(INVERSE_TRANSFORMS[reading.transform](add(*terms)), np.array(values))
+    """The sum of the parts, and its constant, behind the transform of the target."""
+    total = sum((choice.total for choice in picks), LinearSum({}, reading.center))
+    whole = add(make_measured(total.constant), LinearSum(total.terms).tree)
+    tree, values = parametrize_floats(INVERSE_TRANSFORMS[reading.transform](whole))
+    return ParametricForm(tree, np.array(values))

@@ -5,14 +5,14 @@ Its values are the same for all curves over the same points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kan_engine.expressions.library import LIBRARY, Function
-from kan_engine.formulas.core.thresholds import FunctionFitThresholds
 
 Array = NDArray[np.float64]
 
@@ -21,114 +21,115 @@ MAX_FUNCTION_VALUE = 1e100  # beyond it squares overflow
 
 @dataclass(frozen=True, eq=False)
 class FunctionStarts:
-    """Values of functions at the points, for a grid of inner constants.
+    """Functions f(a·u + b) for a grid of inner constants.
 
     Attributes:
-        function: Index of the function in the library, per start.
-        values: Values of each start at the points, [starts, points].
-        unit: The same, centered and scaled to length 1.
-        free: Whether a and b are refined.
+        functions: Index of the function in the library, per start.
+        constants: a and b [starts, 2].
+        may_move: Whether a and b are refined [starts, 2]; neither is for functions without inner constants.
+        values: Values at the points [starts, points].
     """
 
-    function: NDArray[np.int64]
-    a: Array
-    b: Array
+    functions: NDArray[np.int64]
+    constants: Array
+    may_move: NDArray[np.bool_]
     values: Array
-    unit: Array
-    free: tuple[bool, bool]
 
     @staticmethod
-    def build(u: Array, constants: str, limits: FunctionFitThresholds) -> FunctionStarts:
-        """Evaluate all functions with ``plain``, ``one`` or ``both`` inner constants of the grid.
+    def build(u: Array, functions: Iterable[Function]) -> FunctionStarts:
+        """Evaluate functions with none, one and both inner constants of the grid.
+
+        Starts of one function with the same free constants are neighbours.
 
         Args:
             u: Points, in ascending order.
-            constants: Which inner constants the functions have.
-            limits: Sizes of the grid.
+            functions: Of the library.
         """
-        numbers, pairs, values = [], [], []
-        for number, function in enumerate(LIBRARY.values()):
-            grid = _constant_grid(function, u, constants, limits)
-            if function.searched and len(grid):
+        numbers, constants = list[int](), list[Array]()
+        may_move, values = list[NDArray[np.bool_]](), list[Array]()
+        for function in functions:
+            for free, pairs in _list_grids(function, u):
+                grid = np.asarray(pairs, dtype=float)
                 with np.errstate(all="ignore"):
                     found = np.asarray(function.value(grid[:, :1] * u + grid[:, 1:]))
-                size = np.abs(found).max(1, initial=0.0)
+                size = np.abs(found).max(1)
                 good = size < MAX_FUNCTION_VALUE  # false for NaN
                 good[good] = np.ptp(found[good], axis=1) > 1e-9 * size[good]
-                numbers.append(np.full(int(good.sum()), number))
-                pairs.append(grid[good])
+                numbers += [list(LIBRARY).index(function.name)] * int(good.sum())
+                constants.append(grid[good])
+                may_move.append(np.broadcast_to(np.array(free), grid[good].shape))
                 values.append(found[good])
-        all_values, all_pairs = np.concatenate(values), np.concatenate(pairs)
-        centered = all_values - all_values.mean(1, keepdims=True)
-        scale = np.linalg.norm(centered, axis=1, keepdims=True)
         return FunctionStarts(
-            function=np.concatenate(numbers),
-            a=all_pairs[:, 0],
-            b=all_pairs[:, 1],
-            values=all_values,
-            unit=centered / np.maximum(scale, 1e-300),
-            free=(constants != "plain", constants == "both"),
+            np.array(numbers, dtype=np.int64),
+            np.concatenate(constants),
+            np.concatenate(may_move),
+            np.concatenate(values),
         )
 
-    def function_names(self, places: NDArray[np.int64]) -> list[str]:
-        """Names of the functions of these starts."""
-        library = list(LIBRARY)
-        return [library[number] for number in self.function[places]]
+    def select(self, places: NDArray[np.int64]) -> FunctionStarts:
+        """Some of the starts."""
+        return FunctionStarts(
+            self.functions[places], self.constants[places], self.may_move[places], self.values[places]
+        )
 
-    def select_best(self, v: Array, count: int, line: Array | None) -> NDArray[np.int64]:
-        """Return the ``count`` best starts of each function for a curve, or for its residual to a line.
+    @cached_property
+    def centred(self) -> Array:
+        """The values about their means."""
+        return np.asarray(self.values - self.values.mean(1, keepdims=True))
 
-        Args:
-            v: Values of the curve at the points.
-            count: Starts of each function.
-            line: A centred line of length 1 beside which the functions are fitted.
-        """
-        target = v - v.mean()
-        explained = (self.unit @ target) ** 2
-        if line is not None:
-            along = self.unit @ line
-            rest = np.maximum(1 - along**2, 1e-12)
-            explained = (self.unit @ target - along * float(line @ target)) ** 2 / rest
-        order = np.lexsort((-explained, self.function))
-        first = np.concatenate([[True], np.diff(self.function[order]) != 0])
-        rank = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-        return order[rank < count]
+    @cached_property
+    def _groups(self) -> NDArray[np.int64]:
+        """Number of the function and set of free constants of every start."""
+        return self.functions * 4 + self.may_move @ (1, 2)
+
+    def find_best(self, explained: Array, count: int) -> NDArray[np.int64]:
+        """Places of the ``count`` starts of each function and set of free constants that explain most."""
+        order = np.lexsort((-explained, self._groups))
+        begins = np.searchsorted(self._groups[order], self._groups[order])
+        return np.sort(order[np.arange(len(order)) - begins < count])
 
 
-def _constant_grid(function: Function, u: Array, constants: str, limits: FunctionFitThresholds) -> Array:
-    """Return pairs (a, b) that scale with the interval of u; empty if a function has no such constants."""
+def _list_grids(
+    function: Function,
+    u: Array,
+    *,
+    far_shifts: tuple[float, ...] = (6.0, 9.0, 14.0, 22.0, 34.0),
+    scales: tuple[float, float] = (0.15, 8.0),
+    max_periodic_scale: float = 30.0,
+    scale_count: int = 28,
+    joint_scale_count: int = 14,
+    center_count: int = 7,
+    phase_count: int = 8,
+) -> Iterator[tuple[tuple[bool, bool], ArrayLike]]:
+    """Yield which of a and b are free, and pairs (a, b) that scale with the interval of u.
+
+    Args:
+        function: Of the library.
+        u: Points, in ascending order.
+        far_shifts: Over half the range: for nearly straight curves, such as log(1 + x) at small x.
+        scales: Smallest and largest |a| times half the range.
+        max_periodic_scale: The largest of periodic functions.
+        scale_count, joint_scale_count: Values of a, alone and together with b.
+        center_count, phase_count: Values of b, of other and of periodic functions.
+    """
     low, high = float(u[0]), float(u[-1])
     half = max((high - low) / 2, 1e-300)
     if function.is_scale_free:  # a = ±1 suffices
-        return _shift_grid(function, low, high, half, constants, limits.far_shifts)
-    if constants == "plain":
-        return np.zeros((0, 2))
-    least, top = limits.scales
+        signs = (1.0, -1.0) if function.is_one_sided else (1.0,)
+        yield (False, False), [(sign, 0.0) for sign in signs]
+        if function.name != "x":
+            far, near = half * np.array(far_shifts), np.linspace(low - 4 * half, high + 4 * half, 41)
+            shifts = np.concatenate([low - far[::-1], near, high + far])
+            yield (False, True), [(sign, -sign * shift) for sign in signs for shift in shifts]
+        return
     is_periodic, is_exponential = (function.equation == kind for kind in ("periodic", "exponential"))
-    top = limits.max_periodic_scale if is_periodic else top
-    if constants == "one":
-        scales = np.geomspace(least, top, limits.scale_count) / half
-        scales = np.concatenate([scales, -scales]) if is_exponential else scales
-        return np.stack([scales, np.zeros(len(scales))], 1)
-    if is_exponential:  # a shift is a factor
-        return np.zeros((0, 2))
-    count = limits.scale_count if is_periodic else limits.joint_scale_count
-    scales = np.geomspace(least, top, count) / half
+    least, most = scales[0], max_periodic_scale if is_periodic else scales[1]
+    alone = np.geomspace(least, most, scale_count) / half
+    yield (True, False), [(sign * a, 0.0) for sign in (1, -1)[: 1 + is_exponential] for a in alone]
     if is_periodic:
-        phases = np.linspace(-np.pi, np.pi, limits.phase_count + 1)[:-1]
-        return np.array([(scale, phase) for scale in scales for phase in phases])
-    centers = np.linspace(low - half, high + half, limits.center_count)
-    return np.array([(a, -a * center) for scale in scales for a in (scale, -scale) for center in centers])
-
-
-def _shift_grid(
-    function: Function, low: float, high: float, half: float, constants: str, far_shifts: Sequence[float]
-) -> Array:
-    signs = (1.0, -1.0) if function.is_one_sided else (1.0,)
-    if constants == "plain":
-        return np.array([(sign, 0.0) for sign in signs])
-    if function.name == "x" or constants == "both":
-        return np.zeros((0, 2))
-    far = half * np.array(far_shifts)
-    shifts = np.concatenate([low - far[::-1], np.linspace(low - 4 * half, high + 4 * half, 41), high + far])
-    return np.array([(sign, -sign * s) for sign in signs for s in shifts])
+        phases = np.linspace(-np.pi, np.pi, phase_count + 1)[:-1]
+        yield (True, True), [(a, phase) for a in alone for phase in phases]
+    elif not is_exponential:  # whose shift is a factor
+        centers = np.linspace(low - half, high + half, center_count)
+        joint = np.geomspace(least, most, joint_scale_count) / half
+        yield (True, True), [(a, -a * center) for size in joint for a in (size, -size) for center in centers]

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
-from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Variable,
+    add,
+    apply_function,
+    evaluate,
+    mul,
+    substitute,
+)
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import make_measured
+from kan_engine.expressions.nodes import Add, Mul, Number, is_constant
 from kan_engine.formulas.reading.univariate_fit import Suggestion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearSum:
     """A sum Σ c·f + constant.
 
     Attributes:
-        terms: Coefficient c by term f.
+        terms: Coefficient c by term f; an int is exact, and a float is measured, whatever its value.
         constant: The constant.
     """
 
@@ -28,7 +38,21 @@ class LinearSum:
     @staticmethod
     def from_column(name: str) -> LinearSum:
         """The column itself."""
-        return LinearSum({Variable(name): 1.0})
+        return LinearSum({Variable(name): 1})
+
+    @staticmethod
+    def from_tree(tree: Expression) -> LinearSum:
+        """The terms of a formula, with their measured factors as coefficients."""
+        total = LinearSum({})
+        for term in tree.terms if isinstance(tree, Add) else (tree,):
+            if is_constant(term):
+                total += LinearSum({}, float(evaluate(term, {})))
+                continue
+            factors = term.factors if isinstance(term, Mul) else (term,)
+            measured = [f for f in factors if isinstance(f, Number) and isinstance(f.value, float)]
+            form = mul(*(f for f in factors if f not in measured))
+            total += LinearSum({form: prod(float(f.value) for f in measured)})  # 1 without any
+        return total
 
     def __add__(self, other: LinearSum) -> LinearSum:
         """Add sums; equal terms become one."""
@@ -41,6 +65,18 @@ class LinearSum:
         """Multiply by a number, then add one."""
         return LinearSum({f: c * factor for f, c in self.terms.items()}, self.constant * factor + shift)
 
+    def normalize(self) -> tuple[float, LinearSum]:
+        """Size of the first coefficient, and the sum over it, whose first coefficient is exactly 1 or -1."""
+        first, c = next(((f, c) for f, c in self.terms.items() if c), (None, 0.0))
+        if first is None:
+            return 1.0, self
+        terms = {f: other / abs(c) for f, other in self.terms.items()} | {first: 1 if c > 0 else -1}
+        return abs(c), LinearSum(terms, self.constant / abs(c))
+
+    def replace(self, variable: Variable, tree: Expression) -> LinearSum:
+        """The sum with a tree in place of a variable."""
+        return LinearSum({substitute(f, {variable: tree}): c for f, c in self.terms.items()}, self.constant)
+
     @property
     def is_finite(self) -> bool:
         """Whether all coefficients are finite."""
@@ -48,8 +84,8 @@ class LinearSum:
 
     @property
     def tree(self) -> Expression:
-        """The sum as a formula; a coefficient of 1 and a constant of 0 are left out."""
-        terms = [f if c == 1 else mul(make_measured(c), f) for f, c in self.terms.items() if c]
+        """The sum as a formula; a constant of 0 is left out."""
+        terms = [mul(c if isinstance(c, int) else make_measured(c), f) for f, c in self.terms.items() if c]
         return add(*terms, *([make_measured(self.constant)] if self.constant else []))
 
     def apply(self, fit: Suggestion) -> LinearSum:
@@ -66,8 +102,7 @@ class LinearSum:
             if function.equation == "exponential":
                 factor, inner = factor * float(function.value(inner.constant)), LinearSum(inner.terms)
             elif function.is_scale_free:
-                size = abs(next((c for c in inner.terms.values() if c), 1.0))
-                inner = inner.scale(1 / size)
+                size, inner = inner.normalize()
                 if function.degree is None:
                     shift += factor * float(function.value(size))
                 else:

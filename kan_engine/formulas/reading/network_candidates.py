@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
-from kan_engine.expressions.evaluation import apply_function, complexity, evaluate, number
+from kan_engine.expressions.evaluation import complexity, evaluate
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER
-from kan_engine.formulas.reading.edge_candidates import (
-    NO_FIXED_FUNCTIONS,
-    Choice,
-    ExtractionContext,
-    find_edge_choices,
-)
-from kan_engine.formulas.reading.node_candidates import HiddenNode, find_node_choices, find_sum_choices
-from kan_engine.formulas.reading.univariate_fit import FitPoints, suggest
+from kan_engine.formulas.reading.edge_candidates import Choice, ExtractionContext, find_edge_choices
+from kan_engine.formulas.reading.linear_sum import LinearSum
+from kan_engine.formulas.reading.network_curves import CurveByInput, NetworkCurves
+from kan_engine.formulas.reading.node_candidates import find_node_choices, fit_outer_functions
 from kan_engine.network.kan import KAN
 
 
@@ -35,47 +29,50 @@ class NetworkPart:
     choices: list[Choice]
 
 
-def iterate_part_variants(network: KAN, reading: ExtractionContext) -> Iterator[list[NetworkPart]]:
+def iterate_part_variants(
+    network: KAN, reading: ExtractionContext, max_shared: int = 3
+) -> Iterator[list[NetworkPart]]:
     """Yield the parts of a network: first as trained, then with linear terms moved to direct edges.
 
     If all inputs of an adding node have direct edges too, a multiple of its sum can move between the node and
     the direct edges. The later variants choose the multiple that makes the output edge of the node a single
     function.
+
+    Args:
+        network: The network.
+        reading: Data, units and limits.
+        max_shared: Functions tried for a node that shares a linear term with direct edges.
     """
-    nodes, direct = _split_network(network, reading)
-    fixed = _select_fixed_functions(len(network.all_layers) - 1, reading.output, reading)
-    parts = [NetworkPart(node.leaving, find_node_choices(node, reading)) for node in nodes]
-    yield [*parts, *_build_direct_parts(direct, reading, fixed)]
-    if reading.fixed:
-        return
-    for place, node in enumerate(nodes):
-        if node.is_product or not set(node.inputs) <= set(direct):
+    curves = NetworkCurves.compute(network, reading.scaled, reading.output, reading.scale)
+    direct, layer = curves.direct, len(network.all_layers) - 1
+    if len(network.stack) == 1 and len(direct) == 1:  # as exact as the values
+        direct = dict.fromkeys(direct, reading.network_target)
+
+    def build_direct_parts(direct: CurveByInput) -> list[NetworkPart]:
+        choices = find_edge_choices(direct, reading, layer)
+        return [NetworkPart(curve, offered) for curve, offered in zip(direct.values(), choices, strict=True)]
+
+    parts = [NetworkPart(node.leaving, find_node_choices(node, reading)) for node in curves.nodes]
+    yield [*parts, *build_direct_parts(direct)]
+    for place, node in enumerate(() if reading.fixed else curves.nodes):
+        if node.is_product or not set(node.entering) <= set(direct):
             continue
-        fits = suggest(
-            FitPoints(node.value, reading.thresholds.closed_forms.functions), node.leaving, beside_a_line=True
-        )
-        fits = [
-            f
-            for f in fits
-            if f.function != "x" and reading.allows_tree(apply_function(f.function, PLACEHOLDER))
-        ]
-        fits.sort(key=lambda fit: reading.known.score(fit.error, fit.complexity))
-        for fit in fits[: reading.thresholds.max_shared_functions]:
-            moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
-            own = find_sum_choices(node, reading, [replace(fit, e=0.0)])
-            part = NetworkPart(node.leaving - fit.e * node.value, own)
-            yield [part, *parts[:place], *parts[place + 1 :], *_build_direct_parts(moved, reading)]
-
-
-def _build_direct_parts(
-    curves: dict[int, Array], reading: ExtractionContext, functions: Mapping[int, str] = NO_FIXED_FUNCTIONS
-) -> list[NetworkPart]:
-    choices = find_edge_choices(curves, reading, functions)
-    return [NetworkPart(curve, offered) for curve, offered in zip(curves.values(), choices, strict=True)]
+        fits = [f for f in fit_outer_functions(node, reading, beside_a_line=True) if f.function != "x"]
+        for fit in fits[:max_shared]:
+            moved = {i: v + fit.e * node.entering[i] if i in node.entering else v for i, v in direct.items()}
+            choices = find_node_choices(node, reading, [replace(fit, e=0.0)])
+            part = NetworkPart(node.leaving - fit.e * node.values, choices)
+            yield [part, *parts[:place], *parts[place + 1 :], *build_direct_parts(moved)]
 
 
 def find_short_combinations(
-    parts: list[NetworkPart], reading: ExtractionContext, longest: int
+    parts: list[NetworkPart],
+    reading: ExtractionContext,
+    longest: int,
+    *,
+    slack: int = 4,
+    max_error_ratio: float = 0.8,
+    most: int = 8,
 ) -> list[tuple[Choice, ...]]:
     """Return combinations of choices for all parts, simplest first.
 
@@ -86,75 +83,34 @@ def find_short_combinations(
         parts: Parts of the network.
         reading: Data, units and limits.
         longest: Complexity limit of a combination, before simplification.
+        slack: Complexity that simplification may save.
+        max_error_ratio: Of squared errors; a longer combination has to lower the error to this share.
+        most: Combinations from the simplest to the most accurate one.
     """
-    limits = reading.thresholds
-    most = longest + limits.complexity_slack
     levels: dict[int, tuple[float, tuple[Choice, ...]]] = {0: (0.0, ())}
     for part in parts:
         longer: dict[int, tuple[float, tuple[Choice, ...]]] = {}
         for loss, length, choice in _rate_choices(part, reading):
             for before, (total, picks) in levels.items():
                 level = before + length
-                if level <= most and loss + total < longer.get(level, (np.inf, ()))[0]:
+                if level <= longest + slack and loss + total < longer.get(level, (np.inf, ()))[0]:
                     longer[level] = loss + total, (*picks, choice)
         levels = longer
     noise = (reading.known.noise * float(np.std(sum(part.curve for part in parts)))) ** 2
     front: list[tuple[Choice, ...]] = []
     lowest = np.inf
-    for _, (loss, picks) in sorted(levels.items()):
-        if any(choice.values for choice in picks) and loss + noise < limits.max_short_error_ratio * lowest:
+    for _, (loss, picks) in sorted(levels.items(), key=lambda level: level[0]):
+        if any(choice.total.terms for choice in picks) and loss + noise < max_error_ratio * lowest:
             lowest = loss + noise
             front.append(picks)
-    steps = np.linspace(0, len(front) - 1, min(limits.max_short_combinations, len(front)))
+    steps = np.linspace(0, len(front) - 1, min(most, len(front)))
     return [front[place] for place in np.unique(steps.round().astype(int))]
 
 
 def _rate_choices(part: NetworkPart, reading: ExtractionContext) -> Iterator[tuple[float, int, Choice]]:
     """Yield (mean squared error, complexity, choice) for the mean of the curve and for every choice."""
-    middle = float(part.curve.mean())
-    yield float(part.curve.var()), 0, Choice(0.0, number(0), (), middle)
+    yield float(part.curve.var()), 0, Choice(0.0, LinearSum({}, float(part.curve.mean())))
     for choice in part.choices:
-        values = evaluate(choice.tree, reading.fit.columns, choice.values) + choice.constant
-        loss = float(np.mean((values - part.curve) ** 2))
+        loss = float(np.mean((evaluate(choice.total.tree, reading.fit.columns) - part.curve) ** 2))
         if np.isfinite(loss):
-            yield loss, complexity(choice.tree) + 1, choice
-
-
-def _select_fixed_functions(layer: int, node: int, reading: ExtractionContext) -> dict[int, str]:
-    """Return the required functions of the edges into a node, by input."""
-    return {i: function for (number, i, j), function in reading.fixed.items() if (number, j) == (layer, node)}
-
-
-def _split_network(network: KAN, reading: ExtractionContext) -> tuple[list[HiddenNode], dict[int, Array]]:
-    """Return the live hidden nodes, and the live direct edges as curves by input, in units of T(y).
-
-    A network of a single edge gives the target values themselves.
-    """
-    first, last = network.all_layers[0], network.all_layers[-1]
-    with torch.no_grad():
-        curves = first.postacts(reading.scaled).numpy()  # (batch, in, nodes)
-        if len(network.stack) == 1:
-            alive = torch.nonzero(first.mask[:, reading.output])[:, 0].tolist()
-            if len(alive) == 1:
-                return [], {alive[0]: reading.network_target}
-            return [], {i: curves[:, i, reading.output] * reading.scale for i in alive}
-        hidden = first(reading.scaled)
-        outer = network.stack[1].postacts(hidden).numpy()
-        direct = last.postacts(reading.scaled).numpy() if network.direct is not None else None
-    nodes = [
-        HiddenNode(
-            curves=curves[:, :, place],
-            inputs=tuple(torch.nonzero(first.mask[:, place])[:, 0].tolist()),
-            value=hidden[:, place].numpy(),
-            leaving=outer[:, place, reading.output] * reading.scale,
-            is_product=place >= first.out_dim - first.products,
-            functions=_select_fixed_functions(0, place, reading),
-            outer=reading.fixed.get((1, place, reading.output)),
-        )
-        for place in range(first.out_dim)
-        if network.stack[1].mask[place, reading.output]
-    ]
-    if direct is None:
-        return nodes, {}
-    alive = torch.nonzero(last.mask[:, reading.output])[:, 0].tolist()
-    return nodes, {i: direct[:, i, reading.output] * reading.scale for i in alive}
+            yield loss, complexity(LinearSum(choice.total.terms).tree) + 1, choice

@@ -17,52 +17,70 @@ CurveByInput = Mapping[int, Float[ndarray, " rows"]]
 
 @dataclass(frozen=True, eq=False)
 class NodeCurves:
-    """The curves of a hidden node that adds.
+    """The curves of a hidden node.
 
     Attributes:
         entering: By column.
         values: Of the node.
         leaving: The curve to the output.
+        place: Of the node in its layer.
+        is_product: Whether the node multiplies the curves that enter it; else it adds them.
     """
 
     entering: CurveByInput
     values: Float[ndarray, " rows"]
     leaving: Float[ndarray, " rows"]
+    place: int = 0
+    is_product: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkCurves:
-    """The curves of a network with one output, in the scale of the network.
+    """The curves to one output of a network.
 
     Attributes:
         direct: The curves from columns to the output.
         nodes: The hidden nodes.
-        variance: Of the output.
     """
 
     direct: CurveByInput
     nodes: tuple[NodeCurves, ...]
-    variance: float
 
     @staticmethod
     @torch.no_grad()
-    def compute(network: KAN, z: Float[ndarray, "rows columns"]) -> NetworkCurves:
-        """Compute all curves of a network with at most one hidden layer at scaled rows."""
-        x = torch.from_numpy(z)
-        variance, first = float(network(x)[:, 0].var(correction=0)), network.stack[0]
+    def compute(
+        network: KAN, x: Float[torch.Tensor, "rows columns"], output: int = 0, scale: float = 1.0
+    ) -> NetworkCurves:
+        """Compute all curves of a network with at most one hidden layer.
+
+        Args:
+            network: The network.
+            x: Scaled rows.
+            output: Of the network.
+            scale: Factor of the curves to the output.
+        """
+        first = network.stack[0]
         if len(network.stack) == 1:
-            return NetworkCurves(_compute_curves(first, x, 0), (), variance)
+            return NetworkCurves(_compute_curves(first, x, output, scale), ())
         hidden = first(x)
         nodes = tuple(
-            NodeCurves(_compute_curves(first, x, node), hidden[:, node].numpy(), leaving)
-            for node, leaving in _compute_curves(network.stack[1], hidden, 0).items()
+            NodeCurves(
+                _compute_curves(first, x, node),
+                hidden[:, node].numpy(),
+                leaving,
+                node,
+                node >= first.out_dim - first.products,
+            )
+            for node, leaving in _compute_curves(network.stack[1], hidden, output, scale).items()
         )
-        direct = {} if network.direct is None else _compute_curves(network.direct, x, 0)
-        return NetworkCurves(direct, nodes, variance)
+        direct = {} if network.direct is None else _compute_curves(network.direct, x, output, scale)
+        return NetworkCurves(direct, nodes)
 
 
-def _compute_curves(layer: KANLayer, x: torch.Tensor, node: int) -> dict[int, Float[ndarray, " rows"]]:
+def _compute_curves(
+    layer: KANLayer, x: torch.Tensor, node: int, scale: float = 1.0
+) -> dict[int, Float[ndarray, " rows"]]:
     """The live curves into a node, by input."""
     inputs = torch.nonzero(layer.mask[:, node])[:, 0].tolist()
     values = layer.postacts(x)[:, :, node].numpy()
-    return {place: values[:, place] for place in inputs}
+    return {place: values[:, place] * scale for place in inputs}

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.network.kan import KAN
 from kan_engine.numerics.ties import round_rank
+
+MAX_PRICE = 0.3
+"""Digits by which a unit of complexity has to reduce the error, without noise."""
 
 
 @dataclass(frozen=True)
@@ -24,61 +26,60 @@ class NoiseModel:
         floor: Relative error of the curve; fits with lower errors are equally good.
         noise: Noise of the rows over the spread of the curve; lower errors do not improve the score.
         price: Digits by which a unit of complexity has to reduce the error.
-        thresholds: Of the search for formulas of the curve.
     """
 
     floor: float
     noise: float
     price: float
-    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
 
     @staticmethod
-    def exact(floor: float, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC) -> NoiseModel:
+    def exact(floor: float) -> NoiseModel:
         """Model of a curve without noise."""
-        return NoiseModel(floor, floor, thresholds.closed_forms.max_complexity_price, thresholds)
+        return NoiseModel(floor, floor, MAX_PRICE)
 
     @staticmethod
-    def noisy(
-        floor: float, noise: float, rows: int, thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
-    ) -> NoiseModel:
+    def noisy(floor: float, noise: float, rows: int, bits_per_complexity: float = 8.0) -> NoiseModel:
         """Model of a curve fitted to ``rows`` rows with this noise."""
-        limits = thresholds.closed_forms
-        price = min(limits.max_complexity_price, limits.bits_per_complexity / (rows * float(np.log2(10))))
-        return NoiseModel(floor, noise, price, thresholds)
+        return NoiseModel(floor, noise, min(MAX_PRICE, bits_per_complexity / (rows * float(np.log2(10)))))
 
     @property
     def is_noisy(self) -> bool:
         """Whether the score is based on bits, so that many fits are nearly equal."""
-        return self.price < self.thresholds.closed_forms.max_complexity_price
+        return self.price < MAX_PRICE
+
+    def is_precise(self, max_floor: float = 1e-3) -> bool:
+        """Whether sums of terms can be distinguished."""
+        return self.floor < max_floor
+
+    def get_close_error(self, factor: float = 3.0) -> float:
+        """Largest error of a fit that is as close as the precision of the curve allows."""
+        return factor * self.floor if self.is_precise() else self.floor
 
     def weightings(self) -> list[NoiseModel]:
         """Models to use one after the other: a noisy curve is first treated as exact."""
-        return [NoiseModel.exact(self.floor, self.thresholds), self] if self.is_noisy else [self]
+        return [NoiseModel.exact(self.floor), self] if self.is_noisy else [self]
 
     def score(self, error: float, complexity: float) -> float:
         """log₁₀ √(error² + noise²) plus the price of the complexity; lower is better."""
         return round_rank(float(np.log10(np.hypot(error, self.noise))) + self.price * complexity)
 
-    def scale_to_part(self, part: float, whole: float) -> NoiseModel:
+    def scale(self, factor: float) -> NoiseModel:
+        """Model with errors that are larger by a factor."""
+        return replace(self, floor=self.floor * factor, noise=self.noise * factor)
+
+    def scale_to_part(self, part: float, whole: float, max_factor: float = 1e3) -> NoiseModel:
         """Model of a part of a curve: the relative errors of a small part are larger.
 
         Args:
             part: Spread of the part.
             whole: Spread of the whole curve.
+            max_factor: Limit of the ratio of the relative errors.
         """
-        most = self.thresholds.closed_forms.max_part_factor
-        factor = max(1.0, min(whole / (part + 1e-300), most))
-        return replace(self, floor=self.floor * factor, noise=self.noise * factor)
+        return self.scale(max(1.0, min(whole / (part + 1e-300), max_factor)))
 
 
 def estimate_precision(
-    error: float,
-    network: KAN,
-    rows: int,
-    *,
-    is_noisy: bool,
-    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
-    max_error: float = 0.03,
+    error: float, network: KAN, rows: int, *, is_noisy: bool, max_error: float = 0.03
 ) -> NoiseModel:
     """Precision of a network's curves: that of the network itself, unless its error is noise.
 
@@ -87,13 +88,12 @@ def estimate_precision(
         network: The network.
         rows: Number of rows that it was fitted to.
         is_noisy: Whether the error is noise.
-        thresholds: Of the extraction.
         max_error: Upper bound of the error within which fits of an edge's curve count as equal.
     """
     if not is_noisy:
-        return NoiseModel.exact(_clamp_error(error, max_error), thresholds)
+        return NoiseModel.exact(_clamp_error(error, max_error))
     spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
-    return NoiseModel.noisy(_clamp_error(error * spared, max_error), error, rows, thresholds)
+    return NoiseModel.noisy(_clamp_error(error * spared, max_error), error, rows)
 
 
 def _clamp_error(error: float, max_error: float) -> float:

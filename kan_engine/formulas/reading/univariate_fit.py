@@ -6,10 +6,10 @@ Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate, groupby
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kan_engine.expressions.library import LIBRARY, Function
-from kan_engine.formulas.core.thresholds import DEFAULT_FUNCTION_FIT, FunctionFitThresholds
 from kan_engine.formulas.reading.function_starts import Array, FunctionStarts
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
-from kan_engine.numerics.ties import rank_error
+from kan_engine.numerics.damping_config import DampingConfig
+from kan_engine.numerics.ties import rank_error, round_ranks
 
 T = TypeVar("T")
 
@@ -56,14 +56,25 @@ class FitPoints:
 
     Args:
         u: Inputs of the curves, one per row.
-        thresholds: Of fits at these points.
+        max_points: Number of points; more hardly change which functions are best.
+        starts: Inner constants that are refined, per function and set of free constants.
+        rounds: Of the refinement; see ``_refine``.
+        functions: That are fitted; by default those that searches try.
     """
 
-    def __init__(self, u: Array, thresholds: FunctionFitThresholds = DEFAULT_FUNCTION_FIT) -> None:
+    def __init__(
+        self,
+        u: Array,
+        *,
+        max_points: int = 120,
+        starts: int = 3,
+        rounds: int = 7,
+        functions: Sequence[Function] | None = None,
+    ) -> None:
         order = np.argsort(u, kind="stable")
-        self.places = order[np.unique(np.linspace(0, len(u) - 1, thresholds.max_points).round().astype(int))]
-        self.thresholds = thresholds
+        self.places = order[np.unique(np.linspace(0, len(u) - 1, max_points).round().astype(int))]
         self.u = u[self.places]
+        self.start_count, self.rounds, self._functions = starts, rounds, functions
         self._known: dict[Hashable, Any] = {}
 
     def subsample(self, v: Array) -> Array:
@@ -94,19 +105,15 @@ class FitPoints:
         return result
 
     @cached_property
-    def constant_free_starts(self) -> FunctionStarts:
+    def starts(self) -> FunctionStarts:
+        """Functions over a grid of inner constants."""
+        searched = [function for function in LIBRARY.values() if function.searched]
+        return FunctionStarts.build(self.u, self._functions or searched)
+
+    @cached_property
+    def plain_starts(self) -> FunctionStarts:
         """Functions without inner constants."""
-        return FunctionStarts.build(self.u, "plain", self.thresholds)
-
-    @cached_property
-    def one_constant_starts(self) -> FunctionStarts:
-        """Functions with one inner constant: a factor, or a shift for scale-free functions."""
-        return FunctionStarts.build(self.u, "one", self.thresholds)
-
-    @cached_property
-    def two_constant_starts(self) -> FunctionStarts:
-        """Functions with both inner constants, a factor and a shift."""
-        return FunctionStarts.build(self.u, "both", self.thresholds)
+        return self.starts.select(np.flatnonzero(~self.starts.may_move.any(1)))
 
 
 def suggest_symbolic(curves: Sequence[tuple[Array, Array]]) -> list[list[Suggestion]]:
@@ -142,239 +149,237 @@ def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[S
     )
 
 
-def fit_plain_functions(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
+def fit_plain_functions(axis: FitPoints, v: Array) -> list[Suggestion]:
     """Return fits by functions without inner constants, ``c · f(±u) + d``, solved in closed form."""
     at = axis.subsample(v)
-    names, parameters = _fit_starts(axis.constant_free_starts, 1, axis.u, at, beside_a_line)
-    return _select_suggestions(names, parameters, axis, at)
+    return _Fits.start(axis.plain_starts, axis.u, at, 1).list_suggestions()
 
 
 def _fit_curves(
     curves: Sequence[tuple[FitPoints, Array]], *, beside_a_line: bool = False
 ) -> list[list[Suggestion]]:
     """Return the best fits of each function to each curve, the best starts of all refined in one batch."""
-    batches = [
-        _Starts.select(starts, axis, v, beside_a_line)
+    starts = [
+        _Fits.start(axis.starts, axis.u, v, axis.start_count, beside_a_line=beside_a_line)
         for axis, v in curves
-        for starts in (axis.one_constant_starts, axis.two_constant_starts)
     ]
-    refined = iter(_refine_constants(batches, curves[0][0].thresholds))
-    found = []
-    for axis, v in curves:
-        names, parameters = _fit_starts(axis.constant_free_starts, 1, axis.u, v, beside_a_line)
-        fits = _select_suggestions(names, parameters, axis, v)
-        fits += _select_suggestions(*next(refined), axis, v) + _select_suggestions(*next(refined), axis, v)
-        found.append(sorted(fits, key=lambda fit: rank_error(fit.error)))
-    return found
-
-
-def _fit_starts(
-    starts: FunctionStarts, count: int, u: Array, v: Array, beside_a_line: bool
-) -> tuple[list[str], Array]:
-    """Return the functions of the best starts and (a, b, c, d, e), with c, d and e by least squares."""
-    length = float(np.linalg.norm(u - u.mean())) or 1.0
-    line = (u - u.mean()) / length
-    best = starts.select_best(v, count, line if beside_a_line else None)
-    values = starts.values[best]
-    centered, target = values - values.mean(1, keepdims=True), v - v.mean()
-    if beside_a_line:
-        centered = centered - (centered @ line)[:, None] * line
-        target = target - (target @ line) * line
-    with np.errstate(all="ignore"):
-        c = np.nan_to_num(centered @ target / np.sum(centered**2, axis=1))
-    rest = v - c[:, None] * values
-    e = rest @ line / length if beside_a_line else np.zeros(len(c))
-    d = (rest - e[:, None] * u).mean(1)
-    return starts.function_names(best), np.stack([starts.a[best], starts.b[best], c, d, e], 1)
-
-
-def _select_suggestions(names: list[str], parameters: Array, axis: FitPoints, v: Array) -> list[Suggestion]:
-    """Return the best fit of each function, without degenerate ones."""
-    u = axis.u
-    mse = _mean_square_errors(_apply_functions(_group_functions(names), parameters, u), parameters, u, v)
-    spread = float(np.var(v)) or 1e-300
-    found: dict[str, Suggestion] = {}
-    for place in np.argsort([rank_error(value) for value in np.sqrt(mse / spread)], kind="stable"):
-        name = names[place]
-        a, b, c, d, e = map(float, parameters[place])
-        if name in found or not np.isfinite(mse[place]) or _is_degenerate((name, a, b, c, d), axis, v):
-            continue
-        error = float(np.sqrt(mse[place] / spread))
-        found[name] = Suggestion(name, a, b, c, d, r2=1 - float(mse[place]) / spread, error=error, e=e)
-    return list(found.values())
+    refined = _refine(starts, curves[0][0].rounds)
+    return [sorted(fits.list_suggestions(), key=lambda fit: rank_error(fit.error)) for fits in refined]
 
 
 @dataclass(frozen=True, eq=False)
-class _Starts:
-    """Functions with the (a, b, c, d, e) from which their fits to a curve start.
+class _Fits(Point):
+    """Fits of functions, each to a curve; those of one function should be neighbours.
 
     Attributes:
-        names: Of the functions.
-        parameters: The constants [starts, 5].
-        may_move: Which of them are fitted; a of scale-free functions stays fixed.
-        u, v: The curve.
+        functions: Their indices in the library.
+        u, v: The curves [fits, points].
+        may_move: Which constants are fitted [fits, 5].
+        parameters: The constants (a, b, c, d, e) [fits, 5].
+        values: f(a·u + b) [fits, points].
+        objective: Mean squared errors; infinite where a value is not finite.
     """
 
-    names: list[str]
-    parameters: Array
-    may_move: Array
+    functions: NDArray[np.int64]
     u: Array
     v: Array
-
-    @staticmethod
-    def select(starts: FunctionStarts, axis: FitPoints, v: Array, beside_a_line: bool) -> _Starts:
-        """The best starts of every function."""
-        most = axis.thresholds.starts_per_function
-        names, parameters = _fit_starts(starts, most, axis.u, v, beside_a_line)
-        may_move = np.ones_like(parameters)
-        is_scale_free = np.array([LIBRARY[name].is_scale_free for name in names], dtype=bool)
-        may_move[:, 0] = starts.free[0] & ~is_scale_free
-        may_move[:, 1] = starts.free[1] | is_scale_free
-        may_move[:, 4] = beside_a_line
-        return _Starts(names, parameters, may_move, axis.u, v)
-
-
-def _refine_constants(
-    batches: Sequence[_Starts], limits: FunctionFitThresholds
-) -> list[tuple[list[str], Array]]:
-    """Refine the constants of all starts side by side; return them with the names of the functions."""
-    names = [name for batch in batches for name in batch.names]
-    order = np.argsort(names, kind="stable")  # equal functions are evaluated together
-
-    def gather(parts: Iterable[Array]) -> Array:
-        return np.concatenate(list(parts))[order]
-
-    curves = _Curves(
-        [names[place] for place in order],
-        gather(np.broadcast_to(batch.u, (len(batch.names), len(batch.u))) for batch in batches),
-        gather(np.broadcast_to(batch.v, (len(batch.names), len(batch.v))) for batch in batches),
-        gather(batch.may_move for batch in batches),
-        limits.ridge,
-    )
-    parameters = gather(batch.parameters for batch in batches)
-    active, damping = np.arange(len(names)), Damping.start(limits.damping, len(names))
-    for _ in range(limits.rounds):
-        gain = np.zeros(len(active))
-        point = curves.select(active).at(parameters[active])
-        for step in descend(point, damping, steps=limits.steps_per_round):
-            point, gain = step.point, np.maximum(gain, step.gain.numpy())
-        parameters[active] = point.parameters
-        goes_on = gain > limits.min_relative_gain
-        active, damping = active[goes_on], damping.select(torch.from_numpy(goes_on))
-        if not len(active):
-            break
-    refined = np.empty_like(parameters)
-    refined[order] = parameters
-    stops = np.cumsum([len(batch.names) for batch in batches])[:-1]
-    return [(batch.names, part) for batch, part in zip(batches, np.split(refined, stops), strict=True)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Curves:
-    """Functions to fit, each to a curve [functions, points]; ``may_move`` marks the fitted constants."""
-
-    names: list[str]
-    u: Array
-    v: Array
-    may_move: Array
-    ridge: float
-
-    def select(self, rows: NDArray[np.int64]) -> _Curves:
-        """Some of the functions."""
-        names = [self.names[row] for row in rows]
-        return _Curves(names, self.u[rows], self.v[rows], self.may_move[rows], self.ridge)
-
-    @cached_property
-    def groups(self) -> list[tuple[Function, slice]]:
-        """Neighbouring rows of one library function, with the function."""
-        return _group_functions(self.names)
-
-    def at(self, parameters: Array) -> _CurvesPoint:
-        values = _apply_functions(self.groups, parameters, self.u)
-        errors = _mean_square_errors(values, parameters, self.u, self.v)
-        return _CurvesPoint(self, parameters, values, torch.from_numpy(errors))
-
-
-@dataclass(frozen=True, eq=False)
-class _CurvesPoint(Point):
-    """Constants of all functions, with their values and mean squared errors."""
-
-    curves: _Curves
+    may_move: NDArray[np.bool_]
     parameters: Array
     values: Array
     objective: Tensor
 
-    def linearize(self) -> NormalEquations:
-        """JᵀJ and Jᵀr of every function; 0 where they overflow."""
-        u, free = self.curves.u, self.curves.may_move
-        a, b, c, d, e = self.parameters.T[:, :, None]
+    @staticmethod
+    def create(
+        functions: NDArray[np.int64], u: Array, v: Array, may_move: NDArray[np.bool_], parameters: Array
+    ) -> _Fits:
+        """Evaluate functions with their constants."""
+        a, b, c, d, e = parameters.T[:, :, None]
         with np.errstate(all="ignore"):
             inner = a * u + b
+            values = np.empty_like(inner)
+            for function, rows in _group(functions):
+                values[rows] = function.of(inner[rows])
+            error = np.mean((c * values + d + e * u - v) ** 2, axis=1)
+        error = np.where(np.isfinite(error), error, np.inf)
+        return _Fits(functions, u, v, may_move, parameters, values, torch.from_numpy(error))
+
+    @staticmethod
+    def start(
+        starts: FunctionStarts, u: Array, v: Array, count: int, *, beside_a_line: bool = False
+    ) -> _Fits:
+        """The best starts of each function for a curve, with c, d and e by least squares.
+
+        Args:
+            starts: Functions over the grid of inner constants.
+            u: Points.
+            v: Values of the curve there.
+            count: Starts of each function and set of free constants.
+            beside_a_line: Whether e is fitted, too.
+        """
+        length = float(np.linalg.norm(u - u.mean())) or 1.0
+        line, target, centred = (u - u.mean()) / length, v - v.mean(), starts.centred
+        squares = np.square(centred).sum(1)
+        if beside_a_line:
+            along = centred @ line
+            target, squares = target - (target @ line) * line, np.maximum(squares - along**2, 1e-12 * squares)
+        slopes = np.nan_to_num(centred @ target / np.maximum(squares, 1e-300))
+        places = starts.find_best(round_ranks(slopes**2 * squares), count)
+        best, c = starts.select(places), slopes[places]
+        rest = v - c[:, None] * best.values
+        e = rest @ line / length if beside_a_line else np.zeros(len(c))
+        d = (rest - e[:, None] * u).mean(1)
+        linear = np.broadcast_to([True, True, beside_a_line], (len(c), 3))
+        shape = len(c), len(u)
+        return _Fits.create(
+            best.functions,
+            np.broadcast_to(u, shape),
+            np.broadcast_to(v, shape),
+            np.concatenate([best.may_move, linear], 1),
+            np.concatenate([best.constants, np.stack([c, d, e], 1)], 1),
+        )
+
+    def select(self, rows: NDArray[np.int64]) -> _Fits:
+        """Some of the fits."""
+        return _Fits(
+            self.functions[rows],
+            self.u[rows],
+            self.v[rows],
+            self.may_move[rows],
+            self.parameters[rows],
+            self.values[rows],
+            self.objective[torch.from_numpy(rows)],
+        )
+
+    def linearize(self, ridge: float = 1e-12) -> NormalEquations:
+        """JᵀJ and Jᵀr of every fit; 0 where they overflow.
+
+        Args:
+            ridge: Relative to the diagonal of JᵀJ.
+        """
+        a, b, c, d, e = self.parameters.T[:, :, None]
+        with np.errstate(all="ignore"):
+            inner = a * self.u + b
             slopes = np.empty_like(inner)
-            for function, rows in self.curves.groups:
+            for function, rows in _group(self.functions):
                 slopes[rows] = function.slope(inner[rows])
             slopes *= c
             ones = np.ones_like(self.values)
-            jacobian = np.stack([slopes * u, slopes, self.values, ones, ones * u], axis=1) * free[:, :, None]
+            columns = [slopes * self.u, slopes, self.values, ones, ones * self.u]
+            jacobian = np.stack(columns, axis=1) * self.may_move[:, :, None]
             jacobian[~np.isfinite(jacobian)] = 0.0
-            residual = c * self.values + d + e * u - self.curves.v
+            residual = c * self.values + d + e * self.u - self.v
             residual[~np.isfinite(residual)] = 0.0
             matrix = jacobian @ jacobian.transpose(0, 2, 1)
             gradient = (jacobian @ residual[:, :, None])[:, :, 0]
         overflow = ~(np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all(1))
         matrix[overflow], gradient[overflow] = 0.0, 0.0
-        ridge = torch.from_numpy(self.curves.ridge * np.einsum("kpp->kp", matrix))
-        return NormalEquations(torch.from_numpy(matrix), torch.from_numpy(gradient), ridge)
+        diagonal = torch.from_numpy(ridge * np.einsum("kpp->kp", matrix))
+        return NormalEquations(torch.from_numpy(matrix), torch.from_numpy(gradient), diagonal)
 
-    def move(self, step: Tensor) -> _CurvesPoint:
-        return self.curves.at(self.parameters + step.numpy())
+    def move(self, step: Tensor) -> _Fits:
+        return _Fits.create(self.functions, self.u, self.v, self.may_move, self.parameters + step.numpy())
 
-    def merge(self, accepted: Tensor, proposed: _CurvesPoint) -> _CurvesPoint:
+    def merge(self, accepted: Tensor, proposed: _Fits) -> _Fits:
         rows = accepted.numpy()[:, None]
-        return _CurvesPoint(
-            self.curves,
-            np.where(rows, proposed.parameters, self.parameters),
-            np.where(rows, proposed.values, self.values),
-            torch.where(accepted, proposed.objective, self.objective),
+        return replace(
+            self,
+            parameters=np.where(rows, proposed.parameters, self.parameters),
+            values=np.where(rows, proposed.values, self.values),
+            objective=torch.where(accepted, proposed.objective, self.objective),
         )
 
+    def list_suggestions(self) -> list[Suggestion]:
+        """The best fit of each function with each number of inner constants, without degenerate ones."""
+        if not len(self.functions):
+            return []
+        errors = np.sqrt(self.objective.numpy() / (float(np.var(self.v[:1])) or 1e-300))
+        found, names = dict[tuple[str, int], Suggestion](), list(LIBRARY)
+        for place in np.argsort([rank_error(value) for value in errors], kind="stable"):
+            name, error = names[self.functions[place]], float(errors[place])
+            kind = name, int(self.may_move[place, :2].sum())
+            a, b, c, d, e = map(float, self.parameters[place])
+            fit = Suggestion(name, a, b, c, d, r2=1 - error**2, error=error, e=e)
+            if kind not in found and np.isfinite(error) and not _is_degenerate(fit, self.u[0], self.v[0]):
+                found[kind] = fit
+        return list(found.values())
 
-def _group_functions(names: list[str]) -> list[tuple[Function, slice]]:
+
+def _refine(
+    starts: Sequence[_Fits],
+    rounds: int,
+    *,
+    steps: int = 6,
+    min_gain: float = 1e-3,
+    damping: DampingConfig = DampingConfig(
+        decrease=0.1, increase=8.0, lowest=1e-14, highest=1e10, min_diagonal=0.0
+    ),
+) -> Iterator[_Fits]:
+    """Refine the constants of all fits side by side.
+
+    Args:
+        starts: Of every curve.
+        rounds: A fit whose error fell by at most ``min_gain`` in every step of a round takes no part in the
+            next one.
+        steps: Of a round.
+        min_gain: See ``rounds``; a share of the error.
+        damping: Of the steps.
+    """
+    parts = zip(*((s.functions, s.u, s.v, s.may_move, s.parameters) for s in starts), strict=True)
+    joined = [np.concatenate(part) for part in parts]
+    order = np.argsort(joined[0], kind="stable")  # equal functions are evaluated together
+    parameters, active = joined[4][order], np.arange(len(order))
+    point, levels = _Fits.create(*(part[order] for part in joined)), Damping.start(damping, len(order))
+    for _ in range(rounds):
+        gain = np.zeros(len(active))
+        for step in descend(point, levels, steps=steps):
+            point, gain = step.point, np.maximum(gain, step.gain.numpy())
+        parameters[active] = point.parameters
+        goes_on = np.flatnonzero(gain > min_gain)
+        if not len(goes_on):
+            break
+        active, point, levels = (
+            active[goes_on],
+            point.select(goes_on),
+            levels.select(torch.from_numpy(gain > min_gain)),
+        )
+    refined = parameters[np.argsort(order)]
+    for begin, fits in zip(accumulate((len(s.functions) for s in starts), initial=0), starts, strict=False):
+        own = refined[begin : begin + len(fits.functions)]
+        yield _Fits.create(fits.functions, fits.u, fits.v, fits.may_move, own)
+
+
+def _group(functions: NDArray[np.int64]) -> Iterator[tuple[Function, slice]]:
     """Neighbouring rows of one library function, with the function."""
-    stops = list(accumulate(len(list(rows)) for _, rows in groupby(names)))
-    return [
-        (LIBRARY[names[start]], slice(start, stop)) for start, stop in zip([0, *stops], stops, strict=False)
-    ]
+    library, edges = list(LIBRARY.values()), np.flatnonzero(np.diff(functions, prepend=-1, append=-1))
+    for start, stop in pairwise(edges.tolist()):
+        yield library[functions[start]], slice(start, stop)
 
 
-def _apply_functions(groups: list[tuple[Function, slice]], parameters: Array, u: Array) -> Array:
-    """Values f(a·u + b) of every row."""
-    with np.errstate(all="ignore"):
-        inner = parameters[:, :1] * u + parameters[:, 1:2]
-        values = np.empty_like(inner)
-        for function, rows in groups:
-            values[rows] = function.of(inner[rows])
-    return values
+def _is_degenerate(
+    fit: Suggestion,
+    u: Array,
+    v: Array,
+    *,
+    min_reach: float = 0.1,
+    max_shift: float = 40.0,
+    max_constant: float = 1e4,
+) -> bool:
+    """Whether f is nearly linear on the range, shifted far away, or cancelled by a huge constant.
 
-
-def _mean_square_errors(values: Array, parameters: Array, u: Array, v: Array) -> Array:
-    _, _, c, d, e = parameters.T[:, :, None]
-    with np.errstate(all="ignore"):
-        error = np.mean((c * values + d + e * u - v) ** 2, axis=1)
-    return np.where(np.isfinite(error), error, np.inf)
-
-
-def _is_degenerate(fit: tuple[str, float, float, float, float], axis: FitPoints, v: Array) -> bool:
-    """Whether f is nearly linear on the range, shifted far away, or cancelled by a huge constant."""
-    (name, a, b, c, d), u, limits = fit, axis.u, axis.thresholds
-    length = float(u[-1] - u[0])
-    is_scale_free = LIBRARY[name].is_scale_free
-    if not is_scale_free and abs(a) * length < limits.min_reach:
+    Args:
+        fit: The fit.
+        u, v: The curve, in ascending order of u.
+        min_reach: Of a·u; over a shorter range f is nearly linear.
+        max_shift: Over the range or its ends.
+        max_constant: Of d, over the values of the curve; a larger one cancels.
+    """
+    length, is_scale_free = float(u[-1] - u[0]), LIBRARY[fit.function].is_scale_free
+    if not is_scale_free and abs(fit.a) * length < min_reach:
         return True
-    shift = limits.max_relative_shift * max(length, abs(float(u[0])), abs(float(u[-1])))
+    shift = max_shift * max(length, abs(float(u[0])), abs(float(u[-1])))
     size = float(v.max() - v.min()) + float(np.abs(v).max())
     return (
-        (is_scale_free and abs(b) > shift)
-        or not np.isfinite([a, b, c, d]).all()
-        or abs(d) > limits.max_relative_constant * size
+        (is_scale_free and abs(fit.b) > shift)
+        or not np.isfinite([fit.a, fit.b, fit.c, fit.d]).all()
+        or abs(fit.d) > max_constant * size
     )

@@ -187,8 +187,8 @@ def make_reading(structure: FittedStructure, problem: Problem) -> ExtractionCont
             structure.network,
             len(problem.fit),
             is_noisy=not structure.is_adequate,
-            thresholds=problem.thresholds.symbolic,
         ),
+        thresholds=problem.thresholds.symbolic,
         limits=problem.constraints,
         should_stop=problem.should_stop,
     )

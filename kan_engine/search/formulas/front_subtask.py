@@ -107,7 +107,7 @@ def search_front(
     if first is not None:
         trees, begin = _search_part(first, rows, run), first.end
     if path is not None:
-        trees += read_formulas(path, rows, limits.max_size, run.config.constraints, thresholds=limits.reading)
+        trees += read_formulas(path, rows, limits.max_size, run.config.constraints)
     columns = select_front_columns(rows, path, run)
     end = (limits.first_share if is_explained else 1.0) / run.data.output_count
     trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin, end=end), rows, run)

@@ -33,8 +33,6 @@ def _short_searches() -> Iterator[None]:
     from kan_engine.structure import search
 
     symbolic = search_config.THRESHOLDS.symbolic
-    forms = symbolic.closed_forms
-    brief = replace(forms, functions=replace(forms.functions, starts_per_function=1, max_points=60))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
         patch.setattr(search, "TWO_NODES", ())
@@ -45,7 +43,7 @@ def _short_searches() -> Iterator[None]:
                 search_config.THRESHOLDS,
                 assessment=AssessmentThresholds(max_resamplings=1),
                 discovery=DiscoveryThresholds(max_surrogate_terms=100),
-                symbolic=replace(symbolic, max_combinations=6, max_close_forms=3, closed_forms=brief),
+                symbolic=replace(symbolic, max_combinations=6),
             ),
         )
         yield

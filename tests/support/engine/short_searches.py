@@ -11,7 +11,7 @@ import pytest
 
 from kan_engine.estimators.base import KANEstimator
 from kan_engine.search.thresholds import SearchThresholds
-from tests.support.engine.readings import SMALL_DICTIONARY
+from tests.support.engine.readings import use_small_dictionary
 
 
 def shorten_searches(limits: SearchThresholds) -> SearchThresholds:
@@ -34,44 +34,26 @@ def shorten_searches(limits: SearchThresholds) -> SearchThresholds:
     )
 
 
-def use_small_dictionary(limits: SearchThresholds) -> SearchThresholds:
-    """The thresholds with few products of terms and coarse grids."""
-    return replace(
-        limits,
-        symbolic=replace(limits.symbolic, closed_forms=SMALL_DICTIONARY.closed_forms),
-        structure=replace(limits.structure, few_input_grid_sizes=limits.structure.grid_sizes),
-    )
+def use_coarse_grids(limits: SearchThresholds) -> SearchThresholds:
+    """The thresholds with grids of few inputs that are as coarse as all others."""
+    structure = replace(limits.structure, few_input_grid_sizes=limits.structure.grid_sizes)
+    return replace(limits, structure=structure)
 
 
 def use_few_candidates(limits: SearchThresholds) -> SearchThresholds:
-    """The thresholds with few closed forms of every edge, in few combinations."""
-    symbolic = replace(
-        limits.symbolic,
-        max_short_combinations=3,
-        max_combinations=8,
-        max_close_forms=4,
-        max_final_forms=1,
-        max_noisy_final_forms=2,
-        closed_forms=replace(
-            limits.symbolic.closed_forms,
-            max_oscillations=1,
-            max_noisy_candidates=8,
-            logarithm_factors=(1.0,),
-            tail_lengths=(1, 2),
-        ),
-    )
+    """The thresholds with few combinations of the closed forms of edges."""
     return replace(
         limits,
         assessment=replace(limits.assessment, max_resamplings=2),
         discovery=replace(limits.discovery, max_surrogate_terms=100),
         structure=replace(limits.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)),
-        symbolic=symbolic,
+        symbolic=replace(limits.symbolic, max_combinations=8),
     )
 
 
 def use_first_results(limits: SearchThresholds) -> SearchThresholds:
     """The shortest thresholds: of a search that has every stage, but whose result is not examined."""
-    few = use_few_candidates(use_small_dictionary(shorten_searches(limits)))
+    few = use_few_candidates(use_coarse_grids(shorten_searches(limits)))
     return replace(
         few,
         assessment=replace(few.assessment, max_resamplings=1),
@@ -100,5 +82,6 @@ def short_estimator_searches(
         return replace(config, thresholds=shorten(config.thresholds))
 
     with pytest.MonkeyPatch.context() as patch:
+        use_small_dictionary(patch)
         patch.setattr(KANEstimator, "_make_config", make_short_config)
         yield

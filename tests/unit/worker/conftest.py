@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def few_candidates(small_dictionary: None) -> Iterator[None]:
-    """Few closed forms of every edge, in few combinations: what is found in them has tests of its own."""
+    """Few combinations of closed forms of edges: what is found in them has tests of its own."""
     from tests.support.engine.short_searches import use_few_candidates
     from worker.pipelines import search_config
 

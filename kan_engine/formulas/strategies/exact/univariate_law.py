@@ -13,7 +13,7 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
-from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
+from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats, power
 from kan_engine.formulas.core.constant_fitting import (
     Array,
     ParametricForm,
@@ -23,12 +23,8 @@ from kan_engine.formulas.core.constant_fitting import (
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
-from kan_engine.formulas.reading.closed_forms import (
-    Effort,
-    find_closed_forms,
-    select_best_forms,
-)
-from kan_engine.formulas.reading.dictionary_regression import PLACEHOLDER, Candidate
+from kan_engine.formulas.reading.candidate import PLACEHOLDER
+from kan_engine.formulas.reading.closed_forms import Effort, iterate_closed_forms, select_best_forms
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
 
@@ -39,11 +35,12 @@ def find_univariate_law(
     validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
-    floor: float | None = None,
+    floor: float = 1e-10,
     squared: bool = False,
-    rounding_error: float = 1e-10,
-    steps: int = 30,
     symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
+    most: int = 3,
+    max_plausible_error: float = 3e-3,
+    steps: int = 30,
 ) -> Expression | None:
     """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
 
@@ -55,38 +52,34 @@ def find_univariate_law(
         fit: Rows.
         validation: Other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
-        floor: Error over the spread of a law; default: ``rounding_error``.
+        floor: Error over the spread that counts as rounding error.
         squared: Whether functions of the square of the variable are searched too.
-        rounding_error: Error over the spread that counts as rounding error of the values.
-        steps: Of the fit of a form.
-        symbolic: Of closed forms and their constants.
+        symbolic: Of the constants of the law.
+        most: Candidates refitted per class of forms, transform and variable.
+        max_plausible_error: Of a form before its refit.
+        steps: Of the refit.
     """
     if _is_noisy(evaluate(variable, fit.columns), fit.y):
         return None
-    floor = rounding_error if floor is None else floor
     everything = np.concatenate([fit.y, validation.y])[:, None]
     sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
-    axes = [
-        (tree, FitPoints(evaluate(tree, fit.columns), symbolic.closed_forms.functions))
-        for tree in _iterate_variables(variable, fit, validation, squared=squared)
-    ]
-    noise = NoiseModel.exact(rounding_error, symbolic)
-    forms = symbolic.closed_forms
-    longer: list[tuple[int, ParametricForm]] = []
+    variables = _iterate_variables(variable, fit, validation, squared=squared)
+    axes = [(tree, FitPoints(evaluate(tree, fit.columns))) for tree in variables]
+    known, longer = NoiseModel.exact(1e-10), list[tuple[int, ParametricForm]]()
     for effort, side, (tree, axis) in product(Effort, sides, axes):
         if should_stop():
             break
         if effort == Effort.SUMS and side not in TRANSFORMS_BY_SEARCH["sums of terms"]:
             continue
         moved = np.asarray(TRANSFORMS[side].forward(fit.y))
-        for edge in _find_plausible_candidates(axis, moved, effort, noise):
-            form = _build_form(edge, tree, side)
-            better = refit_constants(form, fit, iterations=steps)
+        for edge in select_best_forms(iterate_closed_forms(axis, moved, known, effort), known, most):
+            if edge.error >= max_plausible_error:
+                continue
+            inside = edge.total.replace(PLACEHOLDER, tree).tree
+            free, values = parametrize_floats(INVERSE_TRANSFORMS[side](inside))
+            better = refit_constants(ParametricForm(free, np.array(values)), fit, iterations=steps)
             if compute_rmse(better, validation) < floor * validation.spread:
-                is_plain = effort == Effort.PLAIN
-                if edge.complexity <= (
-                    forms.max_plain_complexity if is_plain else forms.max_close_complexity
-                ):
+                if edge.complexity <= effort.max_complexity:
                     return finalize_formula(better, fit, validation, thresholds=symbolic)
                 longer.append((edge.complexity, better))
     if not longer:
@@ -94,18 +87,18 @@ def find_univariate_law(
     return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation, thresholds=symbolic)
 
 
-def _is_noisy(u: Array, y: Array, divisor: int = 20, max_step: float = 5e-3) -> bool:
+def _is_noisy(u: Array, y: Array, gap_divisor: int = 20, max_step: float = 5e-3) -> bool:
     """Whether targets at nearly equal u differ; even a function with many periods is continuous there.
 
     Args:
-        u: The variable.
+        u: Values of the variable.
         y: The target.
-        divisor: The closest 1 in so many pairs of neighbours are considered.
-        max_step: Their median step over the spread of the target; above it the target is noisy.
+        gap_divisor: The closest 1 in so many pairs of neighbours are compared.
+        max_step: Median step of these over the spread of the target; above it the target is noisy.
     """
     order = np.argsort(u, kind="stable")
     gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
-    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // divisor)]
+    nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // gap_divisor)]
     return bool(np.median(steps[nearest]) > max_step * float(np.std(y)))
 
 
@@ -119,23 +112,3 @@ def _iterate_variables(
     values = np.concatenate([evaluate(variable, rows.columns) for rows in (fit, validation)])
     if float(values.min()) > 0 or float(values.max()) < 0:
         yield power(variable, -1)
-
-
-def _find_plausible_candidates(
-    axis: FitPoints,
-    moved: Array,
-    effort: Effort,
-    noise: NoiseModel,
-    *,
-    most: int = 3,
-    max_error: float = 3e-3,
-) -> list[Candidate]:
-    """The closest forms of a class, and of these the ones whose error before a refit is plausible."""
-    found = find_closed_forms(axis, moved, known=noise, effort=effort, raw=True)
-    best = select_best_forms(found, noise, most)
-    return [edge for edge in best if edge.error < max_error]
-
-
-def _build_form(edge: Candidate, variable: Expression, side: str) -> ParametricForm:
-    inside = add(substitute(edge.tree, {PLACEHOLDER: variable}), Parameter(len(edge.parameters)))
-    return ParametricForm(INVERSE_TRANSFORMS[side](inside), np.array([*edge.parameters, edge.constant]))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kan_engine.formulas.reading.reading_thresholds import DEFAULT_READING, ReadingThresholds
-
 
 @dataclass(frozen=True, kw_only=True)
 class FrontThresholds:
     """How forms are fitted, compared and varied. Sizes are numbers of nodes.
 
     Attributes:
-        reading: Of compact networks, whose formulas are seeds.
         max_size: Of a formula. Longer ones are not read by people.
         max_work: Of a search; see ``FrontSearch.work``. About 20 seconds on one core.
         first_share: Of that work, before the formulas of compact networks are known. With 0.7 instead of 0.3,
@@ -50,7 +47,6 @@ class FrontThresholds:
         min_part_size, max_part_size: Parts of found formulas that become terms.
     """
 
-    reading: ReadingThresholds = DEFAULT_READING
     max_size: int = 60
     max_work: float = 2e7
     first_share: float = 0.3

@@ -11,8 +11,7 @@ from kan_engine.expressions.evaluation import Expression, Variable, call, evalua
 from kan_engine.expressions.library import LIBRARY, Function, _define_elementary
 from kan_engine.formulas.core.description_length import price_form
 from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC
-from kan_engine.formulas.reading.dictionary_regression import _get_dictionaries
+from kan_engine.formulas.reading.dictionary_regression import get_dictionaries
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
 from kan_engine.formulas.strategies.enumeration.expression_table import ExpressionTable
@@ -68,7 +67,7 @@ def test_it_is_fitted_to_a_curve(new: Function) -> None:
 
 
 def test_it_is_in_the_dictionaries_for_sums_of_terms_of_an_edge(new: Function) -> None:
-    dictionaries = list(_get_dictionaries(FitPoints(draw(new)), raw=True, thresholds=DEFAULT_SYMBOLIC))
+    dictionaries = list(get_dictionaries(FitPoints(draw(new))))
     assert [bool(list_with(new, [term.tree for term in each.terms])) for each in dictionaries] == [True, True]
 
 

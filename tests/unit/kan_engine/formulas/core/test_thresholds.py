@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Parameter, Variable
@@ -19,46 +18,12 @@ from kan_engine.expressions.thresholds import (
 from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import (
-    DEFAULT_CLOSED_FORMS,
     DEFAULT_SYMBOLIC,
-    ClosedFormThresholds,
     ConstantThresholds,
-    SymbolicThresholds,
 )
-from kan_engine.formulas.reading.closed_forms import Effort, find_closed_forms
-from kan_engine.formulas.reading.noise_model import NoiseModel
-from kan_engine.formulas.reading.univariate_fit import FitPoints
 
 X, Y = Variable("x"), Variable("y")
 U = np.linspace(0.5, 3.0, 120)
-
-
-def with_forms(**changes: int) -> SymbolicThresholds:
-    return replace(DEFAULT_SYMBOLIC, closed_forms=replace(DEFAULT_CLOSED_FORMS, **changes))
-
-
-def test_a_noise_model_is_first_weighted_as_exact_with_the_same_thresholds() -> None:
-    dear = replace(DEFAULT_SYMBOLIC, closed_forms=ClosedFormThresholds(max_complexity_price=0.5))
-    first, second = NoiseModel.noisy(1e-3, 0.01, 1000, dear).weightings()
-    assert (first.price, first.thresholds) == (0.5, dear)
-    assert second.thresholds == dear
-
-
-@pytest.mark.parametrize("degree", [3, 5])
-def test_polynomials_have_at_most_the_degree_of_the_thresholds(degree: int) -> None:
-    known = NoiseModel.exact(1e-9, with_forms(max_polynomial_degree=degree, quotient_degrees=()))
-    found = find_closed_forms(FitPoints(U), np.sin(7 * U), known=known, effort=Effort.PLAIN)
-    longest = max(len(form.parameters) for form in found)
-    assert longest == degree
-
-
-def test_fits_of_one_curve_under_different_thresholds_are_not_confused() -> None:
-    axis, v = FitPoints(U), U**1.3
-    counts = [
-        len(find_closed_forms(axis, v, known=NoiseModel.exact(1e-9, limits), effort=Effort.SINGLE))
-        for limits in (with_forms(max_refitted_powers=1), with_forms(max_refitted_powers=3))
-    ]
-    assert counts[1] - counts[0] == 2
 
 
 def test_constants_under_noise_stay_decimals_where_no_simple_number_may_be_tried() -> None:

@@ -12,7 +12,6 @@ from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.expressions.constraints import FormulaConstraints, list_functions
 from kan_engine.expressions.evaluation import Call, Expression, Number, count_nodes, evaluate, variables, walk
 from kan_engine.formulas.reading.compact_formulas import read_formulas
-from kan_engine.formulas.reading.reading_thresholds import ReadingThresholds
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 
@@ -21,7 +20,6 @@ RNG = np.random.default_rng(0)
 X = np.c_[RNG.uniform(1, 9, ROWS), RNG.uniform(-2, 2, ROWS), RNG.integers(0, 2, ROWS)]
 INPUTS = Standardizer.fit(X)
 TABLE = LabelledRows(x=X, y=np.zeros(ROWS), weights=np.ones(ROWS), names=("a", "b", "flag"))
-ONCE = ReadingThresholds(tolerances=(0.003,))
 Edges = Mapping[tuple[int, int, int], SymbolicEdge]
 
 
@@ -59,7 +57,7 @@ def outputs_of(network: KAN) -> np.ndarray:
 
 
 def read(network: KAN, scaler: TargetScaler | None = None, max_size: int = 60) -> Expression:
-    (tree,) = read_formulas(path_of(network, scaler=scaler), TABLE, max_size, thresholds=ONCE)
+    (tree,) = read_formulas(path_of(network, scaler=scaler), TABLE, max_size, tolerances=(0.003,))
     return tree
 
 
@@ -132,8 +130,7 @@ def test_forbidden_functions_are_not_used() -> None:
 
 def test_a_larger_tolerance_gives_shorter_formulas() -> None:
     fine, coarse = (
-        read_formulas(path_of(DEEP), TABLE, 60, thresholds=ReadingThresholds(tolerances=(tolerance,)))[0]
-        for tolerance in (1e-5, 0.05)
+        read_formulas(path_of(DEEP), TABLE, 60, tolerances=(tolerance,))[0] for tolerance in (1e-5, 0.05)
     )
     assert count_nodes(coarse) < count_nodes(fine)
     assert explained_share(coarse, outputs_of(DEEP)) < explained_share(fine, outputs_of(DEEP))
@@ -150,8 +147,7 @@ def test_formulas_that_are_undefined_at_a_row_are_left_out() -> None:
 
 def test_networks_of_many_curves_are_not_read() -> None:
     line = network_of({(0, 0, 0): edge("x")})
-    few = ReadingThresholds(max_curves=1)
-    assert len(read_formulas(path_of(line, ADDITIVE), TABLE, 60, thresholds=few)) == 1
+    assert len(read_formulas(path_of(line, ADDITIVE), TABLE, 60, max_curves=1)) == 1
 
 
 def test_networks_with_multiplication_nodes_are_not_read() -> None:

@@ -14,6 +14,7 @@ from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC
+from kan_engine.formulas.reading import extraction
 from kan_engine.formulas.reading.edge_candidates import ExtractionContext
 from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
 from kan_engine.formulas.reading.function_starts import Array
@@ -25,7 +26,7 @@ from kan_engine.structure.backward_elimination import eliminate_edges
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.laws import Ends, Law, make_sample, sampled
-from tests.support.engine.readings import SMALL_DICTIONARY, reading_of
+from tests.support.engine.readings import reading_of
 from tests.support.engine.structures import search_structures
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
@@ -42,7 +43,7 @@ def formulas_of(structure: FittedStructure, fit: StructureRows, validation: Stru
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        known=NoiseModel.exact(max(2 * structure.error, 1e-6), SMALL_DICTIONARY),
+        known=NoiseModel.exact(max(2 * structure.error, 1e-6)),
     )
     return extract_formulas(structure.network, reading)
 
@@ -230,7 +231,7 @@ def test_a_line_between_a_node_and_direct_edges_may_lie_in_either(share: float) 
         last.weight[:, :-1, 0] = fit_coef(last.features(node[:, None])[:, 0, :-1], target[:, None]).T
     formulas = extract_formulas(
         network,
-        replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=NoiseModel.exact(1e-5, SMALL_DICTIONARY)),
+        replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=NoiseModel.exact(1e-5)),
     )
     assert to_text(formulas[0].tree) == "2*x1 + exp(x1 - x2)"
 
@@ -267,11 +268,11 @@ def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int
     assert read(KAN(KANConfig(width=width)), lambda *columns: columns[0]) == []
 
 
-def test_reading_that_is_told_to_stop_still_gives_a_formula() -> None:
+def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing proves itself: all would be tried
-    known = NoiseModel.exact(1e-9, replace(SMALL_DICTIONARY, max_solved_error=0.0))
+    monkeypatch.setattr(extraction, "MAX_SOLVED_ERROR", 0.0)
     fit, validation = on_raw(additive_law, 2, 100), on_raw(additive_law, 2, 50, seed=1)
-    reading = replace(reading_of(fit, validation), known=known, should_stop=lambda: True)
+    reading = replace(reading_of(fit, validation), should_stop=lambda: True)
     assert len(extract_formulas(ADDITIVE, reading)) == 1
 
 
@@ -281,7 +282,7 @@ def of_noisy_rows() -> list[Formula]:
     return read(
         ADDITIVE,
         lambda a, b: additive_law(a, b) + rng.normal(0, 0.05, len(a)),
-        known=NoiseModel.noisy(0.01, 0.05, 200, SMALL_DICTIONARY),
+        known=NoiseModel.noisy(0.01, 0.05, 200),
     )
 
 
@@ -299,7 +300,7 @@ def noisy_reading(**changes: Any) -> ExtractionContext:
         return np.asarray(additive_law(a, b) + rng.normal(0, 0.05, len(a)))
 
     fit, validation = on_raw(law, 2, 200), on_raw(law, 2, 80, seed=1)
-    known = NoiseModel.noisy(0.01, 0.05, 200, SMALL_DICTIONARY)
+    known = NoiseModel.noisy(0.01, 0.05, 200)
     return replace(reading_of(fit, validation), known=known, **changes)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.expressions.evaluation import Variable, count_nodes, evaluate
+from kan_engine.expressions.evaluation import Variable, count_nodes, evaluate, parametrize_floats
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.univariate_fit import Suggestion
@@ -45,8 +45,19 @@ def test_equal_terms_are_added() -> None:
     assert total.constant == pytest.approx(1.05)
 
 
-def test_a_factor_of_one_and_a_constant_of_zero_are_left_out() -> None:
-    assert LinearSum({Variable("x"): 1.0, Variable("y"): 0.0}).tree == Variable("x")
+def test_an_exact_factor_of_one_and_a_constant_of_zero_are_left_out() -> None:
+    assert LinearSum({Variable("x"): 1, Variable("y"): 0.0}).tree == Variable("x")
+
+
+def test_a_measured_factor_stays_one_whatever_its_value() -> None:
+    assert parametrize_floats(LinearSum({Variable("x"): 1.0}).tree)[1] == pytest.approx([1.0])
+
+
+def test_the_terms_of_a_formula_make_a_sum_of_the_same_values() -> None:
+    total = SUM.apply(fit_of("sin")) + SUM.apply(fit_of("x^2"))
+    again = LinearSum.from_tree(total.tree)
+    assert set(again.terms) == set(total.terms)
+    assert evaluate(again.tree, COLUMNS) == pytest.approx(evaluate(total.tree, COLUMNS))
 
 
 def test_an_overflow_is_not_finite() -> None:

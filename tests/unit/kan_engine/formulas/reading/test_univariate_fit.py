@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.formulas.core.thresholds import DEFAULT_FUNCTION_FIT
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, fit_plain_functions, suggest
 
 U = np.linspace(0.4, 2.1, 300)
@@ -87,7 +86,7 @@ def test_complexity_counts_the_constants_that_are_no_ones_or_zeros() -> None:
 def test_rows_are_compared_in_the_order_of_what_enters() -> None:
     u = np.random.default_rng(0).permutation(U)
     axis = FitPoints(u)
-    assert len(axis.u) == DEFAULT_FUNCTION_FIT.max_points
+    assert len(axis.u) == 120
     assert (np.diff(axis.u) > 0).all()
     np.testing.assert_array_equal(axis.subsample(u**2), axis.u**2)
 

@@ -10,9 +10,8 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
 from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS
-from tests.support.engine.readings import SMALL_DICTIONARY
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 Law = Callable[..., np.ndarray]
 
@@ -35,9 +34,7 @@ def rows(law: Law, inputs: str, count: int, seed: int, low: float = 1.0) -> Labe
 def test_a_law_of_many_periods_is_found_where_several_inputs_share_an_index(
     law: Law, text: str | None
 ) -> None:
-    tree = find_power_product_law(
-        rows(law, "abc", 700, 0), rows(law, "abc", 200, 1), symbolic=SMALL_DICTIONARY
-    )
+    tree = find_power_product_law(rows(law, "abc", 700, 0), rows(law, "abc", 200, 1))
     if text is None:
         assert tree is not None
         assert to_text(tree) == "exp(-a**2)"
@@ -58,10 +55,7 @@ def test_a_function_of_an_index_that_has_no_closed_form_is_no_law(monkeypatch: p
         w = a * b
         return np.asarray(np.sin(w) ** 3 * np.log(1.3 + w) ** 1.7 / (w**0.3 + 2.1))
 
-    assert (
-        find_power_product_law(rows(law, "ab", 300, 0), rows(law, "ab", 100, 1), symbolic=SMALL_DICTIONARY)
-        is None
-    )
+    assert find_power_product_law(rows(law, "ab", 300, 0), rows(law, "ab", 100, 1)) is None
 
 
 @pytest.mark.parametrize(("inputs", "low"), [("a", 1.0), ("abcde", 1.0), ("ab", -1.0)])

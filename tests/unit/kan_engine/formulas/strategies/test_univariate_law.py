@@ -11,9 +11,8 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS, find_univariate_law
 from tests.support.engine.laws import Law
-from tests.support.engine.readings import SMALL_DICTIONARY
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -32,7 +31,7 @@ def rows(law: Law, count: int, seed: int, low: float, high: float) -> LabelledRo
 
 def found(law: Law, low: float = 0.5, high: float = 3.0) -> Expression | None:
     fit, validation = rows(law, 300, 0, low, high), rows(law, 100, 1, low, high)
-    return find_univariate_law(Variable("a"), fit, validation, symbolic=SMALL_DICTIONARY)
+    return find_univariate_law(Variable("a"), fit, validation)
 
 
 @pytest.mark.parametrize(
