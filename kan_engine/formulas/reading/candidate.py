@@ -17,7 +17,8 @@ from kan_engine.expressions.evaluation import (
     substitute,
 )
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
+from kan_engine.formulas.core.constant_fitting import refit_constants
+from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.reading.function_starts import Array
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -68,15 +69,15 @@ class Candidate:
         """Refit all constants jointly; those of a sum without inner constants are the best already."""
         if not any(parametrize_floats(term)[1] for term in self.total.terms):
             return self
-        tree, values = parametrize_floats(self.total.tree)
+        form = to_form(self.total.tree)
         rows = LabelledRows.from_columns({PLACEHOLDER.name: u}, v)
-        better = refit_constants(ParametricForm(tree, np.array(values)), rows, iterations=iterations)
+        values = refit_constants(form, rows, iterations=iterations).values
         with np.errstate(all="ignore"):
-            error = relative_error(evaluate(tree, rows.columns, better.values) - v, v)
+            error = relative_error(evaluate(form.tree, rows.columns, values) - v, v)
         numbers: dict[Expression, Expression] = {
-            Parameter(place): make_measured(value) for place, value in enumerate(better.values)
+            Parameter(place): make_measured(value) for place, value in enumerate(values)
         }
-        return Candidate(LinearSum.from_tree(substitute(tree, numbers)), error, self.complexity)
+        return Candidate(LinearSum.from_tree(substitute(form.tree, numbers)), error, self.complexity)
 
 
 def relative_error(residual: Array, v: Array) -> float:

@@ -218,13 +218,12 @@ def _build_quotient(
         LinearSum({PLACEHOLDER**n: c for n, c in part.items() if n}, part.get(0, 0.0))
         for part in coefficients
     )
-    count = len(coefficients[0]) + len(below.terms)
-    if not below.terms:
-        terms, complexity = above.terms, 2 * len(above.terms) + 1
-    else:
+    terms, complexity = above.terms, 2 * len(above.terms) + 1
+    if below.terms:
+        complexity = 2 * (len(coefficients[0]) + len(below.terms))
         size, above = above.normalize() if above.terms else (above.constant, LinearSum({}))
         numerator = above.tree if above.terms else number(1)
-        terms, complexity = {numerator / (1 + LinearSum(below.terms).tree): size}, 2 * count
+        terms = {numerator / (1 + LinearSum(below.terms).tree): size}
     found = Candidate.measure(terms, u, v, complexity)
     if terms and np.isfinite(found.error):
         yield found

@@ -13,11 +13,12 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import evaluate, parametrize_floats
 from kan_engine.expressions.library import LIBRARY, Function, select_functions
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.expressions.nodes import PI, Expression, apply_function, mul, number
+from kan_engine.expressions.nodes import ONE, PI, Expression, apply_function, mul, number
 from kan_engine.formulas.reading.candidate import PLACEHOLDER, Candidate, relative_error
 from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
 from kan_engine.formulas.reading.linear_sum import LinearSum
@@ -32,64 +33,56 @@ NICE_POWERS = ("sqrt", "1/x", "1/x^2", "1/sqrt")
 COARSE_POWERS = ("x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "1/sqrt")
 
 
-@dataclass(frozen=True)
-class DictionaryTerm:
-    """A term with its complexity.
-
-    Attributes:
-        price: Complexity of the term.
-        factors: Indices in its dictionary of the two terms whose product it is.
-    """
-
-    tree: Expression
-    price: int
-    factors: tuple[int, int] | None = None
-
-    @property
-    def shape(self) -> Expression:
-        """The term with parameters in place of its constants."""
-        return parametrize_floats(self.tree)[0]
+Factors = list[tuple[Expression, int]]
+"""Trees with their complexities."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Dictionary:
-    """Terms with their values [terms, points]."""
+    """Terms, each the product of two factors.
 
-    terms: list[DictionaryTerm]
+    Attributes:
+        factors: The first is 1, whose complexity makes up for that of the product.
+        pairs: Indices of the factors [terms, 2].
+        prices: Complexity of each term and its coefficient.
+        values: Of each term [terms, points].
+    """
+
+    factors: Factors
+    pairs: NDArray[np.int64]
+    prices: Array
     values: Array
 
     @staticmethod
-    def evaluate(terms: list[DictionaryTerm], u: Array, min_relative_range: float = 1e-9) -> _Dictionary:
+    def evaluate(
+        factors: Factors, pairs: NDArray[np.int64], u: Array, min_relative_range: float = 1e-9
+    ) -> _Dictionary:
         """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
-        values = np.empty((len(terms), len(u)))
+        factors = [(ONE, -1), *factors]
         with np.errstate(all="ignore"):
-            for place, term in enumerate(terms):
-                if term.factors is None:
-                    values[place] = evaluate(term.tree, {PLACEHOLDER.name: u})
-                else:
-                    values[place] = values[term.factors[0]] * values[term.factors[1]]
+            parts = [np.broadcast_to(evaluate(tree, {PLACEHOLDER.name: u}), u.shape) for tree, _ in factors]
+            values = np.stack(parts)[pairs].prod(1)
         size = np.abs(values).max(1)
-        usable = size < MAX_FUNCTION_VALUE  # false for NaN
+        usable = np.flatnonzero(size < MAX_FUNCTION_VALUE)  # false for NaN
         centered = values[usable] - values[usable].mean(1, keepdims=True)
         length = np.linalg.norm(centered, axis=1)
         varied = length > min_relative_range * size[usable]
-        places = np.flatnonzero(usable)[varied]
         unit = centered[varied] / length[varied, None]
         largest = np.take_along_axis(unit, np.abs(unit).argmax(1)[:, None], 1)
         keys = np.round(unit[:, ::7] * np.sign(largest), 10) + 0.0
-        first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
-        kept = sorted((int(places[place]) for place in first), key=lambda place: terms[place].price)
-        return _Dictionary([terms[place] for place in kept], values[kept])
+        kept = usable[varied][np.sort(np.unique(keys, axis=0, return_index=True)[1])]
+        prices = np.array([price for _, price in factors])[pairs].sum(1) + 2.0
+        kept = kept[np.argsort(prices[kept], kind="stable")]
+        return _Dictionary(factors, pairs[kept], prices[kept], values[kept])
 
     @cached_property
     def lengths_about_mean(self) -> Array:
         """Norms of the terms after subtraction of their means."""
         return np.asarray(np.linalg.norm(self.values - self.values.mean(1, keepdims=True), axis=1))
 
-    @cached_property
-    def complexities(self) -> Array:
-        """Complexity of each term and its coefficient."""
-        return np.array([term.price + 1.0 for term in self.terms])
+    def make_tree(self, place: int) -> Expression:
+        """A term."""
+        return mul(*(self.factors[factor][0] for factor in self.pairs[place]))
 
 
 def fit_term_sums(
@@ -105,7 +98,7 @@ def fit_term_sums(
             with single terms.
     """
     for dictionary in get_dictionaries(axis):
-        for tail in tails if dictionary.terms else ():
+        for tail in tails if len(dictionary.pairs) else ():
             match = _Projection.build(dictionary, _power_matrix(axis.u, tail), v, known)
             chosen = _select_sums(match, dictionary, is_single=tail == tails[-1])
             yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in chosen)
@@ -115,9 +108,9 @@ def get_dictionaries(axis: FitPoints) -> Iterator[_Dictionary]:
     """The dictionaries with nice constants and with those of the grid, at the fit points."""
     functions = (*select_functions("nice edge sums"), *(LIBRARY[name] for name in NICE_POWERS))
     yield axis.compute_once(
-        "nice terms", lambda: _Dictionary.evaluate(_build_nice_terms(MAX_FACTORS, functions), axis.u)
+        "nice terms", lambda: _Dictionary.evaluate(*_build_nice_terms(MAX_FACTORS, functions), axis.u)
     )
-    yield axis.compute_once("coarse terms", lambda: _Dictionary.evaluate(_build_coarse_terms(axis), axis.u))
+    yield axis.compute_once("coarse terms", lambda: _Dictionary.evaluate(*_build_coarse_terms(axis), axis.u))
 
 
 def _select_sums(
@@ -156,7 +149,9 @@ def _select_sums(
     order = order[np.isfinite(pairs.ravel()[order])]
     # The first pair of every two shapes: neighbours on a grid lead to the same form
     places = np.stack(np.unravel_index(order, pairs.shape), 1)
-    shapes = {place: dictionary.terms[place].shape for place in np.unique(places).tolist()}
+    shapes = {
+        place: parametrize_floats(dictionary.make_tree(place))[0] for place in np.unique(places).tolist()
+    }
     diverse: dict[tuple[Expression, Expression], tuple[int, int]] = {}
     for i, j in places.tolist():
         diverse.setdefault((shapes[i], shapes[j]), (i, j))
@@ -166,7 +161,7 @@ def _select_sums(
         float(pairs[best[0]] - match.known.price * match.prices[list(best[0])].sum()) if best else -np.inf
     )
     if 10**digits > max_close_error * match.known.noise:
-        triples = [_extend_pair(pair, match, gram) for pair in best[:max_extended_pairs]]
+        triples = [_extend_pair(pair, match) for pair in best[:max_extended_pairs]]
         chosen += [triple for _, triple in sorted(triples)[:max_triples]]
     return chosen
 
@@ -212,7 +207,7 @@ class _Projection:
         return _Projection(
             unit=unit,
             onto=unit @ target,
-            prices=dictionary.complexities,
+            prices=dictionary.prices,
             target=target,
             left=float(target @ target),
             whole=float(np.sum((v - v.mean()) ** 2)),
@@ -231,8 +226,8 @@ class _Projection:
 
 def _score_pairs(match: _Projection, gram: Array, min_share: float = 1e-7) -> Array:
     """Scores of all pairs of terms that are independent by a squared share; infinite for the others."""
-    onto, rest = match.onto, 1 - gram**2
-    usable = np.triu(rest > min_share, 1)
+    onto, rest, alive = match.onto, 1 - gram**2, gram.diagonal() > 0
+    usable = np.triu(rest > min_share, 1) & alive & alive[:, None]
     with np.errstate(all="ignore"):
         both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
     scores = match.score(np.where(usable, both, 0.0), match.prices[:, None] + match.prices)
@@ -240,20 +235,16 @@ def _score_pairs(match: _Projection, gram: Array, min_share: float = 1e-7) -> Ar
 
 
 def _extend_pair(
-    pair: tuple[int, int], match: _Projection, gram: Array, min_share: float = 1e-7
+    pair: tuple[int, int], match: _Projection, min_share: float = 1e-7
 ) -> tuple[float, tuple[int, ...]]:
     """Add the best third term to a pair that is independent of it by a squared share; with the score."""
-    i, j = pair
-    second = match.unit[j] - gram[i, j] * match.unit[i]
-    second = second / max(float(np.linalg.norm(second)), 1e-300)  # 0 for a term in the tail
-    a, b, along = gram[i], match.unit @ second, float(second @ match.target)
-    rest = 1 - a**2 - b**2
-    good = rest > min_share
-    more = (match.onto - a * match.onto[i] - b * along) ** 2 / np.where(good, rest, np.inf)
-    prices = match.prices[i] + match.prices[j] + match.prices
-    scores = np.where(good, match.score(match.onto[i] ** 2 + along**2 + more, prices), np.inf)
-    k = int(np.argmin(scores))
-    return float(scores[k]), (i, j, k)
+    basis = np.linalg.qr(match.unit[list(pair)].T)[0]
+    inside, along = match.unit @ basis, match.target @ basis
+    rest = 1 - np.square(inside).sum(1)
+    more = (match.onto - inside @ along) ** 2 / np.where(rest > min_share, rest, np.inf)
+    scores = match.score(along @ along + more, match.prices[list(pair)].sum() + match.prices)
+    k = int(np.argmin(np.where(rest > min_share, scores, np.inf)))
+    return float(scores[k]), (*pair, k)
 
 
 def _power_matrix(u: Array, tail: int) -> Array:
@@ -262,20 +253,19 @@ def _power_matrix(u: Array, tail: int) -> Array:
 
 
 def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> Candidate:
-    terms = [dictionary.terms[place] for place in places]
     columns = np.hstack([_power_matrix(u, tail), dictionary.values[list(places)].T])
     scales = np.linalg.norm(columns, axis=0)
     coefficients = np.linalg.lstsq(columns / scales, v, rcond=None)[0] / scales
     error = relative_error(columns @ coefficients - v, v)
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
-    trees = [*(term.tree for term in terms), *(PLACEHOLDER**power for power in range(1, tail))]
+    trees = [*map(dictionary.make_tree, places), *(PLACEHOLDER**power for power in range(1, tail))]
     factors = [*coefficients[tail:], *(coefficients[1:tail] / scale ** np.arange(1, tail))]
     total = LinearSum(dict(zip(trees, map(float, factors), strict=True)), float(coefficients[0]))
-    return Candidate(total, error, sum(term.price + 1 for term in terms) + 2 * (tail - 1))
+    return Candidate(total, error, int(dictionary.prices[list(places)].sum()) + 2 * (tail - 1))
 
 
 @lru_cache(maxsize=1)
-def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> list[DictionaryTerm]:
+def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> tuple[Factors, NDArray[np.int64]]:
     """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
@@ -292,13 +282,9 @@ def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> list
                 inner += [(-argument, 0), (argument / -2, 1)]
             singles += [(apply_function(f.name, each), price + f.complexity + more) for each, more in inner]
     singles.sort(key=lambda pair: pair[1])
-    simple = list(enumerate(singles[:max_factors]))
-    products = [
-        DictionaryTerm(mul(first, second), p + q + 1, (i, j))
-        for i, (first, p) in simple
-        for j, (second, q) in simple[i:]
-    ]
-    return [*(DictionaryTerm(tree, price) for tree, price in singles), *products]
+    alone = np.stack(np.broadcast_arrays(0, np.arange(1, len(singles) + 1)), 1)
+    products = np.stack(np.triu_indices(min(max_factors, len(singles))), 1) + 1
+    return singles, np.concatenate([alone, products])
 
 
 def _build_coarse_terms(
@@ -307,7 +293,7 @@ def _build_coarse_terms(
         *(-12.0, -9.0, -6.0, -4.5, -3.5, -2.5, -1.5, -0.7, -0.3),
         *(0.2, 0.35, 0.7, 1.4, 2.5, 3.5, 4.5, 6.0, 8.0),
     ),
-) -> list[DictionaryTerm]:
+) -> tuple[Factors, NDArray[np.int64]]:
     """Build functions with at most one inner constant of the grid of starts, alone and multiplied by u.
 
     Args:
@@ -316,14 +302,15 @@ def _build_coarse_terms(
     """
     names, starts = {*COARSE_POWERS, *(f.name for f in select_functions("edge sums"))}, axis.starts
     library = list(LIBRARY)
-    terms = list[DictionaryTerm]()
+    terms: Factors = [(PLACEHOLDER, 0)]
     for place in np.flatnonzero(starts.may_move.sum(1) < 2).tolist():
         name, (a, b) = library[starts.functions[place]], starts.constants[place]
         if name in names:
             scale = float(a) if starts.may_move[place, 0] else int(a)
             inside = LinearSum({PLACEHOLDER: scale}, float(b)).tree
             price = LIBRARY[name].complexity + int(starts.may_move[place].any())
-            terms.append(DictionaryTerm(apply_function(name, inside), price))
+            terms.append((apply_function(name, inside), price))
     if float(axis.u[0]) > 0:
-        terms += [DictionaryTerm(PLACEHOLDER ** make_measured(p), 3) for p in exponents]
-    return [*terms, *(DictionaryTerm(mul(PLACEHOLDER, t.tree), t.price + 1) for t in terms)]
+        terms += [(PLACEHOLDER ** make_measured(p), 3) for p in exponents]
+    others = np.arange(2, len(terms) + 1)
+    return terms, np.stack([np.repeat([0, 1], len(others)), np.tile(others, 2)], 1)

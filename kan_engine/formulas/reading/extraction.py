@@ -14,19 +14,9 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
-from kan_engine.expressions.evaluation import (
-    Call,
-    Expression,
-    Pow,
-    add,
-    parametrize_floats,
-)
+from kan_engine.expressions.evaluation import Call, Expression, Pow, add
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.formulas.core.constant_fitting import (
-    ParametricForm,
-    compute_rmse,
-    refit_constants,
-)
+from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
@@ -43,9 +33,6 @@ from kan_engine.network.kan import KAN
 
 MAX_SOLVED_ERROR = 1e-11
 """Validation error over the spread of the target, below which a form ends the refits."""
-
-FINAL_STEPS = 60
-"""Of the refit of a form that is finalized, on all rows."""
 
 
 def extract_formulas(network: KAN, reading: ExtractionContext, max_law_parts: int = 6) -> list[Formula]:
@@ -136,10 +123,9 @@ class _JointRefits:
 
     def has_close_form(self) -> bool:
         """Whether the form with the shortest description is as close to the data as the network."""
-        limit = self._reading.known.noise * self._reading.fit.spread
-        return any(
-            compute_rmse(form, self._reading.validation) <= limit for form in _select_shortest(self._found, 1)
-        )
+        reading = self._reading
+        limit, best = reading.known.noise * reading.fit.spread, _select_shortest(self._found, 1)
+        return any(compute_rmse(form, reading.validation) <= limit for form in best)
 
     def refit_combinations(
         self, parts: list[NetworkPart], view: ExtractionContext, *, sweeps: int = 2, few: int = 8
@@ -199,14 +185,14 @@ class _JointRefits:
             steps: Of the refit before that comparison.
         """
         if self._solved is not None:
-            return self._refit_forms([self._solved], FINAL_STEPS)
+            return self._refit_forms([self._solved])
         if not self._reading.known.is_noisy:
-            return self._refit_forms(_select_shortest(self._found, most), FINAL_STEPS)
+            return self._refit_forms(_select_shortest(self._found, most))
         forms = self._refit_forms(_select_shortest(self._found, close), steps)
         again = [(description_length(form, self._everything, self._limits.constants), form) for form in forms]
-        return self._refit_forms(_select_shortest(again, most_noisy), FINAL_STEPS)
+        return self._refit_forms(_select_shortest(again, most_noisy))
 
-    def _refit_forms(self, forms: list[ParametricForm], steps: int) -> list[ParametricForm]:
+    def _refit_forms(self, forms: list[ParametricForm], steps: int = 60) -> list[ParametricForm]:
         return [refit_constants(form, self._reading.fit, iterations=steps) for form in forms]
 
 
@@ -245,5 +231,4 @@ def _join_choices(picks: tuple[Choice, ...], reading: ExtractionContext) -> Para
     """The sum of the parts, and its constant, behind the transform of the target."""
     total = sum((choice.total for choice in picks), LinearSum({}, reading.center))
     whole = add(make_measured(total.constant), LinearSum(total.terms).tree)
-    tree, values = parametrize_floats(INVERSE_TRANSFORMS[reading.transform](whole))
-    return ParametricForm(tree, np.array(values))
+    return to_form(INVERSE_TRANSFORMS[reading.transform](whole))

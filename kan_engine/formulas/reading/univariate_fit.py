@@ -238,18 +238,6 @@ class _Fits(Point):
             np.concatenate([best.constants, np.stack([c, d, e], 1)], 1),
         )
 
-    def select(self, rows: NDArray[np.int64]) -> _Fits:
-        """Some of the fits."""
-        return _Fits(
-            self.functions[rows],
-            self.u[rows],
-            self.v[rows],
-            self.may_move[rows],
-            self.parameters[rows],
-            self.values[rows],
-            self.objective[torch.from_numpy(rows)],
-        )
-
     def linearize(self, ridge: float = 1e-12) -> NormalEquations:
         """JᵀJ and Jᵀr of every fit; 0 where they overflow.
 
@@ -325,24 +313,19 @@ def _refine(
         damping: Of the steps.
     """
     parts = zip(*((s.functions, s.u, s.v, s.may_move, s.parameters) for s in starts), strict=True)
-    joined = [np.concatenate(part) for part in parts]
+    joined: list[NDArray[Any]] = [np.concatenate(part) for part in parts]
     order = np.argsort(joined[0], kind="stable")  # equal functions are evaluated together
-    parameters, active = joined[4][order], np.arange(len(order))
-    point, levels = _Fits.create(*(part[order] for part in joined)), Damping.start(damping, len(order))
+    joined, active = [part[order] for part in joined], np.arange(len(order))
+    levels = Damping.start(damping, len(order))
     for _ in range(rounds):
-        gain = np.zeros(len(active))
+        point, gain = _Fits.create(*(part[active] for part in joined)), np.zeros(len(active))
         for step in descend(point, levels, steps=steps):
             point, gain = step.point, np.maximum(gain, step.gain.numpy())
-        parameters[active] = point.parameters
-        goes_on = np.flatnonzero(gain > min_gain)
-        if not len(goes_on):
+        joined[4][active] = point.parameters
+        active, levels = active[gain > min_gain], levels.select(torch.from_numpy(gain > min_gain))
+        if not len(active):
             break
-        active, point, levels = (
-            active[goes_on],
-            point.select(goes_on),
-            levels.select(torch.from_numpy(gain > min_gain)),
-        )
-    refined = parameters[np.argsort(order)]
+    refined = joined[4][np.argsort(order)]
     for begin, fits in zip(accumulate((len(s.functions) for s in starts), initial=0), starts, strict=False):
         own = refined[begin : begin + len(fits.functions)]
         yield _Fits.create(fits.functions, fits.u, fits.v, fits.may_move, own)

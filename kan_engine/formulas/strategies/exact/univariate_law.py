@@ -13,14 +13,9 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
-from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats, power
-from kan_engine.formulas.core.constant_fitting import (
-    Array,
-    ParametricForm,
-    compute_rmse,
-    refit_constants,
-)
-from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.expressions.evaluation import Expression, evaluate, power
+from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, compute_rmse, refit_constants
+from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.reading.candidate import PLACEHOLDER
@@ -76,8 +71,7 @@ def find_univariate_law(
             if edge.error >= max_plausible_error:
                 continue
             inside = edge.total.replace(PLACEHOLDER, tree).tree
-            free, values = parametrize_floats(INVERSE_TRANSFORMS[side](inside))
-            better = refit_constants(ParametricForm(free, np.array(values)), fit, iterations=steps)
+            better = refit_constants(to_form(INVERSE_TRANSFORMS[side](inside)), fit, iterations=steps)
             if compute_rmse(better, validation) < floor * validation.spread:
                 if edge.complexity <= effort.max_complexity:
                     return finalize_formula(better, fit, validation, thresholds=symbolic)

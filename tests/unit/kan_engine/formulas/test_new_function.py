@@ -68,7 +68,7 @@ def test_it_is_fitted_to_a_curve(new: Function) -> None:
 
 def test_it_is_in_the_dictionaries_for_sums_of_terms_of_an_edge(new: Function) -> None:
     dictionaries = list(get_dictionaries(FitPoints(draw(new))))
-    assert [bool(list_with(new, [term.tree for term in each.terms])) for each in dictionaries] == [True, True]
+    assert [bool(list_with(new, [tree for tree, _ in each.factors])) for each in dictionaries] == [True, True]
 
 
 def test_it_is_in_short_expressions(new: Function) -> None:
