@@ -68,7 +68,8 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
         if template is None:
             return None if run.config.per_group is None else _judge_templates(find_group_templates(run), run)
         check_columns(template, run)
-        return _judge(template, _fit(template, run), run)
+        fitted = _fit(template, run)
+        return _judge(template, fitted, _measure(fitted, run), run)
     except InvalidData as error:
         return error
 
@@ -84,21 +85,26 @@ def judge_grouped_formulas(
 
 def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> JudgedForm | InvalidData:
     """The form with the shortest description, of several with constants of each group."""
-    judged, failure = list[JudgedForm](), InvalidData("no formula without the groups was found")
+    fits = list[tuple[FormTemplate, FittedForm, Formula]]()
+    failure = InvalidData("no formula without the groups was found")
     for template in islice(templates, run.thresholds.forms.max_grouped_formulas):
         try:
-            judged.append(_judge(template, _fit(template, run), run))
+            fitted = _fit(template, run)
         except InvalidData as error:
             failure = error
-    return min(judged, key=lambda each: each.formula.bits, default=failure)
+        else:
+            fits.append((template, fitted, _measure(fitted, run)))
+    return _judge(*min(fits, key=lambda each: each[2].bits), run) if fits else failure
 
 
-def _judge(template: FormTemplate, fitted: FittedForm, run: SearchContext) -> JudgedForm:
-    """The fitted form as a formula, with its evidence."""
-    fit, validation = sample_search_rows(run)
-    groups = fitted.groups
-    tree = bind_constants(fitted.tree, fitted.values) if groups is None else groups.formula
-    formula = Formula.measure(tree, fit, validation, thresholds=run.thresholds.symbolic)
+def _measure(fitted: FittedForm, run: SearchContext) -> Formula:
+    """The fitted form as a formula."""
+    tree = bind_constants(fitted.tree, fitted.values) if fitted.groups is None else fitted.groups.formula
+    return Formula.measure(tree, *sample_search_rows(run), thresholds=run.thresholds.symbolic)
+
+
+def _judge(template: FormTemplate, fitted: FittedForm, formula: Formula, run: SearchContext) -> JudgedForm:
+    """The fitted form with its evidence."""
     folds, steps = run.cross_validation, run.thresholds.assessment.max_refit_steps
     errors = folds.measure_errors(make_form_fitter(template, fitted, steps))
     evidence = assess_formula(
