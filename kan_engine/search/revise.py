@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from kan_engine.assessment.formula_evidence import assess_formula
+from kan_engine.assessment.formula_evidence import FormulaEvidence, assess_formula
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
@@ -92,22 +92,23 @@ def revise(
     if changes.functions or changes.dropped:
         found, r2 = _train_changed(predictor, changes, run, steps)
         run.report("symbolic", 0.7, "extracting a formula from the network")
-        found = replace(found, formulas=_extract_formulas(found, changes.functions, run))
+        formulas = _extract_formulas(found, changes.functions, run)
     elif changes.chosen is not None:
-        found = replace(found, formulas=_measure_formulas(predictor, changes.chosen, run))
+        formulas = _measure_formulas(predictor, changes.chosen, run)
     else:
-        found = _search_formulas(replace(found, formula_of="law"), run)
-    return add_evidence(found if all(found.formulas) else replace(found, formulas=[]), run), r2
+        found = _search_formulas(SearchResult.from_predictor(predictor, formula_of="law"), run)
+        formulas = found.formulas
+    formulas = formulas if all(formulas) else []
+    return replace(found, formulas=formulas, evidence=found.evidence or assess_first(formulas, run)), r2
 
 
-def add_evidence(found: SearchResult, run: SearchContext) -> SearchResult:
-    """Assess the first formula of a regression, unless that was done."""
-    if run.data.classes is not None or found.evidence is not None or not found.formulas:
-        return found
-    best, folds = found.formulas[0][0], run.cross_validation
+def assess_first(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> FormulaEvidence | None:
+    """The evidence for the first formula of a regression; None without one."""
+    if run.data.classes is not None or not formulas:
+        return None
+    best, folds = formulas[0][0], run.cross_validation
     errors, simple = folds.measure_formula(best.tree), folds.measure_simple_models()
-    evidence = assess_formula(best, errors, simple, folds, should_stop=run.should_stop)
-    return replace(found, evidence=evidence)
+    return assess_formula(best, errors, simple, folds, should_stop=run.should_stop)
 
 
 def _train_changed(

@@ -14,7 +14,7 @@ from kan_engine.formulas.forms.new_group import add_group
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_groups import make_indicators
 from kan_engine.search.result import FormResult
-from kan_engine.search.revise import add_evidence
+from kan_engine.search.revise import assess_first
 from worker.execution.outcome import SourceModel
 
 
@@ -41,13 +41,13 @@ def fit_new_group(revises: SourceModel, predictor: Predictor, run: SearchContext
     fit, validation = sample_search_rows(run)
     trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
     form = report.form
-    found = SearchResult.from_predictor(
+    formulas = [[Formula.measure(tree, fit, validation) for tree in trees]]
+    return SearchResult.from_predictor(
         predictor,
-        formulas=[[Formula.measure(tree, fit, validation) for tree in trees]],
-        evidence=report.evidence,
+        formulas=formulas,
+        evidence=report.evidence or assess_first(formulas, run),
         form=FormResult(fitted, form.rmse, None if form.free is None else form.free.tree, form.contains_free),
     )
-    return add_evidence(found, run)
 
 
 def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None) -> LabelledRows:
