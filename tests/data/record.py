@@ -39,7 +39,8 @@ from service.db.tables import Job
 from service.main import create_app
 from service.queue import RedisQueue
 from service.settings import Settings
-from tests.support.engine.short_searches import shorten_searches, use_few_candidates, use_small_dictionary
+from tests.support.engine.readings import use_small_dictionary
+from tests.support.engine.short_searches import shorten_searches, use_few_candidates
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.limits import ExecutionLimits
 from worker.execution.runner import run_job
@@ -79,7 +80,7 @@ FRESH = [{"a": a, "b": b} for a in (-0.9, -0.2, 0.4, 0.8) for b in (-0.7, 0.1, 0
 
 def shorten(limits: SearchThresholds) -> SearchThresholds:
     """The thresholds of the searches: small networks and little work."""
-    few = use_few_candidates(use_small_dictionary(shorten_searches(limits)))
+    few = use_few_candidates(shorten_searches(limits))
     return replace(few, selection=replace(few.selection, initial_hidden=(2,), max_epochs=20))
 
 
@@ -250,6 +251,7 @@ def serve(database: Path) -> Iterator[tuple[TestClient, Settings]]:
 def main(folder: Path) -> None:
     """Write the files."""
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        use_small_dictionary(patch)
         patch.setattr(search_config, "THRESHOLDS", shorten(search_config.THRESHOLDS))
         stored, copy = Path(place, "kan.db"), Path(place, "copy.db")
         with serve(stored) as (client, settings):

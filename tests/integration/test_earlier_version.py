@@ -28,6 +28,7 @@ from service.queue import QUEUE_BY_KIND
 from service.settings import Settings
 from service.storage.blobs import put_bytes
 from tests.data.record import FRESH, shorten
+from tests.support.engine.readings import use_small_dictionary
 from tests.support.servers import LOOPBACK
 from worker.execution.limits import ExecutionLimits
 from worker.execution.runner import run_job
@@ -124,6 +125,7 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpgradedServic
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UpgradedService]:
     """A service whose jobs a test does, with the settings of the searches of the earlier version."""
+    use_small_dictionary(monkeypatch)
     monkeypatch.setattr(search_config, "THRESHOLDS", shorten(search_config.THRESHOLDS))
     with serve(tmp_path) as service:
         yield service

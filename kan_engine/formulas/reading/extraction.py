@@ -17,7 +17,7 @@ from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
 from kan_engine.expressions.evaluation import Call, Expression, Pow, add
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse, refit_constants
-from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS

@@ -17,7 +17,7 @@ from kan_engine.formulas.search import Step, Strategy
 from kan_engine.formulas.trace import TIME_LIMIT
 from kan_engine.search.context import SearchContext
 from kan_engine.search.members import Members
-from kan_engine.search.schedule import schedule_classes, schedule_numbers, schedule_revision
+from kan_engine.search.schedule import schedule_classes, schedule_formulas, schedule_numbers
 from service.cli.support.live_progress import STAGES
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
@@ -120,7 +120,7 @@ def list_strategies() -> list[Strategy]:
     steps = [
         *schedule_numbers(run, members),
         *schedule_classes(run, members),
-        *schedule_revision(run, members),
+        *schedule_formulas(run, members),
     ]
     for known in vars(schedule).values():
         steps += [step for step in known if isinstance(step, Step)] if isinstance(known, tuple) else []

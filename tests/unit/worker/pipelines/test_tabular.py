@@ -568,7 +568,7 @@ def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.outcome.symbolic is not None
     assert job.formulas[0]["quantity"] == "log-odds"
-    assert job.formulas[0]["r2"] > 0.9
+    assert job.formulas[0]["r2"] > 0.8
     shortest = float(job.formulas[0]["pareto"][0]["expression"])
     share = np.mean(job.data.training.y)
     assert shortest == pytest.approx(np.log(share / (1 - share)), abs=0.01)
