@@ -6,7 +6,6 @@ A node that adds logarithms becomes a product of powers w; its output edge is fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import TypeVar
@@ -104,22 +103,23 @@ def _combine_edges(
     Args:
         node, reading, outer: See ``find_node_choices``.
         most: Combinations of incoming edges.
-        max_inner: Candidates of each incoming edge.
-        max_outer: Functions of the output edge.
+        max_inner: Candidates of each edge into a sum; a product has no redundant factors and offsets.
+        max_outer: Functions of the output edge; a product whose best one is a line has no other.
     """
     known, whole = reading.known, float(np.std(node.values)) or 1.0
     inner = []
     for i, v in node.entering.items():
         near = known if node.is_product else known.scale_to_part(float(np.std(v)), whole)
         edges = find_edge_candidates(v, i, reading, near, reading.fixed.get((0, i, node.place)))
-        kept = [edge for edge in edges if edge.total.terms or not node.is_product][:max_inner]
+        kept = [edge for edge in edges if edge.total.terms] if node.is_product else edges[:max_inner]
         inner.append([(edge.score(near), edge.total) for edge in kept])
     fits = fit_outer_functions(node, reading) if outer is None else outer
     longer = search_outer_forms(node, fits, reading) if outer is None else []
+    is_plain_product = node.is_product and fits and fits[0].function == "x"
     for picks in select_best_combinations(inner, most, lambda pair: pair[0]):
         score, parts = sum(own for own, _ in picks), [total for _, total in picks]
         inside = _multiply(parts, node) if node.is_product else sum(parts, LinearSum({}))
-        for fit in fits[:max_outer]:
+        for fit in fits[: 1 if is_plain_product else max_outer]:
             yield Choice(score + known.score(fit.error, fit.complexity), inside.apply(fit))
         for form in longer:
             yield Choice(score + form.score(known), form.total.replace(PLACEHOLDER, inside.tree))
@@ -151,6 +151,7 @@ def _find_power_choices(
     max_noisy_snap_distance: float = 0.12,
     max_complexity: int = 6,
     max_logarithms: int = 2,
+    shifts: Sequence[int] = (0, 1, -1, 2, -2),
 ) -> Iterator[Choice]:
     """Yield choices for a node whose incoming edges are all logarithms, as functions of w = Π x^q.
 
@@ -160,6 +161,7 @@ def _find_power_choices(
         max_snap_distance, max_noisy_snap_distance: Of an exponent from a whole number, half or third.
         max_complexity: Of a close form that ends the search.
         max_logarithms: Powers of w whose logarithms are fitted with inner constants.
+        shifts: Exponents t of factors w^t, which may move between the node and direct edges of logarithms.
     """
     known, whole = reading.known, float(np.std(node.values)) or 1.0
     slopes, inner = dict[str, float](), 0.0
@@ -178,8 +180,12 @@ def _find_power_choices(
         if w is None or values is None or not is_varying(values):
             continue
         logarithms = reading.logarithms[: max_logarithms if effort else None]
-        forms = iterate_closed_forms(FitPoints(values), node.leaving, known, effort, logarithms)
-        found += [replace(form, total=form.total.replace(PLACEHOLDER, w)) for form in forms]
+        axis, log = FitPoints(values), np.log(values)
+        for t in shifts if logarithms else (0,):
+            rest = LinearSum({apply_function("log", w): -t})
+            for form in iterate_closed_forms(axis, node.leaving + t * log, known, effort, logarithms):
+                total = form.total.replace(PLACEHOLDER, w) + rest
+                found.append(Candidate(total, form.error, form.complexity + int(t != 0)))
         # Splines are less accurate where values of w are rare
         if has_close_form(found, known.scale(2.0), max_complexity):
             break
