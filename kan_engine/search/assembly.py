@@ -16,6 +16,7 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, Number, is_affine, variables
 from kan_engine.expressions.unit_system import make_unit_system
 from kan_engine.formulas.core.losses import cross_validation_losses, is_no_worse
+from kan_engine.formulas.forms.intervals import LEVEL
 from kan_engine.inference.decision_rule import Decision, calibrate_on_validation_, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
@@ -130,7 +131,7 @@ def report_formulas(
         return None
     if data.classes is not None:
         report = add_log_losses(report, part)
-    form = _report_form(found, report, thresholds)
+    form = _report_form(found, report)
     report = replace(report, measured_on="hold-out" if len(data.test) else "training")
     if form is not None:
         report = report.add_form(form)
@@ -147,9 +148,7 @@ def report_formulas(
     return report
 
 
-def _report_form(
-    found: SearchResult, report: FormulaReport, thresholds: SearchThresholds
-) -> FormReport | None:
+def _report_form(found: SearchResult, report: FormulaReport) -> FormReport | None:
     """The client's form beside the formula of the free search, if the form is the best formula."""
     best = report.outputs[0].rated
     if found.form is None or best[0].tree != found.formulas[0][0].tree or found.evidence is None:
@@ -157,7 +156,7 @@ def _report_form(
     known = found.evidence.compared_with.get(FREE_FORMULA)
     return FormReport(
         fitted=found.form.fitted,
-        level=thresholds.forms.level,
+        level=LEVEL,
         free=next((rated for rated in best[1:] if rated.tree == found.form.free), None),
         rmse=found.form.rmse,
         free_rmse=None if known is None else known.rmse,

@@ -9,7 +9,6 @@ from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
-from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT, FrontThresholds
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
@@ -89,7 +88,6 @@ class SearchThresholds:
         data: Of encoding, scaling and splitting.
         discovery: Of searches for a law without a network.
         front: Of the front of formulas.
-        forms: Of the forms of clients.
         inference: Of calibration, decision rule and optimism correction.
         selection: Of the selection of a network.
         structure: Of the search for small structures.
@@ -136,7 +134,6 @@ class SearchThresholds:
     data: DataThresholds = DEFAULT_DATA
     discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     front: FrontThresholds = DEFAULT_FRONT
-    forms: FormThresholds = DEFAULT_FORMS
     inference: InferenceThresholds = DEFAULT_INFERENCE
     selection: SelectionThresholds = DEFAULT_SELECTION
     structure: StructureThresholds = DEFAULT_STRUCTURE

@@ -9,16 +9,15 @@ import numpy as np
 from kan_engine import Formula, Predictor, SearchResult, safe_names
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.data.labelled_rows import LabelledRows, weigh_by_errors
+from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidData
 from kan_engine.formulas.forms.new_group import add_group
-from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_groups import make_indicators
 from kan_engine.search.result import FormResult
-from kan_engine.search.revise import assess_first
 from worker.execution.outcome import SourceModel
 
 
-def fit_new_group(revises: SourceModel, predictor: Predictor, run: SearchContext) -> SearchResult:
+def fit_new_group(revises: SourceModel, predictor: Predictor, data: TrainingData) -> SearchResult:
     """The formulas of the model, the first with the constants of the new group.
 
     Raises:
@@ -35,17 +34,14 @@ def fit_new_group(revises: SourceModel, predictor: Predictor, run: SearchContext
         group.name,
         _make_rows(rows, predictor.target, revises.model.request.target_error),
         make_indicators(report.form.fitted.groups.column, encoding),
-        run.thresholds.forms,
     )
     assert fitted.groups is not None  # noqa: S101 - as above
-    fit, validation = sample_search_rows(run)
     trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
     form = report.form
-    formulas = [[Formula.measure(tree, fit, validation) for tree in trees]]
     return SearchResult.from_predictor(
         predictor,
-        formulas=formulas,
-        evidence=report.evidence or assess_first(formulas, run),
+        formulas=[[Formula.measure(tree, data.fit, data.validation) for tree in trees]],
+        evidence=report.evidence,
         form=FormResult(fitted, form.rmse, None if form.free is None else form.free.tree, form.contains_free),
     )
 

@@ -19,7 +19,6 @@ from kan_engine import (
 )
 from kan_engine.network.header import EdgePlace
 from kan_engine.search.assembly import add_formulas, assemble_predictor, report_formulas
-from kan_engine.search.context import SearchContext
 from service.errors import Conflict
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel
@@ -59,7 +58,7 @@ def revise_model(
     if revises.model.only_changes_member:
         return switch_member(revises, predictor, data, config, should_stop, thresholds)
     if asked.fit_group is not None:
-        found = fit_new_group(revises, predictor, SearchContext.create(data, config, callbacks))
+        found = fit_new_group(revises, predictor, data)
     else:
         found, r2 = revise(predictor, data, _read_changes(revises), config, callbacks)
     if not found.formulas:

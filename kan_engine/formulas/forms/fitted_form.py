@@ -23,7 +23,6 @@ from kan_engine.formulas.forms.global_fit import fit_globally
 from kan_engine.formulas.forms.intervals import find_intervals
 from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
-from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 
 Array = np.ndarray
 
@@ -168,37 +167,41 @@ def fit_form(
     *,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
-    thresholds: FormThresholds = DEFAULT_FORMS,
 ) -> FittedForm:
     """Find the best constants of a form without unknown functions.
 
     Raises:
         InvalidData: There are too few rows, or the form has no finite values for any constants.
     """
-    rows, count = rows.sample(thresholds.max_rows, seed), len(template.constants)
+    count = len(template.constants)
     if len(rows) < count:
         raise InvalidData(f"{len(rows)} training rows are too few for the {count} constants of the form")
     problem = FormProblem(template.tree, rows, template.get_bounds())
-    values = fit_globally(problem, seed, should_stop=should_stop, thresholds=thresholds)
-    return describe_form(template, problem, values, thresholds)
+    return describe_form(template, problem, fit_globally(problem, seed, should_stop=should_stop))
 
 
 def describe_form(
     template: FormTemplate,
     problem: FormProblem,
     values: Float[Array, " constants"],
-    thresholds: FormThresholds = DEFAULT_FORMS,
     groups: FittedGroups | None = None,
+    max_relative_error: float = 1e4,
 ) -> FittedForm:
-    """Compute errors, intervals and correlation of the best constants of a form."""
-    at_bound = [
-        _is_at_bound(value, ends, thresholds) for value, ends in zip(values, problem.bounds, strict=True)
-    ]
+    """Compute errors, intervals and correlation of the best constants of a form.
+
+    Args:
+        template: The form.
+        problem: Its least-squares problem.
+        values: The best constants.
+        groups: Of which some constants are.
+        max_relative_error: Standard error over the constant, beyond which the rows do not determine it.
+    """
+    at_bound = [_is_at_bound(value, ends) for value, ends in zip(values, problem.bounds, strict=True)]
     covariance, redundant = _estimate_covariance(problem, values, at_bound)
     errors = np.sqrt(np.diag(covariance))
-    intervals = find_intervals(problem, values, covariance, thresholds)
+    intervals = find_intervals(problem, values, covariance)
     sizes = np.maximum(np.abs(values), 1e-300)
-    is_determined = (errors < thresholds.max_relative_error * sizes) & ~redundant
+    is_determined = (errors < max_relative_error * sizes) & ~redundant
     constants = [
         FittedConstant(
             name=name,
@@ -223,9 +226,10 @@ def describe_form(
     )
 
 
-def _is_at_bound(value: float, ends: tuple[float, float], thresholds: FormThresholds) -> bool:
-    near = (thresholds.max_bound_distance * max(abs(end), abs(value)) for end in ends)
-    return any(np.isfinite(end) and abs(value - end) <= most for end, most in zip(ends, near, strict=True))
+def _is_at_bound(value: float, ends: tuple[float, float], max_distance: float = 1e-6) -> bool:
+    return any(
+        np.isfinite(end) and abs(value - end) <= max_distance * max(abs(end), abs(value)) for end in ends
+    )
 
 
 def _estimate_covariance(
@@ -235,18 +239,16 @@ def _estimate_covariance(
 
     Also marks the constants that the rows do not determine beside the others.
     """
-    everything = range(len(values))
-    free = [place for place in everything if not at_bound[place]]
-    groups = [free, *([place] for place in everything if at_bound[place])]
     covariance, redundant = np.zeros((len(values), len(values))), np.zeros(len(values), dtype=bool)
-    for group in groups:
+    free, held = np.flatnonzero(~np.array(at_bound, dtype=bool)), np.flatnonzero(at_bound)
+    for group in (free, *held[:, None]):
         form = ParametricForm(problem.tree, values)
-        for place in sorted({*everything} - {*group}, reverse=True):
+        for place in sorted({*range(len(values))} - {*group.tolist()}, reverse=True):
             form = fix_parameter(form, place, Number(float(values[place])))
-        if group:
+        if len(group):
             covariance[np.ix_(group, group)] = estimate_covariance(form, problem.rows)
             for places in find_redundant_constants(form, problem.rows):
-                redundant[np.array(group)[list(places)]] = True
+                redundant[group[list(places)]] = True
     return covariance, redundant
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,11 @@ class FormProblem:
         return mean * float(self.rows.weights.sum())
 
     def fit(
-        self, values: Float[Array, " constants"], evaluations: int, min_gain: float, fixed: Sequence[int] = ()
+        self,
+        values: Float[Array, " constants"],
+        evaluations: int = 400,
+        min_gain: float = 1e-13,
+        fixed: Collection[int] = (),
     ) -> Float[Array, " constants"]:
         """Fit the constants from a start within bounds; the start itself where no step is better.
 

@@ -6,25 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
+from kan_engine.expressions.evaluation import bind
 from kan_engine.expressions.nodes import Expression, Number, Parameter, substitute
 from kan_engine.formulas.forms.fitted_form import FittedForm, FittedGroups, describe_form
 from kan_engine.formulas.forms.groups import insert_constants
 from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
-from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
-
-Array = np.ndarray
 
 
 def add_group(
-    fitted: FittedForm,
-    name: str,
-    rows: LabelledRows,
-    indicators: Mapping[str, Expression],
-    thresholds: FormThresholds = DEFAULT_FORMS,
+    fitted: FittedForm, name: str, rows: LabelledRows, indicators: Mapping[str, Expression]
 ) -> FittedForm:
     """Fit the own constants of a new group to its rows; the shared ones stay.
 
@@ -34,8 +29,7 @@ def add_group(
         fitted: The form with its groups.
         name: Name of the new group.
         rows: Of the new group alone.
-        indicators: Of the known groups, as in ``Grouping``.
-        thresholds: Decision numbers.
+        indicators: Of the known groups, as in ``fit_groups``.
 
     Raises:
         InvalidData: The group is known, has fewer rows than own constants, or cannot be told from the others,
@@ -46,27 +40,24 @@ def add_group(
         raise InvalidData("the form has no constants of each group")
     _check_group(groups, name, len(rows), indicators)
     values = {each.name: each.value for each in fitted.constants}
-    own = [values | {each: values[f"{each}[{group}]"] for each in groups.own} for group in groups.groups]
     problem = FormProblem(_hold_shared(groups, values), rows, [(-np.inf, np.inf)] * len(groups.own))
-    starts = [np.array([known[each] for each in groups.own]) for known in own]
-    fits = [
-        problem.fit(start, thresholds.final_steps, thresholds.min_relative_gain)
-        for start in [*starts, np.mean(starts, axis=0)]
-    ]
-    best = min(fits, key=problem.measure)
+    # From the constants of each known group, and from their means
+    starts = np.array([[values[f"{each}[{group}]"] for each in groups.own] for group in groups.groups])
+    best = min(map(problem.fit, [*starts, starts.mean(0)]), key=problem.measure)
     names = tuple(f"{each}[{name}]" for each in groups.own)
-    described = describe_form(FormTemplate(fitted.text, problem.tree, names), problem, best, thresholds)
+    described = describe_form(FormTemplate(fitted.text, problem.tree, names), problem, best)
+
     free = [*(each for each in fitted.constants if not each.is_held), *described.constants]
-    known = [indicators[each] for each in groups.groups]
+    tree = _insert_group(groups, name, [each.name for each in free], indicators)
     return replace(
         fitted,
-        tree=_insert(groups, name, {each.name: Parameter(place) for place, each in enumerate(free)}, known),
+        tree=tree,
         constants=(*free, *(each for each in fitted.constants if each.is_held)),
-        correlation=_join(fitted.correlation, described.correlation),
+        correlation=tuple(map(tuple, block_diag(fitted.correlation, described.correlation).tolist())),
         groups=replace(
             groups,
             groups=(*groups.groups, name),
-            formula=_insert(groups, name, {each.name: Number(each.value) for each in free}, known),
+            formula=bind(tree, [each.value for each in free]),
         ),
         warnings=(*fitted.warnings, *(f"{name}: {warning}" for warning in described.warnings)),
     )
@@ -95,25 +86,18 @@ def _hold_shared(groups: FittedGroups, values: Mapping[str, float]) -> Expressio
     return substitute(groups.template, moved)
 
 
-def _insert(
-    groups: FittedGroups, new: str, constants: Mapping[str, Expression], indicators: Sequence[Expression]
+def _insert_group(
+    groups: FittedGroups, new: str, names: Sequence[str], indicators: Mapping[str, Expression]
 ) -> Expression:
-    """The form with its constants, by name, in which a row of no known group has those of the new one."""
+    """The form with a parameter for each named constant; a row of no known group has those of the new one."""
 
-    def list_own(name: str) -> list[Expression]:
-        return [constants[f"{name}[{group}]"] for group in groups.groups]
+    def list_parameters(name: str, among: Sequence[str]) -> list[Expression]:
+        own = [f"{name}[{group}]" for group in among] if name in groups.own else [name]
+        return [Parameter(names.index(each)) for each in own]
 
     return insert_constants(
         groups.template,
-        [list_own(name) if name in groups.own else [constants[name]] for name in groups.names],
-        [constants[f"{name}[{new}]" if name in groups.own else name] for name in groups.names],
-        indicators,
+        [list_parameters(name, groups.groups) for name in groups.names],
+        [indicators[group] for group in groups.groups],
+        [list_parameters(name, [new])[0] for name in groups.names],
     )
-
-
-def _join(
-    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]
-) -> tuple[tuple[float, ...], ...]:
-    """Correlation of constants that were fitted to different rows: 0 between the two."""
-    upper = [(*row, *[0.0] * len(second)) for row in first]
-    return (*upper, *((*[0.0] * len(first), *row) for row in second))

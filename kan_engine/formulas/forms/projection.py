@@ -6,15 +6,23 @@ variables separate", SIAM J. Numer. Anal. 10, 1973.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.differentiation import differentiate
-from kan_engine.expressions.evaluation import ONE, ZERO, Expression, Parameter, evaluate, substitute, walk
+from kan_engine.expressions.evaluation import (
+    ONE,
+    ZERO,
+    Expression,
+    Parameter,
+    count_nodes,
+    evaluate,
+    substitute,
+    walk,
+)
+from kan_engine.formulas.forms.least_squares import FormProblem
 
 Array = np.ndarray
 
@@ -39,7 +47,7 @@ def separate(tree: Expression, count: int) -> Separated:
 
     Constants that multiply each other exclude each other; those with the fewest partners are taken first.
     """
-    slopes = [_differentiate(tree, place) for place in range(count)]
+    slopes = [differentiate_in(tree, place) for place in range(count)]
     partners = [{int(node.index) for node in walk(slope) if isinstance(node, Parameter)} for slope in slopes]
     candidates = [place for place in range(count) if place not in partners[place] and slopes[place] != ZERO]
     chosen: list[int] = []
@@ -51,53 +59,61 @@ def separate(tree: Expression, count: int) -> Separated:
     return Separated(tuple(chosen), tuple(slopes[place] for place in chosen), offset)
 
 
-def _differentiate(tree: Expression, place: int) -> Expression:
+def differentiate_in(tree: Expression, place: int) -> Expression:
+    """The derivative of a form in one of its parameters."""
     return differentiate(tree, lambda leaf: ONE if leaf == Parameter(place) else ZERO)
 
 
 def solve_linear(
     parts: Separated,
-    rows: LabelledRows,
+    problem: FormProblem,
     starts: Float[Array, "starts constants"],
-    bounds: Sequence[tuple[float, float]],
-    ridge: float,
+    *,
+    ridge: float = 1e-11,
+    block: int = 2_000_000,
 ) -> tuple[Float[Array, "starts constants"], Float[Array, " starts"]]:
     """Complete starts by the best values of the linear constants, and measure them.
 
     Args:
         parts: The form.
-        rows: What it is fitted to.
+        problem: Its rows and bounds; a linear constant beyond one is moved to it.
         starts: The entries of linear constants are replaced.
-        bounds: Of the constants; a linear constant beyond one is moved to it.
         ridge: Relative to the diagonal of the normal equations.
+        block: Numbers of all arrays at once: 16 MB.
 
     Returns:
         The starts, and their weighted sums of squares, infinite where a value is not finite.
     """
-    parameters, found = list(starts.T[:, :, None]), starts.copy()  # each [starts, 1]
+    arrays = len(problem.rows) * (count_nodes(problem.tree) + 2 * len(parts.linear))
+    blocks = np.array_split(starts, -(-len(starts) * arrays // block))
+    solved = [_solve_block(parts, problem, part, ridge) for part in blocks]
+    return np.concatenate([each[0] for each in solved]), np.concatenate([each[1] for each in solved])
+
+
+def _solve_block(
+    parts: Separated, problem: FormProblem, starts: Array, ridge: float
+) -> tuple[Float[Array, "starts constants"], Float[Array, " starts"]]:
+    rows, parameters = problem.rows, list(starts.T[:, :, None])  # each [starts, 1]
+    found, errors = starts.copy(), np.full(len(starts), np.inf)
+    basis = np.empty((len(starts), len(parts.linear), len(rows)))
     with np.errstate(all="ignore"):
-        fixed = _evaluate_all(parts.offset, rows, parameters, len(starts))
-        left = (rows.y - fixed) * rows.roots
-        if parts.linear:
-            basis = np.stack(
-                [_evaluate_all(each, rows, parameters, len(starts)) * rows.roots for each in parts.basis],
-                axis=1,
-            )  # (starts, linear, rows)
-            scale = np.linalg.norm(basis, axis=2, keepdims=True)
-            unit = basis / np.where(scale > 0, scale, 1.0)
-            usable = np.isfinite(unit).all((1, 2)) & np.isfinite(left).all(1)
-            unit, left = np.where(usable[:, None, None], unit, 0.0), np.where(usable[:, None], left, np.inf)
-            gram = unit @ unit.transpose(0, 2, 1) + ridge * np.eye(len(parts.linear))
-            right = unit @ np.where(usable[:, None], left, 0.0)[:, :, None]
-            solved = np.linalg.solve(gram, right) / np.where(scale > 0, scale, 1.0)  # (starts, linear, 1)
-            low, high = np.array([bounds[place] for place in parts.linear]).T[:, :, None]
-            solved = np.clip(solved, low, high)
-            found[:, parts.linear] = solved[:, :, 0]
-            left = left - (np.where(usable[:, None, None], basis, 0.0) * solved).sum(1)
-        errors = (left**2).sum(1)
-    return found, np.where(np.isfinite(errors), errors, np.inf)
-
-
-def _evaluate_all(tree: Expression, rows: LabelledRows, parameters: Sequence[Array], starts: int) -> Array:
-    values = evaluate(tree, rows.columns, parameters)
-    return np.broadcast_to(values, (starts, len(rows)))
+        left = (rows.y - evaluate(parts.offset, rows.columns, parameters)) * rows.roots
+        left = np.broadcast_to(left, (len(starts), len(rows)))
+        for place, tree in enumerate(parts.basis):
+            basis[:, place] = evaluate(tree, rows.columns, parameters) * rows.roots
+        # Normal equations of unit columns, only of the starts with finite values
+        usable = np.isfinite(basis).all((1, 2)) & np.isfinite(left).all(1)
+        basis, left = basis[usable], left[usable]
+        length = np.linalg.norm(basis, axis=2, keepdims=True)
+        scale = np.where(length > 0, length, 1.0)
+        unit = basis / scale
+        gram = unit @ unit.transpose(0, 2, 1) + ridge * np.eye(len(parts.linear))
+        solved = np.linalg.solve(gram, unit @ left[:, :, None]) / scale  # (starts, linear, 1)
+        low, high = np.reshape([problem.bounds[place] for place in parts.linear], (-1, 2, 1)).transpose(
+            1, 0, 2
+        )
+        solved = np.clip(solved, low, high)
+        found[np.ix_(usable, parts.linear)] = solved[:, :, 0]
+        squares = ((left - (basis * solved).sum(1)) ** 2).sum(1)
+        errors[usable] = np.where(np.isfinite(squares), squares, np.inf)
+    return found, errors

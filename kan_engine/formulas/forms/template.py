@@ -24,8 +24,8 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 from kan_engine.expressions.parsing import FUNCTIONS, ExpressionParser, Token
+from kan_engine.expressions.thresholds import TextLimits
 from kan_engine.formulas.forms.column_names import ColumnNames
-from kan_engine.formulas.forms.thresholds import DEFAULT_FORMS, FormThresholds
 
 
 class InvalidForm(InvalidExpression):
@@ -134,7 +134,7 @@ def parse_form(
     limits: Mapping[str, ConstantLimits] | None = None,
     *,
     target: str | None = None,
-    thresholds: FormThresholds = DEFAULT_FORMS,
+    max_constants: int = 20,
 ) -> FormTemplate:
     """Parse a form; constants with a value become numbers.
 
@@ -143,13 +143,13 @@ def parse_form(
         columns: Names of the columns that it may use.
         limits: Of constants, by name.
         target: The column that the form describes.
-        thresholds: What a form may contain.
+        max_constants: That are fitted; the search for the best ones covers no more.
 
     Raises:
         InvalidForm: The text is no form of these columns, or a limit belongs to no constant of it.
     """
     limits = limits or {}
-    parser = _FormParser(text, columns, limits, target, thresholds)
+    parser = _FormParser(text, columns, limits, target)
     tree = parser.parse()
     names, functions = parser.constants, parser.functions
     for name in limits:
@@ -166,7 +166,11 @@ def parse_form(
         {name: each for name, each in limits.items() if name not in held},
         held,
     )
-    _check_form(template, thresholds)
+    if not template.columns:
+        raise InvalidForm("the form uses no column; name at least one", 0)
+    if len(free) > max_constants:
+        told = f"a form may have {max_constants} constants that are not held, this one has {len(free)}"
+        raise InvalidForm(told, 0)
     return template
 
 
@@ -186,14 +190,6 @@ def _hold(value: float) -> Number:
     return Number(Fraction(repr(float(value))))
 
 
-def _check_form(template: FormTemplate, thresholds: FormThresholds) -> None:
-    if not template.columns:
-        raise InvalidForm("the form uses no column; name at least one", 0)
-    if len(template.constants) > thresholds.max_constants:
-        most, count = thresholds.max_constants, len(template.constants)
-        raise InvalidForm(f"a form may have {most} constants that are not held, this one has {count}", 0)
-
-
 class _FormParser(ExpressionParser):
     """Parser of one form; unknown functions are parameters with negative numbers until all are known."""
 
@@ -206,12 +202,10 @@ class _FormParser(ExpressionParser):
         columns: Collection[str],
         limited: Collection[str],
         target: str | None,
-        thresholds: FormThresholds,
     ) -> None:
-        super().__init__(text, thresholds.text)
+        super().__init__(text, TextLimits())
         self._columns, self._limited, self._names = columns, limited, ColumnNames(columns)
         self._target_names = ColumnNames(() if target is None else (target,))
-        self._most_functions, self._most_arguments = thresholds.max_functions, thresholds.max_arguments
         self.constants = list[str]()
         self.functions = dict[str, UnknownFunction]()
 
@@ -267,8 +261,14 @@ class _FormParser(ExpressionParser):
             raise self._error(f"there is no column {token.text!r}; the columns are {known}", token)
         return Variable(token.text)
 
-    def _parse_unknown(self, token: Token) -> Expression:
-        """Parse the arguments of an unknown function, which are columns."""
+    def _parse_unknown(self, token: Token, max_functions: int = 4, max_arguments: int = 4) -> Expression:
+        """Parse the arguments of an unknown function, which are columns.
+
+        Args:
+            token: The name.
+            max_functions: Of a form.
+            max_arguments: Columns of a function.
+        """
         name, arguments = token.text, []
         if name in self.constants:
             raise self._error(f"{name} is a constant in this form; write {name}*(…)", token)
@@ -281,11 +281,10 @@ class _FormParser(ExpressionParser):
             raise self._error(
                 f"{name} has other arguments before; give the second function another name", token
             )
-        if len({*arguments}) < len(arguments) or len(arguments) > self._most_arguments:
-            most = self._most_arguments
-            raise self._error(f"an unknown function takes up to {most} different columns", token)
-        if len(self.functions) > self._most_functions:
-            raise self._error(f"a form may have {self._most_functions} unknown functions", token)
+        if len({*arguments}) < len(arguments) or len(arguments) > max_arguments:
+            raise self._error(f"an unknown function takes up to {max_arguments} different columns", token)
+        if len(self.functions) > max_functions:
+            raise self._error(f"a form may have {max_functions} unknown functions", token)
         return Parameter(-1 - [*self.functions].index(name))
 
 

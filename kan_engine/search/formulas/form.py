@@ -18,8 +18,7 @@ from kan_engine.assessment.formula_evidence import (
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.expressions.nodes import Parameter, children, rebuild
+from kan_engine.expressions.measured_constants import bind_unfolded, make_measured
 from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
@@ -67,7 +66,6 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
     try:
         if template is None:
             return None if run.config.per_group is None else _judge_templates(find_group_templates(run), run)
-        check_columns(template, run)
         fitted = _fit(template, run)
         return _judge(template, fitted, _measure(fitted, run), run)
     except InvalidData as error:
@@ -83,11 +81,13 @@ def judge_grouped_formulas(
     return _judge_templates(list_formula_templates(formulas, run), run)
 
 
-def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> JudgedForm | InvalidData:
-    """The form with the shortest description, of several with constants of each group."""
+def _judge_templates(
+    templates: Iterable[FormTemplate], run: SearchContext, most: int = 5
+) -> JudgedForm | InvalidData:
+    """The form with the shortest description, of at most ``most`` with constants of each group."""
     fits = list[tuple[FormTemplate, FittedForm, Formula]]()
     failure = InvalidData("no formula without the groups was found")
-    for template in islice(templates, run.thresholds.forms.max_grouped_formulas):
+    for template in islice(templates, most):
         try:
             fitted = _fit(template, run)
         except InvalidData as error:
@@ -99,14 +99,15 @@ def _judge_templates(templates: Iterable[FormTemplate], run: SearchContext) -> J
 
 def _measure(fitted: FittedForm, run: SearchContext) -> Formula:
     """The fitted form as a formula."""
-    tree = bind_constants(fitted.tree, fitted.values) if fitted.groups is None else fitted.groups.formula
+    numbers = [float(make_measured(value).value) for value in fitted.values]
+    tree = bind_unfolded(fitted.tree, numbers)[0] if fitted.groups is None else fitted.groups.formula
     return Formula.measure(tree, *sample_search_rows(run), thresholds=run.thresholds.symbolic)
 
 
 def _judge(template: FormTemplate, fitted: FittedForm, formula: Formula, run: SearchContext) -> JudgedForm:
     """The fitted form with its evidence."""
     folds, steps = run.cross_validation, run.thresholds.assessment.max_refit_steps
-    errors = folds.measure_errors(make_form_fitter(template, fitted, steps))
+    errors = folds.measure_errors(_make_fitter(template, fitted, steps))
     evidence = assess_formula(
         formula,
         errors,
@@ -116,23 +117,26 @@ def _judge(template: FormTemplate, fitted: FittedForm, formula: Formula, run: Se
         should_stop=run.should_stop,
         stability=lambda: 1.0,  # the form is given: other rows lead to it, too
     )
-    problem = make_form_problem(template, fitted, run.data.training)
+    problem = _make_problem(template, fitted, _sample_rows(run))
     return JudgedForm(fitted, problem, formula, errors, evidence)
 
 
+def _sample_rows(run: SearchContext, most: int = 20_000) -> LabelledRows:
+    """The training rows that constants are fitted to; more hardly change them."""
+    return run.data.training.sample(most, run.config.seed)
+
+
 def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
-    rows = run.data.training
+    missing = [name for name in template.columns if name not in run.names]
+    if missing:
+        told = f"its column {missing[0]!r} is the same in all training rows"
+        raise InvalidData(told, column=missing[0])
+    rows = _sample_rows(run)
     if run.config.per_group is not None:
         return fit_form_to_groups(template, rows, run)
     if template.functions:
         return fit_form_with_functions(template, rows, run)
-    return fit_form(
-        template,
-        rows,
-        seed=run.config.seed,
-        should_stop=run.should_stop,
-        thresholds=run.thresholds.forms,
-    )
+    return fit_form(template, rows, seed=run.config.seed, should_stop=run.should_stop)
 
 
 def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: SearchContext) -> SearchResult:
@@ -175,52 +179,26 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
 
 def _contains(form: JudgedForm, free: Expression, run: SearchContext) -> bool:
     """Whether the form with certain constants has the values of a formula in the training rows."""
-    limits = run.thresholds
-    rows = form.problem.rows.sample(limits.forms.max_rows, run.config.seed)
+    rows = form.problem.rows
     target = evaluate(free, rows.columns)
     problem = replace(form.problem, rows=rows.with_target(target))
-    values = problem.fit(form.fitted.values, limits.forms.final_steps, limits.forms.min_relative_gain)
-    error = (problem.measure(values) / rows.weights.sum()) ** 0.5
-    return bool(error < limits.assessment.max_exact_error * np.std(target))
+    error = (problem.measure(problem.fit(form.fitted.values)) / rows.weights.sum()) ** 0.5
+    return bool(error < run.thresholds.assessment.max_exact_error * np.std(target))
 
 
-def make_form_problem(template: FormTemplate, fitted: FittedForm, rows: LabelledRows) -> FormProblem:
+def _make_problem(template: FormTemplate, fitted: FittedForm, rows: LabelledRows) -> FormProblem:
     """The constants of a form that are not held as a least-squares problem."""
     names = [each.name for each in fitted.constants if not each.is_held]
     return FormProblem(fitted.tree, rows, template.get_bounds(names))
 
 
-def check_columns(template: FormTemplate, run: SearchContext) -> None:
-    """Check that the rows have all columns of the form.
-
-    Raises:
-        InvalidData: They do not, because a column is the same in all training rows.
-    """
-    missing = [name for name in template.columns if name not in run.names]
-    if missing:
-        raise InvalidData(f"its column {missing[0]!r} is the same in all training rows", column=missing[0])
-
-
-def bind_constants(tree: Expression, values: np.ndarray) -> Expression:
-    """The form with measured numbers for its parameters; nothing else is rearranged."""
-    if isinstance(tree, Parameter):
-        return make_measured(float(values[tree.index]))
-    parts = children(tree)
-    return rebuild(tree, [bind_constants(part, values) for part in parts]) if parts else tree
-
-
-def make_form_fitter(
+def _make_fitter(
     template: FormTemplate, fitted: FittedForm, steps: int
 ) -> Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]:
     """A fitter that refits the constants within their bounds, in at most ``2·steps`` evaluations."""
 
     def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
-        problem = make_form_problem(template, fitted, rows)
-        values = problem.fit(fitted.values, 2 * steps, 1e-12)
-
-        def predict(x: np.ndarray) -> np.ndarray:
-            return evaluate(fitted.tree, dict(zip(rows.names, x.T, strict=True)), values)
-
-        return predict
+        values = _make_problem(template, fitted, rows).fit(fitted.values, 2 * steps, 1e-12)
+        return lambda x: evaluate(fitted.tree, dict(zip(rows.names, x.T, strict=True)), values)
 
     return fit

@@ -15,8 +15,9 @@ from kan_engine.expressions.nodes import Expression, Variable, parametrize_float
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.fitted_form import FittedForm
-from kan_engine.formulas.forms.groups import Grouping, fit_groups
+from kan_engine.formulas.forms.groups import fit_groups
 from kan_engine.formulas.forms.template import FormTemplate
+from kan_engine.search.config import PerGroup
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.form_functions import find_formulas
 
@@ -29,25 +30,23 @@ def fit_form_to_groups(template: FormTemplate, rows: LabelledRows, run: SearchCo
     """
     if not template.constants:
         raise InvalidData("constants per group need a form with constants that are fitted")
+    asked = _get_groups(run)
     return fit_groups(
         template,
-        make_grouping(run),
+        asked.column,
+        make_indicators(asked.column, run.data.encoding),
         rows,
+        own=asked.own,
         seed=run.config.seed,
         should_stop=run.should_stop,
-        thresholds=run.thresholds.forms,
     )
 
 
-def make_grouping(run: SearchContext) -> Grouping:
-    """The groups of the column that the search names.
-
-    Raises:
-        InvalidData: The column has one value in all training rows.
-    """
+def _get_groups(run: SearchContext) -> PerGroup:
+    """The groups that the search names."""
     asked = run.config.per_group
     assert asked is not None  # noqa: S101 - called for a search with groups
-    return Grouping(asked.column, make_indicators(asked.column, run.data.encoding), asked.own)
+    return asked
 
 
 def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
@@ -85,24 +84,34 @@ def list_formula_templates(formulas: Sequence[Formula], run: SearchContext) -> I
             yield from _make_template(formula.tree)
 
 
-def find_group_templates(run: SearchContext) -> Iterator[FormTemplate]:
-    """Formulas of the rows of the largest groups as forms, in turn, the best first."""
+def find_group_templates(
+    run: SearchContext, most_groups: int = 2, min_rows: int = 15
+) -> Iterator[FormTemplate]:
+    """Formulas of the rows of single groups as forms, in turn, the best first.
+
+    Args:
+        run: The search.
+        most_groups: Number of groups, the largest ones.
+        min_rows: Of each.
+
+    Raises:
+        InvalidData: There are no groups.
+    """
     rows, groups = run.data.training, _list_group_columns(run)
-    masks = [evaluate(tree, rows.columns) > 0.5 for tree in make_grouping(run).indicators.values()]
-    limits = run.thresholds.forms
-    for mask in sorted(masks, key=lambda mask: -int(mask.sum()))[: limits.read_groups]:
+    indicators = make_indicators(_get_groups(run).column, run.data.encoding)
+    masks = [evaluate(tree, rows.columns) > 0.5 for tree in indicators.values()]
+    for mask in sorted(masks, key=lambda mask: -int(mask.sum()))[:most_groups]:
         part = rows[mask]
         varying = [p for p, name in enumerate(part.names) if name not in groups and np.ptp(part.x[:, p]) > 0]
-        if varying and len(part) >= limits.min_group_rows:
-            for tree in find_formulas(part.select_columns(varying), run)[: limits.max_readings]:
+        if varying and len(part) >= min_rows:
+            for tree in find_formulas(part.select_columns(varying), run):
                 yield from _make_template(tree)
 
 
 def _list_group_columns(run: SearchContext) -> set[str]:
     """The encoded columns that name the groups."""
-    asked = run.config.per_group
-    assert asked is not None  # noqa: S101 - called for a search with groups
-    return {column.name for column in run.data.encoding.names if column.feature == asked.column}
+    name = _get_groups(run).column
+    return {column.name for column in run.data.encoding.names if column.feature == name}
 
 
 def _make_template(tree: Expression) -> Iterator[FormTemplate]:

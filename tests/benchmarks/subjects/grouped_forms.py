@@ -6,7 +6,6 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, evaluate
-from kan_engine.formulas.forms.groups import Grouping
 from kan_engine.formulas.forms.template import FormTemplate, parse_form
 
 GROUPS, ROWS_PER_GROUP, NOISE = 10, 25, 0.05
@@ -25,8 +24,8 @@ FORMS = (
 RANGES = {"t": (0.0, 8.0), "x": (0.1, 6.0)}
 
 
-def draw(seed: int) -> tuple[FormTemplate, Grouping, LabelledRows, tuple[str, ...]]:
-    """A form, its groups and rows, and the names of the constants that are a group's own."""
+def draw(seed: int) -> tuple[FormTemplate, dict[str, Expression], LabelledRows, tuple[str, ...]]:
+    """A form, the indicators of its groups, its rows, and the names of a group's own constants."""
     generator = np.random.default_rng(seed)
     text, ranges = FORMS[seed % len(FORMS)]
     template = parse_form(text, RANGES)
@@ -43,4 +42,4 @@ def draw(seed: int) -> tuple[FormTemplate, Grouping, LabelledRows, tuple[str, ..
     target = exact + generator.normal(0, NOISE * exact.std(), count)
     marks = {f"group is {number}": (group == number).astype(float) for number in range(GROUPS)}
     indicators: dict[str, Expression] = {name.removeprefix("group is "): Variable(name) for name in marks}
-    return template, Grouping("group", indicators), LabelledRows.from_columns(columns | marks, target), own
+    return template, indicators, LabelledRows.from_columns(columns | marks, target), own

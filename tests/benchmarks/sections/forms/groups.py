@@ -21,8 +21,8 @@ def measure(seed: int) -> Values:
     from kan_engine.formulas.forms.groups import fit_groups
     from tests.benchmarks.subjects.grouped_forms import draw
 
-    template, grouping, rows, own = draw(seed)
-    fitted = fit_groups(template, grouping, rows, seed=seed)
+    template, indicators, rows, own = draw(seed)
+    fitted = fit_groups(template, "group", indicators, rows, seed=seed)
     assert fitted.groups is not None
     return {"right": float(tuple(sorted(fitted.groups.own)) == own), "own": ", ".join(fitted.groups.own)}
 

@@ -7,10 +7,9 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, Variable, evaluate
 from kan_engine.formulas.forms.fitted_form import FittedForm
-from kan_engine.formulas.forms.groups import Grouping, fit_groups
+from kan_engine.formulas.forms.groups import fit_groups
 from kan_engine.formulas.forms.new_group import add_group
 from kan_engine.formulas.forms.template import parse_form
-from kan_engine.formulas.forms.thresholds import FormThresholds
 
 GROUP = np.repeat([0, 1, 2], 20)
 T = np.tile(np.linspace(0, 4, 20), 3)
@@ -19,11 +18,10 @@ INDICATORS: dict[str, Expression] = {name: Variable(f"is {name}") for name in "A
 TARGET = np.array([1.0, 2.0, 4.0])[GROUP] * np.exp(-0.8 * T) + 0.5
 ROWS = LabelledRows.from_columns({"t": T} | MARKS, TARGET + np.random.default_rng(0).normal(0, 0.02, 60))
 FORM = parse_form("a*exp(-b*t) + c", ["t"])
-FEW = FormThresholds(starts=100, rounds=1, searched_groups=1)
 
 
 def fit(own: tuple[str, ...] | None = None) -> FittedForm:
-    return fit_groups(FORM, Grouping("patient", INDICATORS, own), ROWS, seed=0, thresholds=FEW)
+    return fit_groups(FORM, "patient", INDICATORS, ROWS, own=own, seed=0)
 
 
 def test_the_rows_choose_which_constants_are_own() -> None:

@@ -13,7 +13,6 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.template import ConstantLimits, parse_form
-from kan_engine.formulas.forms.thresholds import FormThresholds
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
@@ -21,7 +20,6 @@ from kan_engine.search.formulas.form import FREE_FORMULA, JudgedForm, add_form, 
 from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
-from kan_engine.search.thresholds import SearchThresholds
 
 
 def make_context(text: str, error: float | None = None) -> SearchContext:
@@ -132,8 +130,7 @@ def test_an_unknown_function_is_read_as_a_formula() -> None:
     t, x = generator.uniform(0, 3, (2, 80))
     y = np.exp(-0.7 * t) * (1 + x**2) + generator.normal(0, 0.01, 80)
     form = parse_form("exp(-b*t)*f(x)", ["t", "x"])
-    thresholds = replace(SearchThresholds(), forms=FormThresholds(starts=100, curve_intervals=(3, 5)))
-    config = SearchConfig(form=form, thresholds=thresholds)
+    config = SearchConfig(form=form)
     columns, types = {"t": t, "x": x}, {"t": "number", "x": "number"}
     data = make_training_data(columns, types, y, np.ones(80), config, "y", None, None, {})
     stopped = Callbacks(should_stop=lambda: True)  # leaves no time for the law search: f is a polynomial
