@@ -112,11 +112,6 @@ class Problem:
         """The columns."""
         return self.fit.names
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the columns are those of the table."""
-        return not self.path
-
     @cached_property
     def rows(self) -> LabelledRows:
         """All rows, those to fit first."""
@@ -166,10 +161,6 @@ class Problem:
             replace(part, weights=own) for part, own in zip((self.fit, self.validation), parts, strict=True)
         )
         return replace(self, fit=fit, validation=validation)
-
-    def limit_work(self, share: float) -> Problem:
-        """The same problem, whose search stops once its work from now is this share of the job's seconds."""
-        return replace(self, callbacks=self.callbacks.limit_work(share * self.settings.max_seconds))
 
     def measure(self, tree: Expression, *, strategy: str) -> Candidate:
         """A formula with the constants that it has as a candidate."""

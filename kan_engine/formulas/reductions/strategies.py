@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class VariableGroups:
         if reduction is None:
             return
         yield from solve_inside(reduction, pool, self.inside, judge, self.name)
-        if problem.is_whole:
+        if not problem.path:
             yield from enumerate_formulas(reduction, problem)
 
 
@@ -86,9 +86,11 @@ class DimensionlessGroups:
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield short formulas and exact laws of each choice of groups, then those of the closest network."""
-        problem, units = pool.problem.limit_work(self.work_share), pool.problem.constraints.units
+        problem, units = pool.problem, pool.problem.constraints.units
         if units is None:
             return
+        work = self.work_share * problem.settings.max_seconds
+        problem = replace(problem, callbacks=problem.callbacks.limit_work(work))
         tried = list[ReducedPool]()
         for reduction in find_dimensional_reductions(
             units,
