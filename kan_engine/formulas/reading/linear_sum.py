@@ -51,14 +51,14 @@ class LinearSum:
             factors = term.factors if isinstance(term, Mul) else (term,)
             measured = [f for f in factors if isinstance(f, Number) and isinstance(f.value, float)]
             form = mul(*(f for f in factors if f not in measured))
-            total += LinearSum({form: prod(float(f.value) for f in measured)})  # 1 without any
+            total += LinearSum({form: prod(float(f.value) for f in measured)})  # exactly 1 without any
         return total
 
     def __add__(self, other: LinearSum) -> LinearSum:
         """Add sums; equal terms become one."""
         terms = dict(self.terms)
         for tree, c in other.terms.items():
-            terms[tree] = terms.get(tree, 0.0) + c
+            terms[tree] = terms.get(tree, 0) + c
         return LinearSum(terms, self.constant + other.constant)
 
     def scale(self, factor: float, shift: float = 0.0) -> LinearSum:

@@ -49,6 +49,11 @@ def test_an_exact_factor_of_one_and_a_constant_of_zero_are_left_out() -> None:
     assert LinearSum({Variable("x"): 1, Variable("y"): 0.0}).tree == Variable("x")
 
 
+def test_an_exact_factor_stays_exact_in_a_sum() -> None:
+    total = LinearSum.from_tree((LinearSum({Variable("x"): 1}) + LinearSum({Variable("y"): 2.5})).tree)
+    assert parametrize_floats(total.tree)[1] == [2.5]
+
+
 def test_a_measured_factor_stays_one_whatever_its_value() -> None:
     assert parametrize_floats(LinearSum({Variable("x"): 1.0}).tree)[1] == pytest.approx([1.0])
 
