@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.formulas.candidate import Candidate
-from kan_engine.formulas.core.constant_fitting import compute_rmse, refit_constants
-from kan_engine.formulas.core.constant_snapping import to_form
+from kan_engine.formulas.core.constant_fitting import refit_constants
+from kan_engine.formulas.core.constant_snapping import round_constants, to_form
+from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.core.wishes import satisfy_wishes
@@ -115,7 +117,13 @@ ADAPTED = "adapted to the wishes"  # strategy of a variant of another candidate
 
 
 def adapt_candidate(candidate: Candidate, problem: Problem) -> Candidate | None:
-    """The candidate if it satisfies the wishes, else its closest variant that does; None without one."""
+    """The candidate if it satisfies the wishes, else the variant with the shortest description that does.
+
+    Constants may become simple numbers unless a wanted column would vanish; then they are only rounded.
+
+    Returns:
+        None without a variant, or if a wanted column changes an exact law by rounding errors alone.
+    """
     limits, symbolic = problem.constraints, problem.thresholds.symbolic
     if limits.allow(candidate.tree):
         return candidate
@@ -125,11 +133,16 @@ def adapt_candidate(candidate: Candidate, problem: Problem) -> Candidate | None:
         for tree in satisfy_wishes(candidate.tree, problem.fit, limits)
         if limits.allow_form(tree)
     ]
-    best = min(forms, key=lambda form: rank_error(compute_rmse(form, problem.validation)), default=None)
-    if best is None:
+    form = min(forms, key=partial(description_length, rows=few, thresholds=symbolic.constants), default=None)
+    if form is None:
         return None
-    formula = Formula.refit(best.numeric_tree, problem.fit, problem.validation, limits, thresholds=symbolic)
+    rows, exact_error = (problem.fit, problem.validation), problem.thresholds.max_exact_error
+    formula = Formula.refit(form.numeric_tree, *rows, limits, thresholds=symbolic)
+    if limits.list_missing(formula.tree) and formula.error >= exact_error:
+        form = refit_constants(form, problem.rows, iterations=steps)
+        tree = round_constants(form, problem.rows).numeric_tree
+        formula = Formula.measure(tree, *rows, limits, thresholds=symbolic)
     if not (np.isfinite(formula.error) and limits.allow(formula.tree)):
         return None
-    bits, structure = candidate.selection_bits, candidate.structure
-    return Candidate.create(formula, ADAPTED, structure=structure, selection_bits=bits)
+    price, structure = candidate.selection_bits, candidate.structure
+    return Candidate.create(formula, ADAPTED, structure=structure, selection_bits=price)

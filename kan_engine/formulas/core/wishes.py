@@ -24,16 +24,18 @@ from kan_engine.formulas.core.terms import generate_simple_curves
 NEUTRAL = (ZERO, ONE, MINUS_ONE)  # what a constant may become
 
 
-def satisfy_wishes(tree: Expression, rows: LabelledRows, limits: FormulaConstraints) -> Iterator[Expression]:
+def satisfy_wishes(
+    tree: Expression, rows: LabelledRows, limits: FormulaConstraints, *, tried: int = 4
+) -> Iterator[Expression]:
     """Yield variants of a formula with the columns that it must use and few enough constants.
 
     None is yielded for a formula that has both already. Other constraints are not considered, and constants
-    are not fitted to the last digit.
+    are not fitted to the last digit. For ``tried`` see ``drop_constants``.
     """
     missing, most = limits.list_missing(tree), limits.max_constants
     for variant in _add_columns(tree, missing, rows) if missing else (tree,):
         if most is not None and count_constants(variant) > most:
-            shorter = drop_constants(to_form(variant), rows, most)
+            shorter = drop_constants(to_form(variant), rows, most, tried=tried)
             if shorter is not None:
                 yield shorter.numeric_tree
         elif variant != tree:
@@ -110,7 +112,8 @@ def drop_constants(
 
 def _rank_replacements(form: ParametricForm, rows: LabelledRows) -> Iterator[ParametricForm]:
     """Yield the form with one constant replaced and the others moved, the lowest predicted error first."""
-    covariance = estimate_covariance(form, rows)
+    with np.errstate(all="ignore"):  # constants that are not fitted yet may be absurd
+        covariance = estimate_covariance(form, rows)
     if not np.isfinite(covariance).all():  # too few rows to know it
         covariance = np.eye(len(form.values))
     variances = np.maximum(np.diag(covariance), 1e-300)

@@ -178,7 +178,7 @@ class FrontSearch:
                 tree = move.build()
                 if not self._limits.allow_form(tree):
                     refused += 1
-                    yield from satisfy_wishes(tree, self._rows[self._scan], self._limits)
+                    yield from satisfy_wishes(tree, self._rows[self._scan], self._limits, tried=1)
                     if refused >= limits.max_refused_moves:
                         return
                     continue
