@@ -146,7 +146,7 @@ def _rank(problem: FormProblem, values: Array) -> tuple[float, ...]:
         for place, (value, (low, _)) in enumerate(zip(values, problem.bounds, strict=True))
     ]
     error = rank_error((problem.measure(values) / whole) ** 0.5)
-    return error, sum(negative), float(f"{np.abs(values).sum():.4g}"), *(-values)
+    return error, int(sum(negative)), float(f"{np.abs(values).sum():.4g}"), *(-values)
 
 
 def _wrap_phases(problem: FormProblem, values: Array) -> Array:

@@ -124,7 +124,7 @@ class _Roles:
     own: Sequence[int]
     template: FormTemplate
     problem: FormProblem
-    values: Float[Array, " constants"]
+    values: Float[Array, " parameters"]
     constants: Float[Array, "groups constants"]
     bits: float
 

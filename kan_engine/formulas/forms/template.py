@@ -111,21 +111,20 @@ class FormTemplate:
         return tuple(dict.fromkeys([*read, *(name for each in self.functions for name in each.columns)]))
 
     def hold(self, values: Mapping[str, float]) -> FormTemplate:
-        """The form with these constants held."""
-        free = tuple(name for name in self.constants if name not in values)
-        moved = _renumber(list(self.constants), free, values, 0)
-        first = len(self.constants)
+        """The form with these constants held, as numbers that no refit takes for measured ones."""
+        first, free = len(self.constants), tuple(name for name in self.constants if name not in values)
+        moved: dict[Expression, Expression] = {
+            Parameter(place): Parameter(free.index(name)) if name in free else _make_number(values[name])
+            for place, name in enumerate(self.constants)
+        }
         moved |= {Parameter(first + at): Parameter(len(free) + at) for at in range(len(self.functions))}
         return replace(self, tree=substitute(self.tree, moved), constants=free, held={**self.held, **values})
 
     def get_bounds(self, names: Sequence[str] | None = None) -> list[tuple[float, float]]:
         """Bounds of every constant, or of those with these names, some of which may not be of the form."""
         names = self.constants if names is None else names
-        known = [self.limits.get(name.partition("[")[0]) for name in names]  # a[A] has the bounds of a
-        return [(-INFINITY, INFINITY) if each is None else each.ends for each in known]
-
-
-INFINITY = float("inf")
+        # a[A] has the bounds of a
+        return [self.limits.get(name.partition("[")[0], ConstantLimits()).ends for name in names]
 
 
 def parse_form(
@@ -156,38 +155,19 @@ def parse_form(
         if name not in names:
             known = ", ".join(names) or "none"
             raise InvalidForm(f"the form has no constant {name!r}; its constants are {known}", None, name)
+    count = len(names)
+    moved: dict[Expression, Expression] = {
+        Parameter(-1 - place): Parameter(count + place) for place in range(len(functions))
+    }
+    template = FormTemplate(text, substitute(tree, moved), tuple(names), tuple(functions.values()), limits)
     held = {name: each.value for name, each in limits.items() if each.value is not None}
-    free = tuple(name for name in names if name not in held)
-    template = FormTemplate(
-        text,
-        substitute(tree, _renumber(names, free, held, len(functions))),
-        free,
-        tuple(functions.values()),
-        {name: each for name, each in limits.items() if name not in held},
-        held,
-    )
+    template = template.hold(held)
     if not template.columns:
         raise InvalidForm("the form uses no column; name at least one", 0)
-    if len(free) > max_constants:
-        told = f"a form may have {max_constants} constants that are not held, this one has {len(free)}"
+    if (count := len(template.constants)) > max_constants:
+        told = f"a form may have {max_constants} constants that are not held, this one has {count}"
         raise InvalidForm(told, 0)
     return template
-
-
-def _renumber(
-    names: list[str], free: tuple[str, ...], held: Mapping[str, float], functions: int
-) -> dict[Expression, Expression]:
-    """Map the parser's parameters to final ones: constants first, held constants as numbers."""
-    moved: dict[Expression, Expression] = {
-        Parameter(place): Parameter(free.index(name)) if name in free else _hold(held[name])
-        for place, name in enumerate(names)
-    }
-    return moved | {Parameter(-1 - place): Parameter(len(free) + place) for place in range(functions)}
-
-
-def _hold(value: float) -> Number:
-    """An exact number, which no refit takes for a measured one."""
-    return Number(Fraction(repr(float(value))))
 
 
 class _FormParser(ExpressionParser):
@@ -291,6 +271,10 @@ class _FormParser(ExpressionParser):
 def _make_exact(tree: Expression) -> Expression:
     """Turn the decimals of a text into exact numbers: 9.81 is meant, and not measured."""
     if isinstance(tree, Number):
-        return _hold(tree.value) if isinstance(tree.value, float) else tree
+        return _make_number(tree.value) if isinstance(tree.value, float) else tree
     parts = children(tree)
     return rebuild(tree, [_make_exact(part) for part in parts]) if parts else tree
+
+
+def _make_number(value: float) -> Number:
+    return Number(Fraction(repr(float(value))))

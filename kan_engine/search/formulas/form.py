@@ -22,14 +22,15 @@ from kan_engine.expressions.measured_constants import bind_unfolded, make_measur
 from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.forms.fitted_form import FittedForm, fit_form
+from kan_engine.formulas.forms.groups import fit_groups
 from kan_engine.formulas.forms.least_squares import FormProblem
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.formulas.form_functions import fit_form_with_functions
 from kan_engine.search.formulas.form_groups import (
     find_group_templates,
-    fit_form_to_groups,
     list_formula_templates,
+    make_indicators,
 )
 from kan_engine.search.result import FormResult, SearchResult
 
@@ -62,12 +63,12 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
 
     This takes seconds and comes before the search, so that its time is not over yet.
     """
-    template = run.config.form
+    template, asked = run.config.form, run.config.per_group
     try:
-        if template is None:
-            return None if run.config.per_group is None else _judge_templates(find_group_templates(run), run)
-        fitted = _fit(template, run)
-        return _judge(template, fitted, _measure(fitted, run), run)
+        if template is not None:
+            fitted = _fit(template, run)
+            return _judge(template, fitted, _measure(fitted, run), run)
+        return None if asked is None else _judge_templates(find_group_templates(asked.column, run), run)
     except InvalidData as error:
         return error
 
@@ -76,9 +77,10 @@ def judge_grouped_formulas(
     formulas: Sequence[Formula], run: SearchContext
 ) -> JudgedForm | InvalidData | None:
     """The best formula of the search with constants of each group, if groups but no form are requested."""
-    if run.config.per_group is None or run.config.form is not None:
+    asked = run.config.per_group
+    if asked is None or run.config.form is not None:
         return None
-    return _judge_templates(list_formula_templates(formulas, run), run)
+    return _judge_templates(list_formula_templates(asked.column, formulas, run), run)
 
 
 def _judge_templates(
@@ -131,12 +133,17 @@ def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
     if missing:
         told = f"its column {missing[0]!r} is the same in all training rows"
         raise InvalidData(told, column=missing[0])
-    rows = _sample_rows(run)
-    if run.config.per_group is not None:
-        return fit_form_to_groups(template, rows, run)
+    asked, rows, seed = run.config.per_group, _sample_rows(run), run.config.seed
+    if asked is not None:
+        if not template.constants:
+            raise InvalidData("constants per group need a form with constants that are fitted")
+        indicators = make_indicators(asked.column, run.data.encoding)
+        return fit_groups(
+            template, asked.column, indicators, rows, own=asked.own, seed=seed, should_stop=run.should_stop
+        )
     if template.functions:
         return fit_form_with_functions(template, rows, run)
-    return fit_form(template, rows, seed=run.config.seed, should_stop=run.should_stop)
+    return fit_form(template, rows, seed=seed, should_stop=run.should_stop)
 
 
 def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: SearchContext) -> SearchResult:
