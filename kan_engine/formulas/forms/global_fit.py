@@ -13,7 +13,7 @@ from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Add, Call, Expression, Parameter, children, variables, walk
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas.forms.least_squares import FormProblem
-from kan_engine.formulas.forms.projection import separate, solve_linear
+from kan_engine.formulas.forms.projection import find_linear, solve_linear
 from kan_engine.numerics.ties import rank_error
 
 Array = np.ndarray
@@ -52,14 +52,14 @@ def fit_globally(
     if not count:
         return np.zeros(0)
     screen = replace(problem, rows=problem.rows.sample(screen_rows, generator))
-    parts, best = separate(problem.tree, count), list[Array]()
-    is_linear = len(parts.linear) == count
+    linear, best = find_linear(problem.tree, count), list[Array]()
+    is_linear = len(linear) == count
     for _ in range(1 if is_linear else rounds):
         if best and should_stop():
             break
         nearest = min(best, key=lambda values: _rank(problem, values), default=None)
         drawn = _draw_starts(screen, 1 if is_linear else starts, nearest, generator)
-        solved, errors = solve_linear(parts, screen, drawn)
+        solved, errors = solve_linear(screen, linear, drawn)
         order = np.argsort(errors, kind="stable")[:refined]
         minima = [screen.fit(solved[place], 60) for place in order if np.isfinite(errors[place])]
         fitted = [problem.fit(values) for values in _select_distinct(screen, minima, finished)]

@@ -157,7 +157,9 @@ class _GroupedForm:
         return _Roles(own, whole, problem, values, constants, bits)
 
     @staticmethod
-    def _pack(constants: Float[Array, "groups constants"], counts: Sequence[int]) -> Float[Array, " values"]:
+    def _pack(
+        constants: Float[Array, "groups constants"], counts: Sequence[int]
+    ) -> Float[Array, " parameters"]:
         """The parameters of the form; a shared one is the median of the groups."""
         pairs = zip(constants.T, counts, strict=True)
         return np.concatenate([own if count > 1 else [np.median(own)] for own, count in pairs])

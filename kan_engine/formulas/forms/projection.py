@@ -6,7 +6,7 @@ variables separate", SIAM J. Numer. Anal. 10, 1973.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -27,23 +27,8 @@ from kan_engine.formulas.forms.least_squares import FormProblem
 Array = np.ndarray
 
 
-@dataclass(frozen=True)
-class Separated:
-    """A form as offset + Σ c·basis, where neither contains the constants c.
-
-    Attributes:
-        linear: Indices of the constants c.
-        basis: The factor of each.
-        offset: The rest.
-    """
-
-    linear: tuple[int, ...]
-    basis: tuple[Expression, ...]
-    offset: Expression
-
-
-def separate(tree: Expression, count: int) -> Separated:
-    """Find a large set of constants that enter linearly together.
+def find_linear(tree: Expression, count: int) -> list[int]:
+    """Find a large set of the first ``count`` constants that enter linearly together.
 
     Constants that multiply each other exclude each other; those with the fewest partners are taken first.
     """
@@ -54,9 +39,7 @@ def separate(tree: Expression, count: int) -> Separated:
     for place in sorted(candidates, key=lambda place: (len(partners[place] & {*candidates}), place)):
         if not partners[place] & {*chosen}:
             chosen.append(place)
-    chosen.sort()
-    offset = substitute(tree, {Parameter(place): ZERO for place in chosen})
-    return Separated(tuple(chosen), tuple(slopes[place] for place in chosen), offset)
+    return sorted(chosen)
 
 
 def differentiate_in(tree: Expression, place: int) -> Expression:
@@ -65,41 +48,45 @@ def differentiate_in(tree: Expression, place: int) -> Expression:
 
 
 def solve_linear(
-    parts: Separated,
     problem: FormProblem,
+    linear: Sequence[int],
     starts: Float[Array, "starts constants"],
-    *,
-    ridge: float = 1e-11,
     block: int = 2_000_000,
 ) -> tuple[Float[Array, "starts constants"], Float[Array, " starts"]]:
     """Complete starts by the best values of the linear constants, and measure them.
 
     Args:
-        parts: The form.
-        problem: Its rows and bounds; a linear constant beyond one is moved to it.
+        problem: The form; a linear constant beyond a bound is moved to it.
+        linear: Constants that enter linearly together.
         starts: The entries of linear constants are replaced.
-        ridge: Relative to the diagonal of the normal equations.
         block: Numbers of all arrays at once: 16 MB.
 
     Returns:
         The starts, and their weighted sums of squares, infinite where a value is not finite.
     """
-    arrays = len(problem.rows) * (count_nodes(problem.tree) + 2 * len(parts.linear))
-    blocks = np.array_split(starts, -(-len(starts) * arrays // block))
-    solved = [_solve_block(parts, problem, part, ridge) for part in blocks]
+    offset = substitute(problem.tree, {Parameter(place): ZERO for place in linear})
+    slopes = [differentiate_in(problem.tree, place) for place in linear]
+    arrays = len(problem.rows) * (count_nodes(problem.tree) + 2 * len(linear))
+    parts = np.array_split(starts, -(-len(starts) * arrays // block))
+    solved = [_solve_block(problem, linear, offset, slopes, part) for part in parts]
     return np.concatenate([each[0] for each in solved]), np.concatenate([each[1] for each in solved])
 
 
 def _solve_block(
-    parts: Separated, problem: FormProblem, starts: Array, ridge: float
+    problem: FormProblem,
+    linear: Sequence[int],
+    offset: Expression,
+    slopes: Sequence[Expression],
+    starts: Array,
+    ridge: float = 1e-11,
 ) -> tuple[Float[Array, "starts constants"], Float[Array, " starts"]]:
     rows, parameters = problem.rows, list(starts.T[:, :, None])  # each [starts, 1]
     found, errors = starts.copy(), np.full(len(starts), np.inf)
-    basis = np.empty((len(starts), len(parts.linear), len(rows)))
+    basis = np.empty((len(starts), len(linear), len(rows)))
     with np.errstate(all="ignore"):
-        left = (rows.y - evaluate(parts.offset, rows.columns, parameters)) * rows.roots
+        left = (rows.y - evaluate(offset, rows.columns, parameters)) * rows.roots
         left = np.broadcast_to(left, (len(starts), len(rows)))
-        for place, tree in enumerate(parts.basis):
+        for place, tree in enumerate(slopes):
             basis[:, place] = evaluate(tree, rows.columns, parameters) * rows.roots
         # Normal equations of unit columns, only of the starts with finite values
         usable = np.isfinite(basis).all((1, 2)) & np.isfinite(left).all(1)
@@ -107,13 +94,11 @@ def _solve_block(
         length = np.linalg.norm(basis, axis=2, keepdims=True)
         scale = np.where(length > 0, length, 1.0)
         unit = basis / scale
-        gram = unit @ unit.transpose(0, 2, 1) + ridge * np.eye(len(parts.linear))
+        gram = unit @ unit.transpose(0, 2, 1) + ridge * np.eye(len(linear))
         solved = np.linalg.solve(gram, unit @ left[:, :, None]) / scale  # (starts, linear, 1)
-        low, high = np.reshape([problem.bounds[place] for place in parts.linear], (-1, 2, 1)).transpose(
-            1, 0, 2
-        )
+        low, high = np.reshape([problem.bounds[place] for place in linear], (-1, 2, 1)).transpose(1, 0, 2)
         solved = np.clip(solved, low, high)
-        found[np.ix_(usable, parts.linear)] = solved[:, :, 0]
+        found[np.ix_(usable, linear)] = solved[:, :, 0]
         squares = ((left - (basis * solved).sum(1)) ** 2).sum(1)
         errors[usable] = np.where(np.isfinite(squares), squares, np.inf)
     return found, errors
