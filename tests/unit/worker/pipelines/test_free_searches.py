@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +15,6 @@ from kan_engine import (
 )
 from kan_engine.assessment.comparison import compute_rmse
 from kan_engine.assessment.cross_validation import CrossValidation
-from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.inference.decision_rule import choose_decision
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.search.context import SearchContext
@@ -220,15 +218,14 @@ def test_the_errors_of_a_law_count_how_badly_its_splines_follow_its_functions() 
 
 
 @pytest.mark.parametrize(("noise", "is_cut"), [(NOISE, True), (0.0, False)])
-def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
+def test_larger_networks_get_their_share_of_the_work_unless_a_law_shows(
     noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_thresholds(monkeypatch, law_time_share=30.0, **dict.fromkeys(TIME_SHARES, 1e6))
+    set_thresholds(monkeypatch, law_time_share=0.1, **dict.fromkeys(TIME_SHARES, 1e6))
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
     request = request_for(baselines=False, max_seconds=2.0)
-    callbacks = Callbacks(clock=count().__next__)  # every look at it is a second later
-    found = find_model(prepare_data(table_of(**x, y=y), request), make_search_config(request), callbacks)
+    found = find_model(prepare_data(table_of(**x, y=y), request), make_search_config(request))
     assert found.is_cut is is_cut
 
 
@@ -373,7 +370,7 @@ def test_columns_over_many_decades_are_answered_by_their_formula() -> None:
         a, b = 10 ** rng.uniform(-10, 10, (2, 150))
         return {"a": a, "b": b, "y": np.log10(a) + np.log10(b) / 2 + 0.1 * rng.normal(size=150)}
 
-    outcome = stored(run_pipeline(table_of(**draw(0)), request_for(max_seconds=8)))
+    outcome = stored(run_pipeline(table_of(**draw(0)), request_for(max_seconds=12)))
     assert outcome.symbolic is not None
     low, high = outcome.symbolic["serves_within"]
     assert low < -30
