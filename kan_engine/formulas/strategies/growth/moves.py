@@ -95,7 +95,8 @@ class Expansion:
                 continue
             if isinstance(node.parent, Call | Pow):
                 yield from self._insert_constants(node, scan, size)
-            scaled = _Scan.prepare(basis, residual, node.slope * node.value * self.root)
+            with np.errstate(all="ignore"):  # a slope that is not finite has no scan
+                scaled = _Scan.prepare(basis, residual, node.slope * node.value * self.root)
             if scaled is not None and len(dictionary.positive) and not isinstance(node.parent, Mul):
                 sizes = size + dictionary.sizes[dictionary.positive] + 2 + (not isinstance(node.tree, Mul))
                 insert = partial(self._insert_factor, node, dictionary, thresholds.factor_exponents)
