@@ -63,29 +63,25 @@ def search_forms(
         v: Values of the curve, one per row.
         known: Noise model of the curve.
         most: Last class of forms.
-        logarithms: See ``find_closed_forms``.
+        logarithms: Every s for which curves log(F)/s are searched, too, where no simple form is close.
         allows: Returns whether a candidate is accepted.
         should_stop: Once true, the search ends with the candidates found, if there are any.
     """
     found: list[Candidate] = []
     for effort in list(Effort)[: most + 1]:
-        for candidate in iterate_closed_forms(axis, v, known, effort, logarithms):
-            if found and should_stop():
-                break
-            if allows(candidate):
-                found.append(candidate)
+        more = list(iterate_closed_forms(axis, v, known, effort))
+        found += filter(allows, more)
+        if effort != Effort.SUMS and not has_close_form(more, known, Effort.PLAIN.max_complexity):
+            for candidate in iterate_logarithms(axis, v, known, effort, logarithms):
+                if found and should_stop():
+                    break
+                found += filter(allows, [candidate])
         if has_close_form(found, known, effort.max_complexity) or (found and should_stop()):
             break
     return select_best_forms(found, known, 24 if known.is_noisy else 5)
 
 
-def iterate_closed_forms(
-    axis: FitPoints,
-    v: Array,
-    known: NoiseModel,
-    effort: Effort,
-    logarithms: Sequence[Fraction] = (),
-) -> Iterator[Candidate]:
+def iterate_closed_forms(axis: FitPoints, v: Array, known: NoiseModel, effort: Effort) -> Iterator[Candidate]:
     """Yield the closed forms of one class for a curve; a constant for a curve that does not vary.
 
     Args:
@@ -93,19 +89,24 @@ def iterate_closed_forms(
         v: Values of the curve, one per row.
         known: Noise model of the curve.
         effort: Class of the forms.
-        logarithms: Every s for which curves log(F)/s are searched too, with forms F of the class, unless a
-            simple form is close or the class is that of sums.
     """
     at = axis.subsample(v)
     if not is_varying(at):
         yield Candidate(LinearSum({}, float(at.mean())), error=0.0, complexity=0)
         return
     search = (_fit_plain, _fit_single, _fit_sums)[effort]
-    found = axis.fit_once(at, (effort, known), lambda: search(axis, v, known))
-    yield from found
-    if effort != Effort.SUMS and not has_close_form(found, known, Effort.PLAIN.max_complexity):
-        for s in logarithms:
-            yield from _fit_logarithms(axis, v, known, effort, s)
+    yield from axis.fit_once(at, (effort, known), lambda: search(axis, v, known))
+
+
+def iterate_logarithms(
+    axis: FitPoints, v: Array, known: NoiseModel, effort: Effort, logarithms: Sequence[Fraction]
+) -> Iterator[Candidate]:
+    """Yield fits v = log(F)/s for every s in ``logarithms``, with closed forms F of one class.
+
+    Other arguments as those of ``iterate_closed_forms``.
+    """
+    for s in logarithms:
+        yield from _fit_logarithms(axis, v, known, effort, s)
 
 
 def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) -> list[Candidate]:

@@ -6,6 +6,7 @@ A node that adds logarithms becomes a product of powers w; its output edge is fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import TypeVar
@@ -28,6 +29,7 @@ from kan_engine.formulas.reading.closed_forms import (
     has_close_form,
     is_varying,
     iterate_closed_forms,
+    iterate_logarithms,
     select_best_forms,
 )
 from kan_engine.formulas.reading.edge_candidates import Choice, ExtractionContext, find_edge_candidates
@@ -180,10 +182,14 @@ def _find_power_choices(
         if w is None or values is None or not is_varying(values):
             continue
         logarithms = reading.logarithms[: max_logarithms if effort else None]
-        axis, log = FitPoints(values), np.log(values)
-        for t in shifts if logarithms else (0,):
-            rest = LinearSum({apply_function("log", w): -t})
-            for form in iterate_closed_forms(axis, node.leaving + t * log, known, effort, logarithms):
+        axis = FitPoints(values)
+        found += [
+            replace(form, total=form.total.replace(PLACEHOLDER, w))
+            for form in iterate_closed_forms(axis, node.leaving, known, effort)
+        ]
+        for t in shifts:
+            rest, moved = LinearSum({apply_function("log", w): -t}), node.leaving + t * np.log(values)
+            for form in iterate_logarithms(axis, moved, known, effort, logarithms):
                 total = form.total.replace(PLACEHOLDER, w) + rest
                 found.append(Candidate(total, form.error, form.complexity + int(t != 0)))
         # Splines are less accurate where values of w are rare
