@@ -364,13 +364,16 @@ def test_networks_side_by_side_are_trained_on_without_what_was_pruned(
     assert edges == found.judged.edge_count < searched(table, training=training)[0].network.edge_count
 
 
-def test_columns_over_many_decades_are_answered_by_their_formula() -> None:
+def test_columns_over_many_decades_are_answered_by_their_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    front = replace(search_config.THRESHOLDS.front, max_work=1e6)
+    set_thresholds(monkeypatch, front=front)
+
     def draw(seed: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(seed)
         a, b = 10 ** rng.uniform(-10, 10, (2, 150))
         return {"a": a, "b": b, "y": np.log10(a) + np.log10(b) / 2 + 0.1 * rng.normal(size=150)}
 
-    outcome = stored(run_pipeline(table_of(**draw(0)), request_for(max_seconds=12)))
+    outcome = stored(run_pipeline(table_of(**draw(0)), request_for(max_seconds=10)))
     assert outcome.symbolic is not None
     low, high = outcome.symbolic["serves_within"]
     assert low < -30
