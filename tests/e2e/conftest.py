@@ -59,7 +59,8 @@ def kinds(api: httpx.Client) -> str:
     z, place = random.normal(size=ROWS), random.choice(["north", "south"], ROWS)
     sum_ = z + 0.5 * (place == "north") + 0.3 * random.normal(size=ROWS)
     kind = np.array(["ash", "beech", "oak"])[np.digitize(sum_, [-0.5, 0.6])]
-    return trained(api, {"z": z, "place": place, "kind": kind}, target="kind", name="kinds", **SMALL)
+    columns = {"z": z, "place": place, "kind": kind}
+    return trained(api, columns, target="kind", name="kinds", max_seconds=20, **SMALL)
 
 
 @pytest.fixture(scope="session")
