@@ -261,7 +261,7 @@ def _fit_logarithms(
         terms, constant = form.total.terms, form.total.constant
         largest = float(np.abs(evaluate(LinearSum(terms).tree, {PLACEHOLDER.name: axis.u})).max())
         total = LinearSum(terms, constant if abs(constant) > min_offset * largest else 0.0)
-        inside = total.normalize()[1].tree
+        inside = total.normalize(by_constant=True)[1].tree
         if not any(isinstance(node, Add | Call) for node in walk(inside)):
             continue  # a power, whose logarithm is a multiple of log u
         tree = mul(number(1 / s), apply_function("log", inside))

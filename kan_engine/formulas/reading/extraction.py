@@ -14,7 +14,7 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
-from kan_engine.expressions.evaluation import Call, Expression, Pow, add
+from kan_engine.expressions.evaluation import Call, Expression, Pow, add, mul
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
@@ -227,8 +227,15 @@ def _fit_inner_expression(
     return ParametricForm(form.tree, fitted.values)
 
 
-def _join_choices(picks: tuple[Choice, ...], reading: ExtractionContext) -> ParametricForm:
-    """The sum of the parts, and its constant, behind the transform of the target."""
+def _join_choices(
+    picks: tuple[Choice, ...], reading: ExtractionContext, max_exponent: float = 500.0
+) -> ParametricForm:
+    """The sum of the parts, and its constant, behind the transform of the target.
+
+    The constant of an exponent up to ``max_exponent`` becomes a factor, which is more often a simple number.
+    """
     total = sum((choice.total for choice in picks), LinearSum({}, reading.center))
-    whole = add(make_measured(total.constant), LinearSum(total.terms).tree)
-    return to_form(INVERSE_TRANSFORMS[reading.transform](whole))
+    inverse, tree = INVERSE_TRANSFORMS[reading.transform], LinearSum(total.terms).tree
+    if reading.logarithms and abs(total.constant) < max_exponent:
+        return to_form(mul(make_measured(np.exp(total.constant)), inverse(tree)))
+    return to_form(inverse(add(make_measured(total.constant), tree)))

@@ -19,7 +19,7 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import make_measured
-from kan_engine.expressions.nodes import Add, Mul, Number, is_constant
+from kan_engine.expressions.nodes import ONE, Add, Mul, Number, is_constant
 from kan_engine.formulas.reading.univariate_fit import Suggestion
 
 
@@ -29,7 +29,7 @@ class LinearSum:
 
     Attributes:
         terms: Coefficient c by term f; an int is exact, and a float is measured, whatever its value.
-        constant: The constant.
+        constant: The constant, alike.
     """
 
     terms: Mapping[Expression, float]
@@ -65,13 +65,23 @@ class LinearSum:
         """Multiply by a number, then add one."""
         return LinearSum({f: c * factor for f, c in self.terms.items()}, self.constant * factor + shift)
 
-    def normalize(self) -> tuple[float, LinearSum]:
-        """Size of the first coefficient, and the sum over it, whose first coefficient is exactly 1 or -1."""
+    def normalize(self, *, by_constant: bool = False) -> tuple[float, LinearSum]:
+        """Divide by the size of the first coefficient or of the constant, which is then exactly 1 or -1.
+
+        Args:
+            by_constant: Whether a constant other than 0 is the divisor.
+
+        Returns:
+            The divisor, 1 for a sum of nothing but a constant, and the quotient.
+        """
         first, c = next(((f, c) for f, c in self.terms.items() if c), (None, 0.0))
-        if first is None:
+        if by_constant and self.constant:
+            first, c = None, self.constant
+        if not c:
             return 1.0, self
-        terms = {f: other / abs(c) for f, other in self.terms.items()} | {first: 1 if c > 0 else -1}
-        return abs(c), LinearSum(terms, self.constant / abs(c))
+        size, sign = abs(c), 1 if c > 0 else -1
+        terms = {f: sign if f == first else other / size for f, other in self.terms.items()}
+        return size, LinearSum(terms, sign if first is None else self.constant / size)
 
     def replace(self, variable: Variable, tree: Expression) -> LinearSum:
         """The sum with a tree in place of a variable."""
@@ -85,8 +95,8 @@ class LinearSum:
     @property
     def tree(self) -> Expression:
         """The sum as a formula; a constant of 0 is left out."""
-        terms = [mul(c if isinstance(c, int) else make_measured(c), f) for f, c in self.terms.items() if c]
-        return add(*terms, *([make_measured(self.constant)] if self.constant else []))
+        terms = [*self.terms.items(), (ONE, self.constant)]
+        return add(*(mul(c if isinstance(c, int) else make_measured(c), f) for f, c in terms if c))
 
     def apply(self, fit: Suggestion) -> LinearSum:
         """Return c · f(a·u + b) + d of this sum u.

@@ -108,9 +108,12 @@ def _combine_edges(
         max_inner: Candidates of each edge into a sum; a product has no redundant factors and offsets.
         max_outer: Functions of the output edge; a product whose best one is a line has no other.
     """
-    known, whole = reading.known, float(np.std(node.values)) or 1.0
-    inner = []
-    for i, v in node.entering.items():
+    known, whole, inner = reading.known, float(np.std(node.values)) or 1.0, []
+    # The first coefficient of a sum may become exact, so that its term cannot be dropped
+    curves = list(node.entering.items())
+    if not node.is_product:
+        curves.sort(key=lambda edge: -float(np.std(edge[1])))
+    for i, v in curves:
         near = known if node.is_product else known.scale_to_part(float(np.std(v)), whole)
         edges = find_edge_candidates(v, i, reading, near, reading.fixed.get((0, i, node.place)))
         kept = [edge for edge in edges if edge.total.terms] if node.is_product else edges[:max_inner]
@@ -120,23 +123,23 @@ def _combine_edges(
     is_plain_product = node.is_product and fits and fits[0].function == "x"
     for picks in select_best_combinations(inner, most, lambda pair: pair[0]):
         score, parts = sum(own for own, _ in picks), [total for _, total in picks]
-        inside = _multiply(parts, node) if node.is_product else sum(parts, LinearSum({}))
+        inside = _multiply(parts, [v for _, v in curves]) if node.is_product else sum(parts, LinearSum({}))
         for fit in fits[: 1 if is_plain_product else max_outer]:
             yield Choice(score + known.score(fit.error, fit.complexity), inside.apply(fit))
         for form in longer:
             yield Choice(score + form.score(known), form.total.replace(PLACEHOLDER, inside.tree))
 
 
-def _multiply(factors: Sequence[LinearSum], node: NodeCurves, min_offset: float = 1e-4) -> LinearSum:
+def _multiply(factors: Sequence[LinearSum], curves: Sequence[Array], min_offset: float = 1e-4) -> LinearSum:
     """The product of sums, as one term.
 
     Args:
-        factors: Forms of the curves that enter the node.
-        node: The node.
+        factors: Forms of the curves.
+        curves: What enters the node.
         min_offset: Constant of a factor over its largest value; a smaller one is dropped.
     """
     size, trees = 1.0, list[Expression]()
-    for factor, v in zip(factors, node.entering.values(), strict=True):
+    for factor, v in zip(factors, curves, strict=True):
         has_offset = abs(factor.constant) > min_offset * float(np.abs(v).max())
         own, unit = LinearSum(factor.terms, factor.constant if has_offset else 0.0).normalize()
         size, trees = size * own, [*trees, unit.tree]

@@ -48,9 +48,9 @@ def values_of(choice: Choice) -> Array:
 @pytest.mark.parametrize(
     ("curves", "leaving", "expected"),
     [
-        ((A**2, 3 * B), lambda z: np.exp(-z), "c0*exp(c1*x1**2 + c2*x2)"),
-        ((A**2, -3 * B), np.sin, "c0*sin(c1*x1**2 + c2*x2 + c3)"),
-        ((np.sin(A), B + 2), np.sqrt, "c0*sqrt(sin(c1*x1) + c2*x2 + c3)"),
+        ((A**2, 3 * B), lambda z: np.exp(-z), "c0*exp(c1*x2 + c2*x1**2)"),
+        ((A**2, -3 * B), np.sin, "c0*sin(c1*x2 + c2*x1**2 + c3)"),
+        ((np.sin(A), B + 2), np.sqrt, "c0*sqrt(x2 + c1*sin(c2*x1) + c3)"),
         ((A, 1 / B), lambda z: 5 * z, "c0*x1 + c1/x2"),
     ],
 )
@@ -115,12 +115,12 @@ def test_a_node_that_adds_logarithms_is_a_function_of_a_product_of_powers(
         (
             (LOG_A, -LOG_B),
             lambda z: -np.log(1 - (np.exp(z) / 4.5) ** 2) / 2,
-            "-log(c0 - (x1/x2)**2)/2",
+            "-log(c0*(x1/x2)**2 + 1)/2",
         ),
         # Planck's law: 1 / (exp(f/T) - 1), beside a direct edge of 3 log f
-        ((LOG_A, -LOG_B), lambda z: -np.log(np.expm1(np.exp(z))), "-log(exp(c0*x1/x2) + c1)"),
+        ((LOG_A, -LOG_B), lambda z: -np.log(np.expm1(np.exp(z))), "-log(c0*exp(c1*x1/x2) - 1)"),
         # m1² m2² (m1 + m2) with direct edges: the node knows of m1/m2 alone
-        ((LOG_A, -LOG_B), lambda z: np.log(1 + np.exp(z)), "log(x1/x2 + c0)"),
+        ((LOG_A, -LOG_B), lambda z: np.log(1 + np.exp(z)), "log(c0*x1/x2 + 1)"),
     ],
 )
 def test_where_the_network_gives_a_logarithm_such_a_node_is_one_of_a_simple_function(
@@ -154,7 +154,7 @@ def test_over_inputs_that_are_not_positive_there_are_no_products_of_powers() -> 
     sample = sampled(lambda a, b: a + b, 2, 150, low=-1.0, high=1.0)
     a, b = sample.raw.numpy().T
     choices = find_node_choices(node_of(a, b, leaving=np.exp), reading_of(sample))
-    assert write_shape(choices[0].total) == "c0*exp(c1*x1 + c2*x2)"
+    assert write_shape(choices[0].total) in ("c0*exp(c1*x1 + c2*x2)", "c0*exp(c1*x2 + c2*x1)")
 
 
 def test_a_product_that_is_one_number_on_all_rows_is_none_to_read() -> None:
