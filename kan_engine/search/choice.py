@@ -123,7 +123,7 @@ def let_formula_serve(found: SearchResult, run: SearchContext) -> SearchResult:
     limits, has_few_rows = run.thresholds, "too_many_constants" in against
     factor = limits.few_rows_rmse_ratio if has_few_rows else limits.assessment.clear_rmse_ratio
     is_far_better = of_formula < factor * of_network
-    is_known = found.counts_choice or not against
+    is_known = found.form is not None or not against  # the form of a client was not selected
     is_better = run.cross_validation.is_better(found.formula_errors, found.errors)
     if not is_far_better and not (is_known and is_better):
         return found

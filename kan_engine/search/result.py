@@ -83,7 +83,6 @@ class SearchResult:
         formulas: Formulas in the client's columns per output, best first.
         evidence: For the best formula; only of a regression.
         formula_errors: Like ``errors``, for the best formula.
-        counts_choice: Whether these errors include the selection of the form, repeated per fold.
         formula_serves: Whether the formula answers in place of the network.
         is_cut: Whether the law search was ended early to leave time for larger networks.
         formula_of: ``network`` if the formulas were extracted from the served network, ``law`` if they were
@@ -110,7 +109,6 @@ class SearchResult:
     formulas: list[list[Formula]] = field(default_factory=list)
     evidence: FormulaEvidence | None = None
     formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    counts_choice: bool = False
     formula_serves: bool = False
     is_cut: bool = False
     formula_of: str = "network"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -76,20 +76,31 @@ class FittedGroups:
     formula: Expression
     template: Expression
     names: tuple[str, ...]
-    _LISTS: ClassVar = ("groups", "own", "shared", "names")
 
     def to_dict(self) -> dict[str, Any]:
         """The groups as JSON."""
-        names = {name: list(getattr(self, name)) for name in self._LISTS}
-        trees = {"tree": to_json(self.formula), "template": to_json(self.template)}
-        return {"column": self.column, **names, **trees}
+        return {
+            "column": self.column,
+            "groups": list(self.groups),
+            "own": list(self.own),
+            "shared": list(self.shared),
+            "names": list(self.names),
+            "tree": to_json(self.formula),
+            "template": to_json(self.template),
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> FittedGroups:
         """The inverse of ``to_dict``."""
-        names = {name: tuple(data[name]) for name in FittedGroups._LISTS}
-        formula, template = from_json(data["tree"]), from_json(data["template"])
-        return FittedGroups(column=data["column"], formula=formula, template=template, **names)
+        return FittedGroups(
+            column=data["column"],
+            groups=tuple(data["groups"]),
+            own=tuple(data["own"]),
+            shared=tuple(data["shared"]),
+            names=tuple(data["names"]),
+            formula=from_json(data["tree"]),
+            template=from_json(data["template"]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from kan_engine.expressions.evaluation import Expression, apply_function, evalua
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import Add, Call
-from kan_engine.formulas.reading.candidate import PLACEHOLDER, ROUNDING_ERROR, Candidate
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER, ROUNDING_ERROR, CurveForm
 from kan_engine.formulas.reading.damped_oscillations import fit_oscillation_sums
 from kan_engine.formulas.reading.dictionary_regression import fit_term_sums
 from kan_engine.formulas.reading.function_starts import Array
@@ -53,9 +53,9 @@ def search_forms(
     *,
     most: Effort,
     logarithms: Sequence[Fraction] = (),
-    allows: Callable[[Candidate], bool] = lambda _: True,
+    allows: Callable[[CurveForm], bool] = lambda _: True,
     should_stop: Callable[[], bool] = lambda: False,
-) -> list[Candidate]:
+) -> list[CurveForm]:
     """Search closed forms of a curve until one reaches the precision of the curve; return the best.
 
     Args:
@@ -67,7 +67,7 @@ def search_forms(
         allows: Returns whether a candidate is accepted.
         should_stop: Once true, the search ends with the candidates found, if there are any.
     """
-    found: list[Candidate] = []
+    found: list[CurveForm] = []
     for effort in list(Effort)[: most + 1]:
         more = list(iterate_closed_forms(axis, v, known, effort))
         found += filter(allows, more)
@@ -81,7 +81,7 @@ def search_forms(
     return select_best_forms(found, known, 24 if known.is_noisy else 5)
 
 
-def iterate_closed_forms(axis: FitPoints, v: Array, known: NoiseModel, effort: Effort) -> Iterator[Candidate]:
+def iterate_closed_forms(axis: FitPoints, v: Array, known: NoiseModel, effort: Effort) -> Iterator[CurveForm]:
     """Yield the closed forms of one class for a curve; a constant for a curve that does not vary.
 
     Args:
@@ -92,7 +92,7 @@ def iterate_closed_forms(axis: FitPoints, v: Array, known: NoiseModel, effort: E
     """
     at = axis.subsample(v)
     if not is_varying(at):
-        yield Candidate(LinearSum({}, float(at.mean())), error=0.0, complexity=0)
+        yield CurveForm(LinearSum({}, float(at.mean())), error=0.0, complexity=0)
         return
     search = (_fit_plain, _fit_single, _fit_sums)[effort]
     yield from axis.fit_once(at, (effort, known), lambda: search(axis, v, known))
@@ -100,7 +100,7 @@ def iterate_closed_forms(axis: FitPoints, v: Array, known: NoiseModel, effort: E
 
 def iterate_logarithms(
     axis: FitPoints, v: Array, known: NoiseModel, effort: Effort, logarithms: Sequence[Fraction]
-) -> Iterator[Candidate]:
+) -> Iterator[CurveForm]:
     """Yield fits v = log(F)/s for every s in ``logarithms``, with closed forms F of one class.
 
     Other arguments as those of ``iterate_closed_forms``.
@@ -109,15 +109,15 @@ def iterate_logarithms(
         yield from _fit_logarithms(axis, v, known, effort, s)
 
 
-def select_best_forms(found: Iterable[Candidate], known: NoiseModel, keep: int) -> list[Candidate]:
+def select_best_forms(found: Iterable[CurveForm], known: NoiseModel, keep: int) -> list[CurveForm]:
     """Return the ``keep`` forms with the best scores, best first, each shape once."""
-    best = dict[Expression, Candidate]()
+    best = dict[Expression, CurveForm]()
     for candidate in sorted(found, key=lambda candidate: candidate.score(known)):
         best.setdefault(candidate.shape, candidate)  # the first candidate of a shape has its best score
     return list(best.values())[:keep]
 
 
-def has_close_form(found: Iterable[Candidate], known: NoiseModel, max_complexity: int) -> bool:
+def has_close_form(found: Iterable[CurveForm], known: NoiseModel, max_complexity: int) -> bool:
     """Whether a form of at most this complexity is as close as the precision of the curve allows."""
     near = known.get_close_error()
     return any(c.error <= near for c in found if c.complexity <= max_complexity)
@@ -128,18 +128,18 @@ def is_varying(values: Array, min_relative_range: float = 1e-9) -> bool:
     return bool(np.isfinite(values).all() and np.std(values) > min_relative_range * np.abs(values).max())
 
 
-def _fit_plain(axis: FitPoints, v: Array, known: NoiseModel) -> list[Candidate]:
-    found = [Candidate.from_fit(fit) for fit in fit_plain_functions(axis, v)]
+def _fit_plain(axis: FitPoints, v: Array, known: NoiseModel) -> list[CurveForm]:
+    found = [CurveForm.from_fit(fit) for fit in fit_plain_functions(axis, v)]
     if not has_close_form(found, known, Effort.PLAIN.max_complexity):
         found += _fit_quotients(axis.u, axis.subsample(v))
     return found
 
 
-def _fit_single(axis: FitPoints, v: Array, _: NoiseModel) -> list[Candidate]:
-    return [*map(Candidate.from_fit, suggest(axis, v)), *_fit_powers(axis, v)]
+def _fit_single(axis: FitPoints, v: Array, _: NoiseModel) -> list[CurveForm]:
+    return [*map(CurveForm.from_fit, suggest(axis, v)), *_fit_powers(axis, v)]
 
 
-def _fit_sums(axis: FitPoints, v: Array, known: NoiseModel) -> list[Candidate]:
+def _fit_sums(axis: FitPoints, v: Array, known: NoiseModel) -> list[CurveForm]:
     at = axis.subsample(v)
     waves = axis.fit_once(at, "oscillations", lambda: fit_oscillation_sums(axis.u, at))
     if not known.is_noisy and has_close_form(waves, known, Effort.SUMS.max_complexity):
@@ -147,7 +147,7 @@ def _fit_sums(axis: FitPoints, v: Array, known: NoiseModel) -> list[Candidate]:
     return [*waves, *(form.refit(axis.u, at) for form in fit_term_sums(axis, at, known))]
 
 
-def _fit_powers(axis: FitPoints, v: Array, complexity: int = 4) -> Iterator[Candidate]:
+def _fit_powers(axis: FitPoints, v: Array, complexity: int = 4) -> Iterator[CurveForm]:
     """Yield c·u^p + d with a real exponent p, which is an exponential of log u."""
     if axis.u[0] <= 0:
         return
@@ -160,7 +160,7 @@ def _fit_powers(axis: FitPoints, v: Array, complexity: int = 4) -> Iterator[Cand
             factor = float(fit.c * np.float64(unit) ** -fit.a)
         if np.isfinite(factor):
             power = LinearSum({PLACEHOLDER ** make_measured(fit.a): factor}, fit.d)
-            yield Candidate(power, fit.error, complexity)
+            yield CurveForm(power, fit.error, complexity)
 
 
 def _fit_quotients(
@@ -174,7 +174,7 @@ def _fit_quotients(
     ),
     steps: int = 4,
     min_share: float = 1e-9,
-) -> Iterator[Candidate]:
+) -> Iterator[CurveForm]:
     """Yield polynomials and quotients P(u)/Q(u) with Q = 1 + …, by least squares on v·Q = P.
 
     Rows are weighted by the previous Q (Sanathanan and Koerner, 1963).
@@ -204,7 +204,7 @@ def _fit_quotients(
 
 def _build_quotient(
     top: Array, bottom: Array, min_share: float, scale: float, u: Array, v: Array
-) -> Iterator[Candidate]:
+) -> Iterator[CurveForm]:
     """Yield P/Q in u from coefficients on the unit scale, unless a coefficient in u is 0 or not finite."""
     bottom = np.concatenate([[1.0], bottom])
     coefficients = list[dict[int, float]]()
@@ -225,7 +225,7 @@ def _build_quotient(
         size, above = above.normalize() if above.terms else (above.constant, LinearSum({}))
         numerator = above.tree if above.terms else number(1)
         terms = {numerator / (1 + LinearSum(below.terms).tree): size}
-    found = Candidate.measure(terms, u, v, complexity)
+    found = CurveForm.measure(terms, u, v, complexity)
     if terms and np.isfinite(found.error):
         yield found
 
@@ -239,7 +239,7 @@ def _fit_logarithms(
     *,
     most: int = 3,
     min_offset: float = 1e-4,
-) -> Iterator[Candidate]:
+) -> Iterator[CurveForm]:
     """Yield fits v = log(F)/s with a simple F, without a factor of F, which only shifts the logarithm.
 
     Args:
@@ -265,6 +265,6 @@ def _fit_logarithms(
         if not any(isinstance(node, Add | Call) for node in walk(inside)):
             continue  # a power, whose logarithm is a multiple of log u
         tree = mul(number(1 / s), apply_function("log", inside))
-        found = Candidate.measure({tree: 1}, axis.u, at, form.complexity + 2 + int(abs(s) != 1))
+        found = CurveForm.measure({tree: 1}, axis.u, at, form.complexity + 2 + int(abs(s) != 1))
         if np.isfinite(found.error):  # the fit of F favours large F; log F has to fit everywhere
             yield found.refit(axis.u, at) if known.is_noisy else found

@@ -15,7 +15,7 @@ from kan_engine.data.scaling import TargetScaler
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, apply_function, count_nodes, evaluate
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
-from kan_engine.formulas.reading.candidate import PLACEHOLDER
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.network_curves import CurveByInput, NetworkCurves
 from kan_engine.formulas.reading.univariate_fit import FitPoints, fit_plain_functions, suggest

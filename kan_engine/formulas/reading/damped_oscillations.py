@@ -14,14 +14,14 @@ from kan_engine.expressions.evaluation import Expression, add, call, evaluate, m
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import Add, Call, Mul, parametrize_floats
-from kan_engine.formulas.reading.candidate import PLACEHOLDER, ROUNDING_ERROR, Candidate
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER, ROUNDING_ERROR, CurveForm
 from kan_engine.formulas.reading.function_starts import Array
 from kan_engine.formulas.reading.linear_sum import LinearSum
 
 
 def fit_oscillation_sums(
     u: Array, v: Array, *, most: int = 3, min_points: int = 15, max_error_ratio: float = 0.8
-) -> Iterator[Candidate]:
+) -> Iterator[CurveForm]:
     """Yield sums of one and more terms, as long as each term lowers the error enough.
 
     Each sum is followed by its variant with fewer constants, if there is one.
@@ -33,7 +33,7 @@ def fit_oscillation_sums(
         min_points: For every term, which has up to four constants.
         max_error_ratio: Another term has to lower the error to this share at least.
     """
-    found = Candidate(LinearSum({}, float(v.mean())), 1.0, 0)
+    found = CurveForm(LinearSum({}, float(v.mean())), 1.0, 0)
     is_range = np.isfinite(u).all() and u[-1] > u[0]
     for _ in range(min(most, len(u) // min_points) if is_range else 0):
         rest = v - evaluate(found.total.tree, {PLACEHOLDER.name: u})
@@ -48,17 +48,17 @@ def fit_oscillation_sums(
             return
 
 
-def _refit(total: LinearSum, u: Array, v: Array, iterations: int = 40) -> Candidate:
+def _refit(total: LinearSum, u: Array, v: Array, iterations: int = 40) -> CurveForm:
     """Refit all constants of a sum jointly."""
     price = 0
     for term in total.terms:
         functions = [node.function for node in walk(term) if isinstance(node, Call)]
         price += sum(LIBRARY[name].complexity for name in functions) + len(functions)
         price += len(parametrize_floats(term)[1])
-    return Candidate(total, np.inf, price).refit(u, v, iterations)
+    return CurveForm(total, np.inf, price).refit(u, v, iterations)
 
 
-def _drop_spare_constants(best: Candidate, u: Array, v: Array, max_error_growth: float = 1.05) -> Candidate:
+def _drop_spare_constants(best: CurveForm, u: Array, v: Array, max_error_growth: float = 1.05) -> CurveForm:
     """Drop constants as long as the error rises by at most this factor."""
     allowed, place = max(max_error_growth * best.error, ROUNDING_ERROR), 0
     while place < len(best.total.terms):

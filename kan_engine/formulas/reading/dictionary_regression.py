@@ -19,7 +19,7 @@ from kan_engine.expressions.evaluation import evaluate, parametrize_floats
 from kan_engine.expressions.library import LIBRARY, Function, select_functions
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import ONE, PI, Expression, apply_function, mul, number
-from kan_engine.formulas.reading.candidate import PLACEHOLDER, Candidate, relative_error
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER, CurveForm, relative_error
 from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -87,7 +87,7 @@ class _Dictionary:
 
 def fit_term_sums(
     axis: FitPoints, v: Array, known: NoiseModel, tails: tuple[int, ...] = (1, 2, 4)
-) -> Iterator[Candidate]:
+) -> Iterator[CurveForm]:
     """Yield the best sums of one, two and three terms, with and without low powers of u.
 
     Args:
@@ -252,7 +252,7 @@ def _power_matrix(u: Array, tail: int) -> Array:
     return (u[:, None] / scale) ** np.arange(tail)
 
 
-def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> Candidate:
+def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> CurveForm:
     columns = np.hstack([_power_matrix(u, tail), dictionary.values[list(places)].T])
     scales = np.linalg.norm(columns, axis=0)
     coefficients = np.linalg.lstsq(columns / scales, v, rcond=None)[0] / scales
@@ -261,7 +261,7 @@ def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Ar
     trees = [*map(dictionary.make_tree, places), *(PLACEHOLDER**power for power in range(1, tail))]
     factors = [*coefficients[tail:], *(coefficients[1:tail] / scale ** np.arange(1, tail))]
     total = LinearSum(dict(zip(trees, map(float, factors), strict=True)), float(coefficients[0]))
-    return Candidate(total, error, int(dictionary.prices[list(places)].sum()) + 2 * (tail - 1))
+    return CurveForm(total, error, int(dictionary.prices[list(places)].sum()) + 2 * (tail - 1))
 
 
 @lru_cache(maxsize=1)

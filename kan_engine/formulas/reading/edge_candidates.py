@@ -16,8 +16,8 @@ from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraint
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.formulas.core.constant_fitting import Array
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
-from kan_engine.formulas.reading.candidate import PLACEHOLDER, ROUNDING_ERROR, Candidate
 from kan_engine.formulas.reading.closed_forms import LOGARITHMS, Effort, has_close_form, search_forms
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER, ROUNDING_ERROR, CurveForm
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints, suggest
@@ -67,7 +67,7 @@ class ExtractionContext:
         """Every s for which parts log(F)/s are searched: all if T(y) is the logarithm of ±y, else none."""
         return LOGARITHMS if self.transform in ("log", "log_neg") else ()
 
-    def accepts_candidate(self, edge: Candidate, max_noisy_complexity: int = 9) -> bool:
+    def accepts_candidate(self, edge: CurveForm, max_noisy_complexity: int = 9) -> bool:
         """Whether a candidate may be part of the formula.
 
         Under noise with several inputs, which hides complex candidates, only simple ones are accepted.
@@ -81,7 +81,7 @@ class ExtractionContext:
 
     def search_forms(
         self, axis: FitPoints, v: Array, known: NoiseModel, *, is_logarithm: bool
-    ) -> list[Candidate]:
+    ) -> list[CurveForm]:
         """Search closed forms of a curve that may be part of the formula.
 
         Under noise, sums of terms cannot be distinguished, unless there is only one input.
@@ -147,7 +147,7 @@ def find_edge_candidates(
     function: str | None = None,
     *,
     is_logarithm: bool = False,
-) -> list[Candidate]:
+) -> list[CurveForm]:
     """Return candidates for the edge from input i, in the variable of that input, best first.
 
     If the edge is the whole network, the target values themselves are fitted.
@@ -161,9 +161,9 @@ def find_edge_candidates(
         is_logarithm: Whether logarithms of closed forms are searched, too, if T(y) is one.
     """
     axis, variable = reading.get_fit_points(i), Variable(reading.fit.names[i])
-    found: list[Candidate] = []
+    found: list[CurveForm] = []
     if function is not None:
-        found = [Candidate.from_fit(fit) for fit in suggest(axis, v) if fit.function == function][:1]
+        found = [CurveForm.from_fit(fit) for fit in suggest(axis, v) if fit.function == function][:1]
     elif v is reading.network_target:
         rounded = NoiseModel.exact(ROUNDING_ERROR)
         found = reading.search_forms(axis, v, rounded, is_logarithm=True)

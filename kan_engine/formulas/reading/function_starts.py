@@ -73,7 +73,7 @@ class FunctionStarts:
         )
 
     @cached_property
-    def centred(self) -> Array:
+    def deviations(self) -> Array:
         """The values about their means."""
         return np.asarray(self.values - self.values.mean(1, keepdims=True))
 

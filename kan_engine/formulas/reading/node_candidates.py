@@ -23,7 +23,6 @@ from kan_engine.expressions.evaluation import (
     power,
 )
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.reading.candidate import PLACEHOLDER, Candidate
 from kan_engine.formulas.reading.closed_forms import (
     Effort,
     has_close_form,
@@ -32,6 +31,7 @@ from kan_engine.formulas.reading.closed_forms import (
     iterate_logarithms,
     select_best_forms,
 )
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER, CurveForm
 from kan_engine.formulas.reading.edge_candidates import Choice, ExtractionContext, find_edge_candidates
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.network_curves import NodeCurves
@@ -76,7 +76,7 @@ def fit_outer_functions(
 
 def search_outer_forms(
     node: NodeCurves, fits: Sequence[Suggestion], reading: ExtractionContext, most: int = 3
-) -> list[Candidate]:
+) -> list[CurveForm]:
     """Longer closed forms of the output edge; empty if a single function is close enough."""
     near = reading.known.get_close_error()
     if not _is_free(node, reading) or reading.known.is_noisy or any(fit.error <= near for fit in fits):
@@ -177,7 +177,7 @@ def _find_power_choices(
         slopes[reading.fit.names[i]] = slope
         inner += known.scale_to_part(float(np.std(v)), whole).score(error, 1)
     near = max_noisy_snap_distance if known.is_noisy else max_snap_distance
-    smallest, found = min(map(abs, slopes.values())), list[Candidate]()
+    smallest, found = min(map(abs, slopes.values())), list[CurveForm]()
     for effort, factor in product((Effort.PLAIN, Effort.SINGLE), (1, -1, 0.5, -0.5)):
         exponents = {name: slope / (factor * smallest) for name, slope in slopes.items()}
         w = _build_power_product(exponents, near)
@@ -194,7 +194,7 @@ def _find_power_choices(
             rest, moved = LinearSum({apply_function("log", w): -t}), node.leaving + t * np.log(values)
             for form in iterate_logarithms(axis, moved, known, effort, logarithms):
                 total = form.total.replace(PLACEHOLDER, w) + rest
-                found.append(Candidate(total, form.error, form.complexity + int(t != 0)))
+                found.append(CurveForm(total, form.error, form.complexity + int(t != 0)))
         # Splines are less accurate where values of w are rare
         if has_close_form(found, known.scale(2.0), max_complexity):
             break

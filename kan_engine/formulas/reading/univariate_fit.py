@@ -217,7 +217,7 @@ class _Fits(Point):
             beside_a_line: Whether e is fitted, too.
         """
         length = float(np.linalg.norm(u - u.mean())) or 1.0
-        line, target, centred = (u - u.mean()) / length, v - v.mean(), starts.centred
+        line, target, centred = (u - u.mean()) / length, v - v.mean(), starts.deviations
         squares = np.square(centred).sum(1)
         if beside_a_line:
             along = centred @ line

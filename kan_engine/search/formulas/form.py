@@ -172,7 +172,6 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
         formulas=[[form.formula, *free]],
         evidence=evidence,
         formula_errors=form.errors,
-        counts_choice=True,
         formula_of="form",
         form=FormResult(
             form.fitted,

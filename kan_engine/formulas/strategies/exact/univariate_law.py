@@ -18,8 +18,8 @@ from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, com
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
 from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
-from kan_engine.formulas.reading.candidate import PLACEHOLDER
 from kan_engine.formulas.reading.closed_forms import Effort, iterate_closed_forms, select_best_forms
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER
 from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
 

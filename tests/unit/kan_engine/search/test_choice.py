@@ -9,9 +9,12 @@ import pytest
 
 from kan_engine import KAN, Formula, FormulaConstraints, KANConfig, SearchResult
 from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Number, Variable, add, apply_function, evaluate, mul
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.formulas.forms.fitted_form import fit_form
+from kan_engine.formulas.forms.template import parse_form
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.search import Step, search
@@ -19,7 +22,7 @@ from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING, choose_result, 
 from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import LAWS, Members
-from kan_engine.search.result import SmallLaw
+from kan_engine.search.result import FormResult, SmallLaw
 from kan_engine.search.strategies import Growth, Lines
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
@@ -202,13 +205,12 @@ def test_weights_hold_for_the_constants_that_many_rows_refine() -> None:
     assert np.polyfit(A, evaluate(tree, {"a": A}), 1)[0] == pytest.approx(2, abs=0.1)
 
 
+GIVEN = fit_form(parse_form("k*a", ("a",)), LabelledRows.from_columns({"a": A}, 2 * A), seed=0)
 WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
 
 
-def serves_formula(
-    evidence: FormulaEvidence, factor: float, counts_choice: bool = False, **asked: Any
-) -> bool:
-    """Whether a formula answers whose errors are so much of the network's."""
+def serves_formula(evidence: FormulaEvidence, factor: float, is_given: bool = False, **asked: Any) -> bool:
+    """Whether a formula answers whose errors are so much of the network's; the client may have given it."""
     run = run_of(2 * A * B + NOISE, **{"network": {}, **asked})
     predictor = make_predictor()
     found = SearchResult.from_predictor(
@@ -216,13 +218,13 @@ def serves_formula(
         evidence=evidence,
         errors=WORSE,
         formula_errors=factor * WORSE,
-        counts_choice=counts_choice,
+        form=FormResult(GIVEN, rmse=None) if is_given else None,
     )
     return let_formula_serve(found, run).formula_serves
 
 
 @pytest.mark.parametrize(
-    ("formula", "verdict", "counts_choice", "asked", "serves"),
+    ("formula", "verdict", "is_given", "asked", "serves"),
     [
         (0.95, "consistent", False, {}, True),
         (0.95, "approximation", True, {}, True),
@@ -233,11 +235,11 @@ def serves_formula(
     ],
 )
 def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_network(
-    formula: float, verdict: str, counts_choice: bool, asked: dict[str, Any], serves: bool
+    formula: float, verdict: str, is_given: bool, asked: dict[str, Any], serves: bool
 ) -> None:
     evidence = replace(OBSERVED, stability=1.0 if verdict == "consistent" else 0.0)
     assert evidence.verdict == verdict
-    assert serves_formula(evidence, formula, counts_choice, **asked) is serves
+    assert serves_formula(evidence, formula, is_given, **asked) is serves
 
 
 @pytest.mark.parametrize(("factor", "serves"), [(0.5, False), (0.05, True)])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.reading.candidate import PLACEHOLDER, Candidate
 from kan_engine.formulas.reading.closed_forms import (
     Effort,
     has_close_form,
@@ -14,6 +13,7 @@ from kan_engine.formulas.reading.closed_forms import (
     iterate_closed_forms,
     select_best_forms,
 )
+from kan_engine.formulas.reading.curve_form import PLACEHOLDER, CurveForm
 from kan_engine.formulas.reading.function_starts import Array
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -26,20 +26,20 @@ U = np.linspace(0.4, 2.1, 300)
 AXIS = FitPoints(U)
 
 
-def values_of(form: Candidate, u: Array = U) -> Array:
+def values_of(form: CurveForm, u: Array = U) -> Array:
     return compute(form.total, u=u)
 
 
 FINE, KNOWN, ROUGH = (NoiseModel.exact(floor) for floor in (1e-9, 1e-6, 1e-3))
 
 
-def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: FitPoints = AXIS) -> Candidate:
+def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: FitPoints = AXIS) -> CurveForm:
     known = NoiseModel.exact(floor)
     return select_best_forms(iterate_closed_forms(axis, v, known, effort), known, 1)[0]
 
 
-def form(error: float, complexity: int = 1) -> Candidate:
-    return Candidate(LinearSum({PLACEHOLDER: 1.0}), error, complexity)
+def form(error: float, complexity: int = 1) -> CurveForm:
+    return CurveForm(LinearSum({PLACEHOLDER: 1.0}), error, complexity)
 
 
 @pytest.mark.parametrize("effort", Effort)
@@ -74,7 +74,7 @@ def test_a_more_complex_form_has_to_earn_its_price() -> None:
 
 
 def test_a_form_stands_where_the_best_of_its_fits_does() -> None:
-    first, second = (Candidate.from_fit(fit) for fit in suggest(AXIS, U)[:2])
+    first, second = (CurveForm.from_fit(fit) for fit in suggest(AXIS, U)[:2])
     assert first.shape != second.shape
     fits = [replace(first, error=1.0), replace(second, error=0.1), replace(first, error=1e-6)]
     assert [kept.error for kept in select_best_forms(fits, KNOWN, 2)] == [1e-6, 0.1]
@@ -167,7 +167,7 @@ def test_a_suggestion_is_a_term_with_its_coefficient(name: str, constants: tuple
     a, b = constants
     fits = suggest(AXIS, 2 * np.sin(a * U + b) + 1)
     fit = next(fit for fit in fits if fit.function == name)
-    found = Candidate.from_fit(fit)
+    found = CurveForm.from_fit(fit)
     np.testing.assert_allclose(values_of(found), fit.c * _function(name, fit.a * U + fit.b) + fit.d)
     assert (len(found.total.terms), found.error) == (1, fit.error)
 

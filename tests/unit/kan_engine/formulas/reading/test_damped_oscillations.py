@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, evaluate, parametrize_floats
-from kan_engine.formulas.reading.candidate import Candidate
+from kan_engine.formulas.reading.curve_form import CurveForm
 from kan_engine.formulas.reading.damped_oscillations import fit_oscillation_sums
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 from tests.support.engine.laws import Law
@@ -18,18 +18,18 @@ U = np.sort(np.random.default_rng(0).uniform(0, 5, 120))
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
-def values_of(found: Candidate, u: np.ndarray) -> np.ndarray:
+def values_of(found: CurveForm, u: np.ndarray) -> np.ndarray:
     return compute(found.total, u=u)
 
 
-def list_constants(found: Candidate) -> list[float]:
+def list_constants(found: CurveForm) -> list[float]:
     """The constants of a sum but the additive one."""
     return [
         constant for term, c in found.total.terms.items() for constant in (c, *parametrize_floats(term)[1])
     ]
 
 
-def nearest(law: Law, u: np.ndarray = U) -> Candidate:
+def nearest(law: Law, u: np.ndarray = U) -> CurveForm:
     """The shortest of the exact sums, or the closest one."""
     return min(fit_oscillation_sums(u, law(u)), key=lambda found: (max(found.error, 1e-9), found.complexity))
 

@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine.expressions.evaluation import parametrize_floats
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.formulas.reading.candidate import Candidate
+from kan_engine.formulas.reading.curve_form import CurveForm
 from kan_engine.formulas.reading.dictionary_regression import fit_term_sums
 from kan_engine.formulas.reading.function_starts import Array
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -18,12 +18,12 @@ U = np.linspace(0.4, 2.1, 120)
 AXIS = FitPoints(U)  # of all tests: its dictionaries are made once
 
 
-def best(v: Array, *, axis: FitPoints = AXIS) -> Candidate:
+def best(v: Array, *, axis: FitPoints = AXIS) -> CurveForm:
     found = fit_term_sums(axis, v, NoiseModel.exact(1e-9))
     return min(found, key=lambda s: np.log10(s.error + 1e-9) + 0.3 * s.complexity)
 
 
-def values_of(found: Candidate, u: Array = U) -> Array:
+def values_of(found: CurveForm, u: Array = U) -> Array:
     return compute(found.total, u=u)
 
 

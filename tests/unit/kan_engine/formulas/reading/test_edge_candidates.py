@@ -10,7 +10,6 @@ import pytest
 from kan_engine.expressions.evaluation import evaluate, variables
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.reading import closed_forms
-from kan_engine.formulas.reading.candidate import Candidate
 from kan_engine.formulas.reading.closed_forms import (
     LOGARITHMS,
     Effort,
@@ -18,6 +17,7 @@ from kan_engine.formulas.reading.closed_forms import (
     iterate_logarithms,
     search_forms,
 )
+from kan_engine.formulas.reading.curve_form import CurveForm
 from kan_engine.formulas.reading.edge_candidates import Choice, find_edge_candidates, find_edge_choices
 from kan_engine.formulas.reading.function_starts import Array
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -32,7 +32,7 @@ AXIS = FitPoints(U)
 FINE = NoiseModel.exact(1e-9)
 
 
-def values_of(form: Candidate | Choice, columns: dict[str, Array]) -> Array:
+def values_of(form: CurveForm | Choice, columns: dict[str, Array]) -> Array:
     return evaluate(form.total.tree, columns)
 
 
@@ -71,7 +71,7 @@ def test_with_more_effort_its_function_may_have_constants(f: object, power: floa
     assert best.error < 1e-9
 
 
-def fit_logarithms(v: Array, effort: Effort, power: float, axis: FitPoints = AXIS) -> list[Candidate]:
+def fit_logarithms(v: Array, effort: Effort, power: float, axis: FitPoints = AXIS) -> list[CurveForm]:
     return list(iterate_logarithms(axis, v, FINE, effort, [Fraction(power)]))
 
 
@@ -112,7 +112,7 @@ def test_no_more_effort_is_made_once_a_form_is_close(
 ) -> None:
     made = []
 
-    def counted(axis: FitPoints, v: Array, known: NoiseModel, effort: Effort) -> Iterator[Candidate]:
+    def counted(axis: FitPoints, v: Array, known: NoiseModel, effort: Effort) -> Iterator[CurveForm]:
         made.append(effort)
         return iterate_closed_forms(axis, v, known, effort)
 

@@ -30,7 +30,7 @@ ROUNDING_ERROR = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class CurveForm:
     """A closed form of a curve in the placeholder ``u``.
 
     Attributes:
@@ -43,18 +43,18 @@ class Candidate:
     complexity: int
 
     @staticmethod
-    def from_fit(fit: Suggestion) -> Candidate:
+    def from_fit(fit: Suggestion) -> CurveForm:
         """The form of a fit by a library function."""
-        return Candidate(LinearSum.from_column(PLACEHOLDER.name).apply(fit), fit.error, fit.complexity)
+        return CurveForm(LinearSum.from_column(PLACEHOLDER.name).apply(fit), fit.error, fit.complexity)
 
     @staticmethod
-    def measure(terms: Mapping[Expression, float], u: Array, v: Array, complexity: int) -> Candidate:
+    def measure(terms: Mapping[Expression, float], u: Array, v: Array, complexity: int) -> CurveForm:
         """A sum of terms with the constant that fits best; its error is infinite if a value is."""
         with np.errstate(all="ignore"):
             rest = v - evaluate(LinearSum(terms).tree, {PLACEHOLDER.name: u})
             constant = float(rest.mean())
             error = relative_error(rest - constant, v)
-        return Candidate(LinearSum(terms, constant), error, complexity)
+        return CurveForm(LinearSum(terms, constant), error, complexity)
 
     @property
     def shape(self) -> Expression:
@@ -65,7 +65,7 @@ class Candidate:
         """Score under a noise model; lower is better."""
         return known.score(self.error, self.complexity)
 
-    def refit(self, u: Array, v: Array, iterations: int = 30) -> Candidate:
+    def refit(self, u: Array, v: Array, iterations: int = 30) -> CurveForm:
         """Refit all constants jointly; those of a sum without inner constants are the best already."""
         if not any(parametrize_floats(term)[1] for term in self.total.terms):
             return self
@@ -77,7 +77,7 @@ class Candidate:
         numbers: dict[Expression, Expression] = {
             Parameter(place): make_measured(value) for place, value in enumerate(values)
         }
-        return Candidate(LinearSum.from_tree(substitute(form.tree, numbers)), error, self.complexity)
+        return CurveForm(LinearSum.from_tree(substitute(form.tree, numbers)), error, self.complexity)
 
 
 def relative_error(residual: Array, v: Array) -> float:
