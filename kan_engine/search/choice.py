@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,13 +18,16 @@ from kan_engine.assessment.formula_evidence import (
 )
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
-from kan_engine.search.formulas.form import add_form
+from kan_engine.search.formulas.form import JudgedForm, compare_form
 from kan_engine.search.members import LAWS, LINES, Members
-from kan_engine.search.result import SearchResult
+from kan_engine.search.result import FormResult, SearchResult
+
+F = TypeVar("F", bound=Formula)
 
 NO_ALLOWED_FORMULA_WARNING = (
     "no formula that satisfies the wishes was found: "
@@ -31,46 +35,73 @@ NO_ALLOWED_FORMULA_WARNING = (
 )
 
 
+@dataclass(frozen=True, eq=False)
+class ShownFormulas:
+    """The formulas of a result, best first; see ``SearchResult`` for the fields."""
+
+    formulas: list[Formula]
+    formula_of: str
+    evidence: FormulaEvidence | None = None
+    formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    form: FormResult | None = None
+
+
 def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge) -> SearchResult:
     """The network with the formulas in the order of the judge; the first one with its evidence.
 
     A form of the client comes first. The formula answers where it is better than the network.
     """
-    network = members.accurate
+    network, law, form = members.accurate, members.law, members.form
     assert network is not None  # noqa: S101 - every search chooses one
-    ranked = judge.rank(pool)
+    shown = _show(list_allowed(judge.rank(pool), run), network, run, members, pool)
+    warnings = [*network.warnings, *(() if law is None else law.found.warnings)]
+    if run.config.symbolic and run.config.constraints.is_binding and not shown.formulas:
+        warnings.append(NO_ALLOWED_FORMULA_WARNING)
+    if isinstance(form, JudgedForm):
+        shown = _put_first(form, shown, network, run)
+        warnings += [f"the form: {warning}" for warning in form.fitted.warnings]
+    elif form is not None:
+        warnings.append(f"the form could not be fitted: {form}")
+    is_better = is_better_than_network(shown, network, run)
+    if is_better and not run.config.is_automatic:
+        told = describe_formula_gain(shown.formula_errors, network.errors, run.data.training.weights)
+        warnings.append(f"{told}; predict by the formula")
+    return replace(
+        network,
+        formulas=[shown.formulas] if shown.formulas else [],
+        formula_of=shown.formula_of,
+        evidence=shown.evidence,
+        formula_errors=shown.formula_errors,
+        formula_serves=is_better and run.config.is_automatic,
+        form=shown.form,
+        is_cut=law is not None and law.found.is_cut,
+        contest=run.contest if run.data.classes is None else None,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _show(
+    ranked: Sequence[Candidate], network: SearchResult, run: SearchContext, members: Members, pool: Pool
+) -> ShownFormulas:
+    """The candidates of the search, their constants fitted to all rows."""
     if not ranked:
-        found = replace(network, warnings=_add_law_warnings(network, members))
-    else:
-        found = _add_formulas(network, ranked, run, members, pool)
-    return let_formula_serve(keep_allowed_formulas(add_form(found, members.form, run), run), run)
-
-
-def _add_formulas(
-    network: SearchResult, ranked: Sequence[Candidate], run: SearchContext, members: Members, pool: Pool
-) -> SearchResult:
-    """Add formulas, their constants fitted to all rows, with the evidence for the first one."""
+        return ShownFormulas([], network.formula_of)
     best, law = ranked[0], members.law
     is_own = law is not None and network.network is law.found.network and law.found.formula_of == "network"
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
-    evidence, errors = None, np.zeros(0)
-    if run.data.classes is None and best.error >= run.thresholds.max_exact_error:
-        evidence, errors = assess(best, network, run, members, pool)
-    return replace(
-        network,
-        formulas=[fit_final_constants(ranked, run)],
-        evidence=evidence,
-        formula_errors=errors,
-        is_cut=law is not None and law.found.is_cut,
-        formula_of="network" if is_read or is_line else "law",
-        warnings=_add_law_warnings(network, members),
-    )
+    formulas, origin = fit_final_constants(ranked, run), "network" if is_read or is_line else "law"
+    if run.data.classes is not None or best.error < run.thresholds.max_exact_error:
+        return ShownFormulas(formulas, origin)
+    return ShownFormulas(formulas, origin, *assess(best, network, run, members, pool))
 
 
-def _add_law_warnings(network: SearchResult, members: Members) -> tuple[str, ...]:
-    further = () if members.law is None else members.law.found.warnings
-    return (*network.warnings, *(each for each in further if each not in network.warnings))
+def _put_first(
+    form: JudgedForm, shown: ShownFormulas, network: SearchResult, run: SearchContext
+) -> ShownFormulas:
+    """The form of the client before the formulas of the search."""
+    result, evidence = compare_form(form, shown.formulas, shown.formula_errors, network.errors, run)
+    return ShownFormulas([form.formula, *shown.formulas], "form", evidence, form.errors, result)
 
 
 def assess(
@@ -107,50 +138,33 @@ def _find_stability(best: Candidate, members: Members, pool: Pool) -> float | No
     return law.evidence.stability
 
 
-def let_formula_serve(found: SearchResult, run: SearchContext) -> SearchResult:
-    """Let the formula serve if it is better than the network; if the network was requested, warn instead.
+def is_better_than_network(shown: ShownFormulas, network: SearchResult, run: SearchContext) -> bool:
+    """Whether the first formula predicts better than the network, as far as errors of both are known.
 
     The errors of a formula are measured with its constants refitted per fold. That its form was selected on
     the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
     its constants, the formula must be better by more than any selection bias among forms.
     """
-    evidence, weights = found.evidence, run.data.training.weights
-    if evidence is None or not len(found.errors) or not len(found.formula_errors):
-        return found
-    of_formula, of_network = compute_paired_rmse(found.formula_errors, found.errors, weights)
+    evidence, errors, others = shown.evidence, shown.formula_errors, network.errors
+    if evidence is None or not len(errors) or not len(others):
+        return False
+    of_formula, of_network = compute_paired_rmse(errors, others, run.data.training.weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
     limits, has_few_rows = run.thresholds, "too_many_constants" in against
     factor = limits.few_rows_rmse_ratio if has_few_rows else limits.assessment.clear_rmse_ratio
+    is_known = shown.form is not None or not against  # the form of a client was not selected
     is_far_better = of_formula < factor * of_network
-    is_known = found.form is not None or not against  # the form of a client was not selected
-    is_better = run.cross_validation.is_better(found.formula_errors, found.errors)
-    if not is_far_better and not (is_known and is_better):
-        return found
-    if run.config.is_automatic:
-        return replace(found, formula_serves=True)
-    told = describe_formula_gain(found.formula_errors, found.errors, weights)
-    return found.add_warnings(f"{told}; predict by the formula")
+    return is_far_better or (is_known and run.cross_validation.is_better(errors, others))
 
 
-def keep_allowed_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
-    """The result without formulas that the constraints do not allow, with a warning if none is left."""
+def list_allowed(formulas: Sequence[F], run: SearchContext) -> list[F]:
+    """The formulas that satisfy the wishes, also between the rows."""
     limits = run.config.constraints
-    if not limits.is_binding or not run.config.symbolic:
-        return found
-    kept = [
-        [
-            each
-            for each in part
-            if limits.allow_form(each.tree) and limits.allow_values(each.tree, FINAL_POINTS)
-        ]
-        for part in found.formulas
+    if not limits.is_binding:
+        return list(formulas)
+    return [
+        each
+        for each in formulas
+        if limits.allow_form(each.tree) and limits.allow_values(each.tree, FINAL_POINTS)
     ]
-    has_all = bool(kept) and all(kept)
-    keeps_first = has_all and kept[0][0] is found.formulas[0][0]
-    return replace(
-        found,
-        formulas=kept if has_all else [],
-        evidence=found.evidence if keeps_first else None,
-        formula_errors=found.formula_errors if keeps_first else np.zeros(0),
-    ).add_warnings(*([] if has_all else [NO_ALLOWED_FORMULA_WARNING]))

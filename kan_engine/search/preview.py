@@ -10,7 +10,7 @@ from sklearn.linear_model import OrthogonalMatchingPursuit
 from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import linear_formula
-from kan_engine.search.choice import keep_allowed_formulas
+from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING, list_allowed
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, make_problem, sample_search_rows
 from kan_engine.search.formulas.final_constants import fit_final_constants
@@ -42,12 +42,11 @@ def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:
     if "log_linear" in simple and folds.is_better(simple["log_linear"], simple["linear"]):
         kind = "log_linear"
     line = make_linear_regression(run, simple[kind], kind)
-    if config.symbolic:
-        line = replace(line, formulas=[[_fit_short_line(run, kind)]])
     curves = _fit_curves(run)
-    if curves is not None and folds.is_better(curves.errors, line.errors):
-        line = replace(curves, formulas=line.formulas)
-    return keep_allowed_formulas(line, run)
+    network = curves if curves is not None and folds.is_better(curves.errors, line.errors) else line
+    formulas = list_allowed([_fit_short_line(run, kind)], run) if config.symbolic else []
+    warnings = [NO_ALLOWED_FORMULA_WARNING] if config.symbolic and not formulas else []
+    return replace(network, formulas=[formulas] if formulas else []).add_warnings(*warnings)
 
 
 def _fit_short_line(run: SearchContext, kind: LinearKind, max_terms: int = 5) -> Formula:

@@ -32,7 +32,7 @@ from kan_engine.search.formulas.form_groups import (
     list_formula_templates,
     make_indicators,
 )
-from kan_engine.search.result import FormResult, SearchResult
+from kan_engine.search.result import FormResult
 
 FREE_FORMULA = "free_formula"  # key of the best formula of the free search among compared models
 
@@ -146,20 +146,27 @@ def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
     return fit_form(template, rows, seed=seed, should_stop=run.should_stop)
 
 
-def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: SearchContext) -> SearchResult:
-    """Place the client's form before the formulas of the free search, and compare both."""
-    if form is None:
-        return found
-    if isinstance(form, InvalidData):
-        return found.add_warnings(f"the form could not be fitted: {form}")
-    others, weights = dict[str, np.ndarray](), run.data.training.weights
-    if len(found.errors):
-        others[NETWORK] = found.errors
-    free = found.formulas[0] if found.formulas else []
+def compare_form(
+    form: JudgedForm,
+    free: Sequence[Formula],
+    free_errors: np.ndarray,
+    network_errors: np.ndarray,
+    run: SearchContext,
+) -> tuple[FormResult, FormulaEvidence]:
+    """Compare the client's form with the network and with the best formula of the free search.
+
+    Args:
+        form: The fitted form.
+        free: Formulas of the free search, best first.
+        free_errors: Out-of-sample errors of the first one; empty if they were not measured.
+        network_errors: Those of the network, alike.
+        run: The search context.
+    """
+    weights, thresholds = run.data.training.weights, run.thresholds.assessment
+    others = {NETWORK: network_errors} if len(network_errors) else {}
     if free:
-        known = found.formula_errors
-        others[FREE_FORMULA] = known if len(known) else run.cross_validation.measure_formula(free[0].tree)
-    thresholds = run.thresholds.assessment
+        is_known = len(free_errors) > 0
+        others[FREE_FORMULA] = free_errors if is_known else run.cross_validation.measure_formula(free[0].tree)
     evidence = add_comparisons(form.evidence, form.errors, others, weights, thresholds)
     contains_free = bool(free) and _contains(form, free[0].tree, run)
     if contains_free:  # rounded constants may predict better, but show nothing that the form misses
@@ -167,20 +174,8 @@ def add_form(found: SearchResult, form: JudgedForm | InvalidData | None, run: Se
         models[FREE_FORMULA] = replace(models[FREE_FORMULA], is_better=False)
         evidence = replace(evidence, compared_with=models)
     rmse = compute_rmse(form.errors, weights)
-    return replace(
-        found,
-        formulas=[[form.formula, *free]],
-        evidence=evidence,
-        formula_errors=form.errors,
-        formula_of="form",
-        form=FormResult(
-            form.fitted,
-            rmse if np.isfinite(rmse) else None,
-            free[0].tree if free else None,
-            contains_free,
-        ),
-        warnings=(*found.warnings, *(f"the form: {warning}" for warning in form.fitted.warnings)),
-    )
+    tree = free[0].tree if free else None
+    return FormResult(form.fitted, rmse if np.isfinite(rmse) else None, tree, contains_free), evidence
 
 
 def _contains(form: JudgedForm, free: Expression, run: SearchContext) -> bool:

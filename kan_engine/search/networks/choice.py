@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def choose_network(law: SmallLaw | None, trained: SearchResult | None, run: Sear
         best = trained
     assert best is not None  # noqa: S101 - without a law a network is trained
     is_free = run.config.is_automatic and not run.config.constraints.monotone
-    return replace(_fall_back_to_line(best, run) if is_free else best, contest=run.contest)
+    return _fall_back_to_line(best, run) if is_free else best
 
 
 def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
@@ -95,8 +94,7 @@ def _fall_back_to_line(found: SearchResult, run: SearchContext) -> SearchResult:
         f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
         f"of {told} {of_simple:.4g}): {told} serves"
     )
-    line = make_linear_regression(run, simple[kind], kind)
-    return replace(line, is_cut=found.is_cut, warnings=(*found.warnings, warning))
+    return make_linear_regression(run, simple[kind], kind).add_warnings(*found.warnings, warning)
 
 
 def _train_requested(run: SearchContext) -> SearchResult:

@@ -18,7 +18,12 @@ from kan_engine.formulas.forms.template import parse_form
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.search import Step, search
-from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING, choose_result, let_formula_serve
+from kan_engine.search.choice import (
+    NO_ALLOWED_FORMULA_WARNING,
+    ShownFormulas,
+    choose_result,
+    is_better_than_network,
+)
 from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import LAWS, Members
@@ -26,7 +31,6 @@ from kan_engine.search.result import FormResult, SmallLaw
 from kan_engine.search.strategies import Growth, Lines
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
-from tests.support.factories import make_predictor
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -183,7 +187,7 @@ def test_formulas_that_the_wishes_do_not_allow_are_left_out(allowed: list[Expres
     pool = pool_of(run_of(3 * np.log(A) + NOISE), [mul(3.0, apply_function("log", X)), *allowed])
     found = choose_result(run, Members(accurate=network_of(run)), pool, Judge())
     assert [formula.tree for part in found.formulas for formula in part] == allowed
-    assert (found.evidence, found.formula_serves) == (None, False)
+    assert (found.evidence is not None, found.formula_serves) == (bool(allowed), False)
     assert (NO_ALLOWED_FORMULA_WARNING in found.warnings) == (not allowed)
 
 
@@ -209,45 +213,47 @@ GIVEN = fit_form(parse_form("k*a", ("a",)), LabelledRows.from_columns({"a": A}, 
 WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
 
 
-def serves_formula(evidence: FormulaEvidence, factor: float, is_given: bool = False, **asked: Any) -> bool:
-    """Whether a formula answers whose errors are so much of the network's; the client may have given it."""
-    run = run_of(2 * A * B + NOISE, **{"network": {}, **asked})
-    predictor = make_predictor()
-    found = SearchResult.from_predictor(
-        predictor,
-        evidence=evidence,
-        errors=WORSE,
-        formula_errors=factor * WORSE,
-        form=FormResult(GIVEN, rmse=None) if is_given else None,
-    )
-    return let_formula_serve(found, run).formula_serves
+def is_better(evidence: FormulaEvidence, factor: float, *, is_given: bool = False) -> bool:
+    """Whether a formula is better whose errors are so much of the network's; the client may have given it."""
+    run = run_of(2 * A * B + NOISE)
+    form = FormResult(GIVEN, rmse=None) if is_given else None
+    shown = ShownFormulas([], "law", evidence, factor * WORSE, form)
+    return is_better_than_network(shown, network_of(run, errors=WORSE), run)
 
 
 @pytest.mark.parametrize(
-    ("formula", "verdict", "is_given", "asked", "serves"),
+    ("factor", "verdict", "is_given", "expected"),
     [
-        (0.95, "consistent", False, {}, True),
-        (0.95, "approximation", True, {}, True),
-        (0.95, "approximation", False, {}, False),  # rows taken anew lead elsewhere
-        (0.5, "approximation", False, {}, True),
-        (1.0, "consistent", False, {}, False),
-        (0.5, "consistent", True, {"network": {"hidden": [3]}}, False),  # who asks for a network gets it
+        (0.95, "consistent", False, True),
+        (0.95, "approximation", True, True),
+        (0.95, "approximation", False, False),  # rows taken anew lead elsewhere
+        (0.5, "approximation", False, True),
+        (1.0, "consistent", False, False),
     ],
 )
-def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_network(
-    formula: float, verdict: str, is_given: bool, asked: dict[str, Any], serves: bool
+def test_a_formula_is_better_than_a_network_by_errors_on_rows_not_seen(
+    factor: float, verdict: str, is_given: bool, expected: bool
 ) -> None:
     evidence = replace(OBSERVED, stability=1.0 if verdict == "consistent" else 0.0)
     assert evidence.verdict == verdict
-    assert serves_formula(evidence, formula, is_given, **asked) is serves
+    assert is_better(evidence, factor, is_given=is_given) is expected
 
 
-@pytest.mark.parametrize(("factor", "serves"), [(0.5, False), (0.05, True)])
-def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_much_better(
-    factor: float, serves: bool
+@pytest.mark.parametrize(("factor", "expected"), [(0.5, False), (0.05, True)])
+def test_of_few_rows_a_formula_is_better_where_no_choice_among_forms_makes_it_so_much_better(
+    factor: float, expected: bool
 ) -> None:
     evidence = replace(
         OBSERVED, rows=10, non_structural_constants=2, p_value=None, power=None, stability=None
     )
     assert "too_many_constants" in evidence.objections
-    assert serves_formula(evidence, factor) is serves
+    assert is_better(evidence, factor) is expected
+
+
+def test_who_asks_for_a_network_gets_it_and_is_told_that_the_formula_is_better() -> None:
+    run = run_of(2 * A * B + NOISE, network={"hidden": [3]})
+    found = choose(run, PRODUCT, errors=np.full(len(run.data.training), 3.0))
+    assert not found.formula_serves
+    assert found.warnings[-1].endswith("predict by the formula")
+    free = choose(run_of(2 * A * B + NOISE), PRODUCT, errors=np.full(len(run.data.training), 3.0))
+    assert free.formula_serves

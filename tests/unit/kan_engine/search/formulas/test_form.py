@@ -16,7 +16,7 @@ from kan_engine.formulas.forms.template import ConstantLimits, parse_form
 from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext
-from kan_engine.search.formulas.form import FREE_FORMULA, JudgedForm, add_form, judge_form
+from kan_engine.search.formulas.form import FREE_FORMULA, JudgedForm, compare_form, judge_form
 from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
@@ -93,11 +93,7 @@ def test_a_form_is_consistent_only_if_no_other_formula_is_significantly_better(
     form = judge_form(context)
     assert isinstance(form, JudgedForm)
     assert form.evidence.verdict == "consistent"
-    found, _ = search("a*exp(-b*t) + c")
-    formulas = [[Formula(free, 0.1)]]
-    found = replace(found, formulas=formulas, formula_errors=share * form.errors, errors=np.zeros(0))
-    evidence = add_form(found, form, context).evidence
-    assert evidence is not None
+    _, evidence = compare_form(form, [Formula(free, 0.1)], share * form.errors, np.zeros(0), context)
     assert evidence.verdict == verdict
     assert evidence.compared_with[FREE_FORMULA].is_better == (verdict == "approximation")
 
