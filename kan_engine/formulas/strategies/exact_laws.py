@@ -13,13 +13,12 @@ from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.formulas.core.thresholds import SymbolicThresholds
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.strategies.exact.algebraic_laws import find_quadratic_law, find_rational_law
 from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
-from kan_engine.formulas.strategies.exact.quadratic_law import find_quadratic_law
-from kan_engine.formulas.strategies.exact.rational_law import find_rational_law
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 
 FindLaw = Callable[..., Expression | None]
-"""Finds a law of rows to fit that holds on other rows; see ``rational_law.find_rational_law``."""
+"""Finds a law of rows to fit that holds on other rows; see ``algebraic_laws.find_rational_law``."""
 
 
 @dataclass(frozen=True)

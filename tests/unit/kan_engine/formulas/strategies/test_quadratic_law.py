@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.strategies.exact.quadratic_law import find_quadratic_law
+from kan_engine.formulas.strategies.exact.algebraic_laws import find_quadratic_law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -7,7 +7,7 @@ import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.formulas.strategies.exact.rational_law import find_rational_law
+from kan_engine.formulas.strategies.exact.algebraic_laws import find_rational_law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -1,0 +1,259 @@
+"""Laws R(x)·y² + Q(x)·T(y) = P(x) with polynomials, as the null space of the matrix of their monomials.
+
+Without noise, the matrix maps the vector of coefficients to rounding error. Quotients have R = 0. Roots have
+T(y) = y: distances, the law of cosines, bound concentrations and relativistic energies are of this kind.
+Angles enter by their cosines and sines. A law has to hold to rounding error on other rows, so noisy data give
+no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Parameter,
+    add,
+    apply_function,
+    evaluate,
+    mul,
+)
+from kan_engine.expressions.nice_constants import nice_constants
+from kan_engine.expressions.thresholds import NiceConstantThresholds
+from kan_engine.formulas.core.constant_fitting import (
+    Array,
+    ParametricForm,
+    compute_rmse,
+)
+from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.strategies.exact.monomials import (
+    MonomialSystem,
+    Polynomial,
+    list_variable_sets,
+    write_monomial,
+)
+from kan_engine.numerics.ties import round_rank
+
+
+def find_rational_law(
+    fit: LabelledRows,
+    validation: LabelledRows,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    angles: bool = False,
+    max_columns: int = 560,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
+) -> Expression | None:
+    """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
+
+    Args:
+        fit: Rows that the coefficients are computed from.
+        validation: Other rows, on which the law has to hold.
+        should_stop: Called before every decomposition; once true, the search ends.
+        angles: Whether one or two columns enter by their cosines and sines.
+        max_columns: Of the matrix of monomials without these.
+        thresholds: Decision numbers.
+        symbolic: Of the constants of the law.
+    """
+    most = thresholds.max_angle_columns if angles else max_columns
+    for variables in list_variable_sets(list(fit.names), angles=angles):
+        values = [evaluate(variable, fit.columns) for variable in variables]
+        for transform in TRANSFORMS_BY_SEARCH["quotients"]:
+            if not is_defined(transform, np.concatenate([fit.y, validation.y])[:, None]):
+                continue
+            moved = TRANSFORMS[transform].forward(fit.y)
+            terms = _find_quotient(values, moved, most, should_stop, thresholds)
+            tree = None
+            if terms is not None and sum(map(len, terms)) <= thresholds.max_quotient_terms:
+                tree = _build_quotient(terms, variables, transform, fit, validation, symbolic)
+            if tree is not None:
+                return tree
+            if should_stop():
+                return None
+    return None
+
+
+def _find_quotient(
+    values: list[Array],
+    y: Array,
+    most: int,
+    should_stop: Callable[[], bool],
+    thresholds: DiscoveryThresholds,
+    *,
+    max_numerator_degree: int = 6,
+    max_denominator_degree: int = 4,
+    max_polynomial_degree: int = 16,
+) -> list[Polynomial] | None:
+    """Return P and Q for the smallest degrees that have a null vector, or None.
+
+    Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
+    none. A polynomial of one variable may have a degree up to ``max_polynomial_degree``.
+    """
+    system = MonomialSystem(values, y, thresholds.negligible_coefficient)
+    limit = min(most, int(thresholds.max_columns_per_row * len(y)))
+    least = max_numerator_degree + 1
+    degrees = [*product(range(1, least), range(max_denominator_degree + 1))]
+    if len(values) == 1:
+        degrees += [(p, 0) for p in range(least, max_polynomial_degree + 1)]
+    sized = sorted((system.column_count(p, q), p, q) for p, q in degrees)
+    sized = [entry for entry in sized if entry[0] <= limit]
+    largest = [
+        (p, q) for _, p, q in sized if not any(p <= r and q <= s and (p, q) != (r, s) for _, r, s in sized)
+    ]
+    if not any(len(system.null_space(p, q)) for p, q in largest if not should_stop()):
+        return None
+    for _, p, q in sized:
+        if should_stop():
+            return None
+        null = system.null_space(p, q)
+        if len(null):
+            return system.build_polynomials(null, p, q)
+    return None
+
+
+def _build_quotient(
+    terms: list[Polynomial],
+    variables: list[Expression],
+    transform: str,
+    fit: LabelledRows,
+    validation: LabelledRows,
+    symbolic: SymbolicThresholds,
+) -> Expression | None:
+    """Return the quotient with snapped constants if it holds on the validation rows, else None."""
+    above, below = terms
+    if not above or not below:
+        return None
+    values = np.array([*above.values(), *below.values()])
+    unit, constants = _find_nicest_unit(values, symbolic.simplification.constants), list[float]()
+    top, bottom = (_to_tree(part, variables, constants, unit) for part in terms)
+    form = ParametricForm(INVERSE_TRANSFORMS[transform](top / bottom), np.array(constants))
+    return _finalize_law(form, fit, validation, symbolic)
+
+
+def _finalize_law(
+    form: ParametricForm, fit: LabelledRows, validation: LabelledRows, symbolic: SymbolicThresholds
+) -> Expression | None:
+    if not compute_rmse(form, validation) < symbolic.constants.max_exact_error * validation.spread:
+        return None
+    return finalize_formula(form, fit, validation, thresholds=symbolic)
+
+
+def _find_nicest_unit(values: Array, thresholds: NiceConstantThresholds) -> float:
+    """Return the coefficient that, as a divisor, turns most of the others into nice numbers."""
+
+    def rate_unit(unit: float) -> tuple[int, float]:
+        others = [float(v) for v in values / unit]
+        return sum(bool(nice_constants(v, 1e-8 * abs(v), thresholds)) for v in others), -round_rank(abs(unit))
+
+    return max((float(v) for v in values), key=rate_unit)
+
+
+def find_quadratic_law(
+    fit: LabelledRows,
+    validation: LabelledRows,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    angles: bool = False,
+    max_constant_degree: int = 4,
+    max_linear_degree: int = 2,
+    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
+    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
+) -> Expression | None:
+    """Return a law y = (-h ± √(h² + R·P))/R with h = Q/2 and few terms, or None.
+
+    Args:
+        fit: Rows that the coefficients are computed from.
+        validation: Other rows, on which the law has to hold.
+        should_stop: Called before every decomposition; once true, the search ends.
+        angles: Whether one or two columns enter by their cosines and sines.
+        max_constant_degree, max_linear_degree: Of P and Q.
+        thresholds: Decision numbers.
+        symbolic: Of the constants of the law.
+    """
+    for variables in list_variable_sets(list(fit.names), angles=angles):
+        values = [evaluate(variable, fit.columns) for variable in variables]
+        system = MonomialSystem(values, fit.y, thresholds.negligible_coefficient)
+        most = min(thresholds.max_angle_columns, int(thresholds.max_columns_per_row * len(fit)))
+        degrees = product(range(1, max_constant_degree + 1), range(max_linear_degree + 1), range(2))
+        for _, chosen in sorted((system.column_count(*each), each) for each in degrees):
+            if system.column_count(*chosen) > most:
+                break
+            if should_stop():
+                return None
+            null = system.null_space(*chosen)
+            if len(null):
+                tree = _build_root(
+                    system.build_polynomials(null, *chosen), variables, fit, validation, thresholds, symbolic
+                )
+                if tree is not None:
+                    return tree
+                break
+    return None
+
+
+def _build_root(
+    polynomials: list[Polynomial],
+    variables: list[Expression],
+    fit: LabelledRows,
+    validation: LabelledRows,
+    thresholds: DiscoveryThresholds,
+    symbolic: SymbolicThresholds,
+) -> Expression | None:
+    """Return the root that holds on the rows, with snapped constants, else None."""
+    constant, linear, leading = polynomials
+    if not leading or sum(map(len, polynomials)) > thresholds.max_quotient_terms:
+        return None
+    unit = max(leading.values(), key=lambda c: round_rank(abs(c)))
+    constant, leading = ({m: c / unit for m, c in own.items()} for own in (constant, leading))
+    half = {m: c / unit / 2 for m, c in linear.items()}
+    below_root = _add(_multiply(half, half), _multiply(leading, constant), thresholds.negligible_coefficient)
+    for sign in (1, -1):
+        values: list[float] = []
+        root = mul(sign, apply_function("sqrt", _to_tree(below_root, variables, values)))
+        tree = add(mul(-1, _to_tree(half, variables, values)), root) / _to_tree(leading, variables, values)
+        form = ParametricForm(tree, np.array(values))
+        law = _finalize_law(form, fit, validation, symbolic)
+        if law is not None:
+            return law
+    return None
+
+
+def _multiply(first: Polynomial, second: Polynomial) -> Polynomial:
+    found: Polynomial = {}
+    for (m, a), (n, b) in product(first.items(), second.items()):
+        key = tuple(sorted((*m, *n)))
+        found[key] = found.get(key, 0.0) + a * b
+    return found
+
+
+def _add(first: Polynomial, second: Polynomial, negligible: float) -> Polynomial:
+    """The sum without terms that cancel up to rounding."""
+    found: Polynomial = {}
+    for key in first.keys() | second.keys():
+        a, b = first.get(key, 0.0), second.get(key, 0.0)
+        if abs(a + b) > negligible * max(abs(a), abs(b)):
+            found[key] = a + b
+    return dict(sorted(found.items()))
+
+
+def _to_tree(
+    polynomial: Polynomial, variables: list[Expression], values: list[float], unit: float = 1.0
+) -> Expression:
+    """The polynomial over a unit with its coefficients as parameters, appended to ``values``; 1 stays."""
+    terms = []
+    for monomial, coefficient in polynomial.items():
+        factor: Expression | int = 1
+        if coefficient != unit:
+            factor = Parameter(len(values))
+            values.append(coefficient / unit)
+        terms.append(mul(factor, write_monomial(monomial, variables)))
+    return add(*terms)
