@@ -248,7 +248,7 @@ def _find_sum_of_products(
         )
     fit, validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
     form = fit_exponential_sum(derivatives, fit, validation, floor, thresholds)
-    return None if form is None else finalize_formula(form, fit, validation, thresholds=thresholds.symbolic)
+    return None if form is None else finalize_formula(form, fit, validation)
 
 
 def _sample_unknown(solution: Solution, unknown: int, rows: int) -> tuple[LabelledRows, LabelledRows]:
@@ -290,7 +290,6 @@ def _find_wave_law(
         project_points(validation),
         should_stop,
         floor=floor,
-        symbolic=thresholds.symbolic,
     )
     if law is None:
         return None
@@ -324,7 +323,7 @@ def _find_axis_law(
     form = fit_exponential_sum({name: slopes}, fit, validation, floor, thresholds)
     law = None
     if form:
-        law = finalize_formula(form, fit, validation, thresholds=thresholds.symbolic)
+        law = finalize_formula(form, fit, validation)
     if law is None:
         law = find_univariate_law(
             variable,
@@ -333,7 +332,6 @@ def _find_axis_law(
             should_stop,
             floor=floor,
             squared=True,
-            symbolic=thresholds.symbolic,
         )
     return None if law is None else law * size
 
@@ -354,7 +352,7 @@ def prove_laws(
             violations = [v for part in solution.law_violations(trees) for v in part]
         return all(v.relative < thresholds.proof_tolerance for v in violations)
 
-    found = [simplify(tree, points, thresholds=thresholds.symbolic.simplification) for tree in laws]
+    found = [simplify(tree, points) for tree in laws]
     best = found if holds(found) else None
     for unknown in [*range(len(found))] * thresholds.snapping_rounds:
         for tree in _snap_constants(found[unknown], points, thresholds):
@@ -370,15 +368,15 @@ def _snap_constants(
 ) -> Iterator[Expression]:
     """The formula with constants rounded to nice numbers nearby: all of them first, then all but one."""
     free, values = parametrize_floats(tree)
-    tolerance, simplification = thresholds.snapping_tolerance, thresholds.symbolic.simplification
+    tolerance = thresholds.snapping_tolerance
     nice = {
         index: candidates[0]
         for index, value in enumerate(values)
-        if (candidates := nice_constants(value, tolerance * abs(value) + 1e-12, simplification.constants))
+        if (candidates := nice_constants(value, tolerance * abs(value) + 1e-12))
     }
     for count in range(len(nice), max(0, len(nice) - 2), -1):
         for chosen in combinations(nice, count):
             numbers: dict[Expression, Expression] = {
                 Parameter(i): nice[i] if i in chosen else number(v) for i, v in enumerate(values)
             }
-            yield simplify(substitute(free, numbers), points, thresholds=simplification)
+            yield simplify(substitute(free, numbers), points)

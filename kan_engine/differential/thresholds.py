@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kan_engine.expressions.thresholds import TextLimits
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.numerics.damping_config import DampingConfig
 
 
@@ -229,8 +228,6 @@ class SolutionLawThresholds:
         max_candidate_distance, span_tolerance: From the span: of candidates for refinement; of functions in
             it.
         min_new_share: Of a function outside the span of those found before.
-
-        symbolic: Of closed forms and their constants.
     """
 
     sample_rows: int = 1000
@@ -264,8 +261,6 @@ class SolutionLawThresholds:
     max_candidate_distance: float = 0.3
     span_tolerance: float = 1e-5
     min_new_share: float = 1e-2
-
-    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
 
 
 DEFAULT_LIMITS = EquationLimits()

@@ -16,6 +16,7 @@ from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.losses import is_no_worse, leave_one_out_losses
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
 from kan_engine.structure.fitted_structure import FittedStructure
@@ -70,7 +71,7 @@ class Judge:
             return []
         rows = self._weigh_rows(candidates, pool)
         best = min(candidates, key=lambda each: self._price(each, rows, pool))
-        if best.error < pool.problem.thresholds.max_exact_error:
+        if best.error < MAX_EXACT_ERROR:
             return [best]
         losses = {each.tree: leave_one_out_losses(each.tree, rows) for each in candidates}
         shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
@@ -87,18 +88,17 @@ class Judge:
 
     def _weigh_rows(self, candidates: Sequence[Candidate], pool: Pool, most: int = 10) -> LabelledRows:
         """The rows, with weights for errors that grow with the target if they do."""
-        rows, limits = pool.problem.rows, pool.problem.thresholds.assessment
+        rows, limits = pool.problem.rows, pool.problem.settings.assessment
         if not pool.problem.is_measured:
             return rows
         return reweigh_rows([each.tree for each in candidates[:most]], rows, limits) or rows
 
     def _price(self, candidate: Candidate, rows: LabelledRows, pool: Pool) -> float:
         """Description length of the rows by a candidate, in bits."""
-        limits, problem = pool.problem.thresholds.symbolic.constants, pool.problem
         bits = candidate.bits
-        if rows is not problem.rows:
-            bits = description_length(to_form(candidate.tree), rows, limits)
-            bits += problem.constraints.excess_bits(candidate.tree)
+        if rows is not pool.problem.rows:
+            bits = description_length(to_form(candidate.tree), rows)
+            bits += pool.problem.constraints.excess_bits(candidate.tree)
         return bits + candidate.selection_bits
 
     def is_certain(self, pool: Pool, certain_error: float = 1e-13) -> bool:
@@ -113,11 +113,10 @@ class Judge:
 
         Where the errors of the rows are known, the residuals must not exceed them.
         """
-        limits = problem.thresholds
-        if candidate.error < limits.max_exact_error:
+        if candidate.error < MAX_EXACT_ERROR:
             return False
         known = compute_chi_square(candidate.tree, problem.rows)
-        if known is not None and known.p_value <= limits.assessment.significance_level:
+        if known is not None and known.p_value <= problem.settings.assessment.significance_level:
             return False
         return self._measure_signal(candidate, problem) < self.min_signal_share
 
@@ -126,7 +125,7 @@ class Judge:
         key = id(problem), candidate.tree
         if key not in self._signals:
             self._signals[key] = measure_residual_signal(
-                candidate.tree, problem.fit, problem.validation, problem.thresholds.assessment
+                candidate.tree, problem.fit, problem.validation, problem.settings.assessment
             )
         return self._signals[key]
 
@@ -163,5 +162,5 @@ class Judge:
                 replace(part, y=part.y - structure.predict(sample))
                 for part, sample in zip((problem.fit, problem.validation), problem.samples, strict=True)
             )
-            self._left[id(structure)] = measure_signal(first, second, problem.thresholds.assessment)
+            self._left[id(structure)] = measure_signal(first, second, problem.settings.assessment)
         return self._left[id(structure)]

@@ -15,6 +15,7 @@ from kan_engine.formulas.core.constant_snapping import round_constants, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.thresholds import COARSE_ROWS, FURTHER_STEPS, MAX_EXACT_ERROR
 from kan_engine.formulas.core.wishes import satisfy_wishes
 from kan_engine.formulas.problem import Problem
 from kan_engine.numerics.ties import rank_error
@@ -99,8 +100,7 @@ class Pool:
     @property
     def exact(self) -> Candidate | None:
         """The best candidate if it holds to rounding error."""
-        limit = self.problem.thresholds.max_exact_error
-        return self.best if self.best is not None and self.best.error < limit else None
+        return self.best if self.best is not None and self.best.error < MAX_EXACT_ERROR else None
 
     @property
     def closest_structure(self) -> FittedStructure | None:
@@ -124,24 +124,23 @@ def adapt_candidate(candidate: Candidate, problem: Problem) -> Candidate | None:
     Returns:
         None without a variant, or if a wanted column changes an exact law by rounding errors alone.
     """
-    limits, symbolic = problem.constraints, problem.thresholds.symbolic
+    limits = problem.constraints
     if limits.allow(candidate.tree):
         return candidate
-    few, steps = problem.fit[: symbolic.constants.coarse_rows], symbolic.constants.refit_steps
+    few = problem.fit[:COARSE_ROWS]
     forms = [
-        refit_constants(to_form(tree), few, iterations=steps)
+        refit_constants(to_form(tree), few, iterations=FURTHER_STEPS)
         for tree in satisfy_wishes(candidate.tree, problem.fit, limits)
         if limits.allow_form(tree)
     ]
-    form = min(forms, key=partial(description_length, rows=few, thresholds=symbolic.constants), default=None)
+    form = min(forms, key=partial(description_length, rows=few), default=None)
     if form is None:
         return None
-    rows, exact_error = (problem.fit, problem.validation), problem.thresholds.max_exact_error
-    formula = Formula.refit(form.numeric_tree, *rows, limits, thresholds=symbolic)
-    if limits.list_missing(formula.tree) and formula.error >= exact_error:
-        form = refit_constants(form, problem.rows, iterations=steps)
-        tree = round_constants(form, problem.rows).numeric_tree
-        formula = Formula.measure(tree, *rows, limits, thresholds=symbolic)
+    rows = problem.fit, problem.validation
+    formula = Formula.refit(form.numeric_tree, *rows, limits)
+    if limits.list_missing(formula.tree) and formula.error >= MAX_EXACT_ERROR:
+        form = refit_constants(form, problem.rows, iterations=FURTHER_STEPS)
+        formula = Formula.measure(round_constants(form, problem.rows).numeric_tree, *rows, limits)
     if not (np.isfinite(formula.error) and limits.allow(formula.tree)):
         return None
     price, structure = candidate.selection_bits, candidate.structure

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
@@ -18,9 +19,10 @@ from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.core.target_precision import may_be_exact
-from kan_engine.formulas.thresholds import DEFAULT_FORMULAS, FormulaThresholds
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.structure.fitted_structure import FittedStructure, StructureRows
 from kan_engine.structure.search import StructureSearch
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,8 @@ class FormulaSettings:
         seed: Of all random numbers.
         max_seconds: Time of the job, from which the work of each strategy is planned.
         without: Names of strategies that are left out, to measure what they buy.
-        thresholds: Decision numbers.
+        assessment: Decision numbers of comparisons and verdicts.
+        structure: Decision numbers of the search for small networks.
     """
 
     constraints: FormulaConstraints = NO_CONSTRAINTS
@@ -47,7 +50,8 @@ class FormulaSettings:
     seed: int = 0
     max_seconds: float = 300.0
     without: frozenset[str] = frozenset()
-    thresholds: FormulaThresholds = DEFAULT_FORMULAS
+    assessment: AssessmentThresholds = DEFAULT_ASSESSMENT
+    structure: StructureThresholds = DEFAULT_STRUCTURE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,7 +97,7 @@ class Problem:
             inputs=inputs or Standardizer.fit(fit.x),
             settings=settings,
             callbacks=callbacks,
-            may_be_exact=may_be_exact(fit, settings.thresholds.max_exact_error),
+            may_be_exact=may_be_exact(fit, MAX_EXACT_ERROR),
             record_structure=record_structure,
         )
 
@@ -101,11 +105,6 @@ class Problem:
     def constraints(self) -> FormulaConstraints:
         """What formulas may contain."""
         return self.settings.constraints
-
-    @property
-    def thresholds(self) -> FormulaThresholds:
-        """Decision numbers."""
-        return self.settings.thresholds
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,13 +125,12 @@ class Problem:
     @cached_property
     def structures(self) -> StructureSearch:
         """Small networks of these rows, fitted in turn; their random starts depend on the path alone."""
-        limits = self.thresholds.structure
         return StructureSearch(
             *self.samples,
             generator=torch.Generator().manual_seed(self.settings.seed + len(self.path)),
             order=self.settings.order,
             should_stop=self.callbacks.should_stop,
-            thresholds=limits,
+            thresholds=self.settings.structure,
         )
 
     @property
@@ -164,8 +162,7 @@ class Problem:
 
     def measure(self, tree: Expression, *, strategy: str) -> Candidate:
         """A formula with the constants that it has as a candidate."""
-        symbolic = self.thresholds.symbolic
-        formula = Formula.measure(tree, self.fit, self.validation, self.constraints, thresholds=symbolic)
+        formula = Formula.measure(tree, self.fit, self.validation, self.constraints)
         return Candidate.create(formula, strategy)
 
     def expand(
@@ -178,10 +175,9 @@ class Problem:
         most: int = 3,
     ) -> Iterator[Candidate]:
         """Yield the first laws of a reduction as formulas of the columns, with refitted constants."""
-        symbolic, columns = self.thresholds.symbolic, self.validation.columns
         for law in laws[:most]:
-            tree = reduction.expand_law(law, columns, symbolic.simplification)
-            formula = Formula.refit(tree, self.fit, self.validation, self.constraints, thresholds=symbolic)
+            tree = reduction.expand_law(law, self.validation.columns)
+            formula = Formula.refit(tree, self.fit, self.validation, self.constraints)
             yield Candidate.create(formula, strategy, reduction=tried_in)
 
 

@@ -19,6 +19,7 @@ from kan_engine.assessment.formula_evidence import (
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.search.context import SearchContext
@@ -91,7 +92,7 @@ def _show(
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
     formulas, origin = fit_final_constants(ranked, run), "network" if is_read or is_line else "law"
-    if run.data.classes is not None or best.error < run.thresholds.max_exact_error:
+    if run.data.classes is not None or best.error < MAX_EXACT_ERROR:
         return ShownFormulas(formulas, origin)
     return ShownFormulas(formulas, origin, *assess(best, network, run, members, pool))
 

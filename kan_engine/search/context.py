@@ -20,7 +20,6 @@ from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.core.relevant_columns import select_relevant_columns
 from kan_engine.formulas.problem import FormulaSettings, Problem
-from kan_engine.formulas.thresholds import FormulaThresholds
 from kan_engine.formulas.trace import TraceStep
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.search.config import SearchConfig
@@ -250,12 +249,8 @@ def make_problem(
             seed=config.seed,
             max_seconds=config.max_seconds,
             without=config.without,
-            thresholds=FormulaThresholds(
-                assessment=limits.assessment,
-                discovery=limits.discovery,
-                structure=limits.structure,
-                symbolic=limits.symbolic,
-            ),
+            assessment=limits.assessment,
+            structure=limits.structure,
         ),
         callbacks=Callbacks(
             report=run.report,

@@ -51,7 +51,7 @@ def find_model(
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
     found = _search_numbers(run) if data.classes is None else _search_classes(run)
-    is_exact = found.has_exact_formulas(run.thresholds.max_exact_error)
+    is_exact = found.has_exact_formulas
     is_over = config.symbolic and not is_exact and run.should_stop()
     callbacks.record_end(EXACT if is_exact else TIME_LIMIT if is_over else "every strategy has run")
     return found.add_warnings(FORMULAS_ENDED_EARLY_WARNING) if is_over else found

@@ -70,8 +70,7 @@ def _fit_short_line(run: SearchContext, kind: LinearKind, max_terms: int = 5) ->
     pursuit = OrthogonalMatchingPursuit(n_nonzero_coefs=max_terms, fit_intercept=False)
     slopes = pursuit.fit(design, root[:, 0] * (fit.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
     tree = linear_formula(run.data.names, slopes, float(level - center @ slopes))
-    limits = run.config.constraints
-    short = Formula.refit(tree, fit, validation, limits, thresholds=run.thresholds.symbolic)
+    short = Formula.refit(tree, fit, validation, run.config.constraints)
     return fit_final_constants([short], run)[0]
 
 

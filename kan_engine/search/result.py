@@ -14,6 +14,7 @@ from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression, from_json, to_json
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.forms.fitted_form import FittedForm
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.inference.predictor import Predictor
@@ -121,9 +122,10 @@ class SearchResult:
     compact: CompactPath | None = None
     form: FormResult | None = None
 
-    def has_exact_formulas(self, max_error: float) -> bool:
-        """Whether the first formula of every output has a lower error, over the spread of the target."""
-        return bool(self.formulas) and all(part and part[0].error < max_error for part in self.formulas)
+    @property
+    def has_exact_formulas(self) -> bool:
+        """Whether the first formula of every output is exact."""
+        return bool(self.formulas) and all(part and part[0].error < MAX_EXACT_ERROR for part in self.formulas)
 
     def add_warnings(self, *warnings: str) -> SearchResult:
         """The result with further warnings."""

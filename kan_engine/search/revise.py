@@ -165,7 +165,6 @@ def _extract_formulas(
             limits=run.config.constraints,
             fixed=functions,
             should_stop=run.should_stop,
-            thresholds=run.thresholds.symbolic,
         )
         extracted = extract_formulas(found.network, reading)
         extracted += extract_shorter_formulas(found.network, reading)
@@ -208,11 +207,11 @@ def _measure_formulas(
     for (first, front), (rows, others) in zip(chosen, _list_formula_rows(predictor, run), strict=True):
         formulas, least = dict[Expression, Formula](), 0.0
         for tree in reversed(front):  # the search measured other rows, too: by those a longer one is better
-            formula = Formula.measure(tree, rows, others, thresholds=run.thresholds.symbolic)
+            formula = Formula.measure(tree, rows, others)
             least = max(formula.error, float(np.nextafter(least, np.inf)))
             formulas[tree] = replace(formula, error=least)
         best = formulas.pop(first, None)
-        best = best or Formula.measure(first, rows, others, thresholds=run.thresholds.symbolic)
+        best = best or Formula.measure(first, rows, others)
         measured.append([best, *formulas.values()])
     return measured
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT, FrontThresholds
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
@@ -86,13 +84,11 @@ class SearchThresholds:
         compact: Of the search for networks of few curves.
         monotone: Of networks that rise or fall with some columns.
         data: Of encoding, scaling and splitting.
-        discovery: Of searches for a law without a network.
         front: Of the front of formulas.
         inference: Of calibration, decision rule and optimism correction.
         selection: Of the selection of a network.
         structure: Of the search for small structures.
         training: Of the training of networks.
-        symbolic: Of the extraction of formulas.
     """
 
     search_time_share: float = 0.65
@@ -132,18 +128,11 @@ class SearchThresholds:
     compact: CompactThresholds = DEFAULT_COMPACT
     monotone: MonotoneThresholds = DEFAULT_MONOTONE
     data: DataThresholds = DEFAULT_DATA
-    discovery: DiscoveryThresholds = DEFAULT_DISCOVERY
     front: FrontThresholds = DEFAULT_FRONT
     inference: InferenceThresholds = DEFAULT_INFERENCE
     selection: SelectionThresholds = DEFAULT_SELECTION
     structure: StructureThresholds = DEFAULT_STRUCTURE
     training: TrainingThresholds = DEFAULT_TRAINING
-    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC
-
-    @property
-    def max_exact_error(self) -> float:
-        """Validation error over the spread of the target, below which a formula ends the search."""
-        return self.symbolic.constants.max_exact_error
 
 
 DEFAULT_THRESHOLDS = SearchThresholds()

@@ -14,7 +14,9 @@ from numpy.polynomial import chebyshev
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.formulas.core.constant_fitting import Array, Columns
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+
+MAX_SURROGATE_ERROR = 0.5
+"""Over the spread; above it the gradients of a surrogate are useless."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,8 @@ class ChebyshevBasis:
     def build(
         columns: Columns,
         is_log: tuple[bool, ...],
-        thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
         *,
+        max_terms: int = 400,
         max_terms_per_row: float = 0.5,
         max_degree: int = 30,
     ) -> ChebyshevBasis:
@@ -47,7 +49,7 @@ class ChebyshevBasis:
         moved = [np.log(v) if log else v for v, log in zip(columns.values(), is_log, strict=True)]
         ends = np.array([(v.min(), v.max() if v.max() > v.min() else v.min() + 1) for v in moved])
         count = len(ends)
-        most = min(max_terms_per_row * rows, thresholds.max_surrogate_terms)
+        most = min(max_terms_per_row * rows, max_terms)
         degrees = range(2, max_degree + 1)
         degree = max((p for p in degrees if comb(count + p, p) <= most), default=1)
         chosen = [
@@ -112,8 +114,6 @@ class Surrogate:
         fit: LabelledRows,
         validation: LabelledRows,
         factors: Array | None = None,
-        *,
-        thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
     ) -> Surrogate | None:
         """Fit all degrees, transforms and scales; return the one with the lowest validation error.
 
@@ -123,7 +123,6 @@ class Surrogate:
             fit: Rows that the coefficients are fitted to.
             validation: Other rows.
             factors: Factors that the validation target was divided by, to give errors in its original units.
-            thresholds: Decision numbers.
         """
         columns = fit.columns
         everything = np.concatenate([fit.y, validation.y])[:, None]
@@ -133,7 +132,7 @@ class Surrogate:
         wanted = np.stack([TRANSFORMS[side].forward(fit.y) for side in sides], 1)
         best: Surrogate | None = None
         for is_log in _iterate_log_choices(columns, validation.columns):
-            basis = ChebyshevBasis.build(columns, is_log, thresholds)
+            basis = ChebyshevBasis.build(columns, is_log)
             other, totals = basis.values(validation.columns), basis.terms.sum(1)
             directions, triangle = np.linalg.qr(basis.values(columns))
             rotated = directions.T @ wanted

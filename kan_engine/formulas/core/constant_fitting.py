@@ -22,10 +22,13 @@ from kan_engine.expressions.evaluation import (
     substitute,
     value_and_jacobian,
 )
-from kan_engine.formulas.core.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
+from kan_engine.formulas.core.thresholds import MIN_RELATIVE_RESIDUAL
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
+
+MIN_SINGULAR_VALUE = 1e-9
+"""Of derivatives by the constants with columns of length 1; below it constants are redundant."""
 
 
 @dataclass(frozen=True)
@@ -279,11 +282,7 @@ def _solve(gram: Array, right: Array, damping: float) -> Array:
     return np.asarray(cho_solve(factor, right, check_finite=False))
 
 
-def estimate_covariance(
-    form: ParametricForm,
-    rows: LabelledRows,
-    thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
-) -> Float[Array, "constants constants"]:
+def estimate_covariance(form: ParametricForm, rows: LabelledRows) -> Float[Array, "constants constants"]:
     """Estimate the covariance of fitted constants from the curvature of the sum of squares (Gauss-Newton).
 
     It is s²·(JᵀJ)⁻¹, with the derivatives J of the form in its constants (Seber and Wild, Nonlinear
@@ -297,7 +296,6 @@ def estimate_covariance(
     Args:
         form: A form with fitted constants.
         rows: The rows that they were fitted to, with their weights and known errors.
-        thresholds: Smallest singular value of J with columns of length 1.
 
     Returns:
         In the squared units of the constants.
@@ -307,11 +305,11 @@ def estimate_covariance(
     if known is None and len(rows) <= count:
         return np.full((count, count), np.inf)
     if known is None:
-        least = thresholds.min_relative_residual * rows.spread
+        least = MIN_RELATIVE_RESIDUAL * rows.spread
         squares = float(np.sum(((values - rows.y) * rows.roots) ** 2))
         known = max((squares / (len(rows) - count)) ** 0.5, least)
     scale, singular, right = _decompose(jacobian)
-    directions = right / np.maximum(singular, thresholds.min_singular_value)[:, None]
+    directions = right / np.maximum(singular, MIN_SINGULAR_VALUE)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):  # a constant without effect has a tiny scale
         directions = directions * (known / scale)
         return np.asarray(directions.T @ directions)
@@ -320,7 +318,6 @@ def estimate_covariance(
 def find_redundant_constants(
     form: ParametricForm,
     rows: LabelledRows,
-    thresholds: ConstantThresholds = DEFAULT_CONSTANTS,
     *,
     min_share: float = 1e-6,
 ) -> list[tuple[int, ...]]:
@@ -332,7 +329,7 @@ def find_redundant_constants(
     if not len(form.values):
         return []
     _, singular, right = _decompose(evaluate_derivatives(form, rows)[1])
-    directions = right[singular < thresholds.min_singular_value]
+    directions = right[singular < MIN_SINGULAR_VALUE]
     shares = np.abs(directions.T @ directions) > min_share
     sets: list[set[int]] = []
     for place in np.flatnonzero(shares.diagonal()).tolist():

@@ -22,7 +22,13 @@ from kan_engine.formulas.core.description_length import (
     price_form,
     residual_and_constant_bits,
 )
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.core.thresholds import (
+    COARSE_ROWS,
+    FURTHER_STEPS,
+    MAX_EXACT_ERROR,
+    MAX_STANDARD_ERRORS,
+    MIN_RELATIVE_RESIDUAL,
+)
 from kan_engine.numerics.ties import round_rank, round_ranks
 
 
@@ -33,7 +39,6 @@ def finalize_formula(
     forbidden: frozenset[str] = frozenset(),
     *,
     max_constants: int = 16,
-    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression:
     """Return a simplified formula with snapped constants if the form is exact, else with rounded ones.
 
@@ -41,20 +46,18 @@ def finalize_formula(
     an approximation, not a law, and keeps them.
     """
     columns, spread = validation.columns, validation.spread
-    limits, rules = thresholds.constants, thresholds.simplification
-    if compute_rmse(form, validation) / spread < limits.max_exact_error:
-        snapped = _snap_constants(form, fit, validation, spread, thresholds)
-        tree = simplify(snapped.numeric_tree, columns, forbidden=forbidden, thresholds=rules)
-        rmse = _tree_rmse(tree, validation)
-        limit = max(limits.max_error_growth * rmse, limits.min_relative_residual * spread)
-        tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit, thresholds=rules.constants)
-        return simplify(tree, columns, forbidden=forbidden, thresholds=rules)
+    if compute_rmse(form, validation) / spread < MAX_EXACT_ERROR:
+        snapped = _snap_constants(form, fit, validation)
+        tree = simplify(snapped.numeric_tree, columns, forbidden=forbidden)
+        limit = _allow_error(_tree_rmse(tree, validation), spread)
+        tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit)
+        return simplify(tree, columns, forbidden=forbidden)
     everything = fit.append(validation)
-    form = refit_constants(form, everything, iterations=limits.refit_steps)
+    form = refit_constants(form, everything, iterations=FURTHER_STEPS)
     if len(form.values) <= max_constants:
-        form = _shorten_description(form, everything, thresholds)
+        form = _shorten_description(form, everything)
     short = round_constants(form, everything).numeric_tree
-    tree = simplify(short, columns, forbidden=forbidden, thresholds=rules)
+    tree = simplify(short, columns, forbidden=forbidden)
     # simplification may combine constants
     return round_constants(to_form(tree), everything).numeric_tree
 
@@ -63,6 +66,11 @@ def to_form(tree: Expression) -> ParametricForm:
     """Convert a formula to a form whose measured constants are parameters."""
     free, values = parametrize_floats(tree)
     return ParametricForm(free, np.array(values))
+
+
+def _allow_error(error: float, spread: float, max_growth: float = 10.0) -> float:
+    """The error that an exact form may have with nice constants."""
+    return max(max_growth * error, MIN_RELATIVE_RESIDUAL * spread)
 
 
 def _tree_rmse(tree: Expression, rows: LabelledRows) -> float:
@@ -96,25 +104,17 @@ def round_constants(
     return form
 
 
-def _snap_constants(
-    form: ParametricForm,
-    fit: LabelledRows,
-    validation: LabelledRows,
-    spread: float,
-    thresholds: SymbolicThresholds,
-) -> ParametricForm:
+def _snap_constants(form: ParametricForm, fit: LabelledRows, validation: LabelledRows) -> ParametricForm:
     """Replace constants one by one by the cheapest nice number within their uncertainty; refit the others.
 
     A number is kept only if the validation error stays within the limit. The least certain constants come
     first: redundant ones, which others can absorb, become 0 or 1.
     """
-    limits = thresholds.constants
-    error = compute_rmse(form, validation)
-    allowed = max(limits.max_error_growth * error / spread, limits.min_relative_residual)
+    allowed = _allow_error(compute_rmse(form, validation), validation.spread)
     for _ in range(len(form.values)):
         pending = len(form.values)
-        for index in _order_by_uncertainty(form, _estimate_errors(form, fit[: limits.coarse_rows])):
-            better = _snap_constant(form, index, fit, validation, allowed * spread, thresholds)
+        for index in _order_by_uncertainty(form, _estimate_errors(form, fit[:COARSE_ROWS])):
+            better = _snap_constant(form, index, fit, validation, allowed)
             if better is not None:
                 form = better
                 break
@@ -134,54 +134,51 @@ def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
     return [int(i) for i in np.argsort(-shares, kind="stable")]
 
 
-def _shorten_description(
-    form: ParametricForm, rows: LabelledRows, thresholds: SymbolicThresholds
-) -> ParametricForm:
+def _shorten_description(form: ParametricForm, rows: LabelledRows) -> ParametricForm:
     """Replace constants by simple numbers as long as that reduces the description length of the data.
 
     What is expected to reduce it most comes first: were the offset of 1.008·x + 2.08 rounded to 2, the slope
     would no longer be 1. Under noise many numbers lie within the uncertainty of a constant. Only the simplest
     are tried, without π and roots.
     """
-    limits = thresholds.constants
-    shortest, failed = description_length(form, rows, limits), set[tuple[float, Expression]]()
-    offered = _rank_replacements(form, rows, thresholds)
+    shortest, failed = description_length(form, rows), set[tuple[float, Expression]]()
+    offered = _rank_replacements(form, rows)
     while offered:
         _, bits, index, constant = offered.pop(0)
         attempt = float(form.values[index]), constant
         if attempt in failed:
             continue
         failed.add(attempt)
-        shorter = refit_constants(fix_parameter(form, index, constant), rows, iterations=limits.refit_steps)
-        length = description_length(shorter, rows, limits)
+        shorter = refit_constants(fix_parameter(form, index, constant), rows, iterations=FURTHER_STEPS)
+        length = description_length(shorter, rows)
         if length + bits < shortest:
             form, shortest, failed = shorter, length, set()
-            offered = _rank_replacements(form, rows, thresholds)
+            offered = _rank_replacements(form, rows)
     return form
 
 
 def _rank_replacements(
-    form: ParametricForm, rows: LabelledRows, thresholds: SymbolicThresholds, max_bits: float = 9.0
+    form: ParametricForm, rows: LabelledRows, *, max_bits: float = 9.0, most: int = 2
 ) -> list[tuple[float, float, int, Expression]]:
     """Simple numbers for the constants of a form, with the description length expected with each.
 
     It is that of a target which is linear in the constants nearby: a constant that is fixed z standard errors
     from its best value adds z² to the sum of squares, in units of its mean. A simple number has ``max_bits``.
+    The ``most`` simplest are tried for each constant.
 
     Returns:
         Expected length, bits of the number, index of the constant and number, shortest first.
     """
-    limits, nice = thresholds.constants, thresholds.simplification.constants
     errors = _estimate_errors(form, rows)
-    residuals, constants = residual_and_constant_bits(form, rows, limits)
+    residuals, constants = residual_and_constant_bits(form, rows)
     count, found = len(rows), list[tuple[float, float, int, Expression]]()
     for index, (value, error) in enumerate(zip(form.values.tolist(), errors.tolist(), strict=True)):
         offered = [
             (bits, constant)
-            for bits, constant in rank_constants(value, limits.max_standard_errors * error, nice)
+            for bits, constant in rank_constants(value, MAX_STANDARD_ERRORS * error)
             if bits <= max_bits and isinstance(constant, Number)
         ]
-        for bits, constant in offered[: limits.max_simple_numbers]:
+        for bits, constant in offered[:most]:
             distance = (float(constant.value) - value) / error if error else 0.0
             fixed = price_form(fix_parameter(form, index, constant).numeric_tree)
             length = residuals + count / 2 * np.log2(1 + distance**2 / count) - float(constants[index])
@@ -195,7 +192,6 @@ def _snap_constant(
     fit: LabelledRows,
     validation: LabelledRows,
     allowed: float,
-    thresholds: SymbolicThresholds,
     *,
     most: int = 4,
     max_standard_errors: float = 4.0,
@@ -211,20 +207,19 @@ def _snap_constant(
         fit: Rows to fit.
         validation: Rows that the error is measured on.
         allowed: Largest error.
-        thresholds: Of nice numbers.
         most: Nice numbers that are tried, cheapest first.
         max_standard_errors: Distance of a nice number from the constant.
         min_distances: Relative and absolute, within which a number is always tried.
         max_rough_error_factor: A number whose refit on few rows exceeds ``allowed`` by more is rejected.
         steps: Of the refits on few and on all rows.
     """
-    value, limits = float(form.values[index]), thresholds.constants
-    error = float(_estimate_errors(form, fit[: limits.coarse_rows])[index])
+    value = float(form.values[index])
+    error = float(_estimate_errors(form, fit[:COARSE_ROWS])[index])
     reach = max(max_standard_errors * error, min_distances[0] * abs(value), min_distances[1])
-    offered = nice_constants(value, reach, thresholds.simplification.constants)
+    offered = nice_constants(value, reach)
     for constant in offered[:most]:
         tried = fix_parameter(form, index, constant)
-        rough = refit_constants(tried, fit[: limits.coarse_rows], iterations=steps[0])
+        rough = refit_constants(tried, fit[:COARSE_ROWS], iterations=steps[0])
         if compute_rmse(rough, validation) > max_rough_error_factor * allowed:
             continue
         tried = refit_constants(tried, fit, iterations=steps[1])

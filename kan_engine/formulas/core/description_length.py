@@ -13,22 +13,17 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Call, Expression, complexity, value_and_jacobian, walk
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.formulas.core.constant_fitting import (
-    Array,
-    ParametricForm,
-)
-from kan_engine.formulas.core.thresholds import DEFAULT_CONSTANTS, ConstantThresholds
+from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
+from kan_engine.formulas.core.thresholds import MIN_RELATIVE_RESIDUAL
 from kan_engine.numerics.ties import round_rank
 
 
-def description_length(
-    form: ParametricForm, rows: LabelledRows, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
-) -> float:
+def description_length(form: ParametricForm, rows: LabelledRows) -> float:
     """Description length of the data in bits; infinite if the form is not finite.
 
     Only differences between forms on the same rows are meaningful.
     """
-    residuals, constants = residual_and_constant_bits(form, rows, thresholds)
+    residuals, constants = residual_and_constant_bits(form, rows)
     return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree))
 
 
@@ -38,9 +33,7 @@ def price_form(tree: Expression, bits_per_node: float = 3.0) -> float:
     return bits_per_node * complexity(tree) + functions
 
 
-def residual_and_constant_bits(
-    form: ParametricForm, rows: LabelledRows, thresholds: ConstantThresholds = DEFAULT_CONSTANTS
-) -> tuple[float, Array]:
+def residual_and_constant_bits(form: ParametricForm, rows: LabelledRows) -> tuple[float, Array]:
     """Return the bits of the residuals and the bits of each free constant."""
     values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
     spread, known = rows.spread, rows.unit_error
@@ -49,7 +42,7 @@ def residual_and_constant_bits(
         roots = np.sqrt(rows.relative_weights) if known is None else rows.roots
         residuals, jacobian = residuals * roots, jacobian * roots[:, None]
     with np.errstate(all="ignore"):
-        least = thresholds.min_relative_residual**2
+        least = MIN_RELATIVE_RESIDUAL**2
         mean_square = float(np.mean(residuals**2)) + least
         noise = mean_square if known is None else (known / spread) ** 2 + least
         steep = np.linalg.norm(jacobian / spread, axis=0)

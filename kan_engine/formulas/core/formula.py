@@ -15,17 +15,12 @@ from kan_engine.expressions.evaluation import (
     TreeJson,
     complexity,
     from_json,
-    parametrize_floats,
     to_json,
 )
-from kan_engine.formulas.core.constant_fitting import (
-    ParametricForm,
-    compute_rmse,
-    refit_constants,
-)
-from kan_engine.formulas.core.constant_snapping import finalize_formula
+from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse, refit_constants
+from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
 from kan_engine.formulas.core.description_length import description_length
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.core.thresholds import MAX_REFIT_STEPS
 
 
 class StoredFormula(TypedDict):
@@ -56,14 +51,9 @@ class Formula:
         fit: LabelledRows,
         validation: LabelledRows,
         limits: FormulaConstraints = NO_CONSTRAINTS,
-        *,
-        thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> Formula:
         """Compute the error on the validation rows and the description length of all rows."""
-        free, values = parametrize_floats(tree)
-        form = ParametricForm(free, np.array(values))
-        bits = description_length(form, fit.append(validation), thresholds.constants)
-        bits += limits.excess_bits(tree)
+        bits = description_length(to_form(tree), fit.append(validation)) + limits.excess_bits(tree)
         error = compute_rmse(ParametricForm(tree, np.array([])), validation) / validation.spread
         return Formula(tree, error, bits)
 
@@ -73,15 +63,12 @@ class Formula:
         fit: LabelledRows,
         validation: LabelledRows,
         limits: FormulaConstraints = NO_CONSTRAINTS,
-        *,
-        thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC,
     ) -> Formula:
         """Refit the measured constants of a tree, snap them and simplify the formula."""
-        free, values = parametrize_floats(tree)
-        form = ParametricForm(free, np.array(values))
-        form = refit_constants(form, fit, iterations=thresholds.max_refit_steps)
-        tree = finalize_formula(form, fit, validation, limits.forbidden, thresholds=thresholds)
-        return Formula.measure(tree, fit, validation, limits, thresholds=thresholds)
+        form = refit_constants(to_form(tree), fit, iterations=MAX_REFIT_STEPS)
+        return Formula.measure(
+            finalize_formula(form, fit, validation, limits.forbidden), fit, validation, limits
+        )
 
     def to_dict(self) -> StoredFormula:
         """The formula as JSON; an error or length that is not finite is null."""

@@ -11,8 +11,12 @@ from jaxtyping import Bool, Float
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, evaluate, mul, substitute
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
 from kan_engine.formulas.core.constant_fitting import Array, Columns
+
+MAX_GROUP_INPUTS = 8
+"""Columns among which groups are searched."""
+MAX_ENUMERATED_INPUTS = 4
+"""Columns or groups of which all short formulas are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +57,10 @@ class Reduction:
         factors = np.broadcast_to(evaluate(self.factor, rows.columns), rows.y.shape)
         return factors, (factors != 0) | (rows.y != 0)
 
-    def expand_law(
-        self,
-        tree: Expression,
-        columns: Columns,
-        thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION,
-    ) -> Expression:
+    def expand_law(self, tree: Expression, columns: Columns) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""
         known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
-        return simplify(mul(self.factor, substitute(tree, known)), columns, thresholds=thresholds)
+        return simplify(mul(self.factor, substitute(tree, known)), columns)
 
     def compose(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
         """Apply a further reduction, given in the variables of g, after this one."""

@@ -15,7 +15,6 @@ from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.reading.closed_forms import LOGARITHMS, Effort, has_close_form, search_forms
 from kan_engine.formulas.reading.curve_form import PLACEHOLDER, ROUNDING_ERROR, CurveForm
 from kan_engine.formulas.reading.linear_sum import LinearSum
@@ -39,7 +38,6 @@ class ExtractionContext:
         limits: What the formula may contain.
         fixed: Required library function of an edge, by layer of ``all_layers``, input and output.
         should_stop: Called between fits and refits; once it returns true, no more candidates are searched.
-        thresholds: Of refits and of the constants of formulas.
         axes: Fit points by column, made when needed; copies of the context share them and their fits.
     """
 
@@ -54,7 +52,6 @@ class ExtractionContext:
     limits: FormulaConstraints = NO_CONSTRAINTS
     fixed: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     should_stop: Callable[[], bool] = lambda: False
-    thresholds: SymbolicThresholds = DEFAULT_SYMBOLIC
     axes: dict[str, FitPoints] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property

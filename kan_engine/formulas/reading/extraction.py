@@ -20,6 +20,12 @@ from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rm
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.thresholds import (
+    COARSE_ROWS,
+    MAX_EDGES,
+    MAX_NOISY_REFIT_STEPS,
+    MAX_REFIT_STEPS,
+)
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.reading.edge_candidates import Choice, ExtractionContext
 from kan_engine.formulas.reading.linear_sum import LinearSum
@@ -44,7 +50,7 @@ def extract_formulas(network: KAN, reading: ExtractionContext, max_law_parts: in
         max_law_parts: Parts of a network that may be a law; with more, a formula is an approximation, and is
             not searched under other noise.
     """
-    if not _is_extractable(network, reading):
+    if not _is_extractable(network):
         return []
     trials = _JointRefits(reading)
     for known in reading.known.weightings():
@@ -73,35 +79,33 @@ def extract_shorter_formulas(
         max_complexity: If the client sets none.
         steps: Of the refit of a formula on all rows.
     """
-    if not _is_extractable(network, reading) or reading.should_stop():
+    if not _is_extractable(network) or reading.should_stop():
         return []
     parts = next(iter(iterate_part_variants(network, reading)))
-    limits = reading.thresholds
     longest = reading.limits.max_complexity or max_complexity
     forms = [_join_choices(picks, reading) for picks in find_short_combinations(parts, reading, longest)]
-    few, fitted = reading.fit[: limits.constants.coarse_rows], []
+    fitted = []
     for form in forms:
         if reading.should_stop():
             break
-        coarse = refit_constants(form, few, iterations=limits.max_refit_steps)
+        coarse = refit_constants(form, reading.fit[:COARSE_ROWS], iterations=MAX_REFIT_STEPS)
         fitted.append(refit_constants(coarse, reading.fit, iterations=steps))
     return _finalize_forms(fitted, reading)
 
 
-def _is_extractable(network: KAN, reading: ExtractionContext) -> bool:
-    is_small = network.edge_count <= reading.thresholds.max_edges
-    return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and is_small
+def _is_extractable(network: KAN) -> bool:
+    return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and network.edge_count <= MAX_EDGES
 
 
 def _finalize_forms(forms: list[ParametricForm], reading: ExtractionContext) -> list[Formula]:
     trees: dict[Expression, None] = {}
-    data, limits = (reading.fit, reading.validation), reading.thresholds
+    data = reading.fit, reading.validation
     for form in forms:
         if trees and reading.should_stop():
             break
-        tree = finalize_formula(form, *data, reading.limits.forbidden, thresholds=limits)
+        tree = finalize_formula(form, *data, reading.limits.forbidden)
         trees[tree] = None
-    formulas = [Formula.measure(tree, *data, reading.limits, thresholds=limits) for tree in trees]
+    formulas = [Formula.measure(tree, *data, reading.limits) for tree in trees]
     finite = [formula for formula in formulas if np.isfinite(formula.error)]
     return sorted(finite, key=lambda formula: formula.bits)
 
@@ -114,9 +118,9 @@ class _JointRefits:
     """
 
     def __init__(self, reading: ExtractionContext) -> None:
-        self._reading, self._limits = reading, reading.thresholds
+        self._reading = reading
         self._everything = reading.fit.append(reading.validation)
-        self._coarse = reading.fit[: self._limits.constants.coarse_rows]
+        self._coarse = reading.fit[:COARSE_ROWS]
         self._found: list[tuple[float, ParametricForm]] = []
         self._solved: ParametricForm | None = None
         self.is_over = False
@@ -128,20 +132,27 @@ class _JointRefits:
         return any(compute_rmse(form, reading.validation) <= limit for form in best)
 
     def refit_combinations(
-        self, parts: list[NetworkPart], view: ExtractionContext, *, sweeps: int = 2, few: int = 8
+        self,
+        parts: list[NetworkPart],
+        view: ExtractionContext,
+        *,
+        most: int = 24,
+        sweeps: int = 2,
+        few: int = 8,
     ) -> None:
         """Refit combinations of the choices for all parts; under noise also neighbours of the best one.
 
         Args:
             parts: Of the network, with their choices.
             view: With the noise model under which the choices were found.
+            most: Combinations, the best scores first.
             sweeps: Over all parts, under noise.
             few: Choices of one part that a sweep tries.
         """
         if not all(part.choices for part in parts):
             return
         tried: dict[tuple[Choice, ...], float] = {}
-        offered, most = [part.choices for part in parts], self._limits.max_combinations
+        offered = [part.choices for part in parts]
         self._refit_untried(select_best_combinations(offered, most, lambda choice: choice.score), tried)
         for _ in range(sweeps if view.known.is_noisy else 0):
             if self.is_over or not tried:
@@ -161,12 +172,12 @@ class _JointRefits:
 
     def _refit_form(self, form: ParametricForm) -> float:
         """Refit a form and return its description length."""
-        reading, limits, rows = self._reading, self._limits, self._coarse
-        steps = limits.max_noisy_refit_steps if reading.known.is_noisy else limits.max_refit_steps
+        reading, rows = self._reading, self._coarse
+        steps = MAX_NOISY_REFIT_STEPS if reading.known.is_noisy else MAX_REFIT_STEPS
         if not np.isfinite(compute_rmse(form, rows)):
             form = _fit_inner_expression(form, rows, reading)
         fitted = refit_constants(form, rows, iterations=steps)
-        length = description_length(fitted, self._everything, limits.constants)
+        length = description_length(fitted, self._everything)
         if np.isfinite(length):
             self._found.append((length, fitted))
         if compute_rmse(fitted, reading.validation) / reading.fit.spread < MAX_SOLVED_ERROR:
@@ -189,7 +200,7 @@ class _JointRefits:
         if not self._reading.known.is_noisy:
             return self._refit_forms(_select_shortest(self._found, most))
         forms = self._refit_forms(_select_shortest(self._found, close), steps)
-        again = [(description_length(form, self._everything, self._limits.constants), form) for form in forms]
+        again = [(description_length(form, self._everything), form) for form in forms]
         return self._refit_forms(_select_shortest(again, most_noisy))
 
     def _refit_forms(self, forms: list[ParametricForm], steps: int = 60) -> list[ParametricForm]:
@@ -222,7 +233,7 @@ def _fit_inner_expression(
     fitted = refit_constants(
         ParametricForm(inside, form.values),
         rows.with_target(moved),
-        iterations=reading.thresholds.max_noisy_refit_steps,
+        iterations=MAX_NOISY_REFIT_STEPS,
     )
     return ParametricForm(form.tree, fitted.values)
 

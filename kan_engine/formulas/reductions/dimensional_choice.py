@@ -9,9 +9,8 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.unit_system import UnitSystem
-from kan_engine.formulas.core.chebyshev_surrogate import Surrogate
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.chebyshev_surrogate import MAX_SURROGATE_ERROR, Surrogate
+from kan_engine.formulas.core.reduction import MAX_ENUMERATED_INPUTS, MAX_GROUP_INPUTS, Reduction
 from kan_engine.formulas.reductions.dimensional_groups import (
     Quantities,
     choose_constants,
@@ -53,7 +52,6 @@ def find_dimensional_reductions(
     max_plain_error_growth: float = 2.0,
     max_choices: int = 2,
     max_bases: int = 3,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> list[Reduction]:
     """Return reductions to dimensionless groups that predict the target as well as all columns do.
 
@@ -74,7 +72,6 @@ def find_dimensional_reductions(
             large values of a target over decades decide the errors of both.
         max_choices: Sets of constants of nature whose reductions are searched.
         max_bases: Choices of groups with the same constants that are searched.
-        thresholds: Of surrogates and of numbers of columns.
 
     Returns:
         The most promising first; empty if there are none, or the target has no known unit.
@@ -82,12 +79,12 @@ def find_dimensional_reductions(
     target, names = units.target_unit, list(fit.names)
     own = {name: units.units.get(name, DIMENSIONLESS) for name in names}
     has_units = any(not unit.dimension.is_one for unit in own.values())
-    if target is None or not has_units or len(names) > thresholds.max_group_inputs:
+    if target is None or not has_units or len(names) > MAX_GROUP_INPUTS:
         return []
-    known = _measure_error(None, fit, validation, thresholds)
+    known = _measure_error(None, fit, validation)
     spread = float(np.std(validation.y)) or 1.0
     rounding = rounding_error * spread
-    largest = thresholds.max_surrogate_error * spread
+    largest = MAX_SURROGATE_ERROR * spread
     enough = min(max_error_growth * max(known, rounding), largest)
     found, groups = list[_Choice](), 0
     for chosen in choose_constants(own, target, max_constants)[:max_sets]:
@@ -96,7 +93,7 @@ def find_dimensional_reductions(
         if should_stop() or is_done:
             break
         groups = chosen.groups
-        choice = _try_constants(chosen.constants, own, target, fit, validation, thresholds)
+        choice = _try_constants(chosen.constants, own, target, fit, validation)
         if choice is not None:
             found.append(choice)
     lowest = max(min([known, *(c.error for c in found)]), rounding)
@@ -108,8 +105,8 @@ def find_dimensional_reductions(
         and (choice.error <= largest or choice.reductions[0].groups)
     ]
     near.sort(key=lambda choice: (*choice.size, round_rank(choice.error)))
-    best, most = near[:max_choices], thresholds.max_enumerated_inputs
-    return [r for choice in best for r in choice.reductions[:max_bases] if len(r.groups) <= most]
+    found_reductions = (r for choice in near[:max_choices] for r in choice.reductions[:max_bases])
+    return [each for each in found_reductions if len(each.groups) <= MAX_ENUMERATED_INPUTS]
 
 
 def _try_constants(
@@ -118,7 +115,6 @@ def _try_constants(
     target: Unit,
     fit: LabelledRows,
     validation: LabelledRows,
-    thresholds: DiscoveryThresholds,
 ) -> _Choice | None:
     everything = fit.append(validation).columns
     quantities = Quantities(
@@ -131,19 +127,14 @@ def _try_constants(
     reductions = list_dimensional_reductions(quantities)
     if not reductions:
         return None
-    error = _measure_error(reductions[0], fit, validation, thresholds)
+    error = _measure_error(reductions[0], fit, validation)
     return _Choice(constants=constants, reductions=reductions, error=error)
 
 
-def _measure_error(
-    reduction: Reduction | None,
-    fit: LabelledRows,
-    validation: LabelledRows,
-    thresholds: DiscoveryThresholds,
-) -> float:
+def _measure_error(reduction: Reduction | None, fit: LabelledRows, validation: LabelledRows) -> float:
     """RMSE of the target by a smooth function of the groups, or of all columns; infinite if there is none."""
     if reduction is None:
-        whole = Surrogate.fit(fit, validation, thresholds=thresholds)
+        whole = Surrogate.fit(fit, validation)
         return float("inf") if whole is None else whole.error
     reduced, judged = reduction.reduce_data(fit), reduction.reduce_data(validation)
     factors = reduction.select_factors(validation)
@@ -152,5 +143,5 @@ def _measure_error(
     if not reduction.groups:
         scale = np.average(reduced.y, weights=reduced.weights)
         return float(np.sqrt(np.mean((factors * (judged.y - scale)) ** 2)))
-    smooth = Surrogate.fit(reduced, judged, factors, thresholds=thresholds)
+    smooth = Surrogate.fit(reduced, judged, factors)
     return float("inf") if smooth is None else smooth.error

@@ -35,9 +35,7 @@ class VariableGroups:
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield an exact law of the groups; on the table all short formulas of the groups as well."""
         problem = pool.problem
-        reduction = find_reduction(
-            problem.fit, problem.validation, problem.should_stop, thresholds=problem.thresholds.discovery
-        )
+        reduction = find_reduction(problem.fit, problem.validation, problem.should_stop)
         if reduction is None:
             return
         yield from solve_inside(reduction, pool, self.inside, judge, self.name)
@@ -92,13 +90,8 @@ class DimensionlessGroups:
         work = self.work_share * problem.settings.max_seconds
         problem = replace(problem, callbacks=problem.callbacks.limit_work(work))
         tried = list[ReducedPool]()
-        for reduction in find_dimensional_reductions(
-            units,
-            problem.fit,
-            problem.validation,
-            problem.should_stop,
-            thresholds=problem.thresholds.discovery,
-        ):
+        rows = problem.fit, problem.validation
+        for reduction in find_dimensional_reductions(units, *rows, problem.should_stop):
             if not reduction.groups:
                 yield from problem.expand(reduction, [_fit_scale(reduction, problem)], self.name)
                 continue
@@ -145,9 +138,7 @@ def solve_inside(
     pool.reduced.append(ReducedPool(name, reduction, problem, inside))
     search(inside, schedule, judge)
     if inside.exact is not None:
-        tree = reduction.expand_law(
-            inside.exact.tree, problem.validation.columns, problem.thresholds.symbolic.simplification
-        )
+        tree = reduction.expand_law(inside.exact.tree, problem.validation.columns)
         yield problem.measure(tree, strategy=name)
 
 

@@ -21,12 +21,12 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, mul, power
 from kan_engine.formulas.core.chebyshev_surrogate import (
+    MAX_SURROGATE_ERROR,
     Surrogate,
     find_interior_rows,
 )
 from kan_engine.formulas.core.constant_fitting import Array, Columns
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.reduction import MAX_GROUP_INPUTS, Reduction
 from kan_engine.formulas.strategies.exact.power_product_law import is_primitive
 from kan_engine.numerics.ties import rank_error, round_rank
 
@@ -38,8 +38,6 @@ def find_reduction(
     fit: LabelledRows,
     validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
-    *,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> Reduction | None:
     """Return a reduction to fewer variables, or None if there is none.
 
@@ -47,19 +45,17 @@ def find_reduction(
         fit: Rows that the surrogates are fitted to.
         validation: Other rows, which decide whether a reduction is accepted.
         should_stop: Called before every step; once true, the reduction found so far is returned.
-        thresholds: Decision numbers.
     """
     names = list(fit.names)
-    if not 1 < len(names) <= thresholds.max_group_inputs:
+    if not 1 < len(names) <= MAX_GROUP_INPUTS:
         return None
-    surrogate = Surrogate.fit(fit, validation, thresholds=thresholds)
+    surrogate = Surrogate.fit(fit, validation)
     found = Reduction(groups={name: Variable(name) for name in names})
-    spread = float(np.std(validation.y)) or 1.0
-    largest = thresholds.max_surrogate_error * spread
+    largest = MAX_SURROGATE_ERROR * (float(np.std(validation.y)) or 1.0)
     while surrogate is not None and surrogate.error < largest and len(found.groups) > 1:
         if should_stop():
             break
-        step = _eliminate_variable(found, surrogate, fit, validation, thresholds)
+        step = _eliminate_variable(found, surrogate, fit, validation)
         if step is None:
             break
         found, surrogate = step
@@ -71,7 +67,6 @@ def _eliminate_variable(
     surrogate: Surrogate,
     fit: LabelledRows,
     validation: LabelledRows,
-    thresholds: DiscoveryThresholds,
     *,
     max_misfit: float = 0.2,
     max_conditions: int = 8,
@@ -86,7 +81,6 @@ def _eliminate_variable(
         surrogate: In these.
         fit: Rows that surrogates are fitted to.
         validation: Other rows.
-        thresholds: Of surrogates.
         max_misfit: Residual of a condition on gradients over the size of its terms.
         max_conditions: With the lowest misfits, whose surrogates are fitted.
         max_error_growth: Factor by which the error may grow, as it does by chance under noise.
@@ -95,7 +89,7 @@ def _eliminate_variable(
     """
     rounding = rounding_error * (float(np.std(validation.y)) or 1.0)
     largest = max(max_error_growth * surrogate.error, rounding)
-    tried = _find_conditions(surrogate, found.reduce_data(fit).columns, thresholds.max_exponent)
+    tried = _find_conditions(surrogate, found.reduce_data(fit).columns)
     conditions = [condition for condition in tried if condition.misfit < max_misfit]
     conditions.sort(key=lambda condition: rank_error(condition.misfit))
     passed = []
@@ -103,7 +97,7 @@ def _eliminate_variable(
         further = found.compose(condition.groups, condition.factor)
         there = further.reduce_data(validation)
         factors = further.select_factors(validation)
-        other = Surrogate.fit(further.reduce_data(fit), there, factors, thresholds=thresholds)
+        other = Surrogate.fit(further.reduce_data(fit), there, factors)
         if other is not None and other.error <= largest:
             passed.append((condition.size, round_rank(max(other.error, rounding)), further, other))
     if not passed:
@@ -137,7 +131,6 @@ class _Condition:
 def _find_conditions(
     surrogate: Surrogate,
     columns: Columns,
-    max_exponent: int,
     *,
     interior_share: float = 0.9,
     min_interior_rows: int = 50,
@@ -147,7 +140,6 @@ def _find_conditions(
     Args:
         surrogate: Of the target.
         columns: Rows at which its gradients are evaluated.
-        max_exponent: Of a scaling.
         interior_share: Of the unit scale, where gradients are accurate.
         min_interior_rows: With fewer, gradients use all rows.
     """
@@ -158,7 +150,7 @@ def _find_conditions(
     positive = [float(v.min()) > 0 for v in columns.values()]
     yield from _find_unused_columns(slopes, values, here)
     terms = slopes * np.stack(list(here.values()))
-    yield from _find_scalings(terms, values, surrogate.transform, list(here), positive, max_exponent)
+    yield from _find_scalings(terms, values, surrogate.transform, list(here), positive)
     yield from _find_pair_conditions(slopes, here)
 
 
@@ -176,14 +168,14 @@ def _find_scalings(
     transform: str,
     names: list[str],
     positive: list[bool],
-    max_exponent: int,
     *,
+    max_exponent: int = 2,
     max_squared_columns: int = 5,
     max_denominator: int = 3,
 ) -> Iterator[_Condition]:
     """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive.
 
-    With more than ``max_squared_columns`` the aᵢ reach 1. ``max_denominator`` is that of b.
+    The aᵢ reach ``max_exponent``, with more than ``max_squared_columns`` 1. ``max_denominator`` is that of b.
     """
     count, degree = len(names), TRANSFORMS[transform].degree
     target = degree * values if degree else np.ones_like(values)

@@ -9,15 +9,13 @@ from functools import partial
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.formulas.candidate import Candidate
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
-from kan_engine.formulas.core.thresholds import SymbolicThresholds
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.strategies.exact.algebraic_laws import find_quadratic_law, find_rational_law
 from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 
-FindLaw = Callable[..., Expression | None]
+FindLaw = Callable[[LabelledRows, LabelledRows, Callable[[], bool]], Expression | None]
 """Finds a law of rows to fit that holds on other rows; see ``algebraic_laws.find_rational_law``."""
 
 
@@ -36,25 +34,18 @@ class ExactLaw:
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield the law, if there is one."""
-        problem, limits = pool.problem, pool.problem.thresholds
-        rows = problem.fit, problem.validation
-        tree = self.find(*rows, problem.should_stop, thresholds=limits.discovery, symbolic=limits.symbolic)
+        problem = pool.problem
+        tree = self.find(problem.fit, problem.validation, problem.should_stop)
         if tree is not None:
             yield problem.measure(tree, strategy=self.name)
 
 
 def _find_law_of_one_variable(
-    fit: LabelledRows,
-    validation: LabelledRows,
-    should_stop: Callable[[], bool],
-    *,
-    thresholds: DiscoveryThresholds,  # noqa: ARG001
-    symbolic: SymbolicThresholds,
+    fit: LabelledRows, validation: LabelledRows, should_stop: Callable[[], bool]
 ) -> Expression | None:
     if len(fit.names) != 1:
         return None
-    variable = Variable(fit.names[0])
-    return find_univariate_law(variable, fit, validation, should_stop, symbolic=symbolic)
+    return find_univariate_law(Variable(fit.names[0]), fit, validation, should_stop)
 
 
 ONE_VARIABLE = ExactLaw("law of one variable", _find_law_of_one_variable)

@@ -100,7 +100,7 @@ def _may_leave_noise(
     """
     if structure.error > max_error:
         return False
-    smooth = Surrogate.fit(problem.fit, problem.validation, thresholds=problem.thresholds.discovery)
+    smooth = Surrogate.fit(problem.fit, problem.validation)
     return smooth is None or smooth.error >= min_surrogate_ratio * structure.error * problem.validation.spread
 
 
@@ -124,7 +124,7 @@ class NearStructures:
         closest = pool.closest_structure
         if closest is None:
             return
-        factor = pool.problem.thresholds.structure.equal_error_factor
+        factor = pool.problem.settings.structure.equal_error_factor
         near = [each for each in pool.structures if each.error <= factor * closest.error]
         near.sort(key=lambda each: -rank_error(each.error))
         distinct = {each.shape: each for each in near}  # the closest of each shape
@@ -188,7 +188,6 @@ def make_reading(structure: FittedStructure, problem: Problem) -> ExtractionCont
             len(problem.fit),
             is_noisy=not structure.is_adequate,
         ),
-        thresholds=problem.thresholds.symbolic,
         limits=problem.constraints,
         should_stop=problem.should_stop,
     )

@@ -25,7 +25,7 @@ from kan_engine.formulas.core.constant_fitting import (
 from kan_engine.formulas.core.constant_snapping import round_constants
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.measured_form import MeasuredForm, release_measured_numbers
-from kan_engine.formulas.core.thresholds import SymbolicThresholds
+from kan_engine.formulas.core.thresholds import FURTHER_STEPS, MAX_EXACT_ERROR, MAX_STANDARD_ERRORS
 from kan_engine.search.context import SearchContext
 
 
@@ -41,7 +41,7 @@ def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list
     for formula in formulas:
         is_long = len(rows) * count_constants(formula.tree) > limits.max_final_values
         is_late = bool(final) and run.should_stop()
-        stays = is_long or is_late or formula.error < limits.max_exact_error
+        stays = is_long or is_late or formula.error < MAX_EXACT_ERROR
         final.append(formula if stays else replace(formula, tree=_refit(formula.tree, rows, run)))
     return final
 
@@ -49,8 +49,8 @@ def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list
 def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
     """The formula with constants fitted to the rows; the same where it would break the client's wishes."""
     rows = reweigh_rows([tree], rows) or rows
-    known, limits = ParametricForm(tree, np.zeros(0)), run.thresholds.symbolic
-    fitted = _fit(release_measured_numbers(tree, rows), rows, limits)
+    known = ParametricForm(tree, np.zeros(0))
+    fitted = _fit(release_measured_numbers(tree, rows), rows)
     if not compute_rmse(fitted, rows) < compute_rmse(known, rows):
         return tree
     refitted, wishes = round_constants(fitted, rows).numeric_tree, run.config.constraints
@@ -59,12 +59,11 @@ def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expressi
     return refitted if keeps_units and keeps_wishes else tree
 
 
-def _fit(measured: MeasuredForm, rows: LabelledRows, limits: SymbolicThresholds) -> ParametricForm:
+def _fit(measured: MeasuredForm, rows: LabelledRows) -> ParametricForm:
     """The form with fitted constants; rounded numbers stay if they are within the errors of fitted ones."""
-    steps, most = limits.constants.refit_steps, limits.constants.max_standard_errors
-    free = refit_constants(measured.form, rows, iterations=steps)
+    free = refit_constants(measured.form, rows, iterations=FURTHER_STEPS)
     distances = np.abs(free.values - measured.form.values) / (estimate_standard_errors(free, rows) + 1e-300)
     for place in sorted(measured.exact, reverse=True):
-        if distances[place] <= most:
+        if distances[place] <= MAX_STANDARD_ERRORS:
             measured = measured.fix(place)
-    return refit_constants(measured.form, rows, iterations=steps)
+    return refit_constants(measured.form, rows, iterations=FURTHER_STEPS)

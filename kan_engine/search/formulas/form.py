@@ -103,7 +103,7 @@ def _measure(fitted: FittedForm, run: SearchContext) -> Formula:
     """The fitted form as a formula."""
     numbers = [float(make_measured(value).value) for value in fitted.values]
     tree = bind_unfolded(fitted.tree, numbers)[0] if fitted.groups is None else fitted.groups.formula
-    return Formula.measure(tree, *sample_search_rows(run), thresholds=run.thresholds.symbolic)
+    return Formula.measure(tree, *sample_search_rows(run))
 
 
 def _judge(template: FormTemplate, fitted: FittedForm, formula: Formula, run: SearchContext) -> JudgedForm:

@@ -37,7 +37,7 @@ def fit_form_with_functions(template: FormTemplate, rows: LabelledRows, run: Sea
         problem = FormProblem(whole.tree, rows, whole.get_bounds())
         values = problem.fit(start)
         form = ParametricForm(whole.tree, values)
-        bits = description_length(form, rows, run.thresholds.symbolic.constants)
+        bits = description_length(form, rows)
         fits.append((bits, whole, problem, values, functions))
     _, whole, problem, values, functions = min(fits, key=lambda each: each[0])
     fitted = describe_form(whole, problem, values)

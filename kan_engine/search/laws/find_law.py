@@ -57,9 +57,7 @@ def _weigh_relative_errors(pool: Pool, judge: Judge) -> np.ndarray | None:
     problem = pool.problem
     if pool.exact is not None or not problem.settings.is_symbolic or problem.should_stop():
         return None
-    weighed = reweigh_rows(
-        [each.tree for each in pool.candidates], problem.rows, problem.thresholds.assessment
-    )
+    weighed = reweigh_rows([each.tree for each in pool.candidates], problem.rows, problem.settings.assessment)
     return None if weighed is None or judge.misses_signal(pool) else weighed.weights
 
 

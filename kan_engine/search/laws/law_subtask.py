@@ -12,6 +12,7 @@ from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence, ass
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.callbacks import ReportProgress
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.strategies.enumeration.strategy import enumerate_formulas
 from kan_engine.formulas.strategies.structures import read_structure
@@ -69,7 +70,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
         return None
     folds, network_errors = run.cross_validation, measure_law_errors(law, inner)
     simple, evidence, errors = folds.measure_simple_models(), None, np.zeros(0)
-    if law.formulas and law.error >= run.thresholds.max_exact_error:
+    if law.formulas and law.error >= MAX_EXACT_ERROR:
         errors = folds.measure_formula(law.formulas[0].tree)
         evidence = assess_formula(
             law.formulas[0],
@@ -83,7 +84,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     is_adequate = law.fit.is_adequate and not any(
         folds.is_better(other, network_errors) for other in simple.values()
     )
-    is_exact = law.error < run.thresholds.max_exact_error
+    is_exact = law.error < MAX_EXACT_ERROR
     found = make_law_result(
         law, inner, run, places, errors=network_errors, evidence=evidence, formula_errors=errors
     )

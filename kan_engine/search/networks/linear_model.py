@@ -55,7 +55,7 @@ def make_linear_classifier(run: SearchContext, errors: np.ndarray) -> SearchResu
 def fit_simple_formula(run: SearchContext, kind: LinearKind) -> Formula:
     """A line, its exponential, or the mean of all training rows as a formula."""
     line, fit = _fit_line(run, kind), sample_search_rows(run)
-    symbolic, limits = run.thresholds.symbolic, run.thresholds.assessment
+    limits = run.thresholds.assessment
     tree = linear_formula(run.data.names, line.slopes, float(line.intercept))
     # A long line keeps the constants of ridge regression, instead of those of a sample
     is_long = len(run.data.training) * len(line.slopes) > run.thresholds.max_final_values
@@ -65,8 +65,8 @@ def fit_simple_formula(run: SearchContext, kind: LinearKind) -> Formula:
         digits = run.thresholds.max_constant_digits
         tree = apply_function("exp", bind(form, [float(f"{value:.{digits}g}") for value in values]))
     elif not is_long and not has_few:
-        return Formula.refit(tree, *fit, run.config.constraints, thresholds=symbolic)
-    return Formula.measure(tree, *fit, run.config.constraints, thresholds=symbolic)
+        return Formula.refit(tree, *fit, run.config.constraints)
+    return Formula.measure(tree, *fit, run.config.constraints)
 
 
 def fit_line_of_log_odds(problem: Problem, run: SearchContext) -> Formula:
@@ -75,8 +75,7 @@ def fit_line_of_log_odds(problem: Problem, run: SearchContext) -> Formula:
     rows = problem.rows.select_columns([problem.names.index(name) for name in names])
     line = fit_ridge_regression(rows, run.thresholds.assessment.ridge_penalties)
     tree = linear_formula(rows.names, line.slopes, float(line.intercept))
-    symbolic = run.thresholds.symbolic
-    return Formula.refit(tree, problem.fit, problem.validation, problem.constraints, thresholds=symbolic)
+    return Formula.refit(tree, problem.fit, problem.validation, problem.constraints)
 
 
 def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearKind) -> SearchResult:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, PRINTABLE_FUNCTIONS
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC
+from kan_engine.formulas.core.thresholds import MAX_EDGES
 from service.db.repositories.revisions import Revision
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
@@ -46,10 +46,9 @@ def _check_fix(revision: Revision) -> Mistakes:
     if revision.request.monotone:
         detail = "a function on an edge may break the wish monotone; train without it, or fix nothing"
         yield "invalid_wish", ["fix"], detail
-    most = DEFAULT_SYMBOLIC.max_edges
-    if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > most:
+    if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > MAX_EDGES:
         detail = (
-            f"formulas are read off networks with one hidden layer and at most {most} edges, but this "
+            f"formulas are read off networks with one hidden layer and at most {MAX_EDGES} edges, but this "
             f"one has the width {width} and {len(edges)} edges; train a smaller one with network.hidden"
         )
         yield "network_too_large", ["fix"], detail

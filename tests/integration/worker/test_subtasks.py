@@ -18,7 +18,6 @@ from sqlalchemy import select, update
 
 from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import from_json, variables
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.model_selection.trials import TrialResult
 from kan_engine.search.networks.trials import TrialRunner
 from service.db.repositories import Jobs, Workers
@@ -73,7 +72,6 @@ def in_a_hurry() -> Iterator[None]:
             search_time_share=100.0,
             compact_growth_time_share=100.0,
             compact_time_share=100.0,
-            discovery=DiscoveryThresholds(max_surrogate_terms=100),
         )
         patch.setattr(search_config, "THRESHOLDS", endless)
         yield

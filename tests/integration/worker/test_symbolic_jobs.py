@@ -10,7 +10,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from kan_engine.assessment.thresholds import AssessmentThresholds
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from service.main import create_app
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
@@ -32,7 +31,6 @@ def _short_searches() -> Iterator[None]:
     """Few structures are fitted and read, of few samples, and few forms and starts of each are tried."""
     from kan_engine.structure import search
 
-    symbolic = search_config.THRESHOLDS.symbolic
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "ONE_NODE", search.ONE_NODE[:1])
         patch.setattr(search, "TWO_NODES", ())
@@ -42,8 +40,6 @@ def _short_searches() -> Iterator[None]:
             replace(
                 search_config.THRESHOLDS,
                 assessment=AssessmentThresholds(max_resamplings=1),
-                discovery=DiscoveryThresholds(max_surrogate_terms=100),
-                symbolic=replace(symbolic, max_combinations=6),
             ),
         )
         yield

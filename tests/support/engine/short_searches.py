@@ -45,9 +45,7 @@ def use_few_candidates(limits: SearchThresholds) -> SearchThresholds:
     return replace(
         limits,
         assessment=replace(limits.assessment, max_resamplings=2),
-        discovery=replace(limits.discovery, max_surrogate_terms=100),
         structure=replace(limits.structure, starts_per_node_count=(2, 2, 2), max_screened_starts=(4, 2)),
-        symbolic=replace(limits.symbolic, max_combinations=8),
     )
 
 

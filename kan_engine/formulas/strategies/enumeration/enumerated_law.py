@@ -6,7 +6,6 @@ Noise hides what gradients and curves would tell, but not which of millions of s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH
 from kan_engine.expressions.evaluation import Parameter, add, evaluate, mul
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.description_length import price_form
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
+from kan_engine.formulas.core.reduction import MAX_ENUMERATED_INPUTS
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import Pair, rank_corrections, rank_pairs
 from kan_engine.formulas.strategies.enumeration.expression_table import ExpressionTable
@@ -28,32 +27,38 @@ def enumerate_laws(
     rows: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
     *,
+    max_operations: int = 3,
+    max_expressions: int = 20_000,
     max_expressions_per_row: int = 50,
+    max_left: int = 1_000,
     max_rows: int = 128,
     max_undefined_share: float = 0.1,
     max_pairs: int = 6,
     most: int = 20,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
 ) -> list[ParametricForm]:
     """Return the closest forms of a few variables with two constants at most, best first.
 
     Args:
         rows: Rows to fit.
         should_stop: Called between transforms of the target.
+        max_operations: Of an expression.
+        max_expressions: Their number; those with more operations are left out first.
         max_expressions_per_row: Among too many expressions some agree with a few rows by chance.
+        max_left: Expressions that are paired with all others.
         max_rows: On which pairs of expressions are compared; the best are compared on all rows.
         max_undefined_share: Of the weight of rows, for which a transform of the target is not defined.
         max_pairs: Of every kind, number of operations and transform, that are compared on all rows.
         most: Number of forms.
-        thresholds: How many expressions there are, and how many are compared.
     """
     columns, target, weights = rows.columns, rows.y, rows.weights
-    if not 1 <= len(columns) <= thresholds.max_enumerated_inputs:
+    if not 1 <= len(columns) <= MAX_ENUMERATED_INPUTS:
         return []
-    count = min(thresholds.max_expressions, max_expressions_per_row * len(target))
-    thresholds = replace(thresholds, max_expressions=count)
     few = _select_rows(len(target), max_rows)
-    table = ExpressionTable.build({name: values[few] for name, values in columns.items()}, thresholds)
+    table = ExpressionTable.build(
+        {name: values[few] for name, values in columns.items()},
+        max_operations=max_operations,
+        most=min(max_expressions, max_expressions_per_row * len(target)),
+    )
     found: list[tuple[float, ParametricForm]] = []
     for name in TRANSFORMS_BY_SEARCH["enumeration"]:
         if should_stop():
@@ -61,9 +66,8 @@ def enumerate_laws(
         moved, scaled = _transform(name, target, weights)
         if weights[scaled == 0].sum() > max_undefined_share * weights.sum():
             continue
-        left = min(thresholds.max_left_expressions, len(table.nodes))
         known = table.values, moved[few], scaled[few], table.levels
-        pairs = rank_pairs(*known, left, max_pairs)
+        pairs = rank_pairs(*known, min(max_left, len(table.nodes)), max_pairs)
         if table.one is not None:
             pairs += rank_corrections(*known, table.one, max_pairs)
         found += _measure_pairs(pairs, table, rows, moved, scaled, name)

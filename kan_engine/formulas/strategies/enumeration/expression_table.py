@@ -18,7 +18,6 @@ from jaxtyping import Float
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, apply_function, mul, number
 from kan_engine.expressions.library import LIBRARY, select_functions
 from kan_engine.expressions.nodes import PI
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
 from kan_engine.numerics.work import charge_enumeration
 
 Array = np.ndarray
@@ -55,9 +54,9 @@ class ExpressionTable:
 
     @staticmethod
     def build(
-        columns: Mapping[str, Float[Array, " rows"]], thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY
+        columns: Mapping[str, Float[Array, " rows"]], *, max_operations: int, most: int
     ) -> ExpressionTable:
-        """All expressions of ``max_operations`` operations, up to ``max_expressions``.
+        """All expressions of at most ``max_operations`` operations, but no more than ``most``.
 
         One variable has one operation more, and π.
         """
@@ -69,11 +68,11 @@ class ExpressionTable:
         own = [*columns.values(), *(np.full(rows, value) for _, value in constants)]
         table = ExpressionTable(leaves, [], np.zeros((0, rows)))
         seen = set[bytes]()
-        table._append(seen, [(LEAF, place, -1) for place in range(len(leaves))], np.stack(own), thresholds)
-        for operations in range(1, thresholds.max_operations + 1 + is_single):
+        table._append(seen, [(LEAF, place, -1) for place in range(len(leaves))], np.stack(own), most)
+        for operations in range(1, max_operations + 1 + is_single):
             for nodes, values in _combine(table.values, table.levels, operations):
-                table._append(seen, nodes, values, thresholds)
-                if len(table.nodes) >= thresholds.max_expressions:
+                table._append(seen, nodes, values, most)
+                if len(table.nodes) >= most:
                     table.counts.append(len(table.nodes))
                     return table
             table.counts.append(len(table.nodes))
@@ -91,19 +90,21 @@ class ExpressionTable:
         return list(starmap(range, pairwise([0, *self.counts])))
 
     def _append(
-        self, seen: set[bytes], nodes: list[Node], values: Array, thresholds: DiscoveryThresholds
+        self, seen: set[bytes], nodes: list[Node], values: Array, most: int, largest: float = 1e8
     ) -> None:
-        """Keep the expressions whose values are new, finite, and except for leaves not constant."""
+        """Keep the expressions whose values are new, finite, and except for leaves not constant.
+
+        Beyond ``largest``, and below its inverse, nothing is gained. There are at most ``most``.
+        """
         charge_enumeration(len(values))
         with np.errstate(all="ignore"):
             sizes = np.abs(values).max(1)
-            largest = thresholds.max_expression_value
             is_usable = np.isfinite(values).all(1) & (sizes < largest) & (sizes > 1 / largest)
             if self.nodes:
                 is_usable &= np.ptp(values, axis=1) > 0
         kept = list[int]()
         for place, key in zip(np.flatnonzero(is_usable), _make_keys(values[is_usable]), strict=True):
-            if key not in seen and len(self.nodes) + len(kept) < thresholds.max_expressions:
+            if key not in seen and len(self.nodes) + len(kept) < most:
                 seen.add(key)
                 kept.append(int(place))
         self.nodes += [nodes[place] for place in kept]

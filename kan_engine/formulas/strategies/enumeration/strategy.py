@@ -12,6 +12,7 @@ from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.thresholds import MAX_NOISY_REFIT_STEPS
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
@@ -33,12 +34,12 @@ class Enumeration:
 
 def enumerate_formulas(reduction: Reduction, problem: Problem) -> Iterator[Candidate]:
     """Try all short laws of a reduction; yield the formulas with the shortest descriptions."""
-    limits, rated = problem.thresholds.symbolic, dict[Expression, float]()
+    rated = dict[Expression, float]()
     reduced = reduction.reduce_data(problem.fit)
     known: dict[Expression, Expression] = {Variable(name): tree for name, tree in reduction.groups.items()}
-    for form in enumerate_laws(reduced, problem.should_stop, thresholds=problem.thresholds.discovery):
+    for form in enumerate_laws(reduced, problem.should_stop):
         whole = ParametricForm(mul(reduction.factor, substitute(form.tree, known)), form.values)
-        fitted = refit_constants(whole, problem.fit, iterations=limits.max_noisy_refit_steps)
-        rated[fitted.numeric_tree] = description_length(fitted, problem.rows, limits.constants)
+        fitted = refit_constants(whole, problem.fit, iterations=MAX_NOISY_REFIT_STEPS)
+        rated[fitted.numeric_tree] = description_length(fitted, problem.rows)
     best = sorted((tree for tree, bits in rated.items() if np.isfinite(bits)), key=lambda tree: rated[tree])
     yield from problem.expand(Reduction(groups={}), best, "enumeration", tried_in=reduction)

@@ -24,23 +24,29 @@ from kan_engine.expressions.evaluation import (
     mul,
 )
 from kan_engine.expressions.nice_constants import nice_constants
-from kan_engine.expressions.thresholds import NiceConstantThresholds
 from kan_engine.formulas.core.constant_fitting import (
     Array,
     ParametricForm,
     compute_rmse,
 )
 from kan_engine.formulas.core.constant_snapping import finalize_formula
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.strategies.exact.monomials import (
+    NEGLIGIBLE,
     MonomialSystem,
     Polynomial,
     list_variable_sets,
     write_monomial,
 )
 from kan_engine.numerics.ties import round_rank
+
+MAX_COLUMNS_PER_ROW = 0.7
+"""Columns of the matrix of monomials over the rows."""
+MAX_ANGLE_COLUMNS = 250
+"""Columns of the matrix with cosines and sines, and of that of a quadratic equation."""
+MAX_TERMS = 14
+"""More are an approximation, however close."""
 
 
 def find_rational_law(
@@ -50,8 +56,6 @@ def find_rational_law(
     *,
     angles: bool = False,
     max_columns: int = 560,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
-    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
 
@@ -61,20 +65,18 @@ def find_rational_law(
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
         max_columns: Of the matrix of monomials without these.
-        thresholds: Decision numbers.
-        symbolic: Of the constants of the law.
     """
-    most = thresholds.max_angle_columns if angles else max_columns
+    most = MAX_ANGLE_COLUMNS if angles else max_columns
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
         for transform in TRANSFORMS_BY_SEARCH["quotients"]:
             if not is_defined(transform, np.concatenate([fit.y, validation.y])[:, None]):
                 continue
             moved = TRANSFORMS[transform].forward(fit.y)
-            terms = _find_quotient(values, moved, most, should_stop, thresholds)
+            terms = _find_quotient(values, moved, most, should_stop)
             tree = None
-            if terms is not None and sum(map(len, terms)) <= thresholds.max_quotient_terms:
-                tree = _build_quotient(terms, variables, transform, fit, validation, symbolic)
+            if terms is not None and sum(map(len, terms)) <= MAX_TERMS:
+                tree = _build_quotient(terms, variables, transform, fit, validation)
             if tree is not None:
                 return tree
             if should_stop():
@@ -87,7 +89,6 @@ def _find_quotient(
     y: Array,
     most: int,
     should_stop: Callable[[], bool],
-    thresholds: DiscoveryThresholds,
     *,
     max_numerator_degree: int = 6,
     max_denominator_degree: int = 4,
@@ -98,8 +99,8 @@ def _find_quotient(
     Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
     none. A polynomial of one variable may have a degree up to ``max_polynomial_degree``.
     """
-    system = MonomialSystem(values, y, thresholds.negligible_coefficient)
-    limit = min(most, int(thresholds.max_columns_per_row * len(y)))
+    system = MonomialSystem(values, y)
+    limit = min(most, int(MAX_COLUMNS_PER_ROW * len(y)))
     least = max_numerator_degree + 1
     degrees = [*product(range(1, least), range(max_denominator_degree + 1))]
     if len(values) == 1:
@@ -126,33 +127,30 @@ def _build_quotient(
     transform: str,
     fit: LabelledRows,
     validation: LabelledRows,
-    symbolic: SymbolicThresholds,
 ) -> Expression | None:
     """Return the quotient with snapped constants if it holds on the validation rows, else None."""
     above, below = terms
     if not above or not below:
         return None
     values = np.array([*above.values(), *below.values()])
-    unit, constants = _find_nicest_unit(values, symbolic.simplification.constants), list[float]()
+    unit, constants = _find_nicest_unit(values), list[float]()
     top, bottom = (_to_tree(part, variables, constants, unit) for part in terms)
     form = ParametricForm(INVERSE_TRANSFORMS[transform](top / bottom), np.array(constants))
-    return _finalize_law(form, fit, validation, symbolic)
+    return _finalize_law(form, fit, validation)
 
 
-def _finalize_law(
-    form: ParametricForm, fit: LabelledRows, validation: LabelledRows, symbolic: SymbolicThresholds
-) -> Expression | None:
-    if not compute_rmse(form, validation) < symbolic.constants.max_exact_error * validation.spread:
+def _finalize_law(form: ParametricForm, fit: LabelledRows, validation: LabelledRows) -> Expression | None:
+    if not compute_rmse(form, validation) < MAX_EXACT_ERROR * validation.spread:
         return None
-    return finalize_formula(form, fit, validation, thresholds=symbolic)
+    return finalize_formula(form, fit, validation)
 
 
-def _find_nicest_unit(values: Array, thresholds: NiceConstantThresholds) -> float:
+def _find_nicest_unit(values: Array) -> float:
     """Return the coefficient that, as a divisor, turns most of the others into nice numbers."""
 
     def rate_unit(unit: float) -> tuple[int, float]:
         others = [float(v) for v in values / unit]
-        return sum(bool(nice_constants(v, 1e-8 * abs(v), thresholds)) for v in others), -round_rank(abs(unit))
+        return sum(bool(nice_constants(v, 1e-8 * abs(v))) for v in others), -round_rank(abs(unit))
 
     return max((float(v) for v in values), key=rate_unit)
 
@@ -165,8 +163,6 @@ def find_quadratic_law(
     angles: bool = False,
     max_constant_degree: int = 4,
     max_linear_degree: int = 2,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
-    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law y = (-h ± √(h² + R·P))/R with h = Q/2 and few terms, or None.
 
@@ -176,13 +172,11 @@ def find_quadratic_law(
         should_stop: Called before every decomposition; once true, the search ends.
         angles: Whether one or two columns enter by their cosines and sines.
         max_constant_degree, max_linear_degree: Of P and Q.
-        thresholds: Decision numbers.
-        symbolic: Of the constants of the law.
     """
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
-        system = MonomialSystem(values, fit.y, thresholds.negligible_coefficient)
-        most = min(thresholds.max_angle_columns, int(thresholds.max_columns_per_row * len(fit)))
+        system = MonomialSystem(values, fit.y)
+        most = min(MAX_ANGLE_COLUMNS, int(MAX_COLUMNS_PER_ROW * len(fit)))
         degrees = product(range(1, max_constant_degree + 1), range(max_linear_degree + 1), range(2))
         for _, chosen in sorted((system.column_count(*each), each) for each in degrees):
             if system.column_count(*chosen) > most:
@@ -191,9 +185,7 @@ def find_quadratic_law(
                 return None
             null = system.null_space(*chosen)
             if len(null):
-                tree = _build_root(
-                    system.build_polynomials(null, *chosen), variables, fit, validation, thresholds, symbolic
-                )
+                tree = _build_root(system.build_polynomials(null, *chosen), variables, fit, validation)
                 if tree is not None:
                     return tree
                 break
@@ -205,23 +197,21 @@ def _build_root(
     variables: list[Expression],
     fit: LabelledRows,
     validation: LabelledRows,
-    thresholds: DiscoveryThresholds,
-    symbolic: SymbolicThresholds,
 ) -> Expression | None:
     """Return the root that holds on the rows, with snapped constants, else None."""
     constant, linear, leading = polynomials
-    if not leading or sum(map(len, polynomials)) > thresholds.max_quotient_terms:
+    if not leading or sum(map(len, polynomials)) > MAX_TERMS:
         return None
     unit = max(leading.values(), key=lambda c: round_rank(abs(c)))
     constant, leading = ({m: c / unit for m, c in own.items()} for own in (constant, leading))
     half = {m: c / unit / 2 for m, c in linear.items()}
-    below_root = _add(_multiply(half, half), _multiply(leading, constant), thresholds.negligible_coefficient)
+    below_root = _add(_multiply(half, half), _multiply(leading, constant))
     for sign in (1, -1):
         values: list[float] = []
         root = mul(sign, apply_function("sqrt", _to_tree(below_root, variables, values)))
         tree = add(mul(-1, _to_tree(half, variables, values)), root) / _to_tree(leading, variables, values)
         form = ParametricForm(tree, np.array(values))
-        law = _finalize_law(form, fit, validation, symbolic)
+        law = _finalize_law(form, fit, validation)
         if law is not None:
             return law
     return None
@@ -235,12 +225,12 @@ def _multiply(first: Polynomial, second: Polynomial) -> Polynomial:
     return found
 
 
-def _add(first: Polynomial, second: Polynomial, negligible: float) -> Polynomial:
+def _add(first: Polynomial, second: Polynomial) -> Polynomial:
     """The sum without terms that cancel up to rounding."""
     found: Polynomial = {}
     for key in first.keys() | second.keys():
         a, b = first.get(key, 0.0), second.get(key, 0.0)
-        if abs(a + b) > negligible * max(abs(a), abs(b)):
+        if abs(a + b) > NEGLIGIBLE * max(abs(a), abs(b)):
             found[key] = a + b
     return dict(sorted(found.items()))
 

@@ -21,6 +21,9 @@ from kan_engine.formulas.core.constant_fitting import Array
 Polynomial = dict[tuple[int, ...], float]
 """Coefficients by monomial, which is a tuple of the indices of its factors."""
 
+NEGLIGIBLE = 1e-7
+"""Over the largest coefficient on the unit scale; terms with smaller ones are dropped."""
+
 
 def list_variable_sets(names: list[str], *, angles: bool) -> Iterator[list[Expression]]:
     """Yield the columns, or with ``angles`` sets in which functions of angles replace one or two of them.
@@ -51,14 +54,11 @@ class MonomialSystem:
     Args:
         values: Of the variables.
         y: The target.
-        negligible: Smallest coefficient over the largest one.
         max_null_singular_value: Over the largest singular value.
     """
 
-    def __init__(
-        self, values: list[Array], y: Array, negligible: float, *, max_null_singular_value: float = 3e-13
-    ) -> None:
-        self._negligible, self._max_null_singular_value = negligible, max_null_singular_value
+    def __init__(self, values: list[Array], y: Array, *, max_null_singular_value: float = 3e-13) -> None:
+        self._max_null_singular_value = max_null_singular_value
         self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
         self._size = float(np.abs(y).max()) or 1.0
         self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
@@ -88,7 +88,7 @@ class MonomialSystem:
         everything = [m for own in sets for m in own]
         vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
-        smallest = self._negligible * np.abs(vector).max()
+        smallest = NEGLIGIBLE * np.abs(vector).max()
         left = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
         return [
             {m: c / self._size**place for m, c in zip(own, left, strict=False) if c}

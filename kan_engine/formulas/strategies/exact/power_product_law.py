@@ -16,8 +16,6 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, evaluate, mul, power
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.formulas.core.discovery_thresholds import DEFAULT_DISCOVERY, DiscoveryThresholds
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.strategies.exact.univariate_law import find_univariate_law
 
 
@@ -25,9 +23,6 @@ def find_power_product_law(
     fit: LabelledRows,
     validation: LabelledRows,
     should_stop: Callable[[], bool] = lambda: False,
-    *,
-    thresholds: DiscoveryThresholds = DEFAULT_DISCOVERY,
-    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
 ) -> Expression | None:
     """Return a law y = x^p · f(Π x^q) with integers, or None if none holds to rounding error.
 
@@ -35,24 +30,22 @@ def find_power_product_law(
         fit: Rows; all columns have to be positive.
         validation: Other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
-        thresholds: Decision numbers.
-        symbolic: Of closed forms and their constants.
     """
-    found = _find_index(fit, thresholds.max_exponent)
+    found = _find_index(fit)
     if found is None:
         return None
     factor, index = found
     inner, judged = (rows.with_target(rows.y / evaluate(factor, rows.columns)) for rows in (fit, validation))
-    tree = find_univariate_law(index, inner, judged, should_stop, symbolic=symbolic)
+    tree = find_univariate_law(index, inner, judged, should_stop)
     if tree is None:
         return None
-    return simplify(mul(factor, tree), judged.columns, thresholds=symbolic.simplification)
+    return simplify(mul(factor, tree), judged.columns)
 
 
 def _find_index(
     fit: LabelledRows,
-    max_exponent: int,
     *,
+    max_exponent: int = 2,
     max_columns: int = 4,
     max_smooth_ratio: float = 0.1,
     max_ratio_to_second: float = 0.5,

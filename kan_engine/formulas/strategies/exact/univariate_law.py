@@ -16,7 +16,6 @@ from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.expressions.evaluation import Expression, evaluate, power
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC, SymbolicThresholds
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.reading.closed_forms import Effort, iterate_closed_forms, select_best_forms
 from kan_engine.formulas.reading.curve_form import PLACEHOLDER
@@ -32,7 +31,6 @@ def find_univariate_law(
     *,
     floor: float = 1e-10,
     squared: bool = False,
-    symbolic: SymbolicThresholds = DEFAULT_SYMBOLIC,
     most: int = 3,
     max_plausible_error: float = 3e-3,
     steps: int = 30,
@@ -49,7 +47,6 @@ def find_univariate_law(
         should_stop: Called before every search for closed forms; once true, the search ends.
         floor: Error over the spread that counts as rounding error.
         squared: Whether functions of the square of the variable are searched too.
-        symbolic: Of the constants of the law.
         most: Candidates refitted per class of forms, transform and variable.
         max_plausible_error: Of a form before its refit.
         steps: Of the refit.
@@ -74,11 +71,11 @@ def find_univariate_law(
             better = refit_constants(to_form(INVERSE_TRANSFORMS[side](inside)), fit, iterations=steps)
             if compute_rmse(better, validation) < floor * validation.spread:
                 if edge.complexity <= effort.max_complexity:
-                    return finalize_formula(better, fit, validation, thresholds=symbolic)
+                    return finalize_formula(better, fit, validation)
                 longer.append((edge.complexity, better))
     if not longer:
         return None
-    return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation, thresholds=symbolic)
+    return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation)
 
 
 def _is_noisy(u: Array, y: Array, gap_divisor: int = 20, max_step: float = 5e-3) -> bool:

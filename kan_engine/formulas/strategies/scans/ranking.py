@@ -31,15 +31,13 @@ def propose_best(
         max_laws: Number of formulas.
         max_error: Over the spread of the target; a form that leaves more is left out.
     """
-    symbolic, rated = problem.thresholds.symbolic, dict[Expression, float]()
+    rated = dict[Expression, float]()
     for tree in starts:
         form = _refine(tree, problem.fit, max_error)
         if form is not None:
-            rated[form.numeric_tree] = description_length(form, problem.rows, symbolic.constants)
+            rated[form.numeric_tree] = description_length(form, problem.rows)
     for tree in sorted(rated, key=lambda each: rated[each])[:max_laws]:
-        formula = Formula.refit(
-            tree, problem.fit, problem.validation, problem.constraints, thresholds=symbolic
-        )
+        formula = Formula.refit(tree, problem.fit, problem.validation, problem.constraints)
         yield Candidate.create(formula, strategy)
 
 

@@ -10,7 +10,6 @@ from kan_engine.expressions.constraints import NO_CONSTRAINTS, list_functions
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate, variables
 from kan_engine.expressions.library import LIBRARY, Function, _define_elementary
 from kan_engine.formulas.core.description_length import price_form
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.formulas.reading.dictionary_regression import get_dictionaries
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
@@ -72,7 +71,7 @@ def test_it_is_in_the_dictionaries_for_sums_of_terms_of_an_edge(new: Function) -
 
 
 def test_it_is_in_short_expressions(new: Function) -> None:
-    table = ExpressionTable.build({"a": draw(new, 32)}, DiscoveryThresholds(max_operations=1))
+    table = ExpressionTable.build({"a": draw(new, 32)}, max_operations=1, most=20_000)
     assert call(new.name, Variable("a")) in [table.make_tree(place) for place in range(len(table.nodes))]
 
 

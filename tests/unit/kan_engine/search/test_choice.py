@@ -13,6 +13,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Number, Variable, add, apply_function, evaluate, mul
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.forms.fitted_form import fit_form
 from kan_engine.formulas.forms.template import parse_form
 from kan_engine.formulas.judge import Judge
@@ -119,7 +120,7 @@ def test_the_evidence_compares_the_formula_with_the_network() -> None:
 
 def test_a_law_that_is_exact_needs_no_evidence() -> None:
     found = choose(run_of(2 * A * B), PRODUCT)
-    assert found.formulas[0][0].error < LIMITS.max_exact_error
+    assert found.formulas[0][0].error < MAX_EXACT_ERROR
     assert found.evidence is None
     assert not found.formula_serves
 

@@ -14,6 +14,7 @@ from kan_engine.assessment import formula_evidence
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.expressions.evaluation import Expression, count_nodes, variables
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.judge import EXACT
 from kan_engine.formulas.trace import INTERRUPTED, TIME_LIMIT, TraceStep
 from kan_engine.search import choice
@@ -82,7 +83,7 @@ def test_an_exact_law_leaves_out_what_could_only_approximate_it() -> None:
     assert recorder.outcomes["choice of the network"] == "all candidates proposed"
     assert recorder.outcomes["growth"] == f"left out: {EXACT}"
     assert recorder.ends == [EXACT]
-    assert found.formulas[0][0].error < LIMITS.max_exact_error
+    assert found.formulas[0][0].error < MAX_EXACT_ERROR
     assert recorder.messages
     assert not any("improving" in message for message in recorder.messages)
 

@@ -332,10 +332,6 @@ def test_inputs_that_a_law_in_fewer_variables_does_without_leave_the_network(in_
 @pytest.fixture
 def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search for a law gives up early, and there is little time for larger networks."""
-
-    symbolic = replace(search_config.THRESHOLDS.symbolic, max_combinations=2)
-    few = replace(search_config.THRESHOLDS, symbolic=symbolic)
-    monkeypatch.setattr(search_config, "THRESHOLDS", few)
     monkeypatch.setattr(StructureSearch, "_iterate_families", lambda *_: iter(()))
     brief = SelectionThresholds(climb_time_share=1e-3)
     monkeypatch.setattr(search_config, "THRESHOLDS", replace(search_config.THRESHOLDS, selection=brief))

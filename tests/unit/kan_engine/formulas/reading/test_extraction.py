@@ -13,7 +13,7 @@ from kan_engine.expressions.evaluation import Variable, apply_function, complexi
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.core.thresholds import DEFAULT_SYMBOLIC
+from kan_engine.formulas.core.thresholds import MAX_EDGES
 from kan_engine.formulas.reading import extraction
 from kan_engine.formulas.reading.edge_candidates import ExtractionContext
 from kan_engine.formulas.reading.extraction import extract_formulas, extract_shorter_formulas
@@ -263,7 +263,7 @@ def test_a_hidden_node_that_nothing_enters_has_no_formula() -> None:
     assert read(network, np.ones_like) == []
 
 
-@pytest.mark.parametrize("width", [(DEFAULT_SYMBOLIC.max_edges + 1, 1), (1, 1, 1, 1)])
+@pytest.mark.parametrize("width", [(MAX_EDGES + 1, 1), (1, 1, 1, 1)])
 def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int, ...]) -> None:
     assert read(KAN(KANConfig(width=width)), lambda *columns: columns[0]) == []
 

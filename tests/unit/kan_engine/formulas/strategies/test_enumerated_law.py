@@ -7,14 +7,13 @@ import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, complexity, evaluate, walk
-from kan_engine.formulas.core.discovery_thresholds import DiscoveryThresholds
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import rank_pairs
 from kan_engine.formulas.strategies.enumeration.enumerated_law import enumerate_laws
 from kan_engine.formulas.strategies.enumeration.expression_table import LEAF, ExpressionTable
 from tests.support.engine.laws import Law
 
-FEW = DiscoveryThresholds(max_operations=2, max_left_expressions=60)
-SOME = DiscoveryThresholds(max_expressions=5000, max_left_expressions=300)
+FEW = {"max_operations": 2, "max_left": 60}
+SOME = {"max_expressions": 5000, "max_left": 300}
 
 
 def draw(law: Law, names: tuple[str, ...], noise: float, rows: int = 400) -> LabelledRows:
@@ -26,7 +25,9 @@ def draw(law: Law, names: tuple[str, ...], noise: float, rows: int = 400) -> Lab
 
 def test_a_table_has_every_value_once() -> None:
     rng = np.random.default_rng(0)
-    table = ExpressionTable.build({"a": rng.uniform(1, 2, 32), "b": rng.uniform(1, 2, 32)}, FEW)
+    table = ExpressionTable.build(
+        {"a": rng.uniform(1, 2, 32), "b": rng.uniform(1, 2, 32)}, max_operations=2, most=20_000
+    )
     rounded = {tuple(np.round(row, 9)) for row in table.values}
     assert len(rounded) == len(table.nodes) == table.counts[-1]
 
@@ -34,14 +35,14 @@ def test_a_table_has_every_value_once() -> None:
 def test_the_trees_of_a_table_have_its_values() -> None:
     rng = np.random.default_rng(0)
     columns = {"a": rng.uniform(1, 2, 16), "b": rng.uniform(1, 2, 16)}
-    table = ExpressionTable.build(columns, FEW)
+    table = ExpressionTable.build(columns, max_operations=2, most=20_000)
     for place in range(0, len(table.nodes), 7):
         values = np.broadcast_to(evaluate(table.make_tree(place), columns), 16)
         np.testing.assert_allclose(values, table.values[place], rtol=1e-9)
 
 
 def test_no_function_of_a_constant_is_in_a_table() -> None:
-    table = ExpressionTable.build({"a": np.linspace(1, 2, 16)}, FEW)
+    table = ExpressionTable.build({"a": np.linspace(1, 2, 16)}, max_operations=2, most=20_000)
     constant = [place for place in range(len(table.nodes)) if np.ptp(table.values[place]) == 0]
     assert all(table.nodes[place][0] == LEAF for place in constant)
 
@@ -66,7 +67,7 @@ def test_the_pair_that_makes_up_a_target_leaves_nothing() -> None:
     ],
 )
 def test_a_law_behind_noise_is_among_the_first(law: Law, names: tuple[str, ...]) -> None:
-    forms = enumerate_laws(draw(law, names, 0.1), thresholds=SOME)
+    forms = enumerate_laws(draw(law, names, 0.1), **SOME)
     fresh = draw(law, names, 0.0, rows=200)
     errors = [
         np.sqrt(np.mean((evaluate(form.numeric_tree, fresh.columns) - fresh.y) ** 2)) / fresh.y.std()
@@ -77,23 +78,21 @@ def test_a_law_behind_noise_is_among_the_first(law: Law, names: tuple[str, ...])
 
 def test_a_small_correction_of_a_leading_term_is_found() -> None:
     speed = np.random.default_rng(0).uniform(1e-3, 1e-2, 200)
-    forms = enumerate_laws(
-        LabelledRows.from_columns({"v": speed}, 1 / np.sqrt(1 - speed**2)), thresholds=SOME
-    )
+    forms = enumerate_laws(LabelledRows.from_columns({"v": speed}, 1 / np.sqrt(1 - speed**2)), **SOME)
     fast = {"v": np.array([0.5])}
     assert min(abs(evaluate(form.numeric_tree, fast)[0] - 1 / np.sqrt(0.75)) for form in forms) < 1e-3
 
 
 def test_a_shorter_law_comes_before_longer_ones_that_fit_the_noise() -> None:
     rows = draw(lambda a, b: 3 * a + 0 * b, ("a", "b"), 0.2)
-    best = enumerate_laws(rows, thresholds=FEW)[0]
+    best = enumerate_laws(rows, **FEW)[0]
     assert complexity(best.numeric_tree) <= 3
     assert Variable("a") in walk(best.tree)
 
 
 def test_constants_near_halves_are_tried_as_such() -> None:
     rows = draw(lambda a, b: 2 * a + b / 2, ("a", "b"), 0.02)
-    forms = enumerate_laws(rows, thresholds=FEW)
+    forms = enumerate_laws(rows, **FEW)
     assert any(set(map(Fraction, form.values.tolist())) == {Fraction(2), Fraction(1, 2)} for form in forms)
 
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Parameter, Variable
+from kan_engine.expressions.evaluation import Variable
 from kan_engine.expressions.nice_constants import nice_constants, recognise_constant
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
@@ -15,23 +14,9 @@ from kan_engine.expressions.thresholds import (
     DEFAULT_SIMPLIFICATION,
     NiceConstantThresholds,
 )
-from kan_engine.formulas.core.constant_fitting import ParametricForm
-from kan_engine.formulas.core.constant_snapping import finalize_formula
-from kan_engine.formulas.core.thresholds import (
-    DEFAULT_SYMBOLIC,
-    ConstantThresholds,
-)
 
 X, Y = Variable("x"), Variable("y")
 U = np.linspace(0.5, 3.0, 120)
-
-
-def test_constants_under_noise_stay_decimals_where_no_simple_number_may_be_tried() -> None:
-    data = LabelledRows.from_columns({"x": U}, 3 * U + np.random.default_rng(0).normal(0, 0.1, len(U)))
-    form = ParametricForm(Parameter(0) * X, np.array([2.9]))
-    none = replace(DEFAULT_SYMBOLIC, constants=ConstantThresholds(max_simple_numbers=0))
-    assert to_text(finalize_formula(form, data, data)) == "3*x"
-    assert to_text(finalize_formula(form, data, data, thresholds=none)) != "3*x"
 
 
 def test_a_constant_beyond_the_denominators_of_the_thresholds_is_not_recognised() -> None:
