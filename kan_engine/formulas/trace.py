@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 VERSION = 1
@@ -54,21 +54,6 @@ class TraceStep:
             "outcome": _shorten(self.outcome),
         }
 
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> TraceStep:
-        """The inverse of ``to_dict``. Values of unknown types count as missing; unknown ones are ignored."""
-        return TraceStep(
-            strategy=_read_text(data.get("strategy")) or "",
-            seconds=_read_number(data.get("seconds")) or 0.0,
-            path=tuple(name for name in _read_list(data.get("path")) if isinstance(name, str)),
-            work=_read_number(data.get("work")),
-            proposed=int(_read_number(data.get("proposed")) or 0),
-            entered=int(_read_number(data.get("entered")) or 0),
-            best=_read_text(data.get("best")),
-            error=_read_number(data.get("error")),
-            outcome=_read_text(data.get("outcome")) or "",
-        )
-
 
 @dataclass(frozen=True)
 class SearchTrace:
@@ -76,20 +61,17 @@ class SearchTrace:
 
     Attributes:
         ended: Why the search ended; None if that is unknown.
-        left_out: Number of steps that are missing after the first half of ``steps``.
     """
 
     steps: tuple[TraceStep, ...] = ()
     ended: str | None = None
-    left_out: int = 0
 
     def to_dict(self, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
         """The trace as JSON of at most ``max_bytes``; if need be without formulas and middle steps."""
         steps = [step.to_dict() for step in self.steps]
         if _measure_bytes(self._write(steps)) > max_bytes:
             steps = [step | {"best": None} for step in steps]
-            spare_bytes = max_bytes - _measure_bytes(replace(self, left_out=len(steps))._write([]))
-            steps = _drop_middle(steps, spare_bytes)
+            steps = _drop_middle(steps, max_bytes - _measure_bytes(self._write([])))
         return self._write(steps)
 
     def _write(self, steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -97,17 +79,8 @@ class SearchTrace:
             "version": VERSION,
             "steps": list(steps),
             "ended": None if self.ended is None else _shorten(self.ended),
-            "left_out": self.left_out + len(self.steps) - len(steps),
+            "left_out": len(self.steps) - len(steps),  # after the first half of those kept
         }
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> SearchTrace:
-        """The inverse of ``to_dict``, as tolerant as ``TraceStep.from_dict``."""
-        steps = [
-            TraceStep.from_dict(step) for step in _read_list(data.get("steps")) if isinstance(step, dict)
-        ]
-        left_out = int(_read_number(data.get("left_out")) or 0)
-        return SearchTrace(tuple(steps), _read_text(data.get("ended")), left_out)
 
 
 def _drop_middle(steps: Sequence[dict[str, Any]], max_bytes: int) -> list[dict[str, Any]]:
@@ -132,15 +105,3 @@ def _shorten(text: str) -> str:
 
 def _to_finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _read_text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _read_number(value: object) -> float | None:
-    return _to_finite(value) if isinstance(value, int | float) else None
-
-
-def _read_list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()

@@ -16,4 +16,4 @@ def read_trace(job_id: str, sessions: Sessions) -> TraceOut:
         jobs = Jobs(session)
         jobs.get(job_id)
         document = jobs.find_trace(job_id)
-    return TraceOut.model_validate(SearchTrace.from_dict(document).to_dict())
+    return TraceOut.model_validate(SearchTrace().to_dict() | document)

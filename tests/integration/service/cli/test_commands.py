@@ -202,12 +202,15 @@ def test_a_job_is_shown_with_the_steps_of_its_search(kan: Kan, sessions: Session
     job_id = make_job(sessions).id
     assert "search:" not in kan("jobs", "show", job_id).stdout
     step = TraceStep(strategy="rational", path=("groups",), seconds=1.234, proposed=9, entered=2, error=0.5)
-    trace = SearchTrace((replace(step, best="a/b", outcome="time limit"),), "time limit", left_out=3)
+    steps = (replace(step, best="a/b", outcome="time limit"),) * 400
+    trace = SearchTrace(steps, "time limit")
     finish_job(sessions, job_id, start_job(sessions, job_id), trace=trace)
     shown = kan("jobs", "show", job_id)
     assert "search:   time limit\n" in shown.stdout
-    assert shown.stdout.endswith("\n\ngroups > rational\t1.23\t9\t2\t0.5\ttime limit\ta/b\n")
-    assert "steps not shown, in the middle: 3" in shown.stderr
+    assert shown.stdout.endswith("\ngroups > rational\t1.23\t9\t2\t0.5\ttime limit\t\n")
+    left_out = trace.to_dict()["left_out"]
+    assert left_out
+    assert f"steps not shown, in the middle: {left_out}" in shown.stderr
     assert document(kan("jobs", "show", job_id, "--json"))["trace"] == trace.to_dict()
 
 

@@ -1,6 +1,7 @@
 """Traces of searches: what they keep, and how large they may be."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -21,10 +22,11 @@ def make_step(number: int, best: str | None = "а" * 300) -> TraceStep:
     )
 
 
-def test_a_trace_reads_back_as_it_was_written() -> None:
-    trace = SearchTrace((make_step(0, "a + b"), TraceStep(strategy="line")), "time limit", left_out=3)
-    assert SearchTrace.from_dict(json.loads(json.dumps(trace.to_dict()))) == trace
-    assert trace.to_dict()["version"] == 1
+def test_a_trace_is_json_with_all_that_its_steps_tell() -> None:
+    step = make_step(3, "a + b")
+    document = json.loads(json.dumps(SearchTrace((step, TraceStep(strategy="line")), "time limit").to_dict()))
+    assert (document["version"], document["ended"], document["left_out"]) == (1, "time limit", 0)
+    assert document["steps"][0] == {**asdict(step), "path": [*step.path]}
 
 
 def test_a_long_text_is_shortened() -> None:
@@ -59,21 +61,3 @@ def test_a_larger_trace_loses_its_middle_steps_and_counts_them(count: int) -> No
 def test_a_trace_stays_small_however_long_its_texts_are() -> None:
     steps = tuple(TraceStep(strategy="ж" * 1_000, path=("ж" * 1_000,) * 9) for _ in range(50))
     assert len(json.dumps(SearchTrace(steps, "ж" * 10**6).to_dict())) <= MAX_BYTES
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {},
-        {"version": 2, "steps": None, "ended": 5, "left_out": "many", "more": 1},
-        {"steps": [7, "rational", None]},
-    ],
-    ids=str,
-)
-def test_what_a_trace_does_not_know_counts_as_missing(document: dict[str, object]) -> None:
-    assert SearchTrace.from_dict(document) == SearchTrace()
-
-
-def test_what_a_step_does_not_know_counts_as_missing() -> None:
-    step = {"strategy": "rational", "seconds": "1", "path": [1, "groups"], "error": {}, "rank": 1}
-    assert TraceStep.from_dict(step) == TraceStep(strategy="rational", path=("groups",))
