@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kan_engine.data.training_data import TrainingData
+from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import EXACT, Judge
@@ -79,11 +81,17 @@ def _search_classes(run: SearchContext) -> SearchResult:
     return choose_result(run, members, pool, judge)
 
 
-def find_formulas_of_classes(found: SearchResult, run: SearchContext) -> SearchResult:
-    """A classifier with formulas of the log-odds of each of its classes; none unless every class has one."""
+def find_formulas_of_classes(
+    found: SearchResult, run: SearchContext, known: Sequence[Sequence[Expression]] = ()
+) -> SearchResult:
+    """A classifier with formulas of the log-odds of each of its classes; none unless every class has one.
+
+    The search for those of a class goes on from the formulas that are known of it.
+    """
     formulas = list[list[Formula]]()
     for output in range(run.data.output_count if run.config.symbolic else 0):
         pool, judge = Pool(make_log_odds_problem(found.network, found.inputs, run, output)), Judge()
-        search(pool, schedule_formulas(run, Members(accurate=replace(found, compact=None))), judge)
+        members, trees = Members(accurate=replace(found, compact=None)), known[output] if known else ()
+        search(pool, schedule_formulas(run, members, trees), judge)
         formulas.append([*judge.rank(pool)])
     return replace(found, formulas=formulas if all(formulas) else [], formula_of="law")

@@ -50,11 +50,13 @@ class ModelChanges:
         dropped: Columns of the client that the network does without.
         chosen: For every output the formula to put first, and the formulas to choose from, shortest first;
             None to search for formulas. Not used where edges are fixed or columns dropped.
+        known: For every output the formulas of the model, from which a search goes on.
     """
 
     functions: Mapping[EdgePlace, str] = field(default_factory=dict)
     dropped: Collection[str] = ()
     chosen: Sequence[tuple[Expression, Sequence[Expression]]] | None = None
+    known: Sequence[Sequence[Expression]] = ()
 
 
 def revise(
@@ -96,7 +98,8 @@ def revise(
     elif changes.chosen is not None:
         formulas = _measure_formulas(predictor, changes.chosen, run)
     else:
-        found = _search_formulas(SearchResult.from_predictor(predictor, formula_of="law"), run)
+        found = SearchResult.from_predictor(predictor, formula_of="law")
+        found = _search_formulas(found, changes.known, run)
         formulas = found.formulas
     formulas = formulas if all(formulas) else []
     return replace(found, formulas=formulas, evidence=found.evidence or assess_first(formulas, run)), r2
@@ -216,14 +219,16 @@ def _measure_formulas(
     return measured
 
 
-def _search_formulas(found: SearchResult, run: SearchContext) -> SearchResult:
+def _search_formulas(
+    found: SearchResult, known: Sequence[Sequence[Expression]], run: SearchContext
+) -> SearchResult:
     """Search for formulas within the constraints, of the rows or of the log-odds of a classifier."""
     if run.data.output_count > 1:
-        return find_formulas_of_classes(found, run)
+        return find_formulas_of_classes(found, run, known)
     members, judge = Members(accurate=found), Judge()
     if run.data.classes is not None:
         pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
     else:
         pool = Pool(make_problem(run))
-    search(pool, schedule_formulas(run, members), judge)
+    search(pool, schedule_formulas(run, members, known[0] if known else ()), judge)
     return choose_result(run, members, pool, judge)

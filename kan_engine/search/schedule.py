@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
+from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.schedule import is_exact, is_unwanted
@@ -14,6 +16,7 @@ from kan_engine.search.strategies import (
     ClientForm,
     CompactNetworks,
     Growth,
+    KnownFormulas,
     Laws,
     Lines,
     LogOddsCurves,
@@ -64,12 +67,19 @@ def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
     ]
 
 
-def schedule_formulas(run: SearchContext, members: Members) -> list[Step]:
-    """The strategies for formulas beside a network that stays: of a revision, and of one class of several."""
+def schedule_formulas(run: SearchContext, members: Members, known: Sequence[Expression] = ()) -> list[Step]:
+    """The strategies for formulas beside a network that stays: of a revision, and of one class of several.
+
+    Args:
+        run: The search context.
+        members: The network.
+        known: Formulas of the model that is revised.
+    """
     is_number = run.data.classes is None
     return [
         Step(Lines(run, members), is_certain=True),
-        Step(Laws(run, members) if is_number else LogOddsCurves(run, members)),
+        *([Step(KnownFormulas(known), is_certain=True)] if known else []),
+        Step(Laws(run, members) if is_number else LogOddsCurves(run, members), (is_exact,)),
         Step(Growth(run, members), (is_exact,), is_whole=True),
     ]
 

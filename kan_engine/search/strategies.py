@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,6 +71,21 @@ class Lines(TableStrategy):
             level = compute_base_log_odds(run.data, run.thresholds.max_log_odds)
         yield problem.measure(Number(level), strategy=self.name)
         yield Candidate.create(fit_line_of_log_odds(problem, run), self.name)
+
+
+@dataclass(frozen=True)
+class KnownFormulas:
+    """The formulas of a model that is revised: the search goes on from them."""
+
+    trees: Sequence[Expression]
+    name: str = "formulas of the model"
+    message: str = "measuring the formulas of the model"
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Yield those that have values in all rows."""
+        for tree in self.trees:
+            if set(variables(tree)) <= {*pool.problem.names}:
+                yield pool.problem.measure(tree, strategy=self.name)
 
 
 @dataclass(frozen=True, eq=False)

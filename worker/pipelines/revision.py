@@ -8,7 +8,6 @@ from dataclasses import replace
 from kan_engine import (
     KAN,
     Callbacks,
-    Expression,
     ModelChanges,
     SearchConfig,
     SearchResult,
@@ -90,24 +89,24 @@ def revise_model(
 def _read_changes(revises: SourceModel) -> ModelChanges:
     """The requested changes as the engine takes them."""
     asked, width = revises.model.changes, revises.model.edges["width"]
+    outputs = revises.model.symbolic["outputs"] if revises.model.symbolic else []
+    fronts = [[from_json(entry["tree"]) for entry in output["pareto"]] for output in outputs]
+    chosen = None
+    if asked.choose is not None:
+        places = asked.select_formulas([output["name"] for output in outputs])
+        chosen = [
+            (
+                from_json(output["tree"]) if (place := places.get(output["name"])) is None else front[place],
+                front,
+            )
+            for output, front in zip(outputs, fronts, strict=True)
+        ]
     return ModelChanges(
         functions={edge.edge_index(width): edge.function for edge in asked.fix},
         dropped=asked.drop,
-        chosen=None if asked.choose is None else _read_formulas(revises),
+        chosen=chosen,
+        known=fronts,
     )
-
-
-def _read_formulas(revises: SourceModel) -> list[tuple[Expression, list[Expression]]]:
-    """For every output of the model the chosen formula, and its front."""
-    assert revises.model.symbolic is not None  # noqa: S101 - a job that chooses was checked to have some
-    outputs = revises.model.symbolic["outputs"]
-    places = revises.model.changes.select_formulas([output["name"] for output in outputs])
-    formulas = []
-    for output in outputs:
-        front = [from_json(entry["tree"]) for entry in output["pareto"]]
-        place = places.get(output["name"])
-        formulas.append((from_json(output["tree"]) if place is None else front[place], front))
-    return formulas
 
 
 def _describe_trained(

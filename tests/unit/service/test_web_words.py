@@ -10,6 +10,7 @@ import pytest
 
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.drawing.translations import LAWS
+from kan_engine.expressions.evaluation import Variable
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.formulas import schedule
 from kan_engine.formulas.judge import EXACT, NOISE
@@ -120,7 +121,7 @@ def list_strategies() -> list[Strategy]:
     steps = [
         *schedule_numbers(run, members),
         *schedule_classes(run, members),
-        *schedule_formulas(run, members),
+        *schedule_formulas(run, members, [Variable("x")]),
     ]
     for known in vars(schedule).values():
         steps += [step for step in known if isinstance(step, Step)] if isinstance(known, tuple) else []

@@ -23,6 +23,7 @@ from kan_engine import (
     variables,
 )
 from kan_engine.expressions.nodes import Call
+from kan_engine.formulas.callbacks import Callbacks
 from tests.support.engine.networks import fresh_network
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
@@ -118,6 +119,17 @@ def test_a_search_without_forbidden_functions_leaves_the_network_as_it_is(
     assert found.formula_of == "law"
     assert found.formulas[0]
     assert not any(name in to_text(formula.tree) for formula in found.formulas[0] for name in ("sin", "cos"))
+
+
+def test_a_search_goes_on_from_the_formulas_of_the_model(
+    regression: tuple[PreparedData, Predictor],
+) -> None:
+    data, predictor = regression
+    law = Call("sin", Variable("a")) + Variable("b") ** 2
+    changes = ModelChanges(known=[[Variable("b") ** 2, law]])
+    stopped = Callbacks(should_stop=lambda: True)
+    found, _ = revise(predictor, data, changes, make_search_config(data.plan.request), stopped)
+    assert found.formulas[0][0].tree == law
 
 
 def test_the_chosen_formula_is_the_first_and_longer_ones_have_smaller_errors(
