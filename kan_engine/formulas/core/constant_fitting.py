@@ -22,6 +22,7 @@ from kan_engine.expressions.evaluation import (
     substitute,
     value_and_jacobian,
 )
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.thresholds import MIN_RELATIVE_RESIDUAL
 
 Array = NDArray[np.float64]
@@ -42,6 +43,14 @@ class ParametricForm:
     def numeric_tree(self) -> Expression:
         """The tree with its parameters replaced by their values."""
         return bind(self.tree, list(self.values))
+
+    @property
+    def measured_tree(self) -> Expression:
+        """The same with numbers that count as measured, also where they are integers."""
+        numbers: dict[Expression, Expression] = {
+            Parameter(place): make_measured(value) for place, value in enumerate(self.values)
+        }
+        return substitute(self.tree, numbers)
 
 
 def fix_parameter(form: ParametricForm, index: int, constant: Expression) -> ParametricForm:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+from sklearn.linear_model import orthogonal_mp
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.formulas.core.constant_fitting import Array
@@ -33,7 +36,7 @@ def select_relevant_columns(rows: LabelledRows, most: int, *, max_deviations: fl
         for side in (usual.x, ranks, np.abs(usual.x - np.median(usual.x, axis=0)))
     ]
     alone = np.max([np.abs(target @ side) for side in sides], axis=0)
-    selected = _select_orthogonally(sides[0], target, min(most // 2, len(target) // 2))
+    selected = _pursue(sides[0], target, min(most // 2, len(target) // 2))
     others = [int(place) for place in np.argsort(-alone, kind="stable") if place not in selected]
     return [rows.names[place] for place in sorted([*selected, *others[: most - len(selected)]])]
 
@@ -55,31 +58,11 @@ def _normalize_columns(matrix: Array, share: Array) -> Array:
     return np.asarray(centred / np.where(norms > 0, norms, np.inf))
 
 
-def _select_orthogonally(
-    rest: Array, left: Array, most: int, min_independent_share: float = 1e-7, min_gain: float = 1e-13
-) -> list[int]:
-    """Select columns one by one; each explains most of the residual of those before it.
-
-    Args:
-        rest: Columns of length 1.
-        left: The target, of length 1.
-        most: Number of columns.
-        min_independent_share: Squared share of a column that must be independent of those before it.
-        min_gain: Squared share of the target; less is rounding error.
-    """
-    selected: list[int] = []
-    sizes = np.sum(rest**2, axis=0)
-    while len(selected) < most:
-        gains = np.where(
-            sizes > min_independent_share, (left @ rest) ** 2 / np.maximum(sizes, min_independent_share), 0.0
-        )
-        gains[selected] = 0.0
-        best = int(gains.argmax())
-        if gains[best] <= min_gain:
-            break
-        selected.append(best)
-        direction = rest[:, best] / np.linalg.norm(rest[:, best])
-        left = left - direction * (direction @ left)
-        rest = rest - direction[:, None] * (direction @ rest)
-        sizes = np.sum(rest**2, axis=0)
-    return selected
+def _pursue(columns: Array, target: Array, most: int) -> list[int]:
+    """The columns of orthogonal matching pursuit (Pati, Rezaiifar and Krishnaprasad, 1993)."""
+    if not most or not target.any():
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it ends early: the others tell nothing more
+        coefficients = orthogonal_mp(columns, target, n_nonzero_coefs=most)
+    return [int(place) for place in np.flatnonzero(coefficients)]

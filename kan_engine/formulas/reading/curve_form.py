@@ -10,13 +10,10 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
-    Parameter,
     Variable,
     evaluate,
     parametrize_floats,
-    substitute,
 )
-from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import refit_constants
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.reading.function_starts import Array
@@ -69,15 +66,11 @@ class CurveForm:
         """Refit all constants jointly; those of a sum without inner constants are the best already."""
         if not any(parametrize_floats(term)[1] for term in self.total.terms):
             return self
-        form = to_form(self.total.tree)
         rows = LabelledRows.from_columns({PLACEHOLDER.name: u}, v)
-        values = refit_constants(form, rows, iterations=iterations).values
+        form = refit_constants(to_form(self.total.tree), rows, iterations=iterations)
         with np.errstate(all="ignore"):
-            error = relative_error(evaluate(form.tree, rows.columns, values) - v, v)
-        numbers: dict[Expression, Expression] = {
-            Parameter(place): make_measured(value) for place, value in enumerate(values)
-        }
-        return CurveForm(LinearSum.from_tree(substitute(form.tree, numbers)), error, self.complexity)
+            error = relative_error(evaluate(form.tree, rows.columns, form.values) - v, v)
+        return CurveForm(LinearSum.from_tree(form.measured_tree), error, self.complexity)
 
 
 def relative_error(residual: Array, v: Array) -> float:

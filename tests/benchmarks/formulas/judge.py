@@ -92,12 +92,13 @@ def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
     return form.values, rmse_of(form, truth) / (float(drawn.truth.std()) or 1.0)
 
 
-def _share_covered(values: np.ndarray, told: list[Mapping[str, float]]) -> float | None:
-    """Of the measured constants, those within three of their own standard errors of the true values."""
-    if len(told) != len(values) or not len(values):
+def _share_covered(values: np.ndarray, told: list[Mapping[str, Any]]) -> float | None:
+    """Of the measured constants that have standard errors, those within three of these of the true values."""
+    if len(told) != len(values):
         return None
-    near = [abs(c["value"] - v) <= 3 * c["standard_error"] for c, v in zip(told, values, strict=True)]
-    return float(np.mean(near))
+    pairs = [(c, v) for c, v in zip(told, values, strict=True) if c["standard_error"] is not None]
+    near = [abs(c["value"] - v) <= 3 * c["standard_error"] for c, v in pairs]
+    return float(np.mean(near)) if near else None
 
 
 def _is_measured(node: Expression) -> bool:

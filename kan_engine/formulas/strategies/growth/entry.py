@@ -8,16 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import (
-    Expression,
-    Parameter,
-    children,
-    count_nodes,
-    parametrize_floats,
-    rebuild,
-)
-from kan_engine.expressions.measured_constants import make_measured
+from kan_engine.expressions.evaluation import Expression, count_nodes
 from kan_engine.formulas.core.constant_fitting import ParametricForm, Residuals
+from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.losses import measure_error_growth
 
 
@@ -47,21 +40,12 @@ class Entry:
 def make_entry(residuals: Residuals, constants: Float[np.ndarray, " constants"]) -> Entry:
     """The entry of a form with these constants."""
     losses = (residuals.compute(constants) * measure_error_growth(residuals.differentiate(constants))) ** 2
-    tree = _bind_measured(residuals.form.tree, constants)
+    tree = ParametricForm(residuals.form.tree, constants).measured_tree
     error, predicted = residuals.measure(constants), residuals.predict(constants)
     return Entry(tree, count_nodes(tree), float(losses.mean()), error, predicted, losses)
 
 
 def measure_formula(tree: Expression, rows: LabelledRows) -> Entry:
     """The entry of a formula with the constants that it has."""
-    form, constants = parametrize_floats(tree)
-    values = np.array(constants)
-    return make_entry(Residuals(ParametricForm(form, values), rows), values)
-
-
-def _bind_measured(tree: Expression, values: np.ndarray) -> Expression:
-    """The form with its parameters as measured numbers."""
-    if isinstance(tree, Parameter):
-        return make_measured(float(values[tree.index]))
-    parts = children(tree)
-    return rebuild(tree, [_bind_measured(part, values) for part in parts]) if parts else tree
+    form = to_form(tree)
+    return make_entry(Residuals(form, rows), form.values)
