@@ -51,7 +51,7 @@ def generate_curves(
     """
     if len(np.unique(values)) <= 2:
         return
-    scale = _measure_half_range(values) or float(np.ptp(values)) / 2
+    scale = measure_half_range(values) or float(np.ptp(values)) / 2
     if not SMALLEST < scale * scale < float("inf"):
         return
     x, low, functions = Variable(name), float(values.min()), _group_functions("terms")
@@ -120,7 +120,7 @@ def _apply_defined(names: Sequence[str], x: Expression, values: np.ndarray) -> l
     return [apply_function(name, x) for name in names if LIBRARY[name].defined(low, high)]
 
 
-def _measure_half_range(values: np.ndarray) -> float:
+def measure_half_range(values: np.ndarray) -> float:
     """Half the range of a column without its tails."""
     first, last = np.percentile(values, (5, 95))
     return float(last - first) / 2

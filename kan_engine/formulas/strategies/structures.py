@@ -76,8 +76,10 @@ class FirstSum:
     message: str = "reading a sum of curves"
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
-        """Yield the formulas of the first structure."""
-        structure = pool.structures[0]
+        """Yield the formulas of the first structure, if there is one."""
+        structure = next(iter(pool.structures), None)
+        if structure is None:
+            return
         is_one = len(pool.problem.names) == 1
         if self.is_certain or is_one or structure.is_adequate or _may_leave_noise(structure, pool.problem):
             yield from read_structure(structure, pool)

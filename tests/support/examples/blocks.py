@@ -38,7 +38,7 @@ RUNNERS: Mapping[str, Runner | None] = {
 
 PACKAGES = ("kan_engine", "service", "worker", "migrations")
 ENGLISH_GUIDE = [f"service/guide/{ENGLISH}/{name}.md" for name in PAGES]
-WALKED = ["README.md", *ENGLISH_GUIDE]
+WALKED = ["README.md", "CONTRIBUTING.md", *ENGLISH_GUIDE]
 """The documents whose blocks a whole service runs, in this order."""
 
 PROGRAMS = re.compile(

@@ -10,6 +10,7 @@ import numpy as np
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, evaluate, mul, power
 from kan_engine.expressions.measured_constants import SMALLEST, make_measured
 from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.terms import measure_half_range
 
 RATES = tuple(np.geomspace(0.25, 8.0, 8).tolist())  # over half the range of u; neighbours differ little
 WIDTHS = tuple(np.geomspace(0.1, 0.8, 5).tolist())  # of steps, over half the range of u
@@ -57,7 +58,7 @@ def _generate_arguments(columns: Columns) -> Iterator[Expression]:
 
 def _generate_exponentials(u: Expression, values: np.ndarray) -> Iterator[Expression]:
     """Yield decaying exponentials of u, the slowest first."""
-    scale = _measure_half_range(values)
+    scale = measure_half_range(values)
     sign = float(np.sign(np.median(values)) or 1.0)
     if SMALLEST < scale * scale < float("inf"):
         yield from (call("exp", mul(make_measured(-sign * rate / scale), u)) for rate in RATES)
@@ -65,7 +66,7 @@ def _generate_exponentials(u: Expression, values: np.ndarray) -> Iterator[Expres
 
 def _generate_scaled(u: Expression, values: np.ndarray) -> Iterator[Expression]:
     """Yield (u - m)/w with widths w and centres m, whose distance is the width."""
-    scale, middle = _measure_half_range(values), float(np.percentile(values, (5, 95)).mean())
+    scale, middle = measure_half_range(values), float(np.percentile(values, (5, 95)).mean())
     if SMALLEST < scale * scale < float("inf"):
         for width in WIDTHS:
             for place in np.linspace(-1, 1, round(2 / width) + 1):
@@ -84,9 +85,3 @@ def _generate_quotients(
             scaled = mul(make_measured(1 / float(centre)), u)
             yield power(add(1, scaled), -1)
             yield from (power(add(1, power(scaled, make_measured(n))), -1) for n in exponents if n != 1)
-
-
-def _measure_half_range(values: np.ndarray) -> float:
-    """Half the range without its tails."""
-    first, last = np.percentile(values, (5, 95))
-    return float(last - first) / 2
