@@ -152,6 +152,10 @@ class Problem:
             record_structure=lambda _: None,
         )
 
+    def limit_work(self, share: float) -> Problem:
+        """The same, but a search also stops after the work of this share of the time of the job."""
+        return replace(self, callbacks=self.callbacks.limit_work(share * self.settings.max_seconds))
+
     def reweigh(self, weights: np.ndarray) -> Problem:
         """The same rows with these weights [rows], those to fit first."""
         parts = np.split(weights, [len(self.fit)])

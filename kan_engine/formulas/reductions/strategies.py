@@ -26,11 +26,13 @@ class VariableGroups:
 
     Attributes:
         inside: Schedule of the problem in the groups.
+        work_share: Of the seconds of a job, after whose work the search in the groups ends.
     """
 
     inside: Sequence[Step]
     name: str = "groups of columns"
     message: str = "searching for groups of inputs that act as one variable"
+    work_share: float = 0.2
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield an exact law of the groups; on the table all short formulas of the groups as well."""
@@ -38,7 +40,8 @@ class VariableGroups:
         reduction = find_reduction(problem.fit, problem.validation, problem.should_stop)
         if reduction is None:
             return
-        yield from solve_inside(reduction, pool, self.inside, judge, self.name)
+        limited = problem.limit_work(self.work_share)
+        yield from solve_inside(reduction, pool, self.inside, judge, self.name, limited)
         if not problem.path:
             yield from enumerate_formulas(reduction, problem)
 
@@ -87,8 +90,7 @@ class DimensionlessGroups:
         problem, units = pool.problem, pool.problem.constraints.units
         if units is None:
             return
-        work = self.work_share * problem.settings.max_seconds
-        problem = replace(problem, callbacks=problem.callbacks.limit_work(work))
+        problem = problem.limit_work(self.work_share)
         tried = list[ReducedPool]()
         rows = problem.fit, problem.validation
         for reduction in find_dimensional_reductions(units, *rows, problem.should_stop):
@@ -132,11 +134,21 @@ def solve_inside(
     name: str,
     problem: Problem | None = None,
 ) -> Iterator[Candidate]:
-    """Search for laws of the groups of a reduction; yield an exact one, in the columns."""
+    """Search for laws of the groups of a reduction; yield an exact one, in the columns.
+
+    Args:
+        reduction: Of the problem.
+        pool: Of the problem.
+        schedule: Of the search in the groups.
+        judge: Compares candidates.
+        name: Of the reduction.
+        problem: The problem with a limit to its work, if it has one, for this search alone.
+    """
     problem = problem or pool.problem
     inside = Pool(problem.reduce(reduction, name))
     pool.reduced.append(ReducedPool(name, reduction, problem, inside))
     search(inside, schedule, judge)
+    inside.problem = replace(inside.problem, callbacks=pool.problem.callbacks)
     if inside.exact is not None:
         tree = reduction.expand_law(inside.exact.tree, problem.validation.columns)
         yield problem.measure(tree, strategy=name)

@@ -10,12 +10,14 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Number, Variable, add, mul
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.reduction import Reduction
 from kan_engine.formulas.judge import EXACT, Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import FormulaSettings, Problem
+from kan_engine.formulas.reductions.strategies import solve_inside
 from kan_engine.formulas.schedule import FIRST, is_settled
 from kan_engine.formulas.search import Step, search
-from kan_engine.formulas.trace import TraceStep
+from kan_engine.formulas.trace import TIME_LIMIT, TraceStep
 
 X = Variable("x")
 LINE, LAW = mul(Number(2.1), X), add(mul(2, X), 1)  # a line that is nearly right, and the law
@@ -106,6 +108,19 @@ def test_a_search_ends_after_its_work_whatever_the_clock_says() -> None:
     assert outcomes(steps) == {"sum of curves": "time limit", "second": "left out: time limit"}
     assert steps[0].work is not None
     assert steps[0].work > 0.01
+
+
+def test_the_search_inside_a_reduction_has_its_own_limit_and_what_follows_has_none() -> None:
+    problem, steps = make_problem()
+    pool, schedule = Pool(problem), [Step(Given("inside", (LINE,)))]
+    whole = Reduction(groups={"x": X})
+    for limited in (None, problem.limit_work(-1.0)):
+        list(solve_inside(whole, pool, schedule, Judge(), "groups", limited))
+    assert [(step.path, step.outcome) for step in steps] == [
+        (("groups",), "all candidates proposed"),
+        (("groups",), f"left out: {TIME_LIMIT}"),
+    ]
+    assert [reduced.pool.problem.should_stop() for reduced in pool.reduced] == [False, False]
 
 
 def test_a_formula_enters_the_pool_once() -> None:
