@@ -31,6 +31,7 @@ SIZES = (10, 20, 30, 40, 60)  # nodes, up to which the best formula of a table c
 WHO = "search"
 NEAREST = "nearly closest structures"  # reads the networks that other strategies fit
 NETWORKS = ("transformed sums", "one hidden node", "two hidden nodes")
+GROWTH, COMPACT = "growth", "compact networks"  # whose curves growth reads
 KEPT = frozenset(
     {"sum of curves", "lines", "networks", "choice of the network"}
 )  # without these there is no result
@@ -70,6 +71,8 @@ def leave_out_each(solve: Callable[[frozenset[str], SearchRecorder], float]) -> 
             taking_part |= dict.fromkeys((*step.path, step.strategy))
     if NEAREST in taking_part:
         taking_part |= dict.fromkeys(name for name in NETWORKS if name in seconds)
+    if GROWTH in taking_part:
+        taking_part |= {COMPACT: None}
     values |= {f"seconds of {name}": total for name, total in seconds.items() if total}
     for name in [name for name in taking_part if name not in KEPT][: MOST_JOBS - 1]:
         values[f"without {name}"] = solve(frozenset({name}), SearchRecorder())
