@@ -26,6 +26,7 @@ from kan_engine.formulas.core.thresholds import (
     COARSE_ROWS,
     FURTHER_STEPS,
     MAX_EXACT_ERROR,
+    MAX_REFIT_STEPS,
     MAX_STANDARD_ERRORS,
     MIN_RELATIVE_RESIDUAL,
 )
@@ -49,6 +50,9 @@ def finalize_formula(
     if compute_rmse(form, validation) / spread < MAX_EXACT_ERROR:
         snapped = _snap_constants(form, fit, validation)
         tree = simplify(snapped.numeric_tree, columns, forbidden=forbidden)
+        # Without redundant constants, which simplification removes, a fit comes closer
+        again = refit_constants(to_form(tree), fit, iterations=MAX_REFIT_STEPS)
+        tree = simplify(_snap_constants(again, fit, validation).numeric_tree, columns, forbidden=forbidden)
         limit = _allow_error(_tree_rmse(tree, validation), spread)
         tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit)
         return simplify(tree, columns, forbidden=forbidden)
