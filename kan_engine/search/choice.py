@@ -55,18 +55,19 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
     network, law, form = members.accurate, members.law, members.form
     assert network is not None  # noqa: S101 - every search chooses one
     shown = _show(list_allowed(judge.rank(pool), run), network, run, members, pool)
-    warnings = [*network.warnings, *(() if law is None else law.found.warnings)]
+    further = () if law is None else law.found.warnings
+    warnings = [*network.warnings, *(each for each in further if each not in network.warnings)]
     if run.config.symbolic and run.config.constraints.is_binding and not shown.formulas:
-        warnings.append(NO_ALLOWED_FORMULA_WARNING)
+        warnings += [NO_ALLOWED_FORMULA_WARNING]
     if isinstance(form, JudgedForm):
         shown = _put_first(form, shown, network, run)
         warnings += [f"the form: {warning}" for warning in form.fitted.warnings]
     elif form is not None:
-        warnings.append(f"the form could not be fitted: {form}")
+        warnings += [f"the form could not be fitted: {form}"]
     is_better = is_better_than_network(shown, network, run)
     if is_better and not run.config.is_automatic:
         told = describe_formula_gain(shown.formula_errors, network.errors, run.data.training.weights)
-        warnings.append(f"{told}; predict by the formula")
+        warnings += [f"{told}; predict by the formula"]
     return replace(
         network,
         formulas=[shown.formulas] if shown.formulas else [],
@@ -77,7 +78,7 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
         form=shown.form,
         is_cut=law is not None and law.found.is_cut,
         contest=run.contest if run.data.classes is None else None,
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(warnings),
     )
 
 

@@ -18,8 +18,6 @@ GAP = re.compile(r"\{(\w+)\}")
 PATTERNS = {form: re.compile("(.*?)".join(map(re.escape, GAP.split(form)[::2])), re.DOTALL) for form in FORMS}
 ENGLISH = re.compile(r"(^|[^«\w])[a-z]{2,} [a-z]{2,}")
 NO_WARNINGS = {  # read back from a file that the engine wrote, or those of parts of a search
-    "choose_result: _add_law_warnings(network, members)",
-    "_add_formulas: _add_law_warnings(network, members)",
     "load: model_files.read_model(Path(path).read_bytes())[1]",
     "read_model: [str(warning) for warning in described.get('record', {}).get('warnings', [])]",
 }
