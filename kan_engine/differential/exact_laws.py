@@ -325,14 +325,7 @@ def _find_axis_law(
     if form:
         law = finalize_formula(form, fit, validation)
     if law is None:
-        law = find_univariate_law(
-            variable,
-            fit,
-            validation,
-            should_stop,
-            floor=floor,
-            squared=True,
-        )
+        law = find_univariate_law(variable, fit, validation, should_stop, floor=floor, squared=True)
     return None if law is None else law * size
 
 

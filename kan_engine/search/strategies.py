@@ -82,10 +82,8 @@ class KnownFormulas:
     message: str = "measuring the formulas of the model"
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
-        """Yield those that have values in all rows."""
-        for tree in self.trees:
-            if set(variables(tree)) <= {*pool.problem.names}:
-                yield pool.problem.measure(tree, strategy=self.name)
+        """Yield them as they are."""
+        yield from (pool.problem.measure(tree, strategy=self.name) for tree in self.trees)
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,20 +91,15 @@ def _read_changes(revises: SourceModel) -> ModelChanges:
     asked, width = revises.model.changes, revises.model.edges["width"]
     outputs = revises.model.symbolic["outputs"] if revises.model.symbolic else []
     fronts = [[from_json(entry["tree"]) for entry in output["pareto"]] for output in outputs]
-    chosen = None
-    if asked.choose is not None:
-        places = asked.select_formulas([output["name"] for output in outputs])
-        chosen = [
-            (
-                from_json(output["tree"]) if (place := places.get(output["name"])) is None else front[place],
-                front,
-            )
-            for output, front in zip(outputs, fronts, strict=True)
-        ]
+    places = asked.select_formulas([output["name"] for output in outputs])
+    first = [
+        front[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
+        for output, front in zip(outputs, fronts, strict=True)
+    ]
     return ModelChanges(
         functions={edge.edge_index(width): edge.function for edge in asked.fix},
         dropped=asked.drop,
-        chosen=chosen,
+        chosen=None if asked.choose is None else list(zip(first, fronts, strict=True)),
         known=fronts,
     )
 

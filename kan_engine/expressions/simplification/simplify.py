@@ -53,13 +53,11 @@ from kan_engine.expressions.simplification.terms import (
 )
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 from kan_engine.expressions.thresholds import (
-    DEFAULT_NICE_CONSTANTS,
     DEFAULT_SIMPLIFICATION,
-    NiceConstantThresholds,
     SimplificationThresholds,
 )
 
-__all__ = ["from_sympy", "nice_constants", "simplify", "snap_floats", "to_sympy"]
+__all__ = ["from_sympy", "nice_constants", "simplify", "to_sympy"]
 
 
 def simplify(
@@ -98,35 +96,6 @@ def simplify(
                 if is_short and every_row.are_equal(tree, result) and not unwanted & list_functions(result):
                     return result
     return tree
-
-
-def snap_floats(
-    tree: Expression,
-    accepts: Callable[[Expression], bool],
-    relative_tolerance: float = 1e-8,
-    *,
-    thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS,
-) -> Expression:
-    """Replace measured numbers one by one by nice constants, if the caller accepts the result.
-
-    Simplification combines constants, after which a product such as 0.0795… may be recognised as 1/(4π).
-    """
-    for value in [
-        node.value for node in walk(tree) if isinstance(node, Number) and isinstance(node.value, float)
-    ]:
-        for constant in nice_constants(value, relative_tolerance * abs(value), thresholds):
-            candidate = _replace_part(tree, Number(value), constant)
-            if candidate != tree and accepts(candidate):
-                tree = candidate
-                break
-    return tree
-
-
-def _replace_part(tree: Expression, old: Expression, new: Expression) -> Expression:
-    if tree == old:
-        return new
-    parts = children(tree)
-    return rebuild(tree, [_replace_part(part, old, new) for part in parts]) if parts else tree
 
 
 def _select_rows(columns: Mapping[str, NDArray[np.float64]], most: int) -> dict[str, NDArray[np.float64]]:

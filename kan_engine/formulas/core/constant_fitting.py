@@ -44,9 +44,8 @@ class ParametricForm:
         """The tree with its parameters replaced by their values."""
         return bind(self.tree, list(self.values))
 
-    @property
-    def measured_tree(self) -> Expression:
-        """The same with numbers that count as measured, also where they are integers."""
+    def bind_measured(self) -> Expression:
+        """The tree with numbers that count as measured, also where they are integers."""
         numbers: dict[Expression, Expression] = {
             Parameter(place): make_measured(value) for place, value in enumerate(self.values)
         }

@@ -8,7 +8,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, parametrize_floats
 from kan_engine.expressions.nice_constants import nice_constants, rank_constants
 from kan_engine.expressions.nodes import Number
-from kan_engine.expressions.simplification.simplify import simplify, snap_floats
+from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.core.constant_fitting import (
     Array,
     ParametricForm,
@@ -46,16 +46,12 @@ def finalize_formula(
     Simplification introduces no ``forbidden`` functions. An inexact form with more than ``max_constants`` is
     an approximation, not a law, and keeps them.
     """
-    columns, spread = validation.columns, validation.spread
-    if compute_rmse(form, validation) / spread < MAX_EXACT_ERROR:
-        snapped = _snap_constants(form, fit, validation)
-        tree = simplify(snapped.numeric_tree, columns, forbidden=forbidden)
+    columns = validation.columns
+    if compute_rmse(form, validation) / validation.spread < MAX_EXACT_ERROR:
+        first = simplify(_snap_constants(form, fit, validation).numeric_tree, columns, forbidden=forbidden)
         # Without redundant constants, which simplification removes, a fit comes closer
-        again = refit_constants(to_form(tree), fit, iterations=MAX_REFIT_STEPS)
-        tree = simplify(_snap_constants(again, fit, validation).numeric_tree, columns, forbidden=forbidden)
-        limit = _allow_error(_tree_rmse(tree, validation), spread)
-        tree = snap_floats(tree, lambda t: _tree_rmse(t, validation) <= limit)
-        return simplify(tree, columns, forbidden=forbidden)
+        again = refit_constants(to_form(first), fit, iterations=MAX_REFIT_STEPS)
+        return simplify(_snap_constants(again, fit, validation).numeric_tree, columns, forbidden=forbidden)
     everything = fit.append(validation)
     form = refit_constants(form, everything, iterations=FURTHER_STEPS)
     if len(form.values) <= max_constants:
@@ -70,15 +66,6 @@ def to_form(tree: Expression) -> ParametricForm:
     """Convert a formula to a form whose measured constants are parameters."""
     free, values = parametrize_floats(tree)
     return ParametricForm(free, np.array(values))
-
-
-def _allow_error(error: float, spread: float, max_growth: float = 10.0) -> float:
-    """The error that an exact form may have with nice constants."""
-    return max(max_growth * error, MIN_RELATIVE_RESIDUAL * spread)
-
-
-def _tree_rmse(tree: Expression, rows: LabelledRows) -> float:
-    return compute_rmse(ParametricForm(tree, np.array([])), rows)
 
 
 def round_constants(
@@ -108,13 +95,16 @@ def round_constants(
     return form
 
 
-def _snap_constants(form: ParametricForm, fit: LabelledRows, validation: LabelledRows) -> ParametricForm:
+def _snap_constants(
+    form: ParametricForm, fit: LabelledRows, validation: LabelledRows, max_error_growth: float = 10.0
+) -> ParametricForm:
     """Replace constants one by one by the cheapest nice number within their uncertainty; refit the others.
 
-    A number is kept only if the validation error stays within the limit. The least certain constants come
-    first: redundant ones, which others can absorb, become 0 or 1.
+    A number is kept only if the validation error grows by ``max_error_growth`` at most, or is rounding error.
+    The least certain constants come first: redundant ones, which others can absorb, become 0 or 1.
     """
-    allowed = _allow_error(compute_rmse(form, validation), validation.spread)
+    error, rounding = compute_rmse(form, validation), MIN_RELATIVE_RESIDUAL * validation.spread
+    allowed = max(max_error_growth * error, rounding)
     for _ in range(len(form.values)):
         pending = len(form.values)
         for index in _order_by_uncertainty(form, _estimate_errors(form, fit[:COARSE_ROWS])):

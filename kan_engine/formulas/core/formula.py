@@ -66,9 +66,8 @@ class Formula:
     ) -> Formula:
         """Refit the measured constants of a tree, snap them and simplify the formula."""
         form = refit_constants(to_form(tree), fit, iterations=MAX_REFIT_STEPS)
-        return Formula.measure(
-            finalize_formula(form, fit, validation, limits.forbidden), fit, validation, limits
-        )
+        tree = finalize_formula(form, fit, validation, limits.forbidden)
+        return Formula.measure(tree, fit, validation, limits)
 
     def to_dict(self) -> StoredFormula:
         """The formula as JSON; an error or length that is not finite is null."""

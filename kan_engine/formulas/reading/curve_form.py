@@ -8,12 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import (
-    Expression,
-    Variable,
-    evaluate,
-    parametrize_floats,
-)
+from kan_engine.expressions.evaluation import Expression, Variable, evaluate, parametrize_floats
 from kan_engine.formulas.core.constant_fitting import refit_constants
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.reading.function_starts import Array
@@ -70,7 +65,7 @@ class CurveForm:
         form = refit_constants(to_form(self.total.tree), rows, iterations=iterations)
         with np.errstate(all="ignore"):
             error = relative_error(evaluate(form.tree, rows.columns, form.values) - v, v)
-        return CurveForm(LinearSum.from_tree(form.measured_tree), error, self.complexity)
+        return CurveForm(LinearSum.from_tree(form.bind_measured()), error, self.complexity)
 
 
 def relative_error(residual: Array, v: Array) -> float:

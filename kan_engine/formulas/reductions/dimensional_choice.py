@@ -105,8 +105,8 @@ def find_dimensional_reductions(
         and (choice.error <= largest or choice.reductions[0].groups)
     ]
     near.sort(key=lambda choice: (*choice.size, round_rank(choice.error)))
-    found_reductions = (r for choice in near[:max_choices] for r in choice.reductions[:max_bases])
-    return [each for each in found_reductions if len(each.groups) <= MAX_ENUMERATED_INPUTS]
+    offered = (each for choice in near[:max_choices] for each in choice.reductions[:max_bases])
+    return [each for each in offered if len(each.groups) <= MAX_ENUMERATED_INPUTS]
 
 
 def _try_constants(

@@ -20,11 +20,7 @@ import numpy as np
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, mul, power
-from kan_engine.formulas.core.chebyshev_surrogate import (
-    MAX_SURROGATE_ERROR,
-    Surrogate,
-    find_interior_rows,
-)
+from kan_engine.formulas.core.chebyshev_surrogate import MAX_SURROGATE_ERROR, Surrogate, find_interior_rows
 from kan_engine.formulas.core.constant_fitting import Array, Columns
 from kan_engine.formulas.core.reduction import MAX_GROUP_INPUTS, Reduction
 from kan_engine.formulas.strategies.exact.power_product_law import is_primitive

@@ -15,20 +15,9 @@ import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
-from kan_engine.expressions.evaluation import (
-    Expression,
-    Parameter,
-    add,
-    apply_function,
-    evaluate,
-    mul,
-)
+from kan_engine.expressions.evaluation import Expression, Parameter, add, apply_function, evaluate, mul
 from kan_engine.expressions.nice_constants import nice_constants
-from kan_engine.formulas.core.constant_fitting import (
-    Array,
-    ParametricForm,
-    compute_rmse,
-)
+from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, compute_rmse
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
@@ -74,9 +63,7 @@ def find_rational_law(
                 continue
             moved = TRANSFORMS[transform].forward(fit.y)
             terms = _find_quotient(values, moved, most, should_stop)
-            tree = None
-            if terms is not None and sum(map(len, terms)) <= MAX_TERMS:
-                tree = _build_quotient(terms, variables, transform, fit, validation)
+            tree = None if terms is None else _build_quotient(terms, variables, transform, fit, validation)
             if tree is not None:
                 return tree
             if should_stop():
@@ -130,7 +117,7 @@ def _build_quotient(
 ) -> Expression | None:
     """Return the quotient with snapped constants if it holds on the validation rows, else None."""
     above, below = terms
-    if not above or not below:
+    if not above or not below or len(above) + len(below) > MAX_TERMS:
         return None
     values = np.array([*above.values(), *below.values()])
     unit, constants = _find_nicest_unit(values), list[float]()
@@ -166,12 +153,8 @@ def find_quadratic_law(
 ) -> Expression | None:
     """Return a law y = (-h ± √(h² + R·P))/R with h = Q/2 and few terms, or None.
 
-    Args:
-        fit: Rows that the coefficients are computed from.
-        validation: Other rows, on which the law has to hold.
-        should_stop: Called before every decomposition; once true, the search ends.
-        angles: Whether one or two columns enter by their cosines and sines.
-        max_constant_degree, max_linear_degree: Of P and Q.
+    ``max_constant_degree`` and ``max_linear_degree`` are those of P and Q, other arguments as those of
+    ``find_rational_law``.
     """
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
@@ -193,10 +176,7 @@ def find_quadratic_law(
 
 
 def _build_root(
-    polynomials: list[Polynomial],
-    variables: list[Expression],
-    fit: LabelledRows,
-    validation: LabelledRows,
+    polynomials: list[Polynomial], variables: list[Expression], fit: LabelledRows, validation: LabelledRows
 ) -> Expression | None:
     """Return the root that holds on the rows, with snapped constants, else None."""
     constant, linear, leading = polynomials
@@ -210,8 +190,7 @@ def _build_root(
         values: list[float] = []
         root = mul(sign, apply_function("sqrt", _to_tree(below_root, variables, values)))
         tree = add(mul(-1, _to_tree(half, variables, values)), root) / _to_tree(leading, variables, values)
-        form = ParametricForm(tree, np.array(values))
-        law = _finalize_law(form, fit, validation)
+        law = _finalize_law(ParametricForm(tree, np.array(values)), fit, validation)
         if law is not None:
             return law
     return None

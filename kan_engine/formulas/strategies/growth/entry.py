@@ -40,7 +40,7 @@ class Entry:
 def make_entry(residuals: Residuals, constants: Float[np.ndarray, " constants"]) -> Entry:
     """The entry of a form with these constants."""
     losses = (residuals.compute(constants) * measure_error_growth(residuals.differentiate(constants))) ** 2
-    tree = ParametricForm(residuals.form.tree, constants).measured_tree
+    tree = ParametricForm(residuals.form.tree, constants).bind_measured()
     error, predicted = residuals.measure(constants), residuals.predict(constants)
     return Entry(tree, count_nodes(tree), float(losses.mean()), error, predicted, losses)
 

@@ -22,7 +22,7 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.simplification.display_form import to_display_form
-from kan_engine.expressions.simplification.simplify import simplify, snap_floats
+from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -236,16 +236,6 @@ def test_large_formulas_come_back_in_bounded_time():
 
 
 # --- neighbours
-
-
-def test_floats_are_snapped_where_the_caller_accepts_it():
-    tree = 3.14159265 * x + 0.123454321 * y
-    assert to_text(snap_floats(tree, lambda _: True)) == "pi*x + 0.123454321*y"
-
-
-def test_nothing_is_snapped_that_the_caller_refuses():
-    tree = 3.14159265 * x
-    assert snap_floats(tree, lambda _: False) == tree
 
 
 @pytest.mark.parametrize(
