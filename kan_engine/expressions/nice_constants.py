@@ -104,14 +104,10 @@ def _nearest_fractions(value: float, limits: NiceConstantThresholds) -> Iterator
     for q in range(1, limits.max_small_denominator + 1):
         p = round(value * q)
         if gcd(p, q) == 1:
-            yield _integer_bits(p) + (_integer_bits(q) if q > 1 else 0.0), p, q
+            yield price_fraction(Fraction(p, q)), p, q
     best = Fraction(value).limit_denominator(limits.max_denominator)
     if best.denominator > limits.max_small_denominator:
-        yield (
-            _integer_bits(best.numerator) + _integer_bits(best.denominator),
-            best.numerator,
-            best.denominator,
-        )
+        yield price_fraction(best), best.numerator, best.denominator
 
 
 def _build_number(p: int, q: int, limits: NiceConstantThresholds) -> Number:
@@ -145,8 +141,11 @@ def _nearest_decimals(value: float, most: int) -> Iterator[tuple[float, float]]:
         yield 3.0 + 3.4 * digits + 2 * max(0, abs(exponent) - 3), float(text)
 
 
-def _integer_bits(n: int) -> float:
-    return 1 + 2 * log2(abs(n) + 1)
+def price_fraction(value: Fraction) -> float:
+    """The bits of a fraction: those of its numerator and, unless it is 1, of its denominator."""
+    return sum(
+        1 + 2 * log2(abs(n) + 1) for n in value.as_integer_ratio()[: 1 if value.denominator == 1 else 2]
+    )
 
 
 def root_of_fraction(square: Fraction) -> Expression:

@@ -33,6 +33,7 @@ from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.databases import ON_ONE_DATABASE
 from tests.support.factories import make_dataset, make_job
+from tests.support.servers import wait_until
 from tests.support.stored import bare_record
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
@@ -278,7 +279,7 @@ def test_progress_is_visible_while_the_job_runs(sessions: Sessions, submit: Any,
     job_id, seen = submit(), []
 
     def look(_: Any) -> None:
-        time.sleep(0.3)
+        wait_until(lambda: read(sessions, job_id).stage == "fit", timeout_s=10)
         seen.append(read(sessions, job_id))
 
     run(job_id, ToyPipeline(during=look))

@@ -1,5 +1,7 @@
 """Bits: fewer for less error, for shorter trees, and for constants that need fewer digits."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,12 @@ def test_a_closer_form_is_described_in_fewer_bits() -> None:
 def test_a_needless_term_costs_bits() -> None:
     longer = ParametricForm(Parameter(0) * X + Parameter(1), np.array([3.0, 1e-4]))
     assert description_length(line(3.0), ROWS) < description_length(longer, ROWS)
+
+
+def test_a_fraction_of_large_numbers_costs_what_a_measured_constant_does() -> None:
+    measured = description_length(line(3.0), ROWS)
+    assert description_length(ParametricForm(3 * X, np.array([])), ROWS) < measured
+    assert description_length(ParametricForm(Fraction(122055, 40684) * X, np.array([])), ROWS) > measured
 
 
 def test_a_constant_costs_the_digits_that_the_data_give_it() -> None:
