@@ -1,4 +1,4 @@
-"""Sparse sums of dictionary terms: all pairs from one Gram matrix, triples from the best pairs.
+"""Sums of one or two dictionary terms; all pairs from one Gram matrix.
 
 Inner constants of the terms of one dictionary are nice numbers (sin(2πu), exp(-u²/2)); its terms occur alone,
 multiplied with each other, and multiplied by powers of u. Those of the other dictionary come from the grid of
@@ -88,7 +88,7 @@ class _Dictionary:
 def fit_term_sums(
     axis: FitPoints, v: Array, known: NoiseModel, tails: tuple[int, ...] = (1, 2, 4)
 ) -> Iterator[CurveForm]:
-    """Yield the best sums of one, two and three terms, with and without low powers of u.
+    """Yield the best sums of one and two terms, with and without low powers of u.
 
     Args:
         axis: Fit points of the curve.
@@ -120,11 +120,8 @@ def _select_sums(
     is_single: bool,
     max_single_terms: int = 4,
     max_pairs: int = 8,
-    max_triples: int = 4,
     max_paired_terms: int = 1000,
     max_considered_pairs: int = 2000,
-    max_extended_pairs: int = 24,
-    max_close_error: float = 3.0,
 ) -> list[tuple[int, ...]]:
     """Return the indices of the terms of the sums with the best scores.
 
@@ -132,11 +129,9 @@ def _select_sums(
         match: The curve and the dictionary.
         dictionary: The terms.
         is_single: Whether sums have one term only.
-        max_single_terms, max_pairs, max_triples: Sums of one, two and three terms that are kept.
+        max_single_terms, max_pairs: Sums of one and two terms that are kept.
         max_paired_terms: The cheapest terms, which form pairs.
         max_considered_pairs: Best pairs, before pairs of the same shapes are dropped.
-        max_extended_pairs: Pairs that are extended to triples.
-        max_close_error: Of the best pair over the noise; above it, triples are searched.
     """
     singles = np.argsort(match.score(match.onto**2, match.prices), kind="stable")
     chosen: list[tuple[int, ...]] = [(int(i),) for i in singles[:max_single_terms]]
@@ -155,15 +150,7 @@ def _select_sums(
     diverse: dict[tuple[Expression, Expression], tuple[int, int]] = {}
     for i, j in places.tolist():
         diverse.setdefault((shapes[i], shapes[j]), (i, j))
-    best = list(diverse.values())
-    chosen += best[:max_pairs]
-    digits = (
-        float(pairs[best[0]] - match.known.price * match.prices[list(best[0])].sum()) if best else -np.inf
-    )
-    if 10**digits > max_close_error * match.known.noise:
-        triples = [_extend_pair(pair, match) for pair in best[:max_extended_pairs]]
-        chosen += [triple for _, triple in sorted(triples)[:max_triples]]
-    return chosen
+    return [*chosen, *list(diverse.values())[:max_pairs]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +167,6 @@ class _Projection:
     unit: Array
     onto: Array
     prices: Array
-    target: Array
     left: float
     whole: float
     known: NoiseModel
@@ -208,7 +194,6 @@ class _Projection:
             unit=unit,
             onto=unit @ target,
             prices=dictionary.prices,
-            target=target,
             left=float(target @ target),
             whole=float(np.sum((v - v.mean()) ** 2)),
             known=known,
@@ -232,19 +217,6 @@ def _score_pairs(match: _Projection, gram: Array, min_share: float = 1e-7) -> Ar
         both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
     scores = match.score(np.where(usable, both, 0.0), match.prices[:, None] + match.prices)
     return np.where(usable, scores, np.inf)
-
-
-def _extend_pair(
-    pair: tuple[int, int], match: _Projection, min_share: float = 1e-7
-) -> tuple[float, tuple[int, ...]]:
-    """Add the best third term to a pair that is independent of it by a squared share; with the score."""
-    basis = np.linalg.qr(match.unit[list(pair)].T)[0]
-    inside, along = match.unit @ basis, match.target @ basis
-    rest = 1 - np.square(inside).sum(1)
-    more = (match.onto - inside @ along) ** 2 / np.where(rest > min_share, rest, np.inf)
-    scores = match.score(along @ along + more, match.prices[list(pair)].sum() + match.prices)
-    k = int(np.argmin(np.where(rest > min_share, scores, np.inf)))
-    return float(scores[k]), (*pair, k)
 
 
 def _power_matrix(u: Array, tail: int) -> Array:

@@ -6,15 +6,12 @@ Combinations from a beam search are refitted jointly on the data; the error of a
 rounding error.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS
-from kan_engine.expressions.evaluation import Call, Expression, Pow, add, mul
+from kan_engine.expressions.evaluation import Expression, add, mul
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
@@ -56,7 +53,7 @@ def extract_formulas(network: KAN, reading: ExtractionContext, max_law_parts: in
     for known in reading.known.weightings():
         view, count = replace(reading, known=known), 0
         for parts in iterate_part_variants(network, view):
-            trials.refit_combinations(parts, view)
+            trials.refit_combinations(parts)
             count = len(parts)
             if trials.is_over:
                 break
@@ -131,51 +128,18 @@ class _JointRefits:
         limit, best = reading.known.noise * reading.fit.spread, _select_shortest(self._found, 1)
         return any(compute_rmse(form, reading.validation) <= limit for form in best)
 
-    def refit_combinations(
-        self,
-        parts: list[NetworkPart],
-        view: ExtractionContext,
-        *,
-        most: int = 24,
-        sweeps: int = 2,
-        few: int = 8,
-    ) -> None:
-        """Refit combinations of the choices for all parts; under noise also neighbours of the best one.
-
-        Args:
-            parts: Of the network, with their choices.
-            view: With the noise model under which the choices were found.
-            most: Combinations, the best scores first.
-            sweeps: Over all parts, under noise.
-            few: Choices of one part that a sweep tries.
-        """
-        if not all(part.choices for part in parts):
-            return
-        tried: dict[tuple[Choice, ...], float] = {}
+    def refit_combinations(self, parts: list[NetworkPart], most: int = 24) -> None:
+        """Refit the ``most`` combinations of choices for all parts with the best scores."""
         offered = [part.choices for part in parts]
-        self._refit_untried(select_best_combinations(offered, most, lambda choice: choice.score), tried)
-        for _ in range(sweeps if view.known.is_noisy else 0):
-            if self.is_over or not tried:
+        for picks in select_best_combinations(offered, most, lambda choice: choice.score):
+            self.is_over = self.is_over or (bool(self._found) and self._reading.should_stop())
+            if self.is_over:
                 return
-            best = min(tried, key=lambda picks: tried[picks])
-            self._refit_untried(_neighbours(best, [choices[:few] for choices in offered]), tried)
+            self._refit_form(_join_choices(picks, self._reading))
 
-    def _refit_untried(
-        self, combinations: Iterable[tuple[Choice, ...]], tried: dict[tuple[Choice, ...], float]
-    ) -> None:
-        for picks in combinations:
-            if self.is_over or (self._found and self._reading.should_stop()):
-                self.is_over = True
-                return
-            if picks not in tried:
-                tried[picks] = self._refit_form(_join_choices(picks, self._reading))
-
-    def _refit_form(self, form: ParametricForm) -> float:
-        """Refit a form and return its description length."""
+    def _refit_form(self, form: ParametricForm) -> None:
         reading, rows = self._reading, self._coarse
         steps = MAX_NOISY_REFIT_STEPS if reading.known.is_noisy else MAX_REFIT_STEPS
-        if not np.isfinite(compute_rmse(form, rows)):
-            form = _fit_inner_expression(form, rows, reading)
         fitted = refit_constants(form, rows, iterations=steps)
         length = description_length(fitted, self._everything)
         if np.isfinite(length):
@@ -183,7 +147,6 @@ class _JointRefits:
         if compute_rmse(fitted, reading.validation) / reading.fit.spread < MAX_SOLVED_ERROR:
             self._solved = self._solved or fitted
             self.is_over = reading.limits.allow(fitted.numeric_tree)
-        return length
 
     def refit_best(
         self, *, most: int = 2, most_noisy: int = 4, close: int = 12, steps: int = 10
@@ -207,35 +170,9 @@ class _JointRefits:
         return [refit_constants(form, self._reading.fit, iterations=steps) for form in forms]
 
 
-def _neighbours(picks: tuple[Choice, ...], offered: list[list[Choice]]) -> Iterator[tuple[Choice, ...]]:
-    """Yield the combinations that differ from ``picks`` in at most one part."""
-    for place, choices in enumerate(offered):
-        for choice in choices:
-            yield (*picks[:place], choice, *picks[place + 1 :])
-
-
 def _select_shortest(found: list[tuple[float, ParametricForm]], count: int) -> list[ParametricForm]:
     """Return the ``count`` forms with the shortest description."""
     return [form for _, form in sorted(found, key=lambda pair: pair[0])[:count]]
-
-
-def _fit_inner_expression(
-    form: ParametricForm, rows: LabelledRows, reading: ExtractionContext
-) -> ParametricForm:
-    """Fit the argument of the outermost function to T(y).
-
-    A form that is not finite, as the root of a negative value, has no gradient to refit it by.
-    """
-    if not isinstance(form.tree, Pow | Call):
-        return form
-    inside = form.tree.base if isinstance(form.tree, Pow) else form.tree.argument
-    moved = np.asarray(TRANSFORMS[reading.transform].forward(rows.y))
-    fitted = refit_constants(
-        ParametricForm(inside, form.values),
-        rows.with_target(moved),
-        iterations=MAX_NOISY_REFIT_STEPS,
-    )
-    return ParametricForm(form.tree, fitted.values)
 
 
 def _join_choices(
