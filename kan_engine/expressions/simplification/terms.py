@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
+from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import (
     MINUS_ONE,
     Add,
@@ -75,8 +76,9 @@ def is_all_negative(tree: Expression) -> bool:
 
 
 def starts_negative(tree: Expression) -> bool:
-    """Whether the first term that is not constant has a negative coefficient."""
-    return next(split_coefficient(term)[0] < 0 for term in flat_parts([tree], Add) if not is_constant(term))
+    """Whether the first term that is not constant has a negative coefficient, or else the constant is."""
+    varying = [term for term in flat_parts([tree], Add) if not is_constant(term)]
+    return split_coefficient(varying[0])[0] < 0 if varying else bool(evaluate(tree, {}) < 0)
 
 
 def flat_parts(parts: Iterable[Expression], kind: type[Add] | type[Mul]) -> list[Expression]:

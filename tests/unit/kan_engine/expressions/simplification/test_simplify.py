@@ -155,6 +155,8 @@ def test_sums_and_products_are_collected(tree, expected):
         (call("cosh", -x), "cosh(x)"),
         (cos(PI) * x, "-x"),
         (sin(number(1)) * x, "sin(1)*x"),
+        (cos(sqrt(number(2)) + 1) * x, "cos(1 + sqrt(2))*x"),
+        ((call("log", number(3)) - 2) ** -2 * x, "x/(2 - log(3))**2"),
     ],
 )
 def test_phases_and_signs_are_turned(tree, expected):
