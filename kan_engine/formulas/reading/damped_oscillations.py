@@ -22,7 +22,7 @@ from kan_engine.formulas.reading.linear_sum import LinearSum
 def fit_oscillation_sums(
     u: Array, v: Array, *, most: int = 3, min_points: int = 15, max_error_ratio: float = 0.8
 ) -> Iterator[CurveForm]:
-    """Yield sums of one and more terms, as long as each term lowers the error enough.
+    """Yield sums of one and more terms beside a constant, then beside a line, while each lowers the error.
 
     Each sum is followed by its variant with fewer constants, if there is one.
 
@@ -33,9 +33,17 @@ def fit_oscillation_sums(
         min_points: For every term, which has up to four constants.
         max_error_ratio: Another term has to lower the error to this share at least.
     """
-    found = CurveForm(LinearSum({}, float(v.mean())), 1.0, 0)
-    is_range = np.isfinite(u).all() and u[-1] > u[0]
-    for _ in range(min(most, len(u) // min_points) if is_range else 0):
+    if not (np.isfinite(u).all() and u[-1] > u[0]):
+        return
+    slope, height = np.polyfit(u, v, 1).tolist()
+    for trend in (LinearSum({}, float(v.mean())), LinearSum({PLACEHOLDER: slope}, height)):
+        yield from _pursue(trend, u, v, min(most, len(u) // min_points), max_error_ratio)
+
+
+def _pursue(trend: LinearSum, u: Array, v: Array, most: int, max_error_ratio: float) -> Iterator[CurveForm]:
+    """Yield sums of a trend and up to ``most`` terms."""
+    found = CurveForm.measure(trend.terms, u, v, 0) if trend.terms else CurveForm(trend, 1.0, 0)
+    for _ in range(most):
         rest = v - evaluate(found.total.tree, {PLACEHOLDER.name: u})
         longer = _refit(found.total + _find_best_oscillation(u, rest), u, v)
         if not longer.error < max_error_ratio * found.error:
@@ -53,8 +61,8 @@ def _refit(total: LinearSum, u: Array, v: Array, iterations: int = 40) -> CurveF
     price = 0
     for term in total.terms:
         functions = [node.function for node in walk(term) if isinstance(node, Call)]
-        price += sum(LIBRARY[name].complexity for name in functions) + len(functions)
-        price += len(parametrize_floats(term)[1])
+        own = sum(LIBRARY[name].complexity for name in functions) + len(functions)
+        price += max(2, own + len(parametrize_floats(term)[1]))
     return CurveForm(total, np.inf, price).refit(u, v, iterations)
 
 

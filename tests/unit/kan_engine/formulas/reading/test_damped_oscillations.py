@@ -58,6 +58,7 @@ def test_any_damped_oscillation_is_found(
         (lambda u: 3 * np.exp(-2 * u) - 2 * np.exp(-0.3 * u), 4),
         (lambda u: np.exp(-0.4 * u) + 0.5 * np.sin(3 * u), 4),
         (lambda u: np.cos(10 * u) + np.cos(4 * u), 4),
+        (lambda u: np.sin(2 * u) * np.exp(-0.3 * u) + u / 2, 4),  # an oscillation with drift
         (lambda u: np.sin(3 * u) + 0.5 * np.sin(5 * u + 1) + 0.2 * np.cos(11 * u), 7),
     ],
 )
@@ -69,7 +70,7 @@ def test_sums_are_found_without_the_constants_that_they_do_not_need(law: Law, co
 
 def test_under_noise_the_short_form_is_hardly_worse() -> None:
     noise = 0.05 * np.random.default_rng(1).normal(size=len(U))
-    long, short = fit_oscillation_sums(U, np.exp(-0.4 * U) * np.cos(4 * U) + noise)
+    long, short, *_ = fit_oscillation_sums(U, np.exp(-0.4 * U) * np.cos(4 * U) + noise)
     assert list_constants(short) == pytest.approx([1, -0.4, 4], rel=0.1)
     assert long.error < short.error < 1.05 * long.error
 
