@@ -24,6 +24,7 @@ from kan_engine.formulas.strategies.exact_laws import (
 )
 from kan_engine.formulas.strategies.scans.broken_lines import BrokenLines
 from kan_engine.formulas.strategies.scans.oscillations import Oscillations
+from kan_engine.formulas.strategies.scans.power_sums import PowerSums
 from kan_engine.formulas.strategies.scans.transitions import Transitions
 from kan_engine.formulas.strategies.structures import (
     FirstSum,
@@ -152,6 +153,7 @@ LAWS = (
     Step(VariableGroups(INNERMOST), OPEN),
     Step(Enumeration(), (*OPEN, partial(is_wide, 4), is_curve)),
     *(Step(scan, (is_unwanted, is_exact, partial(is_wide, 5))) for scan in SCANS),
+    Step(PowerSums(), (*OPEN, partial(is_wide, 5))),
     *NETWORKS_WITH_NODES,
     Step(PowerFactors(BEHIND_A_FACTOR), (*OPEN, is_noisy)),
     *(Step(law, (*OPEN, is_rounded, is_noisy)) for law in OF_ANGLES),

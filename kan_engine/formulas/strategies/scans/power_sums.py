@@ -1,0 +1,245 @@
+"""Sums of a few products of powers of the columns, Σ c·Πx^p, on a transform of the target.
+
+Potentials, impedances, lenses, distances, and rates that are limited by several steps have this form. On the
+logarithm of the target the sum has all logarithms of columns as well: c·Πx^q·exp(k·Πx^p) is the law of
+Maxwell and Boltzmann, or that of Arrhenius with a power of the temperature. Networks need many rows for such
+laws of three and more columns, and a search that adds one term at a time misses terms that cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, combinations
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.scaling import TRANSFORMS_BY_SEARCH
+from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, power
+from kan_engine.expressions.measured_constants import make_measured
+from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.transformed_rows import transform_rows
+from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.judge import Judge
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.problem import Problem
+from kan_engine.formulas.strategies.scans.ranking import propose_best
+from kan_engine.numerics.ties import round_rank
+from kan_engine.numerics.work import charge_enumeration
+
+Array = np.ndarray
+Powers = tuple[Fraction, ...]  # of the columns, in their order
+Places = tuple[int, ...]  # of the products of a sum, ascending
+
+HALF = Fraction(1, 2)
+PRICES: Mapping[Fraction, float] = {
+    Fraction(0): 0.0,
+    **{Fraction(sign * p): price for p, price in ((1, 1.0), (2, 1.5), (3, 2.0)) for sign in (1, -1)},
+    **{sign * p: price for p, price in ((HALF, 1.5), (3 * HALF, 2.5)) for sign in (1, -1)},
+    **{Fraction(sign * p): price for p, price in ((4, 2.5), (6, 3.0), (12, 3.5)) for sign in (1, -1)},
+}
+"""The cheapest products of powers are tried: a column to the power of 6 or 12 beside few others only."""
+
+
+@dataclass(frozen=True)
+class PowerSums:
+    """The sums with the shortest descriptions.
+
+    Attributes:
+        scan_rows: Rows on which sums are compared.
+        most_products: Products of powers that are tried, the cheapest ones.
+        most_paired: The cheapest of these, of which all pairs are tried.
+        most_terms: Of a sum; with the logarithms of columns only half as many.
+        beam: Sums of every length that are extended.
+        fitted: Sums of every length and transform whose constants are refined.
+    """
+
+    name: str = "sums of powers"
+    message: str = "fitting sums of products of powers"
+    scan_rows: int = 300
+    most_products: int = 5000
+    most_paired: int = 600
+    most_terms: int = 4
+    beam: int = 8
+    fitted: int = 3
+
+    def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
+        """Yield the formulas with the shortest descriptions."""
+        yield from propose_best(self._iterate_starts(pool.problem), pool.problem, self.name)
+
+    def _iterate_starts(self, problem: Problem) -> Iterator[Expression]:
+        """Yield the closest sums of every length on every transform of the target."""
+        few = problem.fit.sample(self.scan_rows, problem.settings.seed)
+        products = [
+            powers
+            for powers in list_products(few.columns, self.most_products)
+            if problem.constraints.allow_part(_build_product(few.names, powers), is_exponent=False)
+        ]
+        for transform in TRANSFORMS_BY_SEARCH["enumeration"]:
+            rows = transform_rows(few, transform)
+            if rows is None or problem.should_stop():
+                continue
+            scan = _Scan.create(rows, products, transform)
+            most = self.most_terms // 2 if scan.fixed else self.most_terms
+            yield from (scan.build(places) for places in self._search(scan, most))
+
+    def _search(self, scan: _Scan, most: int) -> Iterator[Places]:
+        """Yield the closest sums of one, two, … ``most`` products, and of none beside logarithms."""
+        if scan.fixed:
+            yield ()
+        yield from scan.rank(scan.extend([()], self.fitted))
+        best = [
+            *scan.list_pairs((), self.most_paired, self.beam),
+            *scan.extend(scan.extend([()], self.beam), 2),
+        ]
+        for count in range(2, most + 1):
+            if count > 2:
+                best = scan.rank(scan.extend(best[: self.beam], self.beam))
+            best = self._exchange(scan, scan.rank(best))
+            yield from best[: self.fitted]
+
+    def _exchange(self, scan: _Scan, sums: list[Places]) -> list[Places]:
+        """Let one product of each sum give way to a better one, and two of the closest sum."""
+        count = len(sums[0]) if sums else 0
+        shorter = {kept for places in sums[: self.beam] for kept in combinations(places, count - 1)}
+        best = scan.rank([*sums, *scan.extend(sorted(shorter), 2)])
+        pairs = [scan.list_pairs(kept, self.most_paired, 1) for kept in combinations(best[0], count - 2)]
+        return scan.rank([*best, *chain.from_iterable(pairs)]) if count > 2 else best
+
+
+def list_products(columns: Columns, most: int) -> list[Powers]:
+    """Return the cheapest products of powers of columns that are defined in all rows; the first is 1."""
+    found: list[tuple[float, Powers]] = [(0.0, ())]
+    for values in columns.values():
+        longer = [(price + PRICES[p], (*powers, p)) for price, powers in found for p in _list_powers(values)]
+        found = sorted(longer)[:most]
+    return [powers for _, powers in found]
+
+
+def _list_powers(values: Array) -> list[Fraction]:
+    """The powers of a column: no roots and poles where it has both signs, 1 where it has two values."""
+    if len(np.unique(values)) <= 2:
+        return [Fraction(0), Fraction(1)]
+    low, high = float(values.min()), float(values.max())
+    is_positive, has_one_sign = low > 0, low > 0 or high < 0
+    return [p for p in PRICES if (p >= 0 or has_one_sign) and (p.denominator == 1 or is_positive)]
+
+
+def _build_product(names: Iterable[str], powers: Powers) -> Expression:
+    return mul(*(power(Variable(name), p) for name, p in zip(names, powers, strict=True) if p))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """Products of powers at the rows of a transformed target.
+
+    Attributes:
+        names: Of the columns.
+        transform: Of the target.
+        target: Its values times the roots of the weights.
+        products: Powers of the products.
+        unit: Values of these times the roots of the weights, of length 1 [products, rows].
+        lengths: By which they were divided.
+        fixed: What every sum has, alike: 1 and the logarithms of columns, by their names, or nothing.
+    """
+
+    names: tuple[str, ...]
+    transform: str
+    target: Float[Array, " rows"]
+    products: list[Powers]
+    unit: Float[Array, "products rows"]
+    lengths: Float[Array, " products"]
+    fixed: Mapping[str, Float[Array, " rows"]]
+
+    @staticmethod
+    def create(rows: LabelledRows, products: list[Powers], transform: str) -> _Scan:
+        """Evaluate the products."""
+        root, columns = np.sqrt(rows.relative_weights), rows.columns
+        values = np.repeat(root[None], len(products), 0)
+        with np.errstate(all="ignore"):
+            for column, powers in zip(columns.values(), zip(*products, strict=True), strict=True):
+                values *= np.float_power(column, np.array(powers, dtype=float)[:, None])
+            lengths = np.linalg.norm(values, axis=1)
+        usable = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
+        fixed = dict[str, Array]()
+        if transform in ("log", "log_neg"):
+            varying = {name: v for name, v in columns.items() if v.min() > 0 and np.ptp(v) > 0}
+            fixed = {"": root, **{name: root * np.log(v) for name, v in varying.items()}}
+        return _Scan(
+            names=rows.names,
+            transform=transform,
+            target=rows.y * root,
+            products=[products[place] for place in usable],
+            unit=values[usable] / lengths[usable, None],
+            lengths=lengths[usable],
+            fixed=fixed,
+        )
+
+    def list_pairs(self, beside: Places, first: int, most: int, min_share: float = 1e-4) -> list[Places]:
+        """Sums with the pairs of the ``first`` products that explain most, independent by a squared share."""
+        basis, unit = self._span(beside), self.unit[:first]
+        rest = unit - (unit @ basis) @ basis.T
+        lengths = np.linalg.norm(rest, axis=1)
+        rest = rest / np.where(lengths**2 > min_share, lengths, np.inf)[:, None]
+        onto = rest @ (self.target - basis @ (basis.T @ self.target))
+        gram = rest @ rest.T
+        charge_enumeration(values=gram.size * unit.shape[1])
+        both = onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto
+        gains = np.triu(_divide(both, 1 - gram**2, min_share), 1)
+        best = np.argsort(-gains, axis=None, kind="stable")[:most]
+        pairs = np.stack(np.unravel_index(best, gains.shape), 1).tolist()
+        return [tuple(sorted((*beside, *pair))) for pair in pairs if not {*pair} & {*beside}]
+
+    def extend(self, sums: Iterable[Places], most: int, min_share: float = 1e-4) -> list[Places]:
+        """Sums with one product more, for each the ``most`` that explain most."""
+        found = dict[Places, None]()
+        for places in sums:
+            basis = self._span(places)
+            charge_enumeration(values=self.unit.size * (basis.shape[1] + 1))
+            onto = self.unit @ (self.target - basis @ (basis.T @ self.target))
+            gains = _divide(onto**2, 1 - np.square(self.unit @ basis).sum(1), min_share)
+            for place in np.argsort(-gains, kind="stable")[:most].tolist():
+                if gains[place]:
+                    found[tuple(sorted((*places, place)))] = None
+        return list(found)
+
+    def rank(self, sums: Iterable[Places]) -> list[Places]:
+        """Sums by what they leave, the closest first."""
+        left = dict[Places, float]()
+        for places in sums:
+            basis = self._span(places)
+            left[places] = round_rank(float(np.linalg.norm(self.target - basis @ (basis.T @ self.target))))
+        return sorted(left, key=lambda places: (left[places], places))
+
+    def _span(self, places: Places) -> Float[Array, "rows directions"]:
+        """Orthonormal basis of a sum."""
+        columns = [*self.fixed.values(), *self.unit[list(places)]]
+        return np.linalg.qr(np.stack(columns, 1))[0] if columns else np.zeros((len(self.target), 0))
+
+    def build(self, places: Places) -> Expression:
+        """The formula of a sum, with its coefficients by least squares."""
+        own = (self.unit[place] * self.lengths[place] for place in places)
+        matrix = np.stack([*self.fixed.values(), *own], 1)
+        first, *coefficients = np.linalg.lstsq(matrix, self.target, rcond=None)[0].tolist()
+        if not self.fixed:
+            return INVERSE_TRANSFORMS[self.transform](self._add([first, *coefficients], places))
+        count, sign = len(self.fixed) - 1, -1 if self.transform == "log_neg" else 1
+        exponents = zip([*self.fixed][1:], coefficients[:count], strict=True)
+        with np.errstate(over="ignore"):
+            factor = make_measured(sign * np.exp(first))
+        powers = (power(Variable(name), make_measured(q)) for name, q in exponents)
+        return mul(factor, *powers, call("exp", self._add(coefficients[count:], places)))
+
+    def _add(self, coefficients: Iterable[float], places: Places) -> Expression:
+        pairs = zip(coefficients, places, strict=True)
+        return add(*(mul(make_measured(c), _build_product(self.names, self.products[p])) for c, p in pairs))
+
+
+def _divide(above: Array, below: Array, least: float) -> Array:
+    """The quotient; 0 where the divisor is not above ``least``."""
+    is_new = below > least
+    return np.where(is_new, above / np.where(is_new, below, 1.0), 0.0)
