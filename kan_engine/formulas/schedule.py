@@ -41,6 +41,12 @@ def is_settled(pool: Pool, judge: Judge) -> str | None:
     return judge.settles(pool)
 
 
+def is_accurate(pool: Pool, judge: Judge, max_error: float = 0.02) -> str | None:
+    """The same, and the formula is close; few rows do not tell one further off from the law."""
+    is_close = pool.best is not None and pool.best.error <= max_error
+    return judge.settles(pool) if is_close else None
+
+
 def is_served(pool: Pool, judge: Judge, max_read: int = 8) -> str | None:
     """The same, and a small network represents the rows if an exact law was found without one."""
     reason = judge.settles(pool)
@@ -153,7 +159,7 @@ LAWS = (
     Step(VariableGroups(INNERMOST), OPEN),
     Step(Enumeration(), (*OPEN, partial(is_wide, 4), is_curve)),
     *(Step(scan, (is_unwanted, is_exact, partial(is_wide, 5))) for scan in SCANS),
-    Step(PowerSums(), (*OPEN, partial(is_wide, 5))),
+    Step(PowerSums(), (is_unwanted, is_accurate, partial(is_wide, 5))),
     *NETWORKS_WITH_NODES,
     Step(PowerFactors(BEHIND_A_FACTOR), (*OPEN, is_noisy)),
     *(Step(law, (*OPEN, is_rounded, is_noisy)) for law in OF_ANGLES),
