@@ -10,6 +10,7 @@ from typing import Any
 from kan_engine.formulas.reductions.strategies import DimensionlessGroups, PowerFactors, VariableGroups
 from kan_engine.formulas.schedule import OF_ANGLES, OF_COLUMNS, SCANS
 from kan_engine.formulas.strategies.enumeration.strategy import Enumeration
+from kan_engine.formulas.strategies.scans.power_sums import PowerSums
 from tests.benchmarks.formulas.judge import judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
 from tests.benchmarks.rows import Values
@@ -22,7 +23,7 @@ from worker.pipelines.tabular import run_pipeline
 BESIDE_NETWORKS = frozenset(
     {
         *(each.name for each in (*OF_COLUMNS, *OF_ANGLES, *SCANS)),
-        *(each.name for each in (Enumeration, VariableGroups, DimensionlessGroups, PowerFactors)),
+        *(each.name for each in (Enumeration, PowerSums, VariableGroups, DimensionlessGroups, PowerFactors)),
     }
 )
 

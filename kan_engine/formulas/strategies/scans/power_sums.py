@@ -99,16 +99,20 @@ class PowerSums:
         for count in range(2, most + 1):
             if count > 2:
                 best = scan.rank(scan.extend(best[: self.beam], self.beam))
+            if not best:
+                return  # no further product is independent of those before
             best = self._exchange(scan, scan.rank(best))
             yield from best[: self.fitted]
 
     def _exchange(self, scan: _Scan, sums: list[Places]) -> list[Places]:
         """Let one product of each sum give way to a better one, and two of the closest sum."""
-        count = len(sums[0]) if sums else 0
+        count = len(sums[0])
         shorter = {kept for places in sums[: self.beam] for kept in combinations(places, count - 1)}
         best = scan.rank([*sums, *scan.extend(sorted(shorter), 2)])
+        if count == 2:
+            return best
         pairs = [scan.list_pairs(kept, self.most_paired, 1) for kept in combinations(best[0], count - 2)]
-        return scan.rank([*best, *chain.from_iterable(pairs)]) if count > 2 else best
+        return scan.rank([*best, *chain.from_iterable(pairs)])
 
 
 def list_products(columns: Columns, most: int) -> list[Powers]:
