@@ -60,7 +60,7 @@ class PowerSums:
 
     name: str = "sums of powers"
     message: str = "fitting sums of products of powers"
-    scan_rows: int = 300
+    scan_rows: int = 200
     most_products: int = 5000
     most_paired: int = 600
     most_terms: int = 4
