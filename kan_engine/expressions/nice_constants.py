@@ -143,9 +143,8 @@ def _nearest_decimals(value: float, most: int) -> Iterator[tuple[float, float]]:
 
 def price_fraction(value: Fraction) -> float:
     """The bits of a fraction: those of its numerator and, unless it is 1, of its denominator."""
-    return sum(
-        1 + 2 * log2(abs(n) + 1) for n in value.as_integer_ratio()[: 1 if value.denominator == 1 else 2]
-    )
+    p, q = value.as_integer_ratio()
+    return sum(1 + 2 * log2(abs(n) + 1) for n in ((p,) if q == 1 else (p, q)))
 
 
 def root_of_fraction(square: Fraction) -> Expression:

@@ -27,6 +27,7 @@ from kan_engine.formulas.core.thresholds import (
     FURTHER_STEPS,
     MAX_EXACT_ERROR,
     MAX_REFIT_STEPS,
+    MAX_SIMPLE_BITS,
     MAX_STANDARD_ERRORS,
     MIN_RELATIVE_RESIDUAL,
 )
@@ -152,13 +153,13 @@ def _shorten_description(form: ParametricForm, rows: LabelledRows) -> Parametric
 
 
 def _rank_replacements(
-    form: ParametricForm, rows: LabelledRows, *, max_bits: float = 9.0, most: int = 2
+    form: ParametricForm, rows: LabelledRows, most: int = 2
 ) -> list[tuple[float, float, int, Expression]]:
     """Simple numbers for the constants of a form, with the description length expected with each.
 
     It is that of a target which is linear in the constants nearby: a constant that is fixed z standard errors
-    from its best value adds z² to the sum of squares, in units of its mean. A simple number has ``max_bits``.
-    The ``most`` simplest are tried for each constant.
+    from its best value adds z² to the sum of squares, in units of its mean. The ``most`` simplest numbers are
+    tried for each constant.
 
     Returns:
         Expected length, bits of the number, index of the constant and number, shortest first.
@@ -170,7 +171,7 @@ def _rank_replacements(
         offered = [
             (bits, constant)
             for bits, constant in rank_constants(value, MAX_STANDARD_ERRORS * error)
-            if bits <= max_bits and isinstance(constant, Number)
+            if bits <= MAX_SIMPLE_BITS and isinstance(constant, Number)
         ]
         for bits, constant in offered[:most]:
             distance = (float(constant.value) - value) / error if error else 0.0

@@ -24,7 +24,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nice_constants import price_fraction
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
-from kan_engine.formulas.core.thresholds import MIN_RELATIVE_RESIDUAL
+from kan_engine.formulas.core.thresholds import MAX_SIMPLE_BITS, MIN_RELATIVE_RESIDUAL
 from kan_engine.numerics.ties import round_rank
 
 
@@ -37,16 +37,16 @@ def description_length(form: ParametricForm, rows: LabelledRows) -> float:
     return round_rank(residuals + float(constants.sum()) + price_form(form.numeric_tree))
 
 
-def price_form(tree: Expression, bits_per_node: float = 3.0, simple_bits: float = 9.0) -> float:
+def price_form(tree: Expression, bits_per_node: float = 3.0) -> float:
     """The bits of a formula without its constants: functions take more than sums and products.
 
-    Fractions of at most ``simple_bits`` are free. Others must pay: 3238/40685 is a measured constant in
+    Simple fractions are free. Others must pay: 3238/40685 is a measured constant in
     disguise, a quotient of two that were rounded.
     """
     nodes = [*walk(tree)]
     functions = sum(LIBRARY[node.function].bits for node in nodes if isinstance(node, Call))
     fractions = [n.value for n in nodes if isinstance(n, Number) and isinstance(n.value, Fraction)]
-    excess = sum(max(0.0, price_fraction(value) - simple_bits) for value in fractions)
+    excess = sum(max(0.0, price_fraction(value) - MAX_SIMPLE_BITS) for value in fractions)
     return bits_per_node * complexity(tree) + functions + excess
 
 

@@ -16,5 +16,7 @@ FURTHER_STEPS = 5
 """Of a fitted form, after a constant is replaced or rows are added."""
 MAX_STANDARD_ERRORS = 3.0
 """Distance of a simple number from the constant that it replaces, under noise."""
+MAX_SIMPLE_BITS = 9.0
+"""Of a simple number, such as 1/4 or 12; longer ones count as measured."""
 MAX_EDGES = 24
 """Live edges of a network from which formulas are extracted."""

@@ -35,14 +35,16 @@ def fit_oscillation_sums(
     """
     if not (np.isfinite(u).all() and u[-1] > u[0]):
         return
-    slope, height = np.polyfit(u, v, 1).tolist()
-    for trend in (LinearSum({}, float(v.mean())), LinearSum({PLACEHOLDER: slope}, height)):
-        yield from _pursue(trend, u, v, min(most, len(u) // min_points), max_error_ratio)
+    slope = float(np.polyfit(u, v, 1)[0])
+    trends: tuple[dict[Expression, float], ...] = {}, {PLACEHOLDER: slope}
+    for trend in trends:
+        yield from _pursue(
+            CurveForm.measure(trend, u, v, 0), u, v, min(most, len(u) // min_points), max_error_ratio
+        )
 
 
-def _pursue(trend: LinearSum, u: Array, v: Array, most: int, max_error_ratio: float) -> Iterator[CurveForm]:
-    """Yield sums of a trend and up to ``most`` terms."""
-    found = CurveForm.measure(trend.terms, u, v, 0) if trend.terms else CurveForm(trend, 1.0, 0)
+def _pursue(found: CurveForm, u: Array, v: Array, most: int, max_error_ratio: float) -> Iterator[CurveForm]:
+    """Yield sums of a form and up to ``most`` terms."""
     for _ in range(most):
         rest = v - evaluate(found.total.tree, {PLACEHOLDER.name: u})
         longer = _refit(found.total + _find_best_oscillation(u, rest), u, v)

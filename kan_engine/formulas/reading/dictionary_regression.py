@@ -19,6 +19,7 @@ from kan_engine.expressions.evaluation import evaluate, parametrize_floats
 from kan_engine.expressions.library import LIBRARY, Function, select_functions
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nodes import ONE, PI, Expression, apply_function, mul, number
+from kan_engine.formulas.core.pair_gains import measure_pair_gains
 from kan_engine.formulas.reading.curve_form import PLACEHOLDER, CurveForm, relative_error
 from kan_engine.formulas.reading.function_starts import MAX_FUNCTION_VALUE, Array
 from kan_engine.formulas.reading.linear_sum import LinearSum
@@ -138,8 +139,7 @@ def _select_sums(
     if is_single:
         return chosen
     match = match.truncate(max_paired_terms)
-    gram = match.unit @ match.unit.T
-    pairs = _score_pairs(match, gram)
+    pairs = _score_pairs(match)
     order = np.argsort(pairs, axis=None, kind="stable")[:max_considered_pairs]
     order = order[np.isfinite(pairs.ravel()[order])]
     # The first pair of every two shapes: neighbours on a grid lead to the same form
@@ -209,14 +209,11 @@ class _Projection:
         return round_ranks(0.5 * np.log10(share + self.known.noise**2) + self.known.price * price)
 
 
-def _score_pairs(match: _Projection, gram: Array, min_share: float = 1e-7) -> Array:
+def _score_pairs(match: _Projection, min_share: float = 1e-7) -> Array:
     """Scores of all pairs of terms that are independent by a squared share; infinite for the others."""
-    onto, rest, alive = match.onto, 1 - gram**2, gram.diagonal() > 0
-    usable = np.triu(rest > min_share, 1) & alive & alive[:, None]
-    with np.errstate(all="ignore"):
-        both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
-    scores = match.score(np.where(usable, both, 0.0), match.prices[:, None] + match.prices)
-    return np.where(usable, scores, np.inf)
+    explained = measure_pair_gains(match.unit, match.onto, min_share)
+    scores = match.score(explained, match.prices[:, None] + match.prices)
+    return np.where(np.isfinite(explained), scores, np.inf)
 
 
 def _power_matrix(u: Array, tail: int) -> Array:

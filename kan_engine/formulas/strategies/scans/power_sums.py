@@ -22,6 +22,7 @@ from kan_engine.expressions.evaluation import Expression, Variable, add, call, m
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.constant_fitting import Columns
+from kan_engine.formulas.core.pair_gains import measure_pair_gains
 from kan_engine.formulas.core.transformed_rows import transform_rows
 from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
 from kan_engine.formulas.judge import Judge
@@ -35,12 +36,10 @@ Array = np.ndarray
 Powers = tuple[Fraction, ...]  # of the columns, in their order
 Places = tuple[int, ...]  # of the products of a sum, ascending
 
-HALF = Fraction(1, 2)
+_MAGNITUDES = {0.5: 1.5, 1.0: 1.0, 1.5: 2.5, 2.0: 1.5, 3.0: 2.0, 4.0: 2.5, 6.0: 3.0, 12.0: 3.5}
 PRICES: Mapping[Fraction, float] = {
     Fraction(0): 0.0,
-    **{Fraction(sign * p): price for p, price in ((1, 1.0), (2, 1.5), (3, 2.0)) for sign in (1, -1)},
-    **{sign * p: price for p, price in ((HALF, 1.5), (3 * HALF, 2.5)) for sign in (1, -1)},
-    **{Fraction(sign * p): price for p, price in ((4, 2.5), (6, 3.0), (12, 3.5)) for sign in (1, -1)},
+    **{Fraction(sign * p): price for p, price in _MAGNITUDES.items() for sign in (1, -1)},
 }
 """The cheapest products of powers are tried: a column to the power of 6 or 12 beside few others only."""
 
@@ -84,12 +83,12 @@ class PowerSums:
             if rows is None or problem.should_stop():
                 continue
             scan = _Scan.create(rows, products, transform)
-            most = self.most_terms // 2 if scan.fixed else self.most_terms
+            most = self.most_terms // 2 if len(scan.base) else self.most_terms
             yield from (scan.build(places) for places in self._search(scan, most))
 
     def _search(self, scan: _Scan, most: int) -> Iterator[Places]:
         """Yield the closest sums of one, two, … ``most`` products, and of none beside logarithms."""
-        if scan.fixed:
+        if len(scan.base):
             yield ()
         yield from scan.rank(scan.extend([()], self.fitted))
         best = [
@@ -148,7 +147,8 @@ class _Scan:
         products: Powers of the products.
         unit: Values of these times the roots of the weights, of length 1 [products, rows].
         lengths: By which they were divided.
-        fixed: What every sum has, alike: 1 and the logarithms of columns, by their names, or nothing.
+        base: What every sum has besides, alike: 1 and logarithms of columns, or nothing [columns, rows].
+        logarithms: Names of these columns.
     """
 
     names: tuple[str, ...]
@@ -157,7 +157,8 @@ class _Scan:
     products: list[Powers]
     unit: Float[Array, "products rows"]
     lengths: Float[Array, " products"]
-    fixed: Mapping[str, Float[Array, " rows"]]
+    base: Float[Array, "columns rows"]
+    logarithms: tuple[str, ...]
 
     @staticmethod
     def create(rows: LabelledRows, products: list[Powers], transform: str) -> _Scan:
@@ -169,10 +170,10 @@ class _Scan:
                 values *= np.float_power(column, np.array(powers, dtype=float)[:, None])
             lengths = np.linalg.norm(values, axis=1)
         usable = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
-        fixed = dict[str, Array]()
+        base, logarithms = np.zeros((0, len(rows))), tuple[str, ...]()
         if transform in ("log", "log_neg"):
-            varying = {name: v for name, v in columns.items() if v.min() > 0 and np.ptp(v) > 0}
-            fixed = {"": root, **{name: root * np.log(v) for name, v in varying.items()}}
+            logarithms = tuple(name for name, v in columns.items() if v.min() > 0 and np.ptp(v) > 0)
+            base = root * np.stack([np.ones(len(rows)), *(np.log(columns[name]) for name in logarithms)])
         return _Scan(
             names=rows.names,
             transform=transform,
@@ -180,32 +181,30 @@ class _Scan:
             products=[products[place] for place in usable],
             unit=values[usable] / lengths[usable, None],
             lengths=lengths[usable],
-            fixed=fixed,
+            base=base,
+            logarithms=logarithms,
         )
 
     def list_pairs(self, beside: Places, first: int, most: int, min_share: float = 1e-4) -> list[Places]:
         """Sums with the pairs of the ``first`` products that explain most, independent by a squared share."""
-        basis, unit = self._span(beside), self.unit[:first]
+        (basis, left), unit = self._project(beside), self.unit[:first]
         rest = unit - (unit @ basis) @ basis.T
         lengths = np.linalg.norm(rest, axis=1)
         rest = rest / np.where(lengths**2 > min_share, lengths, np.inf)[:, None]
-        onto = rest @ (self.target - basis @ (basis.T @ self.target))
-        gram = rest @ rest.T
-        charge_enumeration(values=gram.size * unit.shape[1])
-        both = onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto
-        gains = np.triu(_divide(both, 1 - gram**2, min_share), 1)
+        charge_enumeration(values=unit.size * len(unit))
+        gains = measure_pair_gains(rest, rest @ left, min_share)
         best = np.argsort(-gains, axis=None, kind="stable")[:most]
         pairs = np.stack(np.unravel_index(best, gains.shape), 1).tolist()
-        return [tuple(sorted((*beside, *pair))) for pair in pairs if not {*pair} & {*beside}]
+        return [tuple(sorted((*beside, i, j))) for i, j in pairs if gains[i, j] > 0]
 
     def extend(self, sums: Iterable[Places], most: int, min_share: float = 1e-4) -> list[Places]:
         """Sums with one product more, for each the ``most`` that explain most."""
         found = dict[Places, None]()
         for places in sums:
-            basis = self._span(places)
+            basis, left = self._project(places)
             charge_enumeration(values=self.unit.size * (basis.shape[1] + 1))
-            onto = self.unit @ (self.target - basis @ (basis.T @ self.target))
-            gains = _divide(onto**2, 1 - np.square(self.unit @ basis).sum(1), min_share)
+            free = 1 - np.square(self.unit @ basis).sum(1)
+            gains = np.where(free > min_share, (self.unit @ left) ** 2 / np.maximum(free, min_share), 0.0)
             for place in np.argsort(-gains, kind="stable")[:most].tolist():
                 if gains[place]:
                     found[tuple(sorted((*places, place)))] = None
@@ -213,37 +212,25 @@ class _Scan:
 
     def rank(self, sums: Iterable[Places]) -> list[Places]:
         """Sums by what they leave, the closest first."""
-        left = dict[Places, float]()
-        for places in sums:
-            basis = self._span(places)
-            left[places] = round_rank(float(np.linalg.norm(self.target - basis @ (basis.T @ self.target))))
+        left = {places: round_rank(float(np.linalg.norm(self._project(places)[1]))) for places in sums}
         return sorted(left, key=lambda places: (left[places], places))
 
-    def _span(self, places: Places) -> Float[Array, "rows directions"]:
-        """Orthonormal basis of a sum."""
-        columns = [*self.fixed.values(), *self.unit[list(places)]]
-        return np.linalg.qr(np.stack(columns, 1))[0] if columns else np.zeros((len(self.target), 0))
+    def _project(self, places: Places) -> tuple[Float[Array, "rows directions"], Float[Array, " rows"]]:
+        """Orthonormal basis of a sum, and what it leaves of the target."""
+        basis = np.linalg.qr(np.vstack([self.base, self.unit[list(places)]]).T)[0]
+        return basis, self.target - basis @ (basis.T @ self.target)
 
     def build(self, places: Places) -> Expression:
         """The formula of a sum, with its coefficients by least squares."""
-        own = (self.unit[place] * self.lengths[place] for place in places)
-        matrix = np.stack([*self.fixed.values(), *own], 1)
-        first, *coefficients = np.linalg.lstsq(matrix, self.target, rcond=None)[0].tolist()
-        if not self.fixed:
-            return INVERSE_TRANSFORMS[self.transform](self._add([first, *coefficients], places))
-        count, sign = len(self.fixed) - 1, -1 if self.transform == "log_neg" else 1
-        exponents = zip([*self.fixed][1:], coefficients[:count], strict=True)
+        own = self.unit[list(places)] * self.lengths[list(places), None]
+        matrix, count = np.vstack([self.base, own]).T, len(self.base)
+        coefficients = np.linalg.lstsq(matrix, self.target, rcond=None)[0].tolist()
+        pairs = zip(coefficients[count:], places, strict=True)
+        products = (mul(make_measured(c), _build_product(self.names, self.products[p])) for c, p in pairs)
+        if not count:
+            return INVERSE_TRANSFORMS[self.transform](add(*products))
         with np.errstate(over="ignore"):
-            factor = make_measured(sign * np.exp(first))
+            factor = np.exp(coefficients[0]) * (-1 if self.transform == "log_neg" else 1)
+        exponents = zip(self.logarithms, coefficients[1:count], strict=True)
         powers = (power(Variable(name), make_measured(q)) for name, q in exponents)
-        return mul(factor, *powers, call("exp", self._add(coefficients[count:], places)))
-
-    def _add(self, coefficients: Iterable[float], places: Places) -> Expression:
-        pairs = zip(coefficients, places, strict=True)
-        return add(*(mul(make_measured(c), _build_product(self.names, self.products[p])) for c, p in pairs))
-
-
-def _divide(above: Array, below: Array, least: float) -> Array:
-    """The quotient; 0 where the divisor is not above ``least``."""
-    is_new = below > least
-    return np.where(is_new, above / np.where(is_new, below, 1.0), 0.0)
+        return mul(make_measured(factor), *powers, call("exp", add(*products)))

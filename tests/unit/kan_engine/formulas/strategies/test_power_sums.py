@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.expressions.constraints import FormulaConstraints, list_functions
+from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints, list_functions
 from kan_engine.formulas.strategies.scans.power_sums import PowerSums, list_products
 from tests.support.engine.laws import Law
 from tests.support.engine.scans import Ranges, propose
@@ -34,8 +34,14 @@ def test_a_sum_of_products_of_powers_is_found_behind_noise_from_two_hundred_rows
 
 def test_functions_that_are_forbidden_are_left_out() -> None:
     limits = FormulaConstraints(forbidden=frozenset({"sqrt", "1/sqrt"}))
-    trees, _ = propose(PowerSums(), lambda a, b: np.sqrt(a) + b, {"a": (1, 4), "b": (0, 1)}, 0.03, limits)
-    assert not any({"sqrt", "1/sqrt"} & {*list_functions(tree)} for tree in trees)
+    law, ranges = (lambda a, b: np.sqrt(a) + b), {"a": (1.0, 4.0), "b": (0.0, 1.0)}
+    free, allowed = (propose(PowerSums(), law, ranges, 0.03, each)[0] for each in (NO_CONSTRAINTS, limits))
+    roots = [
+        [tree for tree in trees if limits.forbidden & {*list_functions(tree)}] for trees in (free, allowed)
+    ]
+    assert roots[0]
+    assert allowed
+    assert not roots[1]
 
 
 def test_the_cheapest_products_that_every_row_allows_are_tried() -> None:
