@@ -161,7 +161,7 @@ LAWS = (
     *(Step(scan, (is_unwanted, is_exact, partial(is_wide, 5))) for scan in SCANS),
     Step(PowerSums(), (is_unwanted, is_accurate, partial(is_wide, 5))),
     *NETWORKS_WITH_NODES,
-    Step(PowerFactors(BEHIND_A_FACTOR), (*OPEN, is_noisy)),
+    Step(PowerFactors(BEHIND_A_FACTOR, CHEAP_ALGEBRA), OPEN),
     *(Step(law, (*OPEN, is_rounded, is_noisy)) for law in OF_ANGLES),
     Step(LawsOfGroups(NEAREST), OPEN),
     Step(NearStructures(), (*OPEN, has_readings, misses_signal)),

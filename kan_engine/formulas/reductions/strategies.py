@@ -52,21 +52,24 @@ class PowerFactors:
 
     Attributes:
         inside: Schedule of the problem without the factor.
+        algebra: The same where what the closest network leaves seems to be noise, but may be its own error.
     """
 
     inside: Sequence[Step]
+    algebra: Sequence[Step]
     name: str = "factor of powers"
     message: str = "searching for a law behind a factor"
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield all short formulas behind each factor, and the exact law if there is one."""
-        problem = pool.problem
+        problem, is_noisy = pool.problem, judge.is_noisy(pool)
+        schedule = self.algebra if is_noisy else self.inside
         for reduction in find_power_factors(problem.rows):
             has_fewer = len(reduction.groups) < len(problem.names)
-            if has_fewer or "enumeration" not in pool.has_run:
+            if not is_noisy and (has_fewer or "enumeration" not in pool.has_run):
                 yield from enumerate_formulas(reduction, problem)
             if problem.may_be_exact:
-                yield from solve_inside(reduction, pool, self.inside, judge, self.name)
+                yield from solve_inside(reduction, pool, schedule, judge, self.name)
 
 
 @dataclass(frozen=True)

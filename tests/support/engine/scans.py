@@ -19,7 +19,12 @@ Ranges = Mapping[str, tuple[float, float]]
 
 
 def propose(
-    strategy: Strategy, law: Law, ranges: Ranges, noise: float, limits: FormulaConstraints = NO_CONSTRAINTS
+    strategy: Strategy,
+    law: Law,
+    ranges: Ranges,
+    noise: float,
+    limits: FormulaConstraints = NO_CONSTRAINTS,
+    judge: Judge | None = None,
 ) -> tuple[list[Expression], float]:
     """The formulas of a strategy, and the error of the shortest over the spread of the law."""
     rng = np.random.default_rng(1)
@@ -29,7 +34,7 @@ def propose(
     settings = FormulaSettings(constraints=limits)
     problem = Problem.create(rows[:160], rows[160:], settings=settings, callbacks=Callbacks())
     pool = Pool(problem)
-    for candidate in strategy.propose(pool, Judge()):
+    for candidate in strategy.propose(pool, judge or Judge()):
         pool.add(candidate)
     if pool.best is None:
         return [], float("inf")
