@@ -236,7 +236,8 @@ class StructureSearch:
             loss = (
                 float((compute_outputs(bundle, fit.terms) - scale_targets(scaler, rows)).square().mean()) / 2
             )
-            history.append(TrainingStep(len(history), grid, loss, errors[-1] ** 2 / 2))
+            # A power of an error beyond 1e154 would be an OverflowError; a product is infinite
+            history.append(TrainingStep(len(history), grid, loss, errors[-1] * errors[-1] / 2))
             if best is None or errors[-1] == min(errors):
                 best = fit
             is_stalled = len(errors) > 1 and errors[-1] > limits.max_grid_error_ratio * errors[-2]

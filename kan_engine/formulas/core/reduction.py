@@ -41,10 +41,11 @@ class Reduction:
         if not known.all():
             rows, factors = rows[known], factors[known]
         groups = {name: evaluate(tree, rows.columns) for name, tree in self.groups.items()}
-        squares = np.square(factors) * rows.weights
-        mean = float(squares.mean()) or 1.0
-        unit_error = None if rows.unit_error is None else rows.unit_error / mean**0.5
         with np.errstate(all="ignore"):
+            scale = float(np.abs(factors).max()) or 1.0  # squares of factors over decades overflow
+            squares = np.square(factors / scale) * rows.weights
+            mean = float(squares.mean()) or 1.0
+            unit_error = None if rows.unit_error is None else rows.unit_error / (scale * mean**0.5)
             return LabelledRows.from_columns(groups, rows.y / factors, squares / mean, unit_error)
 
     def select_factors(self, rows: LabelledRows) -> Float[Array, " _"]:

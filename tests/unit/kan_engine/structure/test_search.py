@@ -227,6 +227,15 @@ def test_an_additive_shape_is_fitted_on_finer_grids_while_that_helps() -> None:
     assert [step.number for step in fit.history] == list(range(len(fit.errors)))
 
 
+def test_a_fit_that_is_off_by_hundreds_of_decades_has_an_infinite_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FittedStructure, "relative_error", lambda *_: 1e200)
+    sample = sampled(lambda a, b: a + b, 2, 30)
+    fit = fit_additive_structure(sample, sample, generator())
+    assert {step.validation_loss for step in fit.history} == {float("inf")}
+
+
 def test_of_grids_that_do_not_help_the_best_is_kept() -> None:
     training, validation = (
         sampled(lambda a: np.random.default_rng(len(a)).normal(size=len(a)), 1, rows, seed=rows)

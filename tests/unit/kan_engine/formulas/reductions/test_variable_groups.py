@@ -147,3 +147,10 @@ def test_a_table_of_indicators_has_no_factor_that_only_a_few_rows_obey() -> None
     target = size**2 * (1 + 0.1 * columns["oak"])
     data = LabelledRows.from_columns(columns, target)
     find_reduction(data[:160], data[160:])  # whatever it is, the search goes on
+
+
+def test_the_weights_of_an_enormous_factor_are_finite() -> None:
+    a = np.array([1e200, 2e200])
+    data = LabelledRows.from_columns({"a": a, "b": np.ones(2)}, a)
+    rest = Reduction(groups={"b": Variable("b")}, factor=Variable("a")).reduce_data(data)
+    assert rest.relative_weights.tolist() == pytest.approx([0.4, 1.6])
