@@ -163,7 +163,7 @@ LAWS = (
     *NETWORKS_WITH_NODES,
     Step(PowerFactors(BEHIND_A_FACTOR, CHEAP_ALGEBRA), OPEN),
     *(Step(law, (*OPEN, is_rounded, is_noisy)) for law in OF_ANGLES),
-    Step(LawsOfGroups(NEAREST), OPEN),
+    Step(LawsOfGroups(NEAREST), (is_unwanted, is_exact)),
     Step(NearStructures(), (*OPEN, has_readings, misses_signal)),
     Step(ShorterReadings(), (is_unwanted, is_exact)),
 )

@@ -123,9 +123,11 @@ class LawsOfGroups:
     message: str = "reading a law of groups of inputs"
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
-        """Yield the best laws of the groups."""
+        """Yield the best laws of the groups; beside a settled law only those that are known."""
+        is_open = judge.settles(pool) is None
         for reduced in pool.reduced:
-            if reduced.name == VariableGroups.name and reduced.pool.structures:
+            is_known = reduced.pool.best is not None
+            if reduced.name == VariableGroups.name and reduced.pool.structures and (is_known or is_open):
                 yield from expand_nearest(reduced, self.nearest, judge, pool.problem)
 
 

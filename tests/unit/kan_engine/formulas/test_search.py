@@ -11,10 +11,10 @@ from kan_engine.expressions.evaluation import Expression, Number, Variable, add,
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.reduction import Reduction
-from kan_engine.formulas.judge import EXACT, Judge
-from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.judge import EXACT, NOISE, Judge
+from kan_engine.formulas.pool import Pool, ReducedPool
 from kan_engine.formulas.problem import FormulaSettings, Problem
-from kan_engine.formulas.reductions.strategies import solve_inside
+from kan_engine.formulas.reductions.strategies import LawsOfGroups, VariableGroups, solve_inside
 from kan_engine.formulas.schedule import FIRST, is_settled
 from kan_engine.formulas.search import Step, search
 from kan_engine.formulas.trace import TIME_LIMIT, TraceStep
@@ -149,3 +149,20 @@ def test_a_formula_that_leaves_only_noise_settles_a_noisy_table(noise: float) ->
     assert judge.settles(pool) is None
     pool.add(problem.measure(LAW, strategy="law"))
     assert judge.settles(pool) == "a formula that leaves only noise"
+
+
+def test_the_laws_of_groups_are_compared_with_a_settled_law_but_not_searched_beside_it() -> None:
+    class Settled(Judge):
+        def settles(self, *_: object) -> str:
+            return NOISE
+
+    problem, _ = make_problem(0.01)
+    pool, twice = Pool(problem), Reduction(groups={"u": mul(2, X)})
+    inside, nearest = Pool(problem.reduce(twice, VariableGroups.name)), Step(Given("nearest", (Number(1),)))
+    pool.reduced.append(ReducedPool(VariableGroups.name, twice, problem, inside))
+    fitted = Pool(inside.problem)
+    search(fitted, [Step(FIRST)], Judge())
+    inside.structures.extend(fitted.structures)
+    assert not list(LawsOfGroups([nearest]).propose(pool, Settled()))
+    inside.add(inside.problem.measure(add(Variable("u"), 1), strategy="law of one variable"))
+    assert [each.tree for each in LawsOfGroups([nearest]).propose(pool, Settled())] == [LAW]
