@@ -178,11 +178,18 @@ class Problem:
         tried_in: Reduction | None = None,
         most: int = 3,
     ) -> Iterator[Candidate]:
-        """Yield the first laws of a reduction as formulas of the columns, with refitted constants."""
+        """Yield the first laws of a reduction as formulas of the columns, the shortest description first.
+
+        Their constants are refitted, which changes the order; nothing follows an exact law.
+        """
+        found = list[Candidate]()
         for law in laws[:most]:
             tree = reduction.expand_law(law, self.validation.columns)
             formula = Formula.refit(tree, self.fit, self.validation, self.constraints)
-            yield Candidate.create(formula, strategy, reduction=tried_in)
+            found.append(Candidate.create(formula, strategy, reduction=tried_in))
+            if formula.error < MAX_EXACT_ERROR:
+                break
+        yield from sorted(found, key=lambda each: each.bits)
 
 
 def _scale(rows: LabelledRows, inputs: Standardizer) -> StructureRows:

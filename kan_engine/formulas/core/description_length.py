@@ -8,6 +8,7 @@ noise σ of the rows is known, the residuals cost Σ r²/(2σ²) · log₂ e, wh
 width takes.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,7 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nice_constants import price_fraction
+from kan_engine.expressions.nodes import Mul, Pow, children, is_constant
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.thresholds import MAX_SIMPLE_BITS, MIN_RELATIVE_RESIDUAL
 from kan_engine.numerics.ties import round_rank
@@ -40,14 +42,29 @@ def description_length(form: ParametricForm, rows: LabelledRows) -> float:
 def price_form(tree: Expression, bits_per_node: float = 3.0) -> float:
     """The bits of a formula without its constants: functions take more than sums and products.
 
-    Simple fractions are free. Others must pay: 3238/40685 is a measured constant in
-    disguise, a quotient of two that were rounded.
+    Simple exact numbers are free. Others must pay: 3238/40685, a quotient of two numbers that were rounded,
+    and 3·√110/5, the root of one, are measured constants in disguise.
     """
-    nodes = [*walk(tree)]
-    functions = sum(LIBRARY[node.function].bits for node in nodes if isinstance(node, Call))
-    fractions = [n.value for n in nodes if isinstance(n, Number) and isinstance(n.value, Fraction)]
-    excess = sum(max(0.0, price_fraction(value) - MAX_SIMPLE_BITS) for value in fractions)
+    functions = sum(LIBRARY[node.function].bits for node in walk(tree) if isinstance(node, Call))
+    excess = sum(max(0.0, bits - MAX_SIMPLE_BITS) for bits in _price_exact_numbers(tree))
     return bits_per_node * complexity(tree) + functions + excess
+
+
+def _price_exact_numbers(tree: Expression) -> Iterator[float]:
+    """The bits of the fractions of every exact number; the constant factors of a product are one."""
+    factors = tree.factors if isinstance(tree, Mul) else (tree,)
+    yield sum(_price_constant(factor) for factor in factors if is_constant(factor))
+    for factor in factors:
+        if not is_constant(factor):
+            for child in children(factor):
+                yield from _price_exact_numbers(child)
+
+
+def _price_constant(tree: Expression) -> float:
+    if isinstance(tree, Number):
+        return price_fraction(tree.value) if isinstance(tree.value, Fraction) else 0.0
+    parts = (tree.base,) if isinstance(tree, Pow) else children(tree)  # exponents are small
+    return sum(map(_price_constant, parts))
 
 
 def residual_and_constant_bits(form: ParametricForm, rows: LabelledRows) -> tuple[float, Array]:

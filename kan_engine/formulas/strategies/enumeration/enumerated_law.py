@@ -6,12 +6,13 @@ Noise hides what gradients and curves would tell, but not which of millions of s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH
-from kan_engine.expressions.evaluation import Parameter, add, evaluate, mul
+from kan_engine.expressions.evaluation import Number, Parameter, add, evaluate, mul
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.description_length import price_form
 from kan_engine.formulas.core.reduction import MAX_ENUMERATED_INPUTS
@@ -106,7 +107,8 @@ def _measure_pairs(
 ) -> Iterator[tuple[float, ParametricForm]]:
     """Yield the forms of pairs with their constants by least squares, and the errors of y on all rows.
 
-    Constants near multiples of 1/2 are tried as such, too: √(1 + u² - 2·u·cos v) is undefined with others.
+    Constants near multiples of 1/2 are tried as such, too, and stay: √(1 + u² - 2·u·cos v) is undefined with
+    others, and a formula without measured constants has a shorter description.
     """
     root = np.sqrt(scaled)
     for pair in pairs:
@@ -124,7 +126,12 @@ def _measure_pairs(
             for constants in (values, rounded) if is_near else (values,):
                 fitted = TRANSFORMS[name].inverse(matrix @ constants)
                 error = float(np.average((fitted - rows.y) ** 2, weights=rows.weights))
-                if np.isfinite(error):
+                if not np.isfinite(error):
+                    continue
+                if constants is rounded:
+                    exact = (mul(Number(Fraction(c)), term) for c, term in zip(constants, terms, strict=True))
+                    yield error, ParametricForm(INVERSE_TRANSFORMS[name](add(*exact)), np.zeros(0))
+                else:
                     inside = add(*(mul(Parameter(place), term) for place, term in enumerate(terms)))
                     yield error, ParametricForm(INVERSE_TRANSFORMS[name](inside), constants)
 
