@@ -7,7 +7,6 @@ import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Variable, complexity, evaluate, walk
-from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import rank_pairs
 from kan_engine.formulas.strategies.enumeration.enumerated_law import enumerate_laws
 from kan_engine.formulas.strategies.enumeration.expression_table import LEAF, ExpressionTable
