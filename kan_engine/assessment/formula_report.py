@@ -19,6 +19,7 @@ from kan_engine.assessment.constant_report import (
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
+from kan_engine.assessment.steps import has_step
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.assessment.unit_labels import list_exact_units
 from kan_engine.data.labelled_rows import LabelledRows
@@ -289,7 +290,7 @@ def rate_formulas(
 def _is_exact_in_training(
     outputs: list[OutputFormulas], seen: Columns | None, learnt: Columns | None, max_error: float
 ) -> bool:
-    """Whether the formulas are also exact on the training rows, with fewer constants than rows."""
+    """Whether they are exact on the training rows, too, with fewer constants than rows and without a step."""
     if seen is None or learnt is None:
         return True
     for output in outputs:
@@ -297,8 +298,9 @@ def _is_exact_in_training(
         if truth is None:
             continue
         error = evaluate(tree, seen) - truth
-        is_close = np.sqrt(np.mean(error**2)) < max_error * np.std(truth)
-        if not is_close or count_constants(tree) >= len(truth):
+        scale = max_error * float(np.std(truth))
+        is_close = np.sqrt(np.mean(error**2)) < scale
+        if not is_close or count_constants(tree) >= len(truth) or has_step(tree, seen, scale):
             return False
     return True
 

@@ -16,6 +16,7 @@ from kan_engine.assessment.formula_evidence import (
     assess_formula,
     predicts_alike,
 )
+from kan_engine.assessment.steps import has_step
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
@@ -93,9 +94,16 @@ def _show(
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
     formulas, origin = fit_final_constants(ranked, run), "network" if is_read or is_line else "law"
-    if run.data.classes is not None or best.error < MAX_EXACT_ERROR:
+    if run.data.classes is not None or _is_exact(best, run):
         return ShownFormulas(formulas, origin)
     return ShownFormulas(formulas, origin, *assess(best, network, run, members, pool))
+
+
+def _is_exact(best: Candidate, run: SearchContext) -> bool:
+    """Whether a candidate needs no evidence; the place of a step in it does."""
+    rows, limits = run.data.training, run.thresholds.assessment
+    max_change = limits.max_exact_error * rows.spread
+    return best.error < MAX_EXACT_ERROR and not has_step(best.tree, rows.columns, max_change)
 
 
 def _put_first(

@@ -90,3 +90,10 @@ def test_numbers_of_an_exact_formula_are_exact() -> None:
     report = measure(5 * Variable("x") ** 2 + 0.7, 5 * X**2 + 0.7)
     assert report.is_exact
     assert [each.value for each in report.outputs[0].constants or ()] == [0.7]
+
+
+@pytest.mark.parametrize("function", ["tanh", "sign"])
+def test_a_step_is_not_exact_since_rows_do_not_tell_where_it_is(function: str) -> None:
+    x = Variable("x")
+    assert not measure(call(function, 3000 * x - 3030), np.sign(X - 1.01)).is_exact
+    assert measure(call("tanh", 3 * x - 3), np.tanh(3 * X - 3)).is_exact

@@ -10,7 +10,16 @@ import pytest
 from kan_engine import KAN, Formula, FormulaConstraints, KANConfig, SearchResult
 from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, Number, Variable, add, apply_function, evaluate, mul
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Number,
+    Variable,
+    add,
+    apply_function,
+    call,
+    evaluate,
+    mul,
+)
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
@@ -123,6 +132,13 @@ def test_a_law_that_is_exact_needs_no_evidence() -> None:
     assert found.formulas[0][0].error < MAX_EXACT_ERROR
     assert found.evidence is None
     assert not found.formula_serves
+
+
+def test_a_step_needs_evidence_even_if_no_row_contradicts_it() -> None:
+    place = float(np.sort(A)[70:72].mean())
+    found = choose(run_of(np.sign(A - place) + B), call("tanh", 1e6 * X - 1e6 * place) + Z)
+    assert found.formulas[0][0].error < MAX_EXACT_ERROR
+    assert found.evidence is not None
 
 
 def test_without_formulas_the_network_stays_as_it_is() -> None:
