@@ -60,7 +60,7 @@ def test_the_time_limits_the_rows_as_it_is_estimated() -> None:
 
 @pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "lbfgs"])
 def test_every_optimizer_is_fitted_to_more_rows(optimizer: Any) -> None:
-    found = fit(WAVE, optimizer=optimizer, hidden=(2,))
+    found = fit(WAVE, optimizer=optimizer)
     assert found.optimizer == optimizer
     assert (found.fitted_rows or 0) > FIT
 
