@@ -36,12 +36,12 @@ Array = np.ndarray
 Powers = tuple[Fraction, ...]  # of the columns, in their order
 Places = tuple[int, ...]  # of the products of a sum, ascending
 
-_MAGNITUDES = {0.5: 1.5, 1.0: 1.0, 1.5: 2.5, 2.0: 1.5, 3.0: 2.0, 4.0: 2.5, 6.0: 3.0, 12.0: 3.5}
+_MAGNITUDES = {0.5: 1.5, 1.0: 0.75, 1.5: 2.5, 2.0: 1.5, 3.0: 2.0, 4.0: 2.5, 6.0: 3.0, 12.0: 3.5}
 PRICES: Mapping[Fraction, float] = {
     Fraction(0): 0.0,
     **{Fraction(sign * p): price for p, price in _MAGNITUDES.items() for sign in (1, -1)},
 }
-"""The cheapest products of powers are tried: a column to the power of 6 or 12 beside few others only."""
+"""The cheapest products are tried: quotients of five columns, but a power of 12 beside few others."""
 
 
 @dataclass(frozen=True)

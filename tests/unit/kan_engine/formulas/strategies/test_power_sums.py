@@ -19,6 +19,10 @@ LAWS: dict[str, tuple[Law, Ranges]] = {
         lambda e, s, r: 4 * e * ((s / r) ** 12 - (s / r) ** 6),
         {"e": (0.5, 2), "s": (0.8, 1.2), "r": (1, 2.5)},
     ),
+    "an enzyme with an inhibitor": (
+        lambda v, s, k, i, h: v * s / (k * (1 + i / h) + s),
+        {"v": (1, 10), "s": (0.5, 20), "k": (0.5, 5), "i": (0.1, 10), "h": (0.5, 5)},
+    ),
     "speeds of molecules, with a minus": (
         lambda m, v, t: -0.8 * (m / t) ** 1.5 * v**2 * np.exp(-m * v**2 / (2 * t)),
         {"m": (1, 4), "v": (0.2, 3), "t": (0.5, 3)},
