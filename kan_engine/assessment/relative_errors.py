@@ -1,8 +1,8 @@
 """Whether the errors of a target grow with it, as those of many instruments do.
 
 Residuals r of values p cost n/2 · log₂ mean(r²) bits if their size is the same in all rows, and
-n/2 · log₂ mean((r/p)²) + Σ log₂ |p| if it is a share of the value. The shorter description of the rows by a
-formula and its residuals decides; rows then count by 1/p².
+n/2 · log₂ mean((r/p)²) + Σ log₂ |p| if it is a share of the value. The shorter description decides; rows then
+count by 1/p².
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThres
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.formulas.core.constant_fitting import Array
-from kan_engine.formulas.core.constant_snapping import to_form
-from kan_engine.formulas.core.description_length import price_form, residual_and_constant_bits
 
 
 def reweigh_rows(
@@ -48,10 +46,7 @@ def weigh_relative_errors(
         thresholds: How clear it must be.
     """
     columns, target = rows.columns, rows.y
-    # Without their prices long formulas, whose residuals are those of the largest values, would decide
-    candidates = [
-        (np.broadcast_to(evaluate(tree, columns), target.shape), _price(tree, rows)) for tree in formulas
-    ]
+    candidates = [(np.broadcast_to(evaluate(tree, columns), target.shape), 0.0) for tree in formulas]
     if (powers := _fit_power_product(columns, target)) is not None:
         candidates.append((powers, thresholds.bits_per_exponent * len(columns)))
     with np.errstate(all="ignore"):
@@ -67,11 +62,6 @@ def weigh_relative_errors(
         return None
     weights = 1 / np.square(candidates[best][0])
     return np.asarray(weights / weights.mean())
-
-
-def _price(tree: Expression, rows: LabelledRows) -> float:
-    """The bits of a formula without those of the residuals."""
-    return price_form(tree) + float(residual_and_constant_bits(to_form(tree), rows)[1].sum())
 
 
 def _count_bits(residuals: Array) -> float:
