@@ -298,9 +298,9 @@ def _is_exact_in_training(
         if truth is None:
             continue
         error = evaluate(tree, seen) - truth
-        scale = max_error * float(np.std(truth))
-        is_close = np.sqrt(np.mean(error**2)) < scale
-        if not is_close or count_constants(tree) >= len(truth) or has_step(tree, seen, scale):
+        largest = max_error * float(np.std(truth))
+        is_close = np.sqrt(np.mean(error**2)) < largest
+        if not is_close or count_constants(tree) >= len(truth) or has_step(tree, seen, largest):
             return False
     return True
 

@@ -126,14 +126,12 @@ def _measure_pairs(
             for constants in (values, rounded) if is_near else (values,):
                 fitted = TRANSFORMS[name].inverse(matrix @ constants)
                 error = float(np.average((fitted - rows.y) ** 2, weights=rows.weights))
-                if not np.isfinite(error):
-                    continue
-                if constants is rounded:
-                    exact = (mul(Number(Fraction(c)), term) for c, term in zip(constants, terms, strict=True))
-                    yield error, ParametricForm(INVERSE_TRANSFORMS[name](add(*exact)), np.zeros(0))
-                else:
-                    inside = add(*(mul(Parameter(place), term) for place, term in enumerate(terms)))
-                    yield error, ParametricForm(INVERSE_TRANSFORMS[name](inside), constants)
+                if np.isfinite(error):
+                    exact = [Number(Fraction(c)) for c in rounded]
+                    free = [Parameter(place) for place in range(len(terms))]
+                    inside = add(*map(mul, exact if constants is rounded else free, terms))
+                    kept = constants[:0] if constants is rounded else constants
+                    yield error, ParametricForm(INVERSE_TRANSFORMS[name](inside), kept)
 
 
 def _drop_repeated(found: list[tuple[float, ParametricForm]]) -> Iterator[tuple[float, ParametricForm]]:

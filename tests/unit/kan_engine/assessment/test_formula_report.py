@@ -96,4 +96,7 @@ def test_numbers_of_an_exact_formula_are_exact() -> None:
 def test_a_step_is_not_exact_since_rows_do_not_tell_where_it_is(function: str) -> None:
     x = Variable("x")
     assert not measure(call(function, 3000 * x - 3030), np.sign(X - 1.01)).is_exact
-    assert measure(call("tanh", 3 * x - 3), np.tanh(3 * X - 3)).is_exact
+
+
+def test_a_transition_over_several_rows_can_be_exact() -> None:
+    assert measure(call("tanh", 3 * Variable("x") - 3), np.tanh(3 * X - 3)).is_exact
