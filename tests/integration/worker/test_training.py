@@ -839,8 +839,9 @@ def test_a_job_whose_process_has_to_be_ended_keeps_its_trace(
     sessions: Sessions, submit: Any, run: Any, monkeypatch: pytest.MonkeyPatch, preview: bytes | None
 ) -> None:
     monkeypatch.setattr("worker.execution.heartbeat.end_process", lambda _: None)
-    pipeline = ToyPipeline(preview=preview, lasts_s=1.5, is_deaf=True, strategy="rational")
-    limits = ExecutionLimits(overrun_s=0.1, first_model_s=0.1)
+    pipeline = ToyPipeline(preview=preview, lasts_s=2.0, is_deaf=True, strategy="rational")
+    # A preview is waited for, however busy the machine is
+    limits = ExecutionLimits(overrun_s=0.1, first_model_s=0.5 if preview is None else 60.0)
     job = run(submit(max_seconds=0.2), pipeline, limits=limits)
     assert job.status == ("failed" if preview is None else "succeeded")
     assert trace_of(sessions, job.id) == (["rational"], "time limit")

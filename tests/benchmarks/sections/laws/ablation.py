@@ -55,7 +55,7 @@ def leave_out_each(solve: Callable[[frozenset[str], SearchRecorder], float]) -> 
     """The quality of a job, and that without each strategy that took part.
 
     A strategy took part if something that it proposed entered the pool, or the steps inside it did. Without
-    any other one the result is the same, but for its time.
+    any other one the result is the same, but for its time. A law that is not found has nothing to lose.
 
     Returns:
         ``quality``; ``without NAME`` for every strategy that took part; ``seconds of NAME`` for all.
@@ -74,6 +74,8 @@ def leave_out_each(solve: Callable[[frozenset[str], SearchRecorder], float]) -> 
     if GROWTH in taking_part:
         taking_part |= {COMPACT: None}
     values |= {f"seconds of {name}": total for name, total in seconds.items() if total}
+    if not values["quality"]:
+        return values
     for name in [name for name in taking_part if name not in KEPT][: MOST_JOBS - 1]:
         values[f"without {name}"] = solve(frozenset({name}), SearchRecorder())
     return values
