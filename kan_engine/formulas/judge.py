@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from kan_engine.assessment.chi_square import compute_chi_square
-from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.assessment.residual_signal import measure_residual_signal, measure_signal
-from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.candidate import Candidate
-from kan_engine.formulas.core.constant_snapping import to_form
-from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.losses import is_no_worse, leave_one_out_losses
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.pool import Pool
@@ -69,10 +64,10 @@ class Judge:
         candidates = pool.candidates
         if not candidates:
             return []
-        rows = self._weigh_rows(candidates, pool)
-        best = min(candidates, key=lambda each: self._price(each, rows, pool))
+        best = min(candidates, key=lambda each: each.bits + each.selection_bits)
         if best.error < MAX_EXACT_ERROR:
             return [best]
+        rows = pool.problem.rows
         losses = {each.tree: leave_one_out_losses(each.tree, rows) for each in candidates}
         shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
         for each in sorted(candidates, key=lambda each: (each.complexity, each.bits)):
@@ -85,21 +80,6 @@ class Judge:
                 shorter.append(each)
             lowest = min(lowest, mean)
         return [best, *longer, *shorter]
-
-    def _weigh_rows(self, candidates: Sequence[Candidate], pool: Pool, most: int = 10) -> LabelledRows:
-        """The rows, with weights for errors that grow with the target if they do."""
-        rows, limits = pool.problem.rows, pool.problem.settings.assessment
-        if not pool.problem.is_measured:
-            return rows
-        return reweigh_rows([each.tree for each in candidates[:most]], rows, limits) or rows
-
-    def _price(self, candidate: Candidate, rows: LabelledRows, pool: Pool) -> float:
-        """Description length of the rows by a candidate, in bits."""
-        bits = candidate.bits
-        if rows is not pool.problem.rows:
-            bits = description_length(to_form(candidate.tree), rows)
-            bits += pool.problem.constraints.excess_bits(candidate.tree)
-        return bits + candidate.selection_bits
 
     def is_certain(self, pool: Pool, certain_error: float = 1e-13) -> bool:
         """Whether the best candidate is exact to the last digits.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -86,6 +86,14 @@ class Pool:
         if tree not in self._values:
             self._values[tree] = evaluate(tree, self.problem.rows.columns)
         return self._values[tree]
+
+    def reweigh(self, weights: Float[np.ndarray, " rows"]) -> None:
+        """Give the rows of the problem other weights, and measure the candidates with them."""
+        self.problem = self.problem.reweigh(weights)
+        known, self.candidates = self.candidates, []
+        for each in known:
+            measured = self.problem.measure(each.tree, strategy=each.strategy)
+            self.add(replace(each, error=measured.error, bits=measured.bits))
 
     def add_structure(self, structure: FittedStructure) -> None:
         """Keep a small network that was fitted."""

@@ -66,7 +66,6 @@ class Problem:
         callbacks: Progress, clock and the wish to stop.
         path: Names of the reductions that lead here from the table; empty for the table itself.
         may_be_exact: Whether a formula may hold to rounding error: not where the target is rounded.
-        is_measured: Whether the target was measured, so that its errors may grow with it.
         record_structure: Takes every small network that was fitted to the table.
     """
 
@@ -77,7 +76,6 @@ class Problem:
     callbacks: Callbacks = field(default_factory=Callbacks)
     path: tuple[str, ...] = ()
     may_be_exact: bool = True
-    is_measured: bool = True
     record_structure: Callable[[FittedStructure], None] = lambda _: None
 
     @staticmethod

@@ -156,10 +156,12 @@ class SmallLaw:
     Attributes:
         found: The network with its formulas, and the out-of-sample errors of both.
         is_clear: Whether it explains the data, so that no larger network is needed.
+        has_relative_errors: Whether the errors of the target grow with it.
     """
 
     found: SearchResult
     is_clear: bool
+    has_relative_errors: bool = False
 
     def is_explained(self, max_complexity: int) -> bool:
         """Whether a formula of at most this complexity is consistent with the rows."""

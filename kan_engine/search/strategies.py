@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.evaluation import Expression, Number, variables
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.judge import Judge
@@ -100,15 +101,18 @@ class Laws(TableStrategy):
     name: str = LAWS
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
-        """Yield the formulas of the law search."""
+        """Yield the formulas of the law search; its weights of the rows hold for all that follow."""
         with self.run.parts.prefetch(predict_climb(self.run) if self.is_first else lambda: []):
             law = find_small_law(self.run, self.seconds)
         self.members.add_law(law)
-        if law is not None:
-            if law.found.formulas and not law.is_clear:
-                self.run.keep(law.found)
-            for part in law.found.formulas:
-                yield from (Candidate.create(each, self.name) for each in part)
+        if law is None:
+            return
+        if law.found.formulas and not law.is_clear:
+            self.run.keep(law.found)
+        trees = [each.tree for part in law.found.formulas for each in part]
+        if law.has_relative_errors and (weighed := reweigh_rows(trees, pool.problem.rows)) is not None:
+            pool.reweigh(weighed.weights)
+        yield from (pool.problem.measure(tree, strategy=self.name) for tree in trees)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +173,7 @@ class LogOddsCurves(TableStrategy):
         run, places = self.run.select_columns()
         problem = pool.problem
         rows = (problem.fit.select_columns(places), problem.validation.select_columns(places))
-        inner = Pool(replace(make_problem(run, rows), is_measured=False))
+        inner = Pool(make_problem(run, rows))
         search(inner, SUM_OF_CURVES, judge)
         yield from (Candidate.create(each, self.name) for each in inner.candidates)
 

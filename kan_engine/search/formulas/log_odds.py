@@ -26,7 +26,7 @@ def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext
         )
         for part in sample_search_rows(run)
     )
-    return replace(make_problem(run, (fit, validation)), is_measured=False)
+    return make_problem(run, (fit, validation))
 
 
 def _compute_bounded_logits(

@@ -88,7 +88,11 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     found = make_law_result(
         law, inner, run, places, errors=network_errors, evidence=evidence, formula_errors=errors
     )
-    return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
+    return SmallLaw(
+        found=found,
+        is_clear=is_exact or is_consistent or is_adequate,
+        has_relative_errors=law.has_relative_errors,
+    )
 
 
 def _report_by_time(run: SearchContext, first: float = 0.05, last: float = 0.38) -> ReportProgress:

@@ -2,8 +2,9 @@
 
 Potentials, impedances, lenses, distances, and rates that are limited by several steps have this form. On the
 logarithm of the target the sum has all logarithms of columns as well: c·Πx^q·exp(k·Πx^p) is the law of
-Maxwell and Boltzmann, or that of Arrhenius with a power of the temperature. Networks need many rows for such
-laws of three and more columns, and a search that adds one term at a time misses terms that cancel.
+Maxwell and Boltzmann, or that of Arrhenius with a power of the temperature. On the target itself they are
+tried, too: entropies have them, and targets that a client has taken the logarithm of. Networks need many rows
+for such laws of three and more columns, and a search that adds one term at a time misses terms that cancel.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ PRICES: Mapping[Fraction, float] = {
     **{Fraction(sign * p): price for p, price in _MAGNITUDES.items() for sign in (1, -1)},
 }
 """The cheapest products are tried: quotients of five columns, but a power of 12 beside few others."""
+
+BESIDE_LOGARITHMS = {"identity": (False, True), "log": (True,), "log_neg": (True,)}
+"""Whether logarithms of columns are part of every sum, by the transform of the target."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,10 @@ class PowerSums:
             rows = transform_rows(few, transform)
             if rows is None or problem.should_stop():
                 continue
-            scan = _Scan.create(rows, products, transform)
-            most = self.most_terms // 2 if len(scan.base) else self.most_terms
-            yield from (scan.build(places) for places in self._search(scan, most))
+            for has_logarithms in BESIDE_LOGARITHMS.get(transform, (False,)):
+                scan = _Scan.create(rows, products, transform, has_logarithms=has_logarithms)
+                most = self.most_terms // 2 if len(scan.base) else self.most_terms
+                yield from (scan.build(places) for places in self._search(scan, most))
 
     def _search(self, scan: _Scan, most: int) -> Iterator[Places]:
         """Yield the closest sums of one, two, … ``most`` products, and of none beside logarithms."""
@@ -161,7 +166,7 @@ class _Scan:
     logarithms: tuple[str, ...]
 
     @staticmethod
-    def create(rows: LabelledRows, products: list[Powers], transform: str) -> _Scan:
+    def create(rows: LabelledRows, products: list[Powers], transform: str, *, has_logarithms: bool) -> _Scan:
         """Evaluate the products."""
         root, columns = np.sqrt(rows.relative_weights), rows.columns
         values = np.repeat(root[None], len(products), 0)
@@ -171,7 +176,7 @@ class _Scan:
             lengths = np.linalg.norm(values, axis=1)
         usable = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
         base, logarithms = np.zeros((0, len(rows))), tuple[str, ...]()
-        if transform in ("log", "log_neg"):
+        if has_logarithms:
             logarithms = tuple(name for name, v in columns.items() if v.min() > 0 and np.ptp(v) > 0)
             base = root * np.stack([np.ones(len(rows)), *(np.log(columns[name]) for name in logarithms)])
         return _Scan(
@@ -225,12 +230,13 @@ class _Scan:
         own = self.unit[list(places)] * self.lengths[list(places), None]
         matrix, count = np.vstack([self.base, own]).T, len(self.base)
         coefficients = np.linalg.lstsq(matrix, self.target, rcond=None)[0].tolist()
-        pairs = zip(coefficients[count:], places, strict=True)
-        products = (mul(make_measured(c), _build_product(self.names, self.products[p])) for c, p in pairs)
-        if not count:
-            return INVERSE_TRANSFORMS[self.transform](add(*products))
+        measured = [make_measured(each) for each in coefficients]
+        products = (_build_product(self.names, self.products[place]) for place in places)
+        terms = [mul(c, product) for c, product in zip(measured[count:], products, strict=True)]
+        logarithms = zip(measured[1:count], map(Variable, self.logarithms), strict=True)
+        if "log" not in self.transform:
+            terms += [*measured[: min(count, 1)], *(mul(q, call("log", x)) for q, x in logarithms)]
+            return INVERSE_TRANSFORMS[self.transform](add(*terms))
         with np.errstate(over="ignore"):
             factor = np.exp(coefficients[0]) * (-1 if self.transform == "log_neg" else 1)
-        exponents = zip(self.logarithms, coefficients[1:count], strict=True)
-        powers = (power(Variable(name), make_measured(q)) for name, q in exponents)
-        return mul(make_measured(factor), *powers, call("exp", add(*products)))
+        return mul(make_measured(factor), *(power(x, q) for q, x in logarithms), call("exp", add(*terms)))

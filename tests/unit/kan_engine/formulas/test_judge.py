@@ -1,7 +1,5 @@
 """The judge: which candidate comes first, and which others are shown beside it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -104,15 +102,13 @@ def test_a_formula_that_was_selected_among_very_many_has_to_be_better_by_their_b
     assert (Judge().rank(pool)[0] is grown) == is_first
 
 
-@pytest.mark.parametrize(("is_measured", "place"), [(True, 1), (False, 0)])
-def test_where_errors_grow_with_a_measured_target_small_targets_count_as_much(
-    is_measured: bool, place: int
-) -> None:
-    short = apply_function("exp", mul(3.0, X))
-    trees = [short, add(short, 3.0)]
-    pool = pool_of((np.exp(3 * A) + 3) * (1 + NOISE / 6), *trees)
-    pool.problem = replace(pool.problem, is_measured=is_measured)
-    assert rank(pool)[0] == trees[place]
+def test_where_errors_grow_with_the_target_small_targets_count_as_much() -> None:
+    short, target = apply_function("exp", mul(3.0, X)), np.exp(3 * A) + 3
+    law = add(short, 3.0)
+    pool = pool_of(target * (1 + NOISE / 6), short, law)
+    assert rank(pool)[0] == short
+    pool.reweigh(1 / target**2)
+    assert rank(pool)[0] == law
 
 
 def test_a_formula_whose_units_do_not_add_up_is_shown_after_those_that_do() -> None:

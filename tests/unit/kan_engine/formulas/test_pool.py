@@ -37,6 +37,20 @@ def test_a_formula_that_satisfies_the_wishes_enters_as_it_is() -> None:
     assert (candidate.tree, candidate.strategy) == (LINE, "given")
 
 
+def test_other_weights_of_the_rows_change_the_order() -> None:
+    is_small, slopes = A < 2.0, (1.0, 1.2)
+    rows = LabelledRows.from_columns({"a": A}, np.where(is_small, *slopes) * A)
+    settings = FormulaSettings()
+    pool = Pool(Problem.create(rows[:100], rows[100:], settings=settings, callbacks=Callbacks()))
+    for slope in slopes:
+        pool.add(pool.problem.measure(mul(slope, X), strategy="given"))
+    assert [each.tree for each in pool.candidates] == [mul(1.2, X), mul(1.0, X)]
+    pool.reweigh(np.where(is_small, 100.0, 1.0))
+    assert [each.tree for each in pool.candidates] == [mul(1.0, X), mul(1.2, X)]
+    again = [pool.problem.measure(each.tree, strategy="given") for each in pool.candidates]
+    assert again == pool.candidates
+
+
 @pytest.mark.parametrize("most", [1, 2])
 def test_a_formula_with_too_many_constants_enters_with_fewer(most: int) -> None:
     limits = FormulaConstraints(max_constants=most)

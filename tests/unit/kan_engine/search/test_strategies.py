@@ -31,7 +31,7 @@ from kan_engine.search.formulas.front_subtask import predict_front, run_front_su
 from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import LAWS, Members
 from kan_engine.search.schedule import FORMULAS
-from kan_engine.search.strategies import Growth, Lines, TableStrategy
+from kan_engine.search.strategies import Growth, Laws, Lines, TableStrategy
 from kan_engine.search.subtasks import InProcess, Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
@@ -127,6 +127,28 @@ def test_two_classes_have_the_log_odds_of_their_shares_at_least() -> None:
 def test_a_constant_that_is_a_rounding_error_is_zero(y: np.ndarray) -> None:
     pool = propose(Lines, run_of(y, split={"kind": "none"}))
     assert min((each.tree for each in pool.candidates), key=count_nodes) == ZERO
+
+
+def test_weights_of_errors_that_grow_with_the_target_hold_for_all_formulas_of_the_table() -> None:
+    generator, store = np.random.default_rng(0), StoredSubtasks()
+    distance = np.exp(generator.uniform(0, 9, 20))
+    force = 6.5 / distance**2 * (1 + 0.1 * generator.normal(size=20))
+    table, request = table_of(distance=distance, force=force), request_for(target="force", seed=0)
+    data = prepare_data(table, request)
+    pools = list[Pool]()
+    for _ in range(2):  # computed, then loaded
+        run = SearchContext.create(data, make_search_config(data.plan.request), parts=store)
+        pools.append(pool := Pool(make_problem(run)))
+        steps = [Step(kind(run, Members()), FORMULAS, is_whole=True) for kind in (Lines, Laws)]
+        search(pool, steps, Judge())
+    assert store.loaded == ["law"]
+    assert texts(pools[0]) == texts(pools[1])
+    assert texts(pools[0])[0].endswith("/distance**2")
+    problem = pools[0].problem
+    shares = problem.rows.weights / problem.rows.columns["distance"] ** 4
+    np.testing.assert_allclose(shares, shares[0])
+    for each in pools[0].candidates:
+        assert each.bits == problem.measure(each.tree, strategy="").bits
 
 
 def test_growth_has_formulas_of_many_sizes_whose_errors_fall() -> None:

@@ -23,6 +23,14 @@ LAWS: dict[str, tuple[Law, Ranges]] = {
         lambda v, s, k, i, h: v * s / (k * (1 + i / h) + s),
         {"v": (1, 10), "s": (0.5, 20), "k": (0.5, 5), "i": (0.1, 10), "h": (0.5, 5)},
     ),
+    "a logarithm that somebody has taken": (
+        lambda m, n, r: np.log(m * n / r**2) - 23.4,
+        {"m": (1e20, 1e29), "n": (1e20, 1e29), "r": (1e9, 1e13)},
+    ),
+    "an entropy": (
+        lambda t, v, u: 12.5 * np.log(t) + 8.3 * np.log(v) + u / t,
+        {"t": (1, 10), "v": (1, 10), "u": (1, 50)},
+    ),
     "speeds of molecules, with a minus": (
         lambda m, v, t: -0.8 * (m / t) ** 1.5 * v**2 * np.exp(-m * v**2 / (2 * t)),
         {"m": (1, 4), "v": (0.2, 3), "t": (0.5, 3)},
