@@ -31,6 +31,7 @@ DIRECTIONS = {"increasing": 1, "decreasing": -1}
 MAX_HIDDEN_LAYERS = 1  # of a network from which formulas are extracted
 
 UNBALANCED_BITS = 1e6  # any formula whose units add up comes before one whose units do not
+UNBALANCED_EXACT_BITS = 40.0  # of one that is exact to rounding error: then the units are in doubt
 SCALE_BITS = 20.0  # of a constant that is 1 in the units of the table, which happens once in 2²⁰ tables
 
 PRINTABLE_FUNCTIONS = tuple(name for name, f in LIBRARY.items() if f.elementary or f.exponent is not None)
@@ -206,10 +207,10 @@ class FormulaConstraints:
         """Whether the units of a formula add up, as far as they are known and not ignored."""
         return self.units is None or self.units.adds_up(tree)
 
-    def excess_bits(self, tree: Expression) -> float:
+    def excess_bits(self, tree: Expression, *, is_exact: bool) -> float:
         """Bits that count for a formula besides its description length: its units may not add up."""
         if not self.adds_up(tree):
-            return UNBALANCED_BITS
+            return UNBALANCED_EXACT_BITS if is_exact else UNBALANCED_BITS
         return SCALE_BITS if self.units is not None and self.units.needs_scale(tree) else 0.0
 
     def allow_part(self, tree: Expression, *, is_exponent: bool) -> bool:

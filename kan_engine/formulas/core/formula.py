@@ -20,7 +20,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.formulas.core.constant_fitting import ParametricForm, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
 from kan_engine.formulas.core.description_length import description_length
-from kan_engine.formulas.core.thresholds import MAX_REFIT_STEPS
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR, MAX_REFIT_STEPS
 
 
 class StoredFormula(TypedDict):
@@ -53,9 +53,9 @@ class Formula:
         limits: FormulaConstraints = NO_CONSTRAINTS,
     ) -> Formula:
         """Compute the error on the validation rows and the description length of all rows."""
-        bits = description_length(to_form(tree), fit.append(validation)) + limits.excess_bits(tree)
         error = compute_rmse(ParametricForm(tree, np.array([])), validation) / validation.spread
-        return Formula(tree, error, bits)
+        bits = description_length(to_form(tree), fit.append(validation))
+        return Formula(tree, error, bits + limits.excess_bits(tree, is_exact=error < MAX_EXACT_ERROR))
 
     @staticmethod
     def refit(

@@ -121,5 +121,11 @@ def test_a_formula_whose_units_do_not_add_up_is_shown_after_those_that_do() -> N
     assert rank(pool_of(y, unbalanced, limits=limits)) == [unbalanced]
 
 
+def test_an_exact_law_whose_units_do_not_add_up_is_shown_before_a_line_whose_do() -> None:
+    limits = FormulaConstraints(units=UnitSystem({"a": "m", "b": "s"}, "m"))
+    law, line = add(X, power(Z, 2)), add(mul(1.0, X), mul(3.6, Z), -2.9)
+    assert rank(pool_of(A + B**2, law, line, limits=limits)) == [law]
+
+
 def test_an_exact_law_stands_alone() -> None:
     assert rank(pool_of(2 * A * B, MEAN, LINE, add(PRODUCT, RIPPLE), PRODUCT)) == [PRODUCT]
