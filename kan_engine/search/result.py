@@ -21,6 +21,11 @@ from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
 from kan_engine.training.loop import TrainingStep
 
+RELATIVE_WARNING = (
+    "the errors of the target grow with it: for the formula, rows count by the inverse square of the target; "
+    "target_error names a column with their standard deviation"
+)
+
 
 @dataclass(frozen=True)
 class GridStage:
@@ -156,12 +161,15 @@ class SmallLaw:
     Attributes:
         found: The network with its formulas, and the out-of-sample errors of both.
         is_clear: Whether it explains the data, so that no larger network is needed.
-        has_relative_errors: Whether the errors of the target grow with it.
     """
 
     found: SearchResult
     is_clear: bool
-    has_relative_errors: bool = False
+
+    @property
+    def has_relative_errors(self) -> bool:
+        """Whether the errors of the target grow with it."""
+        return RELATIVE_WARNING in self.found.warnings
 
     def is_explained(self, max_complexity: int) -> bool:
         """Whether a formula of at most this complexity is consistent with the rows."""

@@ -95,7 +95,7 @@ def serialize_small_law(law: SmallLaw, run: SearchContext, entries: np.ndarray) 
     predictor = Predictor.from_training(run.data, found.network, found.inputs, found.scaler)
     return save(
         predictor,
-        to_metadata(found) | {"is_clear": law.is_clear, "has_relative_errors": law.has_relative_errors},
+        to_metadata(found) | {"is_clear": law.is_clear},
         {**collect_errors(found), "entries": entries},
     )
 
@@ -104,8 +104,7 @@ def deserialize_small_law(data: bytes, run: SearchContext) -> SmallLaw:
     """The inverse of ``serialize_small_law``; records the validation errors in the run."""
     predictor, metadata, numbers = load(data), read_metadata(data), read_attached(data)
     found = restore_result(metadata, predictor, numbers, run.thresholds.assessment)
-    is_relative = metadata.get("has_relative_errors", False)  # earlier versions did not store it
-    law = SmallLaw(found=found, is_clear=metadata["is_clear"], has_relative_errors=is_relative)
+    law = SmallLaw(found=found, is_clear=metadata["is_clear"])
     run.contest.append_errors(numbers["entries"])
     return law
 

@@ -24,15 +24,10 @@ from kan_engine.search.context import (
     to_sample,
 )
 from kan_engine.search.laws.find_law import find_law
-from kan_engine.search.result import SearchResult, SmallLaw
+from kan_engine.search.result import RELATIVE_WARNING, SearchResult, SmallLaw
 from kan_engine.search.serialization import deserialize_small_law, serialize_small_law
 from kan_engine.search.subtasks import Subtask
 from kan_engine.structure.backward_elimination import cross_predict
-
-RELATIVE_WARNING = (
-    "the errors of the target grow with it: for the formula, rows count by the inverse square of the target; "
-    "target_error names a column with their standard deviation"
-)
 
 
 def make_law_subtask(run: SearchContext, seconds: float | None) -> Subtask:
@@ -88,11 +83,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
     found = make_law_result(
         law, inner, run, places, errors=network_errors, evidence=evidence, formula_errors=errors
     )
-    return SmallLaw(
-        found=found,
-        is_clear=is_exact or is_consistent or is_adequate,
-        has_relative_errors=law.has_relative_errors,
-    )
+    return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
 
 
 def _report_by_time(run: SearchContext, first: float = 0.05, last: float = 0.38) -> ReportProgress:

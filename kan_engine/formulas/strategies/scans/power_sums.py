@@ -10,7 +10,7 @@ for such laws of three and more columns, and a search that adds one term at a ti
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, combinations
 
@@ -86,8 +86,9 @@ class PowerSums:
             rows = transform_rows(few, transform)
             if rows is None or problem.should_stop():
                 continue
+            alone = _Scan.create(rows, products, transform)
             for has_logarithms in BESIDE_LOGARITHMS.get(transform, (False,)):
-                scan = _Scan.create(rows, products, transform, has_logarithms=has_logarithms)
+                scan = alone.add_logarithms(rows) if has_logarithms else alone
                 most = self.most_terms // 2 if len(scan.base) else self.most_terms
                 yield from (scan.build(places) for places in self._search(scan, most))
 
@@ -166,7 +167,7 @@ class _Scan:
     logarithms: tuple[str, ...]
 
     @staticmethod
-    def create(rows: LabelledRows, products: list[Powers], transform: str, *, has_logarithms: bool) -> _Scan:
+    def create(rows: LabelledRows, products: list[Powers], transform: str) -> _Scan:
         """Evaluate the products."""
         root, columns = np.sqrt(rows.relative_weights), rows.columns
         values = np.repeat(root[None], len(products), 0)
@@ -175,10 +176,6 @@ class _Scan:
                 values *= np.float_power(column, np.array(powers, dtype=float)[:, None])
             lengths = np.linalg.norm(values, axis=1)
         usable = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
-        base, logarithms = np.zeros((0, len(rows))), tuple[str, ...]()
-        if has_logarithms:
-            logarithms = tuple(name for name, v in columns.items() if v.min() > 0 and np.ptp(v) > 0)
-            base = root * np.stack([np.ones(len(rows)), *(np.log(columns[name]) for name in logarithms)])
         return _Scan(
             names=rows.names,
             transform=transform,
@@ -186,9 +183,16 @@ class _Scan:
             products=[products[place] for place in usable],
             unit=values[usable] / lengths[usable, None],
             lengths=lengths[usable],
-            base=base,
-            logarithms=logarithms,
+            base=np.zeros((0, len(rows))),
+            logarithms=(),
         )
+
+    def add_logarithms(self, rows: LabelledRows) -> _Scan:
+        """The same products beside 1 and the logarithms of the positive columns."""
+        columns = rows.columns
+        logarithms = tuple(name for name, v in columns.items() if v.min() > 0 and np.ptp(v) > 0)
+        base = np.stack([np.ones(len(rows)), *(np.log(columns[name]) for name in logarithms)])
+        return replace(self, base=np.sqrt(rows.relative_weights) * base, logarithms=logarithms)
 
     def list_pairs(self, beside: Places, first: int, most: int, min_share: float = 1e-4) -> list[Places]:
         """Sums with the pairs of the ``first`` products that explain most, independent by a squared share."""
