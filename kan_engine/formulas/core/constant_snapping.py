@@ -5,9 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, parametrize_floats
+from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.expressions.nice_constants import nice_constants, rank_constants
-from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.nodes import (
+    Mul,
+    Number,
+    Pow,
+    children,
+    is_constant,
+    mul,
+    power,
+    rebuild,
+)
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.core.constant_fitting import (
     Array,
@@ -19,6 +29,7 @@ from kan_engine.formulas.core.constant_fitting import (
 )
 from kan_engine.formulas.core.description_length import (
     description_length,
+    price_constant,
     price_form,
     residual_and_constant_bits,
 )
@@ -59,8 +70,36 @@ def finalize_formula(
         form = _shorten_description(form, everything)
     short = round_constants(form, everything).numeric_tree
     tree = simplify(short, columns, forbidden=forbidden)
-    # simplification may combine constants
-    return round_constants(to_form(tree), everything).numeric_tree
+    # Simplification may combine constants, and simple numbers into one that is not
+    released = _release_numbers(tree)
+    form = to_form(released)
+    if released != tree:
+        form = refit_constants(form, everything, iterations=FURTHER_STEPS)
+    return round_constants(form, everything).numeric_tree
+
+
+def _release_numbers(tree: Expression, max_bits: float = 11.5) -> Expression:
+    """The formula with a measured constant for each exact one that is hardly exact.
+
+    q/21, √39·q and 3238/40685·q have products and quotients of simple numbers that only together are near the
+    best constant. Where noise hides the constant, such a number feigns more than is known.
+
+    Args:
+        tree: The formula.
+        max_bits: Of a constant that stays: 3/5 has 11.2, √39 11.6 and 1/21 12.9.
+    """
+    factors = tree.factors if isinstance(tree, Mul) else (tree,)
+    constants = [factor for factor in factors if is_constant(factor)]
+    if sum(map(price_constant, constants)) > max_bits:
+        constants = [make_measured(float(evaluate(mul(*constants), {})))]
+    others = [factor for factor in factors if not is_constant(factor)]
+    return mul(*constants, *(_release_inside(factor, max_bits) for factor in others))
+
+
+def _release_inside(tree: Expression, max_bits: float) -> Expression:
+    if isinstance(tree, Pow) and is_constant(tree.exponent):
+        return power(_release_numbers(tree.base, max_bits), tree.exponent)
+    return rebuild(tree, [_release_numbers(child, max_bits) for child in children(tree)])
 
 
 def to_form(tree: Expression) -> ParametricForm:

