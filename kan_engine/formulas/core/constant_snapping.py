@@ -93,13 +93,13 @@ def _release_numbers(tree: Expression, max_bits: float = 11.5) -> Expression:
     if sum(map(price_constant, constants)) > max_bits:
         constants = [make_measured(float(evaluate(mul(*constants), {})))]
     others = [factor for factor in factors if not is_constant(factor)]
-    return mul(*constants, *(_release_inside(factor, max_bits) for factor in others))
+    return mul(*constants, *map(_release_inside, others))
 
 
-def _release_inside(tree: Expression, max_bits: float) -> Expression:
+def _release_inside(tree: Expression) -> Expression:
     if isinstance(tree, Pow) and is_constant(tree.exponent):
-        return power(_release_numbers(tree.base, max_bits), tree.exponent)
-    return rebuild(tree, [_release_numbers(child, max_bits) for child in children(tree)])
+        return power(_release_numbers(tree.base), tree.exponent)
+    return rebuild(tree, [_release_numbers(child) for child in children(tree)])
 
 
 def to_form(tree: Expression) -> ParametricForm:
