@@ -1,10 +1,11 @@
 """Evidence for a formula: errors of other models, residual tests and stability under resampling.
 
-A formula is *consistent* with the rows under four conditions. No other model is better on the same folds. A
+A formula is *consistent* with the rows under five conditions. No other model is better on the same folds. A
 residual test that would detect a signal of relevant size finds none. Resampled rows lead to formulas with
-similar predictions. There are enough rows for its constants. Where the errors of the rows are known, its
-residuals do not exceed them. Where the rows cannot decide, the formula is an *approximation*. Where it is no
-better than a constant, or worse than a line, it is *weak*.
+similar predictions. There are enough rows for its constants. Within the ranges of the columns it was not
+found undefined or far beyond the target. Where the errors of the rows are known, its residuals do not exceed
+them. Where the rows cannot decide, the formula is an *approximation*. Where it is no better than a constant,
+or worse than a line, it is *weak*.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from kan_engine.formulas.core.constant_fitting import (
     refit_constants,
 )
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.soundness import SoundnessStatus, examine_formula
 
 Verdict = Literal["consistent", "approximation", "weak"]
 
@@ -64,6 +66,7 @@ class FormulaEvidence:
         power: Share of signals of relevant size that the tests of the residuals detect; None without a test.
         stability: Share of resamplings that lead to similar predictions; None if not measured.
         chi_square_per_dof: χ² of the training rows per degree of freedom; None unless their errors are known.
+        soundness: Within the ranges of the columns; None in models of earlier versions.
         thresholds: Decision numbers of the verdict; they are not stored with a model.
     """
 
@@ -77,6 +80,7 @@ class FormulaEvidence:
     power: float | None = None
     stability: float | None = None
     chi_square_per_dof: float | None = None
+    soundness: SoundnessStatus | None = None
     thresholds: AssessmentThresholds = field(default=DEFAULT_ASSESSMENT, repr=False, compare=False)
 
     @property
@@ -116,6 +120,11 @@ class FormulaEvidence:
                 is_blind and not sees_signal,
                 "rows_cannot_tell",
                 "there are too few rows to tell whether the residuals are noise",
+            ),
+            (
+                self.soundness == "violated",
+                "unsound",
+                "within the ranges of its columns it is undefined, leaps, or is far beyond the target",
             ),
             (not is_stable, "unstable", "resampled rows lead to formulas with different predictions"),
         )
@@ -193,6 +202,7 @@ def assess_formula(
         compared_with=_compare_errors(errors, others, weights, folds.thresholds),
         beats_constant=folds.is_better(errors, others["constant"]),
         chi_square_per_dof=None if chi_square is None else _none_unless_finite(chi_square.per_degree),
+        soundness=examine_formula(formula.tree, rows).status,
         thresholds=folds.thresholds,
     )
     if should_stop():  # without further tests the formula cannot be consistent

@@ -19,7 +19,6 @@ from kan_engine.assessment.constant_report import (
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
-from kan_engine.assessment.steps import has_step
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.assessment.unit_labels import list_exact_units
 from kan_engine.data.labelled_rows import LabelledRows
@@ -27,13 +26,14 @@ from kan_engine.expressions.evaluation import (
     Expression,
     evaluate,
     from_json,
-    to_json,
     variables,
 )
 from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.expressions.unit_system import UnitSystem
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.losses import clip_squared_errors
+from kan_engine.formulas.core.resolution import has_step
+from kan_engine.formulas.core.soundness import examine_formula
 
 Verdict = Literal["exact", "consistent", "approximation", "weak"]
 Quantity = Literal["value", "log-odds", "logit"]
@@ -85,23 +85,16 @@ class OutputFormulas:
 
     def to_dict(self, names: Mapping[str, str]) -> OutputDocument:
         """The formulas as JSON, with the printed ``names`` of variables."""
-        best = self.best
+        best = self.best.rename_soundness(names)
         data: OutputDocument = {
+            **best.to_dict(),  # type: ignore[typeddict-item]  # mypy takes the keys not required as missing
             "name": self.name,
-            "tree": to_json(best.tree),
-            "complexity": best.complexity,
-            "size": best.size,
-            "rmse": best.rmse,
-            "r2": best.r2,
             "max_error": best.max_error,
-            "unit_status": best.unit_status,
             "exact_units": [list(pair) for pair in self.exact_units],
             "domain": {names[variable]: list(ends) for variable, ends in self.domain.items()},
-            "pareto": [entry.to_dict() for entry in self.front],
+            "pareto": [entry.rename_soundness(names).to_dict() for entry in self.front],
             "quantity": self.quantity,
         }
-        if best.log_loss is not None:
-            data["log_loss"] = best.log_loss
         if self.measured is not None:
             data["constants"] = [asdict(constant) for constant in self.measured.constants]
             data["undetermined"] = [list(places) for places in self.measured.undetermined]
@@ -111,9 +104,13 @@ class OutputFormulas:
     def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> OutputFormulas:
         """The inverse of ``to_dict``, except for the formulas that are not on the front."""
         variable = {printed: name for name, printed in names.items()}
-        front = [RatedFormula.from_dict(entry, -place) for place, entry in enumerate(data.get("pareto", ()))]
+        front = [
+            RatedFormula.from_dict(entry, -place).rename_soundness(variable)
+            for place, entry in enumerate(data.get("pareto", ()))
+        ]
         places = {entry.tree: entry.selection_error for entry in front}
         best = RatedFormula.from_dict(data, places.get(from_json(data["tree"]), math.inf))
+        best = best.rename_soundness(variable)
         return OutputFormulas(
             name=data["name"],
             quantity=data.get("quantity", "value"),
@@ -245,7 +242,7 @@ def rate_formulas(
         quantity: What the formulas give.
         seen: Training rows of every variable, for the domain; default: ``columns``.
         learnt: Training values of every output, for the uncertainty of constants.
-        rows: Training rows with their weights and known errors, for the same.
+        rows: Training rows with their weights and known errors, for the same and for soundness.
         evidence: For the best formula.
         max_exact_error: RMSE over the spread of an output, below which its formula is exact.
 
@@ -255,7 +252,9 @@ def rate_formulas(
     outputs = []
     for name, found in formulas.items():
         rated = tuple(
-            entry for formula in found if (entry := _rate_formula(formula, columns, truth[name])) is not None
+            entry
+            for formula in found
+            if (entry := _rate_formula(formula, columns, truth[name], rows)) is not None
         )
         if not rated:
             return None
@@ -305,7 +304,9 @@ def _is_exact_in_training(
     return True
 
 
-def _rate_formula(formula: Formula, columns: Columns, truth: np.ndarray) -> RatedFormula | None:
+def _rate_formula(
+    formula: Formula, columns: Columns, truth: np.ndarray, rows: LabelledRows | None
+) -> RatedFormula | None:
     """The errors of a formula; None if it is undefined somewhere, or if the mean would be better.
 
     A constant is always kept, as the last resort.
@@ -323,6 +324,7 @@ def _rate_formula(formula: Formula, columns: Columns, truth: np.ndarray) -> Rate
         rmse=mse**0.5,
         r2=1 - mse / spread if spread else None,
         max_error=float(np.abs(error).max()),
+        sound=None if rows is None else examine_formula(tree, rows),
     )
 
 

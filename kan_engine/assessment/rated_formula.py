@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NotRequired, TypedDict
 
 from kan_engine.expressions.evaluation import (
@@ -16,6 +16,7 @@ from kan_engine.expressions.evaluation import (
     to_json,
 )
 from kan_engine.expressions.unit_system import UnitStatus
+from kan_engine.formulas.core.soundness import Soundness
 
 
 class FormulaDocument(TypedDict):
@@ -28,6 +29,7 @@ class FormulaDocument(TypedDict):
     r2: float | None
     unit_status: NotRequired[UnitStatus | None]
     log_loss: NotRequired[float | None]
+    sound: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class RatedFormula:
         max_error: Largest absolute error.
         unit_status: Whether its units add up; None if units were not told.
         log_loss: Of a classifier with this formula; None for a regression.
+        sound: What is known of it within the ranges of its columns; None in models of earlier versions.
     """
 
     tree: Expression
@@ -51,6 +54,7 @@ class RatedFormula:
     max_error: float
     unit_status: UnitStatus | None = None
     log_loss: float | None = None
+    sound: Soundness | None = None
 
     def to_dict(self) -> FormulaDocument:
         """The formula and its errors as JSON."""
@@ -64,6 +68,8 @@ class RatedFormula:
         }
         if self.log_loss is not None:
             data["log_loss"] = self.log_loss
+        if self.sound is not None:
+            data["sound"] = asdict(self.sound)
         return data
 
     @staticmethod
@@ -78,7 +84,12 @@ class RatedFormula:
             max_error=math.nan if largest is None else largest,
             unit_status=data.get("unit_status"),
             log_loss=data.get("log_loss"),
+            sound=None if data.get("sound") is None else Soundness(**data["sound"]),
         )
+
+    def rename_soundness(self, names: Mapping[str, str]) -> RatedFormula:
+        """The same with these names of columns where it is not sound; the tree keeps its own."""
+        return self if self.sound is None else replace(self, sound=self.sound.rename(names))
 
     @property
     def complexity(self) -> int:

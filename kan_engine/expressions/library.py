@@ -7,6 +7,7 @@ simplification, printers, the parser of equations, exports and the searches for 
 in ONNX are elsewhere, in ``export.onnx``; those of a form follow from its expression if there are none.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from fractions import Fraction
@@ -27,8 +28,22 @@ Dictionary = Literal["edge sums", "nice edge sums", "expressions", "terms", "ter
 ALL: frozenset[Dictionary] = frozenset(get_args(Dictionary))
 
 
-def _accept_any_interval(_low: float, _high: float) -> bool:
-    return True
+WHOLE_LINE = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places first + n · period for all integers n; only the first one without a period."""
+
+    first: float
+    period: float = math.inf
+
+    def find(self, low: Any, high: Any) -> tuple[Any, Any]:
+        """The lowest place in every interval [low, high], and whether there is one."""
+        if math.isinf(self.period):
+            return np.full(np.shape(low), self.first), (low <= self.first) & (self.first <= high)
+        place = self.first + self.period * np.ceil((low - self.first) / self.period)
+        return place, place <= high
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +55,10 @@ class Function:
         of: f on arrays.
         slope: f′ on arrays.
         complexity: Complexity on an edge, on pykan's scale: 1 for a line.
-        defined: Whether f is finite on an interval [low, high].
+        domain: Between which ends f is defined; an end belongs to it where f is finite.
+        pole: Where f is infinite inside of its domain.
+        leap: Where f leaps from one finite value to another.
+        turn: Where f turns from rising to falling, or back; between poles and turns it is monotone.
         exponent: p if f(u) = u^p, which a formula contains as a power.
         elementary: Whether it can be a node of an expression.
         searched: Whether searches on tables try it; not erf, which imitates tanh and atan.
@@ -66,8 +84,11 @@ class Function:
     of: NumpyFunction
     slope: NumpyFunction
     complexity: int
-    defined: Callable[[float, float], bool] = _accept_any_interval
     _: KW_ONLY
+    domain: tuple[float, float] = WHOLE_LINE
+    pole: Places | None = None
+    leap: Places | None = None
+    turn: Places | None = None
     exponent: Fraction | None = None
     elementary: bool = False
     searched: bool = True
@@ -94,6 +115,13 @@ class Function:
         with np.errstate(all="ignore"):
             return self.slope(u)  # type: ignore[no-any-return]
 
+    def defined(self, low: float, high: float) -> bool:
+        """Whether f is finite on an interval [low, high]."""
+        if low < self.domain[0] or high > self.domain[1]:
+            return False
+        has_pole = self.pole is not None and bool(self.pole.find(low, high)[1])
+        return not has_pole and bool(np.isfinite(self.value(low)) and np.isfinite(self.value(high)))
+
     @property
     def is_scale_free(self) -> bool:
         """Whether a positive factor of the argument becomes a factor of f or a summand."""
@@ -118,49 +146,23 @@ def power_value(base: Values, exponent: float) -> Values:
     return np.power(base, exponent)
 
 
-def _is_below_overflow(low: float, high: float) -> bool:
-    return max(abs(low), abs(high)) < 700  # exp overflows beyond 709
-
-
-def _is_positive(low: float, _high: float) -> bool:
-    return low > 0
-
-
-def _is_non_negative(low: float, _high: float) -> bool:
-    return low >= 0
-
-
-def _is_nonzero(low: float, high: float) -> bool:
-    return low > 0 or high < 0
-
-
-def _is_in_unit_interval(low: float, high: float) -> bool:
-    return low >= -1 and high <= 1
-
-
-def _is_in_open_unit_interval(low: float, high: float) -> bool:
-    return low > -1 and high < 1
-
-
-def _is_at_least_one(low: float, _high: float) -> bool:
-    return low >= 1
-
-
-def _is_between_tan_poles(low: float, high: float) -> bool:
-    return bool(np.floor(low / np.pi + 0.5) == np.floor(high / np.pi + 0.5))
-
-
-def _define_power(
-    name: str,
-    exponent: Fraction,
-    complexity: int,
-    defined: Callable[[float, float], bool] = _accept_any_interval,
-) -> Function:
+def _define_power(name: str, exponent: Fraction, complexity: int) -> Function:
     p = float(exponent)
-    value, slope = partial(power_value, exponent=p), lambda u: p * power_value(u, p - 1)
-    return Function(name, value, slope, complexity, defined, exponent=exponent, degree=exponent)
+    return Function(
+        name,
+        partial(power_value, exponent=p),
+        lambda u: p * power_value(u, p - 1),
+        complexity,
+        domain=WHOLE_LINE if exponent.denominator == 1 else _HALF_LINE,
+        pole=Places(0.0) if exponent < 0 else None,
+        turn=Places(0.0) if exponent.numerator % 2 == 0 else None,
+        exponent=exponent,
+        degree=exponent,
+    )
 
 
+_HALF = Fraction(1, 2)
+_HALF_LINE = (0.0, math.inf)
 _define_rare = partial(Function, elementary=True)  # which only fits of single functions try
 _define_elementary = partial(_define_rare, dictionaries=ALL)
 
@@ -187,17 +189,16 @@ _POWERS = (
     _define_power("x^4", Fraction(4), 3),
     _define_power("x^5", Fraction(5), 3),
     _define_power("x^6", Fraction(6), 3),
-    _define_power("1/x", Fraction(-1), 2, _is_nonzero),
-    _define_power("1/x^2", Fraction(-2), 2, _is_nonzero),
-    _define_power("1/x^3", Fraction(-3), 3, _is_nonzero),
-    _define_power("1/x^4", Fraction(-4), 4, _is_nonzero),
-    _define_power("sqrt", Fraction(1, 2), 2, _is_non_negative),
-    _define_power("1/sqrt", Fraction(-1, 2), 2, _is_positive),
-    _define_power("x^1.5", Fraction(3, 2), 4, _is_non_negative),
-    _define_power("1/x^1.5", Fraction(-3, 2), 4, _is_positive),
+    _define_power("1/x", Fraction(-1), 2),
+    _define_power("1/x^2", Fraction(-2), 2),
+    _define_power("1/x^3", Fraction(-3), 3),
+    _define_power("1/x^4", Fraction(-4), 4),
+    _define_power("sqrt", Fraction(1, 2), 2),
+    _define_power("1/sqrt", Fraction(-1, 2), 2),
+    _define_power("x^1.5", Fraction(3, 2), 4),
+    _define_power("1/x^1.5", Fraction(-3, 2), 4),
 )
 
-_HALF = Fraction(1, 2)
 _SIGN = "(({0} > 0) - ({0} < 0))"
 
 _ELEMENTARY = (
@@ -206,7 +207,6 @@ _ELEMENTARY = (
         np.exp,
         np.exp,
         2,
-        _is_below_overflow,
         equation="exponential",
         bits=3.0,
         derived=lambda u, call: call("exp", u),
@@ -217,7 +217,7 @@ _ELEMENTARY = (
         np.log,
         lambda u: np.divide(1.0, u),
         2,
-        _is_positive,
+        domain=_HALF_LINE,
         equation="logarithmic",
         bits=3.0,
         derived=lambda u, _: 1 / u,
@@ -230,6 +230,7 @@ _ELEMENTARY = (
         np.abs,
         np.sign,
         3,
+        turn=Places(0.0),
         sympy="Abs",
         degree=Fraction(1),
         dictionaries=ALL - {"expressions"},
@@ -243,6 +244,7 @@ _ELEMENTARY = (
         np.sign,
         lambda u: 0.0 * u,
         3,
+        leap=Places(0.0),
         degree=Fraction(0),
         derived=lambda _, __: 0,
         parity="odd",
@@ -254,6 +256,7 @@ _ELEMENTARY = (
         np.sin,
         np.cos,
         2,
+        turn=Places(math.pi / 2, math.pi),
         equation="periodic",
         bits=4.0,
         derived=lambda u, call: call("cos", u),
@@ -265,6 +268,7 @@ _ELEMENTARY = (
         np.cos,
         lambda u: -np.sin(u),
         2,
+        turn=Places(0.0, math.pi),
         equation="periodic",
         dictionaries=ALL - {"terms of two"},
         bits=4.0,
@@ -277,7 +281,7 @@ _ELEMENTARY = (
         np.tan,
         lambda u: 1 + np.tan(u) ** 2,
         3,
-        _is_between_tan_poles,
+        pole=Places(math.pi / 2, math.pi),
         equation="periodic",
         derived=lambda u, call: 1 + call("tan", u) ** 2,
         parity="odd",
@@ -288,7 +292,6 @@ _ELEMENTARY = (
         np.sinh,
         np.cosh,
         3,
-        _is_below_overflow,
         dictionaries=frozenset({"nice edge sums"}),
         rank=1,
         derived=lambda u, call: call("cosh", u),
@@ -300,7 +303,7 @@ _ELEMENTARY = (
         np.cosh,
         np.sinh,
         3,
-        _is_below_overflow,
+        turn=Places(0.0),
         dictionaries=frozenset({"nice edge sums"}),
         rank=1,
         derived=lambda u, call: call("sinh", u),
@@ -321,7 +324,7 @@ _ELEMENTARY = (
         np.arcsin,
         lambda u: np.divide(1.0, np.sqrt(1 - u * u)),
         4,
-        _is_in_unit_interval,
+        domain=(-1.0, 1.0),
         derived=lambda u, _: 1 / (1 - u**2) ** _HALF,
         parity="odd",
         latex=r"\arcsin",
@@ -332,7 +335,7 @@ _ELEMENTARY = (
         np.arccos,
         lambda u: np.divide(-1.0, np.sqrt(1 - u * u)),
         4,
-        _is_in_unit_interval,
+        domain=(-1.0, 1.0),
         derived=lambda u, _: -1 / (1 - u**2) ** _HALF,
         latex=r"\arccos",
         spelling={"numpy": "arccos"},
@@ -364,7 +367,7 @@ _ELEMENTARY = (
         np.arccosh,
         lambda u: np.divide(1.0, np.sqrt(u * u - 1)),
         4,
-        _is_at_least_one,
+        domain=(1.0, math.inf),
         derived=lambda u, _: 1 / (u**2 - 1) ** _HALF,
         latex=r"\operatorname{arcosh}",
         spelling={"numpy": "arccosh"},
@@ -374,7 +377,7 @@ _ELEMENTARY = (
         np.arctanh,
         lambda u: np.divide(1.0, 1 - u * u),
         4,
-        _is_in_open_unit_interval,
+        domain=(-1.0, 1.0),
         derived=lambda u, _: 1 / (1 - u**2),
         parity="odd",
         undoes="tanh",
@@ -442,7 +445,7 @@ _FORMS = (
         lambda u: np.divide(1.0, np.expm1(u)),
         lambda u: np.divide(-0.25, np.sinh(u / 2) ** 2),
         4,
-        lambda low, high: _is_nonzero(low, high) and _is_below_overflow(low, high),
+        pole=Places(0.0),
         form=lambda u, call: 1 / (call("exp", u) - 1),
     ),
     Function(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from kan_engine.assessment.residual_signal import measure_residual_signal, measu
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.losses import is_no_worse, leave_one_out_losses
+from kan_engine.formulas.core.soundness import examine_formula
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
@@ -36,6 +38,7 @@ class Judge:
     max_certain_error: float = 0.5
     min_signal_share: float = 0.03
     _signals: dict[tuple[int, Expression], float] = field(default_factory=dict, init=False, repr=False)
+    _sound: dict[tuple[int, Expression], bool] = field(default_factory=dict, init=False, repr=False)
     _left: dict[int, float] = field(default_factory=dict, init=False, repr=False)
 
     def settles(self, pool: Pool) -> str | None:
@@ -49,7 +52,8 @@ class Judge:
         is_read = best.structure is not None
         is_short = not is_read or best.complexity <= self.max_short_complexity or len(pool.problem.names) == 1
         is_close = is_read or best.error <= self.max_certain_error
-        return NOISE if is_short and is_close and self.leaves_only_noise(best, pool.problem) else None
+        is_plausible = is_short and is_close and self.is_sound(best, pool.problem)
+        return NOISE if is_plausible and self.leaves_only_noise(best, pool.problem) else None
 
     def rank(self, pool: Pool, chance: float = 2.0) -> list[Candidate]:
         """The candidates to show: the one that describes the rows most shortly, then others by their size.
@@ -64,10 +68,9 @@ class Judge:
         candidates = pool.candidates
         if not candidates:
             return []
-        best = min(candidates, key=lambda each: each.bits + each.selection_bits)
+        best, rows = self._select_best(candidates, pool.problem), pool.problem.rows
         if best.error < MAX_EXACT_ERROR:
             return [best]
-        rows = pool.problem.rows
         losses = {each.tree: leave_one_out_losses(each.tree, rows) for each in candidates}
         shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
         for each in sorted(candidates, key=lambda each: (each.complexity, each.bits)):
@@ -80,6 +83,26 @@ class Judge:
                 shorter.append(each)
             lowest = min(lowest, mean)
         return [best, *longer, *shorter]
+
+    def _select_best(self, candidates: Sequence[Candidate], problem: Problem) -> Candidate:
+        """The shortest description; a sound one comes before an unsound one no better than chance."""
+        first, *others = sorted(candidates, key=lambda each: each.bits + each.selection_bits)
+        if first.error < MAX_EXACT_ERROR or self.is_sound(first, problem):
+            return first
+        rows = problem.rows
+        losses = leave_one_out_losses(first.tree, rows)
+        for each in others:
+            is_as_good = is_no_worse(leave_one_out_losses(each.tree, rows), losses, rows.weights)
+            if is_as_good and self.is_sound(each, problem):
+                return each
+        return first
+
+    def is_sound(self, candidate: Candidate, problem: Problem) -> bool:
+        """Whether no point is known within the ranges of the columns where a candidate is violated."""
+        key = id(problem), candidate.tree
+        if key not in self._sound:
+            self._sound[key] = examine_formula(candidate.tree, problem.rows).status != "violated"
+        return self._sound[key]
 
     def is_certain(self, pool: Pool, certain_error: float = 1e-13) -> bool:
         """Whether the best candidate is exact to the last digits.

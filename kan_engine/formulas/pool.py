@@ -15,6 +15,7 @@ from kan_engine.formulas.core.constant_snapping import round_constants, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
+from kan_engine.formulas.core.resolution import resolve_arguments
 from kan_engine.formulas.core.thresholds import COARSE_ROWS, FURTHER_STEPS, MAX_EXACT_ERROR
 from kan_engine.formulas.core.wishes import satisfy_wishes
 from kan_engine.formulas.problem import Problem
@@ -65,7 +66,8 @@ class Pool:
 
         Formulas with the same values at the rows are one formula, of which the shortest description is kept.
         """
-        allowed = adapt_candidate(candidate, self.problem) if np.isfinite(candidate.error) else None
+        told = resolve_candidate(candidate, self.problem)
+        allowed = None if told is None else adapt_candidate(told, self.problem)
         if allowed is None:
             return False
         same = [each for each in self.candidates if self._are_equal(each, allowed)]
@@ -119,6 +121,18 @@ class Pool:
     def has_adequate_structure(self) -> bool:
         """Whether a small network represents the rows."""
         return any(structure.is_adequate for structure in self.structures)
+
+
+def resolve_candidate(candidate: Candidate, problem: Problem) -> Candidate | None:
+    """The candidate, with levels for steps; None if the rows cannot tell its arguments."""
+    if not np.isfinite(candidate.error):
+        return None
+    tree = resolve_arguments(candidate.tree, problem.rows)
+    if tree is None or tree == candidate.tree:
+        return None if tree is None else candidate
+    formula = Formula.refit(tree, problem.fit, problem.validation, problem.constraints)
+    price, structure = candidate.selection_bits, candidate.structure
+    return Candidate.create(formula, candidate.strategy, structure=structure, selection_bits=price)
 
 
 ADAPTED = "adapted to the wishes"  # strategy of a variant of another candidate

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate, variables, walk
@@ -27,6 +27,8 @@ class FormulaPredictor(Predictor):
         trees: One formula of the encoded columns per output: for the target, the log-odds or the logits.
         lacks_residuals: Whether the network has residuals but those of the formulas were not stored.
         within: Lower and upper bound of the predictions; None for no bounds.
+        is_unsound: Whether a formula was found undefined, or far beyond the target, within the ranges of its
+            columns.
         fallback: Predicts values where a formula has none within the range of the training rows.
         formula_block_numbers: Values of all formula nodes for one block of rows: 8 MB.
     """
@@ -34,6 +36,7 @@ class FormulaPredictor(Predictor):
     trees: tuple[Expression, ...]
     lacks_residuals: bool = False
     within: tuple[float, float] | None = None
+    is_unsound: bool = False
     fallback: Predictor | None = None
     formula_block_numbers: int = 2**20
 
@@ -44,6 +47,7 @@ class FormulaPredictor(Predictor):
         *,
         support: Mapping[str, Sequence[float | None]] | None = None,
         largest_error: float | None = None,
+        is_unsound: bool = False,
     ) -> FormulaPredictor:
         """Create a predictor for the formulas of a model from the predictor of its network.
 
@@ -51,6 +55,7 @@ class FormulaPredictor(Predictor):
             predictor: The predictor of the network.
             trees: One formula per output of the network.
             support: For a density, the range of each column where the formula is not 0; None is unbounded.
+            is_unsound: As the attribute.
             largest_error: Replaces every residual if those of the formulas were not stored.
 
         Raises:
@@ -74,7 +79,10 @@ class FormulaPredictor(Predictor):
             inherited["support"] = tuple(_to_range(support.get(name, (None, None))) for name in names)
         lacks = predictor.formula_residuals is None and len(residuals) < len(predictor.residuals)
         return FormulaPredictor(
-            **inherited | {"residuals": residuals, "compact": None}, trees=tuple(trees), lacks_residuals=lacks
+            **inherited | {"residuals": residuals, "compact": None},
+            trees=tuple(trees),
+            lacks_residuals=lacks,
+            is_unsound=is_unsound,
         )
 
     def to_serving(
@@ -128,6 +136,18 @@ class FormulaPredictor(Predictor):
         if self.within is not None:
             values = values.clip(*self.within)
         return values[:, 0] if values.shape[1] == 1 else values
+
+    def find_unsound_rows(self, columns: Columns) -> Int[np.ndarray, " found"]:
+        """Places of rows within the training ranges at which a formula is undefined or beyond its bounds."""
+        if not self.is_unsound:
+            return super().find_unsound_rows(columns)
+        encoded = self._encode(columns)
+        values = self.raw_outputs(encoded)
+        low, high = (
+            self.within or (None if self.outputs is None else self.outputs.bounds) or (-np.inf, np.inf)
+        )
+        is_beyond = ~np.isfinite(values) | (values < low) | (values > high)
+        return np.flatnonzero(is_beyond.any(1) & self._is_within_training_range(encoded))
 
     def margin(self, level: float) -> float:
         """Half the width of the prediction interval, as for the network, from the errors of the formula."""

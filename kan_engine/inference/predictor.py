@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label, name_outputs
@@ -240,6 +240,10 @@ class Predictor:
         """Row and feature of every value in ``unseen_mask``, row by row."""
         places = np.argwhere(self.unseen_mask(columns))
         return [(int(row), self.encoding.features[place].name) for row, place in places]
+
+    def find_unsound_rows(self, _columns: Columns) -> Int[np.ndarray, " found"]:
+        """Places of rows at which a formula is not to be trusted; none of a network, which is bounded."""
+        return np.zeros(0, dtype=int)
 
     def _encode(self, columns: Columns) -> Float[np.ndarray, "rows inputs"]:
         if isinstance(columns, np.ndarray):

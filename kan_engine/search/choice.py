@@ -16,10 +16,10 @@ from kan_engine.assessment.formula_evidence import (
     assess_formula,
     predicts_alike,
 )
-from kan_engine.assessment.steps import has_step
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.resolution import has_step
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool

@@ -102,4 +102,5 @@ def _make_formula_predictor(
         [kan_engine.from_json(output["tree"]) for output in outputs],
         support=law and law["support"],
         largest_error=max(errors) if is_known else None,
+        is_unsound=any((output.get("sound") or {}).get("status") == "violated" for output in outputs),
     )

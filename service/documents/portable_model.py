@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT_CHARACTERS
-from service.schemas.formulas import LawOut, UnitStatus
+from service.schemas.formulas import LawOut, Sound, UnitStatus
 from service.schemas.models import (
     MAX_PICTURED_EDGES,
     DecisionOut,
@@ -103,6 +103,7 @@ class PortablePareto(PortableSchema):
     r2: OptionalNumber = None
     log_loss: OptionalNumber = None
     unit_status: UnitStatus = None
+    sound: Sound = None
 
 
 class PortableConstant(PortableSchema):
@@ -128,6 +129,7 @@ class PortableFormula(PortableSchema):
     constants: Annotated[list[PortableConstant], Field(max_length=MAX_CONSTANTS)] | None = None
     undetermined: Annotated[list[list[int]], Field(max_length=MAX_CONSTANTS)] = []
     unit_status: UnitStatus = None
+    sound: Sound = None
     exact_units: Annotated[
         list[Annotated[tuple[float, PrintedUnit], JSON_PAIR]], Field(max_length=MAX_CONSTANTS)
     ] = []

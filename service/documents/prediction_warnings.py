@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
 
 OUTSIDE, UNSEEN, MISSING = "outside_training_range", "unseen_category", "unexpected_missing"
-NOT_FINITE = "not_finite"
-WARNING_CODES = (OUTSIDE, UNSEEN, MISSING, NOT_FINITE)
+NOT_FINITE, UNSOUND = "not_finite", "unsound_formula"
+WARNING_CODES = (OUTSIDE, UNSEEN, MISSING, NOT_FINITE, UNSOUND)
 
 
 def select_warning_code(feature: Feature, *, is_missing: bool) -> str:

@@ -27,6 +27,28 @@ UnitStatus = Annotated[
 ]
 
 
+class SoundOut(BaseModel):
+    """Whether a formula is defined and bounded all over the ranges of its columns, not only at the rows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Literal["proved", "sampled", "violated"] = Field(
+        description="`proved` by interval arithmetic; `sampled`: nothing was found at thousands of points; "
+        "`violated`: it is undefined, infinite, leaps, or is far beyond the values of the target at a point."
+    )
+    at: dict[str, float] | None = Field(default=None, description="Such a point, by column.")
+    value: float | None = Field(
+        default=None, description="Of the formula there; null where it is undefined or infinite."
+    )
+    is_far: bool = Field(
+        default=False,
+        description="Whether such points were found only within the ranges, but far from any row.",
+    )
+
+
+Sound = Annotated[SoundOut | None, Field(description="Null for a classifier and a density.")]
+
+
 class ParetoOut(BaseModel):
     """An alternative to the best formula: smaller, or more accurate."""
 
@@ -39,6 +61,7 @@ class ParetoOut(BaseModel):
     r2: float | None
     log_loss: LogLoss = None
     unit_status: UnitStatus = None
+    sound: Sound = None
 
 
 class ConstantOut(BaseModel):
@@ -149,6 +172,7 @@ class FormulaOut(BaseModel):
     exact_units: list[tuple[float, str]] = Field(
         default=[], description="Exact numbers of the formula that carry a unit, in their order."
     )
+    sound: Sound = None
     pareto: list[ParetoOut] = Field(
         default=[], description="Formulas that no other beats in size and error, the smallest first."
     )

@@ -53,9 +53,13 @@ class WarningOut(BaseModel):
 
     row: int = Field(description="Counted from 0.")
     column: str
-    code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"] = Field(
+    code: Literal[
+        "outside_training_range", "unseen_category", "unexpected_missing", "not_finite", "unsound_formula"
+    ] = Field(
         description="`unexpected_missing`: training had no missing value in this column; `not_finite`: the "
-        "network or the formula is undefined there, and the prediction is null."
+        "network or the formula is undefined there, and the prediction is null; `unsound_formula`: the row "
+        "is within the ranges of training, but the formula is undefined there or far beyond the target, and "
+        "the prediction is bounded, or that of the network."
     )
 
 

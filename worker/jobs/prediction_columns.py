@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,7 @@ import polars as pl
 
 from kan_engine import Predictor
 from kan_engine.data.labels import Label, class_name
-from service.documents.prediction_warnings import NOT_FINITE, WARNING_CODES, select_warning_code
+from service.documents.prediction_warnings import NOT_FINITE, UNSOUND, WARNING_CODES, select_warning_code
 from service.storage.stored_table import read_feature_column
 
 INT64_RANGE = range(-(2**63), 2**63)
@@ -62,7 +62,11 @@ class PredictionColumns:
         if self._margin is not None:  # an interval is valid only inside the range of the training rows
             known = np.where(outside.any(1), np.nan, values[:, 0])
             found += [_finite_series(known - self._margin), _finite_series(known + self._margin)]
-        found.append(self._make_warning_column(block, outside, undefined))
+        unsound = np.zeros(block.height, dtype=bool)
+        unsound[predictor.find_unsound_rows(columns)] = True
+        found.append(
+            self._make_warning_column(block, outside, {NOT_FINITE: undefined, UNSOUND: unsound & ~undefined})
+        )
         return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, found, strict=True)])
 
     def _column_types(self) -> list[tuple[str, pl.DataType]]:
@@ -93,7 +97,7 @@ class PredictionColumns:
         return pl.Series(labels, dtype=self._label_type)
 
     def _make_warning_column(
-        self, block: pl.DataFrame, outside: np.ndarray, undefined: np.ndarray
+        self, block: pl.DataFrame, outside: np.ndarray, others: Mapping[str, np.ndarray]
     ) -> pl.Series:
         """Return the warning codes of each row, separated by spaces; null without warnings."""
         found = {code: np.zeros(block.height, dtype=bool) for code in WARNING_CODES}
@@ -102,7 +106,7 @@ class PredictionColumns:
                 missing = block[feature.name].is_null().to_numpy()
                 for is_missing, rows in ((True, missing), (False, ~missing)):
                     found[select_warning_code(feature, is_missing=is_missing)] |= outside[:, place] & rows
-        found[NOT_FINITE] |= undefined
+        found |= others
         told = [pl.when(pl.col(code)).then(pl.lit(code)) for code in WARNING_CODES]
         joined = pl.DataFrame(found).select(pl.concat_str(told, separator=" ", ignore_nulls=True))
         return joined.to_series().replace("", None)

@@ -15,6 +15,7 @@ from kan_engine.assessment.rated_formula import RatedFormula
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.expressions.nodes import bind
 from kan_engine.expressions.unit_system import UnitStatus
+from kan_engine.formulas.core.soundness import Soundness
 from service.documents.model_summary import FormulaSummary, describe_formula
 from worker.results.serialization import INLINED, OMIT_NONE
 
@@ -81,6 +82,8 @@ class OutputDocument:
         undetermined: Sets of them that the rows do not determine one by one.
         unit_status: Whether the units of the best formula add up; None if units were not told.
         exact_units: Exact numbers of it that carry a unit.
+        sound: Whether the best formula is defined and bounded within the ranges of its columns; None for a
+            density and a classifier.
         pareto: Formulas that no other beats in size and error, the smallest first.
         quantity: What the formulas give.
     """
@@ -96,6 +99,7 @@ class OutputDocument:
     undetermined: Sequence[Sequence[int]] | None = field(default=None, metadata=OMIT_NONE)
     unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
     exact_units: Sequence[tuple[float, str]] = ()
+    sound: Soundness | None = field(default=None, metadata=OMIT_NONE)
     pareto: Sequence[ParetoEntry]
     quantity: str
 
@@ -130,6 +134,7 @@ class ParetoEntry:
     tree: Expression
     law: str | None = field(default=None, metadata=OMIT_NONE)
     unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
+    sound: Soundness | None = field(default=None, metadata=OMIT_NONE)
     fit: FormulaFit | LawFit = field(metadata=INLINED)
 
 
@@ -181,7 +186,7 @@ def finite_ends(ends: tuple[float, float]) -> tuple[float | None, float | None]:
 
 
 def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Encoding) -> OutputDocument:
-    best = output.best
+    best = output.best.rename_soundness(names)
     return OutputDocument(
         name=output.name,
         text=describe_formula(best.tree, names, encoding),
@@ -193,14 +198,16 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
         undetermined=None if output.measured is None else output.measured.undetermined,
         unit_status=best.unit_status,
         exact_units=output.exact_units,
+        sound=best.sound,
         pareto=[
             ParetoEntry(
                 expression=to_text(entry.tree, names),
                 tree=entry.tree,
                 unit_status=entry.unit_status,
+                sound=entry.sound,
                 fit=_make_fit(entry),
             )
-            for entry in output.front
+            for entry in (each.rename_soundness(names) for each in output.front)
         ],
         quantity=output.quantity,
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
 from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence, assess_formula, measure_stability
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.callbacks import ReportProgress
+from kan_engine.formulas.core.constant_fitting import refit_constants
+from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
+from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR, MAX_REFIT_STEPS
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.strategies.enumeration.strategy import enumerate_formulas
 from kan_engine.formulas.strategies.structures import read_structure
@@ -108,8 +111,8 @@ def _report_by_time(run: SearchContext, first: float = 0.05, last: float = 0.38)
 def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
     """Share of resamplings whose formula makes similar predictions.
 
-    Each resampling takes two thirds of the rows and tries all short formulas again, or fits the structure and
-    extracts its formulas again.
+    Each resampling takes two thirds of the rows. It fits the rivals again, and tries all short formulas, or
+    fits the structure and extracts its formulas again.
     """
     rows = run.data.training.sample(run.thresholds.max_rows, run.config.seed)
     if law.has_relative_errors:
@@ -125,7 +128,12 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
             steps = run.thresholds.max_resampling_steps
             fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
             found = read_structure(replace(fit, errors=(fit.relative_error(second),)), pool)
-        for candidate in found:
+        again = (
+            refit_constants(to_form(rival.tree), problem.fit, iterations=MAX_REFIT_STEPS)
+            for rival in law.formulas
+        )
+        rivals = (problem.measure(form.numeric_tree, strategy="rival") for form in again)
+        for candidate in chain(rivals, found):
             pool.add(candidate)
         return pool.best
 

@@ -63,7 +63,7 @@ ENUM_NAMES = {
         "DeliveryStatus": "pending delivered failed",
         "NotificationType": "job.succeeded job.failed job.cancelled",
         "WebhookEvent": "succeeded failed cancelled",
-        "WarningCode": "outside_training_range unseen_category unexpected_missing not_finite",
+        "WarningCode": "outside_training_range unseen_category unexpected_missing not_finite unsound_formula",
     }.items()
 }
 

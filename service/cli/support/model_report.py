@@ -8,7 +8,7 @@ from service.cli.support.metric_tables import format_constant, print_estimates, 
 from service.cli.support.output import print_field
 from service.client import ApiError, Client, Model, Symbolic
 from service.documents.readable_numbers import round_numbers
-from service.schemas.formulas import FormulaOut
+from service.schemas.formulas import FormulaOut, SoundOut
 
 VERDICTS = {
     "exact": "exact: as printed, its error on hold-out rows is at most 1e-7 of the spread of the target",
@@ -118,6 +118,17 @@ def _print_constants(output: FormulaOut, limits: ReportLimits, formulas: Symboli
         print_field("constant", f"{value:.6g} {unit}, {'exact as printed' if formulas.exact else 'rounded'}")
     if output.unit_status == "does_not_add_up":
         print_field("units", "do not add up, whatever units the constants have")
+    if output.sound is not None and output.sound.status == "violated":
+        print_field("unsound", _describe_violation(output.sound))
+
+
+def _describe_violation(sound: SoundOut) -> str:
+    """Where a formula is undefined or far beyond its target, and how far from the rows that is."""
+    at = ", ".join(f"{name} = {value:.4g}" for name, value in (sound.at or {}).items())
+    told = "undefined" if sound.value is None else f"{sound.value:.4g}"
+    return f"{told} at {at}, within the ranges of its columns" + (
+        ", far from any row" if sound.is_far else ""
+    )
 
 
 def _print_form(form: Any) -> None:

@@ -137,7 +137,7 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
             {"expression": to_text(other, names), "tree": to_json(other)}
             | {"complexity": complexity(other), "size": count_nodes(other)}
             | {"rmse": entry.rmse, "r2": entry.r2}
-            | entry.model_dump(include={"unit_status", "log_loss"}, exclude_none=True)
+            | entry.model_dump(include={"unit_status", "log_loss", "sound"}, exclude_none=True)
             for entry in told.pareto
             for other in [_read_tree(entry.tree, names)]
         ],
@@ -145,7 +145,7 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
         "exact_units": told.exact_units,
         "undetermined": told.undetermined,
         **told.model_dump(
-            include={"law", "mean_log_likelihood", "unit_status", "log_loss"}, exclude_none=True
+            include={"law", "mean_log_likelihood", "unit_status", "log_loss", "sound"}, exclude_none=True
         ),
         **({} if told.constants is None else told.model_dump(include={"constants"})),
     }

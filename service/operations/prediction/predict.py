@@ -16,7 +16,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.documents.answering_member import Members
-from service.documents.prediction_warnings import NOT_FINITE, select_warning_code
+from service.documents.prediction_warnings import NOT_FINITE, UNSOUND, select_warning_code
 from service.errors import Invalid
 from service.operations.prediction.explanation import explain
 from service.operations.prediction.input_columns import read_columns
@@ -157,9 +157,14 @@ def _predict_columns(
     values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
     predictions = _to_list(values)
     gaps = [(row, predictor.target, NOT_FINITE) for row, v in enumerate(predictions) if _has_gap(v)]
+    unsound = [
+        (row, predictor.target, UNSOUND)
+        for row in predictor.find_unsound_rows(columns).tolist()
+        if not _has_gap(predictions[row])
+    ]
     outside = predictor.unseen_mask(columns)
     strange, strange_count = _find_outside_values(predictor, columns, outside, limits)
-    warnings = sorted(strange + gaps, key=lambda finding: finding[0])[: limits.max_warnings]
+    warnings = sorted(strange + gaps + unsound, key=lambda finding: finding[0])[: limits.max_warnings]
     return {
         "predictions": _group_by_output(predictions, outputs),
         "probabilities": None
@@ -167,7 +172,7 @@ def _predict_columns(
         else _group_by_class(probabilities, predictor.classes or ()),
         "intervals": None if margin is None else _build_intervals(values, margin, outside),
         "warnings": [{"row": row, "column": column, "code": code} for row, column, code in warnings],
-        "warning_count": strange_count + len(gaps),
+        "warning_count": strange_count + len(gaps) + len(unsound),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.formulas import ConstantOut, UnitStatus
+from service.schemas.formulas import ConstantOut, Sound, UnitStatus
 from service.schemas.members import Member, MemberOut, Metrics
 
 
@@ -59,6 +59,7 @@ class CardFormula(BaseModel):
         default=[], description="Sets of indices of `constants` that the rows do not determine one by one."
     )
     unit_status: UnitStatus = None
+    sound: Sound = None
 
 
 class CardFormulas(BaseModel):

@@ -30,6 +30,7 @@ from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.check_rows import CheckRows
 from kan_engine.formulas.core.constant_fitting import Columns, ParametricForm, Residuals, refit_coarsely
 from kan_engine.formulas.core.factors import merge_factors
+from kan_engine.formulas.core.resolution import resolve_arguments
 from kan_engine.formulas.core.wishes import satisfy_wishes
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
@@ -131,7 +132,11 @@ class FrontSearch:
             longer = make_entry(residuals, refit_coarsely(residuals, fitted, limits.final_steps))
             entry = min(entry, longer, key=lambda each: round_rank(each.error))
         is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
-        if entry.size > limits.max_size or not is_sound:
+        if (
+            entry.size > limits.max_size
+            or not is_sound
+            or resolve_arguments(entry.tree, self._rows) != entry.tree
+        ):
             return None
         return entry if self.archive.insert(entry) else None
 

@@ -7,6 +7,7 @@ import { equation } from "../math/equation.js";
 import { readable, unitText } from "../math/measured.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
+import { soundHint, unsoundNote } from "./soundness.js";
 import { submit } from "./submit.js";
 import { unitNotes, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./labels.js";
@@ -66,6 +67,7 @@ function typicalError({ outputs: [output, ...others], measured_on: where }, mode
 function evidence(told, model) {
   const better = Object.entries(told.compared_with).filter(([, other]) => other.is_better);
   const words = {
+    target: model.target,
     rows: told.rows,
     constants: told.non_structural_constants ?? told.constants, // the second of models of earlier versions
     better: better.map(([name, other]) => `${t(`model.evidence.model.${name}`)} (${number(other.rmse)})`).join(", "),
@@ -95,7 +97,7 @@ function outputArticle(output, mathml, page) {
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
-    ${unitNotes(output)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
+    ${unitNotes(output)} ${unsoundNote(output, page.model)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
   </article>`;
 }
 
@@ -125,7 +127,7 @@ function errors(output, { formulas, model }) {
   return html`<details class="more">
     <summary>${t("model.formula.errors")}</summary>
     <p class="hint">${isValue ? where : t("model.formula.beside the network")}</p>
-    ${factsList(facts)}
+    ${factsList(facts)} ${soundHint(output)}
   </details>`;
 }
 

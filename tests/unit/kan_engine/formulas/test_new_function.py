@@ -35,7 +35,7 @@ TOOTH = _define_elementary(
     equation="periodic",
     bits=5.0,
 )
-HALF = _define_elementary("half", lambda u: u ** (u + 0.5), np.ones_like, 2, lambda low, _: bool(low > 0))
+HALF = _define_elementary("half", lambda u: u ** (u + 0.5), np.ones_like, 2, domain=(0.0, np.inf))
 
 
 @pytest.fixture(params=[STEP, RAMP, DOUBLED, SIZE, TOOTH, HALF], ids=lambda function: function.name)

@@ -101,13 +101,15 @@ function laws(output) {
   });
 }
 
-/** A mark on a formula whose units do not add up. */
-const unitMark = ({ unit_status: status }) => (status === "does_not_add_up" ? html` <span class="chip">${t("model.front.wrong units")}</span>` : nothing);
+/** Marks on a formula whose units do not add up, or that is not sound. */
+const marks = ({ unit_status: units, sound }) => html`${units === "does_not_add_up" ? mark("wrong units") : nothing}${sound?.status === "violated" ? mark("unsound") : nothing}`;
+
+const mark = (name) => html` <span class="chip">${t(`model.front.${name}`)}</span>`;
 
 function row(shown, unit, take) {
   return (entry) => [
     html`<button class="small" aria-pressed=${String(entry === shown)} aria-label=${t("model.front.number", { number: entry.number })}>${entry.number}</button>`,
-    html`<code class="long">${readable(entry.expression)}</code>${unitMark(entry)}`,
+    html`<code class="long">${readable(entry.expression)}</code>${marks(entry)}`,
     count(entry.length),
     withUnit(number(entry.error), unit),
     ...(hasR2(entry) ? [share(entry.r2)] : []),
