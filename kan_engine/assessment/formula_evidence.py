@@ -30,7 +30,7 @@ from kan_engine.formulas.core.constant_fitting import (
     refit_constants,
 )
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.core.soundness import SoundnessStatus, examine_formula
+from kan_engine.formulas.soundness.examination import SoundnessStatus, examine_formula
 
 Verdict = Literal["consistent", "approximation", "weak"]
 

@@ -32,8 +32,8 @@ from kan_engine.expressions.measured_constants import count_constants
 from kan_engine.expressions.unit_system import UnitSystem
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.losses import clip_squared_errors
-from kan_engine.formulas.core.resolution import has_step
-from kan_engine.formulas.core.soundness import examine_formula
+from kan_engine.formulas.soundness.examination import examine_formula
+from kan_engine.formulas.soundness.resolution import has_step
 
 Verdict = Literal["exact", "consistent", "approximation", "weak"]
 Quantity = Literal["value", "log-odds", "logit"]

@@ -16,7 +16,7 @@ from kan_engine.expressions.evaluation import (
     to_json,
 )
 from kan_engine.expressions.unit_system import UnitStatus
-from kan_engine.formulas.core.soundness import Soundness
+from kan_engine.formulas.soundness.examination import Soundness
 
 
 class FormulaDocument(TypedDict):

@@ -12,10 +12,10 @@ from kan_engine.assessment.residual_signal import measure_residual_signal, measu
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.losses import is_no_worse, leave_one_out_losses
-from kan_engine.formulas.core.soundness import examine_formula
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
+from kan_engine.formulas.soundness.examination import examine_formula
 from kan_engine.structure.fitted_structure import FittedStructure
 
 EXACT = "a law exact to rounding error"

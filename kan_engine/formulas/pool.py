@@ -15,10 +15,10 @@ from kan_engine.formulas.core.constant_snapping import round_constants, to_form
 from kan_engine.formulas.core.description_length import description_length
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.reduction import Reduction
-from kan_engine.formulas.core.resolution import resolve_arguments
 from kan_engine.formulas.core.thresholds import COARSE_ROWS, FURTHER_STEPS, MAX_EXACT_ERROR
 from kan_engine.formulas.core.wishes import satisfy_wishes
 from kan_engine.formulas.problem import Problem
+from kan_engine.formulas.soundness.resolution import resolve_arguments
 from kan_engine.numerics.ties import rank_error
 from kan_engine.structure.fitted_structure import FittedStructure
 

@@ -19,10 +19,10 @@ from kan_engine.assessment.formula_evidence import (
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.formulas.core.resolution import has_step
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.soundness.resolution import has_step
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import JudgedForm, compare_form

@@ -15,7 +15,7 @@ from kan_engine.assessment.rated_formula import RatedFormula
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.expressions.nodes import bind
 from kan_engine.expressions.unit_system import UnitStatus
-from kan_engine.formulas.core.soundness import Soundness
+from kan_engine.formulas.soundness.examination import Soundness
 from service.documents.model_summary import FormulaSummary, describe_formula
 from worker.results.serialization import INLINED, OMIT_NONE
 

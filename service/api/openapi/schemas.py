@@ -47,6 +47,7 @@ ENUM_NAMES = {
         "RepeatedRows": "keep drop",
         "ScreeningReason": "single product line required first",
         "SimpleBaseline": "linear mlp boosting kernel",
+        "Soundness": "proved sampled violated",
         "SolveOptimizer": "auto gauss_newton",
         "Order": "newest oldest",
         "ModelTask": "regression classification density equation",

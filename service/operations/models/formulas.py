@@ -16,6 +16,7 @@ from kan_engine.expressions.printing.latex import to_latex
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
+from service.operations.models.stored_soundness import read_sound_formulas
 from service.schemas.members import read_verdict
 
 FRONT_LANGUAGES = ("text", "latex", "mathml")  # the others need the definitions of all derived variables
@@ -137,7 +138,7 @@ def read_formulas(reference: str, sessions: Sessions) -> ModelFormulas:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        symbolic, record = model.symbolic, model.record
+        symbolic, record = read_sound_formulas(model), model.record
     if symbolic is None:
         detail = (
             f"model {model.id} has no formula: none was requested, or none was found; its curves are "

@@ -6,6 +6,7 @@ from service.db.repositories.lineage import Ancestor, Lineage
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
+from service.operations.models.stored_soundness import read_sound_formulas
 from service.schemas.members import describe_members, read_verdict, select_automatic_member
 from service.schemas.models import FeatureOut, ModelOut
 from service.schemas.registry.card import (
@@ -32,7 +33,7 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         model = ModelOut.from_row(row, repository.list_aliases([row])[row.id])
         by = select_automatic_member(describe_members(row))
         lineage = Lineage(session)
-        dataset, steps, symbolic = lineage.dataset(row), lineage.list_ancestors(row), row.symbolic
+        dataset, steps, symbolic = lineage.dataset(row), lineage.list_ancestors(row), read_sound_formulas(row)
     formulas = _make_formulas(symbolic)
     return CardOut(
         model_id=model.id,

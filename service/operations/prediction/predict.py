@@ -18,6 +18,7 @@ from service.db.tables import Model
 from service.documents.answering_member import Members
 from service.documents.prediction_warnings import NOT_FINITE, UNSOUND, select_warning_code
 from service.errors import Invalid
+from service.operations.models.stored_soundness import read_sound_formulas
 from service.operations.prediction.explanation import explain
 from service.operations.prediction.input_columns import read_columns
 from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
@@ -113,7 +114,7 @@ def _load_stored_members(
         except blobs.DamagedBlob:
             TrainedModels(session).get_by_id(model.id)  # it may have been deleted since it was looked up
             raise
-        symbolic = TrainedModels(session).get_by_id(model.id).symbolic
+        symbolic = read_sound_formulas(TrainedModels(session).get_by_id(model.id))
     try:
         return Members.build(kan_engine.load(data), symbolic), len(data) + overhead_bytes
     except (

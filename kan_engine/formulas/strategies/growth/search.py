@@ -30,8 +30,8 @@ from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.check_rows import CheckRows
 from kan_engine.formulas.core.constant_fitting import Columns, ParametricForm, Residuals, refit_coarsely
 from kan_engine.formulas.core.factors import merge_factors
-from kan_engine.formulas.core.resolution import resolve_arguments
 from kan_engine.formulas.core.wishes import satisfy_wishes
+from kan_engine.formulas.soundness.resolution import resolve_arguments
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
 from kan_engine.formulas.strategies.growth.entry import Entry, make_entry

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import select
 
-from kan_engine.expressions.evaluation import Variable, call, complexity
+from kan_engine.expressions.evaluation import Number, Variable, call, complexity, to_json
 from service.db.session import Sessions
 from service.db.tables import Job, Model
 from service.settings import Settings
@@ -247,3 +247,28 @@ def test_the_protocol_refuses_members_that_are_not_there(
     answer = infer(client, make_model(sessions), parameters={"by": by})
     assert answer.status_code == status
     assert answer.json()["error"]
+
+
+POLE = 1 / (X1 - Number(0.3))  # between the ends of the range of x1
+
+
+def test_a_formula_stored_without_soundness_is_examined_when_it_is_first_asked_for(
+    client: TestClient, sessions: Sessions
+) -> None:
+    symbolic = make_symbolic("consistent", POLE) | {"serves_within": [-5.0, 5.0]}
+    symbolic["outputs"][0]["pareto"] = [
+        {"tree": to_json(tree), "expression": "", "rmse": 1.0} for tree in (X1 * 2, POLE)
+    ]
+    true = np.linspace(-1, 1, 30).tolist()
+    model = make_model(
+        sessions, symbolic=symbolic, figures={"parity": {"true": true, "predicted": true}}, name="pole"
+    )
+    output = client.get(f"/models/{model.id}/symbolic").json()["outputs"][0]
+    assert output["sound"]["status"] == "violated"
+    assert output["sound"]["at"]["x1"] == pytest.approx(0.3, abs=0.1)
+    assert [entry["sound"]["status"] for entry in output["pareto"]] == ["proved", "violated"]
+    assert any("far beyond" in limit for limit in client.get(f"/models/{model.id}/card").json()["limits"])
+    rows = [{"x1": 0.301, "x2": 0.0}, {"x1": 0.9, "x2": 0.0}]
+    body = predict(client, model, rows).json()
+    assert [(found["row"], found["code"]) for found in body["warnings"]] == [(0, "unsound_formula")]
+    assert body["predictions"] == pytest.approx([5.0, 1 / 0.6])

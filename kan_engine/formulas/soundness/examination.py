@@ -29,7 +29,7 @@ from kan_engine.expressions.evaluation import (
     walk,
 )
 from kan_engine.expressions.intervals import enclose
-from kan_engine.formulas.core.box import Box, Points
+from kan_engine.formulas.soundness.box import Box, Points
 
 SoundnessStatus = Literal["proved", "sampled", "violated"]
 Score = Callable[[Points], Float[np.ndarray, " points"]]
@@ -119,13 +119,17 @@ def examine_soundness(
     def exceed(shares: Points) -> Float[np.ndarray, " points"]:
         """By how much the formula is outside of its limits; infinite where it is undefined."""
         values = evaluate(tree, box.to_columns(shares))
-        return np.where(np.isfinite(values), np.maximum(limits[0] - values, values - limits[1]), np.inf)
+        is_finite = np.isfinite(values)
+        known = values[is_finite]
+        scores = np.full(len(values), np.inf)
+        scores[is_finite] = np.maximum(limits[0] - known, known - limits[1])
+        return scores
 
     near = _draw_near(rows, generator, points)
     sampled = np.concatenate([rows, box.sample(points), centers])
     for shares in (near, sampled):
         scores = exceed(shares)
-        if scores.max() > 0:
+        if scores.max(initial=-np.inf) > 0:
             return _report(tree, box, shares[np.argmax(scores)], is_far=shares is sampled)
     for point in _search_extremes(tree, box, exceed, sampled, generator):
         return _report(tree, box, point, is_far=True)

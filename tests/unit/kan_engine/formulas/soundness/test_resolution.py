@@ -7,7 +7,7 @@ import sympy
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate, mul
 from kan_engine.expressions.sympy_bridge import from_sympy
-from kan_engine.formulas.core.resolution import has_step, resolve_arguments
+from kan_engine.formulas.soundness.resolution import has_step, resolve_arguments
 
 X = np.linspace(0, 1, 100)
 COLUMNS = {"x": X, "w": np.linspace(1, 400, 100)}

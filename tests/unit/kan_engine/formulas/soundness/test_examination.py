@@ -7,7 +7,7 @@ import sympy
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 from kan_engine.expressions.sympy_bridge import from_sympy
-from kan_engine.formulas.core.soundness import Soundness, compute_limits, examine_formula
+from kan_engine.formulas.soundness.examination import Soundness, compute_limits, examine_formula
 
 ROWS = 200
 RNG = np.random.default_rng(0)
