@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from kan_engine import complexity, from_json, safe_names, to_json, to_text, variables
 from kan_engine.errors import ArtifactError
@@ -137,18 +138,21 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
             {"expression": to_text(other, names), "tree": to_json(other)}
             | {"complexity": complexity(other), "size": count_nodes(other)}
             | {"rmse": entry.rmse, "r2": entry.r2}
-            | entry.model_dump(include={"unit_status", "log_loss", "sound"}, exclude_none=True)
+            | _dump_known(entry, {"unit_status", "log_loss", "sound"})
             for entry in told.pareto
             for other in [_read_tree(entry.tree, names)]
         ],
         "tree": to_json(tree),
         "exact_units": told.exact_units,
         "undetermined": told.undetermined,
-        **told.model_dump(
-            include={"law", "mean_log_likelihood", "unit_status", "log_loss", "sound"}, exclude_none=True
-        ),
+        **_dump_known(told, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound"}),
         **({} if told.constants is None else told.model_dump(include={"constants"})),
     }
+
+
+def _dump_known(told: BaseModel, names: set[str]) -> Document:
+    """These fields, except those that are null."""
+    return {name: value for name, value in told.model_dump(include=names).items() if value is not None}
 
 
 def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:

@@ -70,6 +70,8 @@ def _add_soundness(output: Mapping[str, Any], ranges: dict[str, Ends], limits: E
     }
 
     def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
+        if "tree" not in entry:  # an entry of a front in early versions
+            return dict(entry)
         found = _examine(from_json(entry["tree"]), known, limits)
         return {**entry, **({} if found is None else {"sound": asdict(found.rename(names))})}
 

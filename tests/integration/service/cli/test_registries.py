@@ -100,7 +100,6 @@ def test_a_function_is_fixed_on_an_edge_exported_and_listed(
         of=lambda u: u / (1 + u * u),
         slope=lambda u: (1 - u * u) / (1 + u * u) ** 2,
         complexity=4,
-        defined=lambda low, high: True,
         form=lambda u, call: u / (1 + u**2),
     )
     monkeypatch.setitem(LIBRARY, "bump", bump)
