@@ -6,9 +6,15 @@ classifier's errors are square roots of the log loss, so that their squares are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import numpy as np
+from scipy.stats import f as f_distribution
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+
+Name = TypeVar("Name", bound=str)
 
 
 def compute_rmse(errors: np.ndarray, weights: np.ndarray) -> float:
@@ -19,16 +25,17 @@ def compute_rmse(errors: np.ndarray, weights: np.ndarray) -> float:
 
 
 def describe_formula_gain(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
-    """Message with the errors by which a formula is better than the network."""
+    """Message with the errors by which a formula is better than the network, or as good."""
     own, other = compute_paired_rmse(errors, of_network, weights)
     rmses = f"RMSE {own:.4g}, of the network {other:.4g}"
-    return f"the formula is better than the network by cross-validation ({rmses})"
+    told = "better than" if own < other else "as good as"
+    return f"the formula is {told} the network by cross-validation ({rmses})"
 
 
 def compute_paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """RMSE of two candidates on the rows where both errors are known."""
-    known = ~(np.isnan(errors) | np.isnan(others))
-    return compute_rmse(errors[known], weights[known]), compute_rmse(others[known], weights[known])
+    mine, theirs, w = _select_known(errors, others, weights)
+    return compute_rmse(mine, w), compute_rmse(theirs, w)
 
 
 def is_better(
@@ -41,26 +48,117 @@ def is_better(
 ) -> bool:
     """Whether one candidate is significantly better than another, on the rows where both errors are known.
 
-    Its mean squared error must be lower by more than ``min_relative_gain``. In addition, one of two tests
+    Its mean squared error must be lower by more than ``min_relative_gain``. In addition, one of three tests
     must hold. Either the gain exceeds a standard error of the paired differences, and more for few rows,
     whose standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half
     of the rows: where a few rows hold nearly all of the squared error, the gain and its standard error are
-    about equal.
+    about equal. Or the ratio of both mean squares is no chance by the F test, which few rows can pass.
+    Where heavy tails leave nothing to these, being ahead on many more rows suffices, with a smaller median
+    and unless the mean says the opposite.
 
     Most of the log loss of classes that overlap cannot be explained, so a small share of it may be most of
     the rest: a smaller gain counts there, too, if it exceeds several standard errors.
     """
-    known = ~(np.isnan(errors) | np.isnan(others))
-    mine, theirs, w = errors[known], others[known], weights[known]
-    if not known.any() or not np.isfinite(mine).all():
+    mine, theirs, w = _select_known(errors, others, weights)
+    if not len(mine) or not np.isfinite(mine).all():
         return False
     if not np.isfinite(theirs).all():
         return True
-    gains = (theirs**2 - mine**2) * (w / w.mean())
-    gain, rows = float(gains.mean()), len(gains)
+    gain, chance = _measure_gain(mine, theirs, w, thresholds)
+    own, usual = (
+        float(np.mean(limit_wild_rows(part**2 * (w / w.mean()), thresholds))) for part in (mine, theirs)
+    )
+    rows = len(mine)
+    ahead = (float(np.average(mine < theirs, weights=w)) - 0.5) / (0.5 / rows**0.5)  # in standard errors
+    if gain <= thresholds.min_relative_gain * usual:
+        if of_classes:
+            return gain > thresholds.small_gain_standard_errors * chance
+        is_smaller = np.median(mine**2) < (1 - thresholds.min_relative_gain) * np.median(theirs**2)
+        is_ahead = ahead > thresholds.min_heavy_share_standard_errors
+        return bool(is_smaller and is_ahead and gain > -chance)
+    is_no_chance = usual > own * float(f_distribution.ppf(1 - thresholds.max_ratio_p_value, rows, rows))
+    return gain > chance or ahead > thresholds.min_share_standard_errors or is_no_chance
+
+
+def choose_simplest(
+    errors: Mapping[Name, np.ndarray],
+    weights: np.ndarray,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> Name:
+    """The candidate with the lowest error, or the simplest one within a standard error of it.
+
+    Args:
+        errors: Of the candidates by name, the simplest first.
+        weights: Of the rows.
+        thresholds: Decision numbers.
+    """
+    (best, *others) = errors
+    for name in others:
+        if is_lower(errors[name], errors[best], weights, thresholds):
+            best = name
+    for name in errors:
+        if not is_lower(errors[best], errors[name], weights, thresholds, standard_errors=1):
+            return name
+    return best
+
+
+def is_far_better(
+    errors: np.ndarray,
+    others: np.ndarray,
+    weights: np.ndarray,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+) -> bool:
+    """Whether the RMSE of one candidate is so much lower that no test is needed, wild rows aside."""
+    mine, theirs, w = _select_known(errors, others, weights)
+    own, other = (np.average(limit_wild_rows(part**2, thresholds), weights=w) for part in (mine, theirs))
+    return bool(own < thresholds.clear_rmse_ratio**2 * other)
+
+
+def limit_wild_rows(values: np.ndarray, thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT) -> np.ndarray:
+    """Values of rows in which the most extreme ones count as those next to them, at either end.
+
+    One row, and a share of them, cannot decide a mean of what is left (Dixon, Annals of Mathematical
+    Statistics 31, 1960). Heavy tails and wild rows show in the differences of two candidates, and not in the
+    target: a wild target is as far from both.
+    """
+    count = 1 + int(thresholds.max_wild_share * len(values))
+    if len(values) <= 2 * count:
+        return values
+    low, high = np.partition(values, [count, -count - 1])[[count, -count - 1]]
+    return np.asarray(values.clip(low, high))
+
+
+def is_lower(
+    errors: np.ndarray,
+    others: np.ndarray,
+    weights: np.ndarray,
+    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    *,
+    standard_errors: float = 0.0,
+) -> bool:
+    """Whether the squared errors of one candidate are lower by more than so many standard errors."""
+    mine, theirs, w = _select_known(errors, others, weights)
+    if not len(mine) or not np.isfinite(mine).all():
+        return False
+    if not np.isfinite(theirs).all():
+        return True
+    gain, chance = _measure_gain(mine, theirs, w, thresholds)
+    return gain > standard_errors * chance
+
+
+def _measure_gain(
+    mine: np.ndarray, theirs: np.ndarray, weights: np.ndarray, thresholds: AssessmentThresholds
+) -> tuple[float, float]:
+    """By how much the mean squared error is lower, and the standard error of that, larger for few rows."""
+    gains = limit_wild_rows((theirs**2 - mine**2) * (weights / weights.mean()), thresholds)
+    rows = len(gains)
     chance = (1 + thresholds.small_sample_rows / rows) * float(gains.std()) / rows**0.5
-    if gain <= thresholds.min_relative_gain * float(np.average(theirs**2, weights=w)):
-        return of_classes and gain > thresholds.small_gain_standard_errors * chance
-    ahead = float(np.average(mine < theirs, weights=w))
-    clear = 0.5 + thresholds.min_share_standard_errors * 0.5 / rows**0.5
-    return bool(gain > chance or ahead > clear)
+    return float(gains.mean()), chance
+
+
+def _select_known(
+    errors: np.ndarray, others: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The errors and weights of the rows where both errors are known."""
+    known = ~(np.isnan(errors) | np.isnan(others))
+    return errors[known], others[known], weights[known]

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from kan_engine.assessment.chi_square import ChiSquare, compute_chi_square
-from kan_engine.assessment.comparison import compute_rmse, is_better
+from kan_engine.assessment.comparison import compute_rmse, is_better, is_far_better
 from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
@@ -124,7 +124,7 @@ class FormulaEvidence:
             (
                 self.soundness == "violated",
                 "unsound",
-                "within the ranges of its columns it is undefined, leaps, or is far beyond the target",
+                "within the ranges of its columns it is undefined or far beyond the target",
             ),
             (not is_stable, "unstable", "resampled rows lead to formulas with different predictions"),
         )
@@ -292,12 +292,13 @@ def _compare_errors(
     weights: np.ndarray,
     thresholds: AssessmentThresholds,
 ) -> dict[str, ComparedModel]:
-    own, found = compute_rmse(errors, weights), {}
+    found = {}
     for name, other in others.items():
-        rmse = compute_rmse(other, weights)
-        # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-        is_ahead = is_better(other, errors, weights, thresholds) or rmse < thresholds.clear_rmse_ratio * own
-        found[name] = ComparedModel(_none_unless_finite(rmse), is_ahead)
+        # With few rows the gain may be no larger than its standard error, so the RMSEs decide
+        is_ahead = is_better(other, errors, weights, thresholds) or is_far_better(
+            other, errors, weights, thresholds
+        )
+        found[name] = ComparedModel(_none_unless_finite(compute_rmse(other, weights)), is_ahead)
     return found
 
 

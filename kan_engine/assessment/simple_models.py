@@ -125,6 +125,15 @@ def fit_logistic_regression(rows: LabelledRows, classes: int, strength: float) -
     return LinearModel(slopes, intercepts)
 
 
+def make_class_shares(rows: LabelledRows, classes: int) -> LinearModel:
+    """The log-odds of class shares, with half a row added to each, as a line that is constant."""
+    levels = np.log(fit_class_shares(classes, rows)(rows.x[:1])[0])
+    columns = rows.x.shape[1]
+    if classes == 2:
+        return LinearModel(np.zeros(columns), float(levels[1] - levels[0]))
+    return LinearModel(np.zeros((columns, classes)), levels)
+
+
 def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every column; 1 for a constant column."""
     scale = x.std(0)

@@ -112,6 +112,9 @@ class AssessmentThresholds:
         small_gain_standard_errors: Of the paired differences, that a smaller gain in log loss must exceed.
         small_sample_rows: With so many rows a gain must be two standard errors, with many more rows one.
         min_share_standard_errors: Above one half, for the share of rows on which a candidate is better.
+        min_heavy_share_standard_errors: The same where the mean squares tell nothing.
+        max_ratio_p_value: Of the F test of two mean squares.
+        max_wild_share: Of the rows, besides one, that cannot decide a comparison at either end.
 
         min_log_std: Standard deviation of log y, above which the exponential of a line is a candidate.
         min_rows_per_constant: p constants from n rows add an error of noise · sqrt(p / n): with ten rows for
@@ -154,6 +157,9 @@ class AssessmentThresholds:
     small_gain_standard_errors: float = 2.0
     small_sample_rows: int = 100
     min_share_standard_errors: float = 2.0
+    min_heavy_share_standard_errors: float = 4.0
+    max_ratio_p_value: float = 0.01
+    max_wild_share: float = 0.01
 
     min_log_std: float = 0.5
     min_rows_per_constant: int = 10

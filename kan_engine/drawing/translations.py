@@ -58,6 +58,7 @@ RUSSIAN = {
     "evaluation": "оценка",
     "accurate network": "точная сеть",
     "compact network": "компактная сеть",
+    "linear model": "линейная модель",
     "formula": "формула",
     "{member}, in training": "{member}, при обучении",
     "{name}: {count} evaluations, the last with an error of {error} on {rows} rows.": (

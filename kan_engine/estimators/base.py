@@ -47,7 +47,7 @@ from kan_engine.training.config import DeviceChoice, Optimizer
 
 Direction = Literal["increasing", "decreasing"]
 Report = Callable[[str, float, str, float | None], object]
-MemberChoice = Literal["auto", "accurate", "compact", "formula"]
+MemberChoice = Serve
 
 
 class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -107,9 +107,10 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         given and ``symbolic=False``: then that network is trained and nothing else.
     max_curves : int, default=20
         Largest number of curves of the compact network.
-    serve : {"accurate", "compact", "formula"}, default="accurate"
-        The member that answers unless an exact formula does. Without a useful formula the most accurate
-        network answers.
+    serve : {"auto", "accurate", "compact", "formula", "linear"}, default="auto"
+        The member that answers unless an exact formula does. ``auto`` selects the one with the lowest
+        cross-validated error, of equally good ones the simplest; a given network answers itself. Without a
+        useful formula the most accurate network answers for ``formula``.
     is_ordered : bool, default=False
         Whether the rows are in time order: then the last ones validate.
     max_seconds : float, default=300
@@ -152,7 +153,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         unit_mode: UnitMode = "check",
         compact: bool | None = None,
         max_curves: int = 20,
-        serve: Serve = "accurate",
+        serve: Serve = "auto",
         is_ordered: bool = False,
         max_seconds: float = 300.0,
         random_state: Any = 0,
@@ -267,13 +268,10 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             found = find_model(data, config, callbacks)
             model = assemble_model(
                 found,
-                *assemble_predictor(
-                    found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
-                ),
+                *assemble_predictor(found, data, config.thresholds, max_curves=config.max_curves),
                 data,
                 seed=config.seed,
                 thresholds=config.thresholds,
-                serve=config.serve,
             )
         self._rows, self.unused_rows_ = data.training.sample(max_kept_rows, 0), found.count_unused_rows(data)
         of_formula = () if model.report is None else model.report.warnings
@@ -389,6 +387,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             "accurate": model.predictor,
             "compact": model.compact,
             "formula": model.formula,
+            "linear": model.linear,
         }
         found = members.get(by)
         if found is None:

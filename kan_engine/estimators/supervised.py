@@ -182,7 +182,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         unit_mode: UnitMode = "check",
         compact: bool | None = None,
         max_curves: int = 20,
-        serve: Serve = "accurate",
+        serve: Serve = "auto",
         is_ordered: bool = False,
         max_seconds: float = 300.0,
         random_state: Any = 0,

@@ -26,12 +26,13 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.artifact_header import (
     BASE_VERSION,
     BOUNDS_VERSION,
+    MEMBERS,
     SUPPORT_VERSION,
     ArtifactHeader,
     parse_object,
 )
-from kan_engine.inference.compact_artifact import MAX_NUMBERS, NETWORKS, describe_compact, read_compact
-from kan_engine.inference.compact_member import CompactMember
+from kan_engine.inference.member_artifact import MAX_NUMBERS, NETWORKS, describe_member, read_member
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.kan import KAN
@@ -90,9 +91,11 @@ def save(
     elif predictor.outputs is not None and predictor.outputs.bounds is not None:
         header = replace(header, version=BOUNDS_VERSION, bounds=list(predictor.outputs.bounds))
     arrays = dict(attached or {})
-    if predictor.compact is not None:
-        compact, tables = describe_compact(predictor.compact)
-        header, arrays = replace(header, compact=compact), arrays | tables
+    for name in MEMBERS:
+        member: NetworkMember | None = getattr(predictor, name)
+        if member is not None:
+            told, tables = describe_member(name, member)
+            header, arrays = replace(header, members=header.members | {name: told}), arrays | tables
     tensors = _tensors(predictor) | _attachments(arrays)
     data = save_tensors(tensors, {_METADATA_KEY: header.to_json()})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
@@ -115,7 +118,8 @@ def load(data: bytes) -> Predictor:
             {name: tensors[_NETWORK_PREFIX + name] for name in network.state_dict()}, assign=True
         )
         predictor = _build_predictor(header, network, tensors)
-        return replace(predictor, compact=_read_compact(header, predictor, tensors, len(data)))
+        members = _read_members(header, predictor, tensors, len(data))
+        return replace(predictor, compact=members.get("compact"), linear=members.get("linear"))
     except _READ_ERRORS as error:
         raise _artifact_error(error) from error
 
@@ -305,20 +309,21 @@ def _build_predictor(header: ArtifactHeader, network: KAN, tensors: dict[str, Te
     )
 
 
-def _read_compact(
+def _read_members(
     header: ArtifactHeader, predictor: Predictor, tensors: dict[str, Tensor], size: int
-) -> CompactMember | None:
-    """The compact networks of a model; None if it has none."""
-    if header.compact is None:
-        return None
+) -> dict[str, NetworkMember]:
+    """The further networks of a model by the name of their member."""
     arrays = _select_attachments(tensors)
     width = predictor.network.config.width
 
-    def build(told: NetworkHeader) -> KAN:
-        # Every layer has three numbers or more, unless it reads inputs and uses none of them
-        return _build_network(told, 6 + len(arrays[NETWORKS]), size, MAX_NUMBERS)
+    def read(name: str, told: Mapping[str, Any]) -> NetworkMember:
+        def build(network: NetworkHeader) -> KAN:
+            # Every layer has three numbers or more, unless it reads inputs and uses none of them
+            return _build_network(network, 6 + len(arrays[f"{name}.{NETWORKS}"]), size, MAX_NUMBERS)
 
-    return read_compact(header.compact, arrays, (width[0], width[-1]), build)
+        return read_member(name, told, arrays, (width[0], width[-1]), build)
+
+    return {name: read(name, told) for name, told in header.members.items()}
 
 
 def _parse_support(sides: Sequence[Sequence[float | None]]) -> tuple[tuple[float, float], ...]:

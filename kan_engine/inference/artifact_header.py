@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from kan_engine.data.labels import Label
@@ -14,6 +14,7 @@ BASE_VERSION = 2  # adds decision weights
 SUPPORT_VERSION = 3  # densities only: older programs would not set them to 0 outside their support
 BOUNDS_VERSION = 4  # regressions only: older programs would return values outside the bounds
 READABLE_VERSIONS = (1, 2, 3, 4)
+MEMBERS = ("compact", "linear")
 _VERSIONS_WITH = {"decision_weights": (2, 3, 4), "support": (SUPPORT_VERSION,), "bounds": (BOUNDS_VERSION,)}
 
 
@@ -32,8 +33,7 @@ class ArtifactHeader:
         metadata: The JSON object stored with the model.
         support: Ends of the support of every input of a density, of version 3; null is infinite.
         bounds: Lower and upper bound of the predictions, of version 4.
-        compact: See ``describe_compact``; None without compact networks. Programs that do not know it ignore
-            it in every version.
+        members: See ``describe_member``, by name. Programs that do not know one ignore it in every version.
     """
 
     version: int
@@ -46,14 +46,12 @@ class ArtifactHeader:
     metadata: dict[str, Any]
     support: Sequence[Sequence[float | None]] = ()
     bounds: Sequence[float] = ()
-    compact: dict[str, Any] | None = None
+    members: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The text of the header."""
         data = {name: getattr(self, name) for name in _field_names(self.version)}
-        if self.compact is not None:
-            data["compact"] = self.compact
-        return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        return json.dumps(data | self.members, sort_keys=True, allow_nan=False, ensure_ascii=False)
 
     @staticmethod
     def from_json(text: str) -> ArtifactHeader:
@@ -66,12 +64,13 @@ class ArtifactHeader:
                 f"the model has the format version {version!r}; this program reads the versions {known}"
             )
         told = {name: data[name] for name in _field_names(version)}
-        return ArtifactHeader(**told, compact=data.get("compact"))
+        members = {name: data[name] for name in MEMBERS if data.get(name) is not None}
+        return ArtifactHeader(**told, members=members)
 
 
 def _field_names(version: int) -> list[str]:
     """Names of the fields of a version."""
-    names = [field.name for field in fields(ArtifactHeader) if field.name != "compact"]
+    names = [field.name for field in fields(ArtifactHeader) if field.name != "members"]
     return [name for name in names if version in _VERSIONS_WITH.get(name, READABLE_VERSIONS)]
 
 

@@ -79,7 +79,7 @@ class FormulaPredictor(Predictor):
             inherited["support"] = tuple(_to_range(support.get(name, (None, None))) for name in names)
         lacks = predictor.formula_residuals is None and len(residuals) < len(predictor.residuals)
         return FormulaPredictor(
-            **inherited | {"residuals": residuals, "compact": None},
+            **inherited | {"residuals": residuals, "compact": None, "linear": None},
             trees=tuple(trees),
             lacks_residuals=lacks,
             is_unsound=is_unsound,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from jaxtyping import Float
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.expressions.evaluation import Expression, Variable, add, mul, number
 from kan_engine.network.kan import KAN, KANConfig
+
+LinearKind = Literal["constant", "linear", "log_linear", "logistic"]
 
 
 @torch.no_grad()
@@ -49,6 +52,15 @@ def build_linear_network(
     coefficients = lines[:, None] * abscissae[:, None] + shared[:, None]  # (in, terms, out)
     layer.weight[:, :-1] = torch.from_numpy(coefficients)
     return network
+
+
+def classify_linear_network(network: KAN, outputs: TargetScaler | None) -> LinearKind:
+    """What a linear network is: of a target, of its logarithm, of log-odds, or a constant of any of these."""
+    if not network.stack[0].weight[:, :-1].diff(dim=1).any():  # the coefficients of a constant are equal
+        return "constant"
+    if outputs is None:
+        return "logistic"
+    return "linear" if outputs.transform == "identity" else "log_linear"
 
 
 def linear_formula(names: Sequence[str], slopes: Float[np.ndarray, " d"], intercept: float) -> Expression:

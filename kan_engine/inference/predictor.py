@@ -17,8 +17,8 @@ from kan_engine.data.labels import Label, name_outputs
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.label_decision import choose_classes
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
 from kan_engine.network.pruning import live_inputs
@@ -48,6 +48,7 @@ class Predictor:
         decision_weights: Factors of the class probabilities; the label has the largest product. None means
             equal weights.
         compact: The compact networks of the same model; None without any. See ``compact_predictor``.
+        linear: Its line, in the same way.
         block_numbers: Encoded inputs of one block of rows: 2 MB.
 
     Raises:
@@ -64,7 +65,8 @@ class Predictor:
     formula_residuals: Float[np.ndarray, " formula"] | None = None
     decision_weights: tuple[float, ...] | None = None
     support: tuple[tuple[float, float], ...] | None = None
-    compact: CompactMember | None = None
+    compact: NetworkMember | None = None
+    linear: NetworkMember | None = None
     block_numbers: int = 2**18
 
     def __post_init__(self) -> None:
@@ -87,8 +89,7 @@ class Predictor:
             _check_decision(self.decision_weights, self.classes)
         if self.support is not None:
             _check_support(self)
-        if self.compact is not None:
-            _ = self.compact_predictor  # which checks that its parts fit
+        _ = self.compact_predictor, self.linear_predictor  # which check that their parts fit
 
     @staticmethod
     def from_training(
@@ -115,17 +116,33 @@ class Predictor:
     @cached_property
     def compact_predictor(self) -> Predictor | None:
         """Predicts by the selected compact network; None without one."""
-        if self.compact is None:
+        return self._predict_by(self.compact)
+
+    @cached_property
+    def linear_predictor(self) -> Predictor | None:
+        """Predicts by the line, its exponential, or logistic regression; None without one."""
+        return self._predict_by(self.linear)
+
+    @property
+    def answering_network(self) -> Predictor:
+        """Predicts by the network that answers by default: this one, the line, or the compact one."""
+        members = ((self.linear, self.linear_predictor), (self.compact, self.compact_predictor))
+        serving = (other for member, other in members if member is not None and member.serves)
+        return next((other for other in serving if other is not None), self)
+
+    def _predict_by(self, member: NetworkMember | None) -> Predictor | None:
+        if member is None:
             return None
         return replace(
             self,
-            network=self.compact.network.network,
-            inputs=self.compact.path.inputs,
-            outputs=self.compact.path.scaler,
-            residuals=self.compact.residuals,
+            network=member.network.network,
+            inputs=member.path.inputs,
+            outputs=member.path.scaler,
+            residuals=member.residuals,
             formula_residuals=None,
-            decision_weights=self.compact.decision_weights,
+            decision_weights=member.decision_weights,
             compact=None,
+            linear=None,
         )
 
     @cached_property

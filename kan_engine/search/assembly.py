@@ -19,9 +19,9 @@ from kan_engine.formulas.core.losses import cross_validation_losses, is_no_worse
 from kan_engine.formulas.forms.intervals import LEVEL
 from kan_engine.inference.decision_rule import Decision, calibrate_on_validation_, choose_decision
 from kan_engine.inference.formula_predictor import FormulaPredictor
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.compact_member import make_compact_member
-from kan_engine.search.config import Serve
 from kan_engine.search.formulas.form import FREE_FORMULA
 from kan_engine.search.result import GridStage, SearchResult
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
@@ -33,7 +33,6 @@ def assemble_predictor(
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
     *,
     max_curves: int = 20,
-    serve: Serve = "accurate",
 ) -> tuple[Predictor, Decision | None]:
     """The complete predictor from client columns to answers, and the decision rule of a classifier.
 
@@ -42,13 +41,14 @@ def assemble_predictor(
         data: The rows.
         thresholds: Decision numbers.
         max_curves: Largest number of curves of the compact network that predicts.
-        serve: The member that answers by default.
     """
     predictor, decision = _assemble_accurate(found, data, thresholds)
+    if found.linear is not None:
+        predictor = replace(predictor, linear=_bound_line(found.linear, found.answers == "linear", data))
     if found.compact is None:
         return predictor, decision
     member = make_compact_member(
-        found.compact, predictor, data, max_curves, serves=serve == "compact", thresholds=thresholds
+        found.compact, predictor, data, max_curves, serves=found.answers == "compact", thresholds=thresholds
     )
     return replace(predictor, compact=member), decision
 
@@ -56,17 +56,29 @@ def assemble_predictor(
 def _assemble_accurate(
     found: SearchResult, data: TrainingData, thresholds: SearchThresholds
 ) -> tuple[Predictor, Decision | None]:
-    scaler = found.scaler
-    if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
-        scaler = add_bounds(scaler, data.training.y)
-    if scaler is not None:
-        scaler = limit_bounds(scaler, data.bounds)
+    scaler = _bound_answers(found.scaler, data, is_straight=found.is_straight)
     predictor = Predictor.from_training(data, found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
         decision = choose_decision(judged, data, thresholds.inference)
         return replace(predictor, decision_weights=decision.weights), decision
     return replace(predictor, residuals=_compute_residuals(found, judged, data)), None
+
+
+def _bound_line(line: NetworkMember, serves: bool, data: TrainingData) -> NetworkMember:
+    path = replace(line.path, scaler=_bound_answers(line.path.scaler, data, is_straight=True))
+    return replace(line, path=path, serves=serves)
+
+
+def _bound_answers(
+    scaler: TargetScaler | None, data: TrainingData, *, is_straight: bool
+) -> TargetScaler | None:
+    """The scale with bounds of the answers; a line has only those that were wished."""
+    if scaler is None:
+        return None
+    if not (is_straight and scaler.transform == "identity"):
+        scaler = add_bounds(scaler, data.training.y)
+    return limit_bounds(scaler, data.bounds)
 
 
 def _compute_residuals(found: SearchResult, judged: Predictor, data: TrainingData) -> np.ndarray:
@@ -104,7 +116,6 @@ def report_formulas(
     *,
     seed: int,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
-    serve: Serve = "accurate",
 ) -> FormulaReport | None:
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
@@ -142,8 +153,7 @@ def report_formulas(
     is_unrated = report.evidence is None and not report.is_exact
     if is_unrated and all(_is_weak(tree, data, seed) for tree in report.trees):
         report = replace(report, verdict="weak")
-    is_better = found.formula_serves and report.trees[0] == found.formulas[0][0].tree
-    if (serve == "accurate" and is_better) or (serve == "formula" and report.verdict != "weak"):
+    if found.answers == "formula" and report.verdict != "weak":
         return replace(report, serves_within=compute_answer_bounds(report.trees, data))
     return report
 
@@ -234,13 +244,14 @@ class Model:
         return self.predictor.compact_predictor
 
     @property
+    def linear(self) -> Predictor | None:
+        """Predicts by the line, if there is one."""
+        return self.predictor.linear_predictor
+
+    @property
     def answering(self) -> Predictor:
         """The member that answers by default."""
-        if self.serving is not None:
-            return self.serving
-        compact = self.predictor.compact
-        serves = compact is not None and compact.serves
-        return self.compact if serves and self.compact is not None else self.predictor
+        return self.serving or self.predictor.answering_network
 
 
 def assemble_model(
@@ -251,10 +262,9 @@ def assemble_model(
     *,
     seed: int,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
-    serve: Serve = "accurate",
 ) -> Model:
     """Combine the networks and the formulas of a search; see ``assemble_predictor`` for the first two."""
-    report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds, serve=serve)
+    report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds)
     # With evidence, the errors belong to the first formula
     errors = None if report is None or report.evidence is None else found.formula_errors
     return add_formulas(predictor, report, data, decision=decision, errors=errors, thresholds=thresholds)
@@ -282,7 +292,7 @@ def add_formulas(
     """
     residuals = None if report is None else _compute_formula_residuals(predictor, report, data, errors)
     model = combine(replace(predictor, formula_residuals=residuals), report, decision)
-    if decision is None or model.answering is not model.compact:
+    if decision is None or model.answering in (model.predictor, model.serving):
         return model
     return replace(model, decision=choose_decision(model.answering, data, thresholds.inference))
 

@@ -1,4 +1,4 @@
-"""What a search returns: the network that answers, the formulas in their order, and whether they answer."""
+"""What a search returns: its network, and the formulas in their order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from kan_engine.assessment.comparison import compute_paired_rmse, describe_formula_gain
 from kan_engine.assessment.formula_evidence import (
     NETWORK,
     FormulaEvidence,
@@ -51,7 +50,7 @@ class ShownFormulas:
 def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge) -> SearchResult:
     """The network with the formulas in the order of the judge; the first one with its evidence.
 
-    A form of the client comes first. The formula answers where it is better than the network.
+    A form of the client comes first.
     """
     network, law, form = members.accurate, members.law, members.form
     assert network is not None  # noqa: S101 - every search chooses one
@@ -65,17 +64,12 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
         warnings += [f"the form: {warning}" for warning in form.fitted.warnings]
     elif form is not None:
         warnings += [f"the form could not be fitted: {form}"]
-    is_better = is_better_than_network(shown, network, run)
-    if is_better and not run.config.is_automatic:
-        told = describe_formula_gain(shown.formula_errors, network.errors, run.data.training.weights)
-        warnings += [f"{told}; predict by the formula"]
     return replace(
         network,
         formulas=[shown.formulas] if shown.formulas else [],
         formula_of=shown.formula_of,
         evidence=shown.evidence,
         formula_errors=shown.formula_errors,
-        formula_serves=is_better and run.config.is_automatic,
         form=shown.form,
         is_cut=law is not None and law.found.is_cut,
         contest=run.contest if run.data.classes is None else None,
@@ -146,26 +140,6 @@ def _find_stability(best: Candidate, members: Members, pool: Pool) -> float | No
     if law is None or law.evidence is None or not predicts_alike(best, law.formulas[0][0], pool.problem.rows):
         return None
     return law.evidence.stability
-
-
-def is_better_than_network(shown: ShownFormulas, network: SearchResult, run: SearchContext) -> bool:
-    """Whether the first formula predicts better than the network, as far as errors of both are known.
-
-    The errors of a formula are measured with its constants refitted per fold. That its form was selected on
-    the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
-    its constants, the formula must be better by more than any selection bias among forms.
-    """
-    evidence, errors, others = shown.evidence, shown.formula_errors, network.errors
-    if evidence is None or not len(errors) or not len(others):
-        return False
-    of_formula, of_network = compute_paired_rmse(errors, others, run.data.training.weights)
-    against = evidence.objections.keys() - {"rows_cannot_tell"}
-    # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
-    limits, has_few_rows = run.thresholds, "too_many_constants" in against
-    factor = limits.few_rows_rmse_ratio if has_few_rows else limits.assessment.clear_rmse_ratio
-    is_known = shown.form is not None or not against  # the form of a client was not selected
-    is_far_better = of_formula < factor * of_network
-    return is_far_better or (is_known and run.cross_validation.is_better(errors, others))
 
 
 def list_allowed(formulas: Sequence[F], run: SearchContext) -> list[F]:

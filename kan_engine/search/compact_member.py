@@ -11,8 +11,8 @@ from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.search import find_compact_path
 from kan_engine.data.scaling import add_bounds, limit_bounds
 from kan_engine.data.training_data import TrainingData
-from kan_engine.inference.compact_member import CompactMember
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
@@ -93,7 +93,7 @@ def make_compact_member(
     *,
     serves: bool,
     thresholds: SearchThresholds,
-) -> CompactMember:
+) -> NetworkMember:
     """Select the network of a path that predicts, with its decision rule or its errors.
 
     Args:
@@ -112,7 +112,7 @@ def make_compact_member(
             if is_accurate
             else limit_bounds(add_bounds(scaler, data.training.y), data.bounds)
         )
-    member = CompactMember(
+    member = NetworkMember(
         path=replace(path, scaler=scaler),
         selected=next(place for place, other in enumerate(path.networks) if other is entry),
         residuals=accurate.residuals if is_accurate else np.zeros(0),
@@ -125,20 +125,40 @@ def make_compact_member(
     if data.classes is not None:
         decision = choose_decision(predictor, data, thresholds.inference)
         return replace(member, decision_weights=decision.weights)
-    return replace(member, residuals=_measure_residuals(predictor, entry.loss, data))
+    errors = _measure_errors(predictor, entry.loss, data)
+    # Without residuals there are no intervals
+    return replace(member, residuals=np.sort(errors) if np.isfinite(errors).all() else np.zeros(0))
 
 
-def _measure_residuals(predictor: Predictor, loss: float, data: TrainingData) -> np.ndarray:
-    """Sorted absolute errors on the validation rows, as large as they were before the network learned these.
+def measure_compact_errors(path: CompactPath, run: SearchContext) -> np.ndarray:
+    """Out-of-sample errors of the compact network that predicts: on the validation rows, elsewhere NaN.
+
+    For classes they are roots of the log loss, as in ``kan_engine.assessment.comparison``.
+    """
+    data, errors = run.data, np.full(len(run.data.training), np.nan)
+    entry = path.select(run.config.max_curves)
+    predictor = Predictor.from_training(data, entry.network, path.inputs, path.scaler)
+    known = _measure_errors(predictor, entry.loss, data)
+    errors[len(errors) - len(known) :] = known
+    return errors
+
+
+def _measure_errors(predictor: Predictor, loss: float, data: TrainingData) -> np.ndarray:
+    """Errors on the validation rows, as large as they were before the network learned these.
 
     A compact network is refitted to all training rows, so its errors on the validation rows are too small.
     They are scaled to the validation loss from before, in the scale of the network.
     """
     part, scaler = data.validation, predictor.outputs
-    residuals = np.abs(predictor.predict(part.x) - part.y)
-    if scaler is None or not len(part) or not np.isfinite(residuals).all():
-        return np.zeros(0)  # without residuals there are no intervals
-    squares = (predictor.raw_outputs(part.x) - scaler.forward(part.y[:, None]))[:, 0] ** 2
+    if not len(part):
+        return np.zeros(0)
+    if scaler is None:
+        own = predictor.probabilities(part.x)[np.arange(len(part)), part.classes]
+        errors = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
+        squares = 2 * errors**2
+    else:
+        errors = np.abs(predictor.predict(part.x) - part.y)
+        squares = (predictor.raw_outputs(part.x) - scaler.forward(part.y[:, None]))[:, 0] ** 2
     with np.errstate(all="ignore"):
         factor = np.sqrt(loss / (np.average(squares, weights=part.weights) / 2))
-    return np.sort(residuals * (factor if 1 < factor < np.inf else 1.0))
+    return np.asarray(errors * (factor if 1 < factor < np.inf else 1.0))

@@ -11,7 +11,8 @@ from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 from kan_engine.training.config import DeviceChoice, Optimizer
 
-Serve = Literal["accurate", "compact", "formula"]
+Member = Literal["accurate", "compact", "formula", "linear"]
+Serve = Literal["auto", "accurate", "compact", "formula", "linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class SearchConfig:
         per_group: Fits constants of each group: of the form, or of the best formula.
         compact: Whether networks of few curves are searched.
         max_curves: Largest number of curves of the compact network.
-        serve: The member that answers by default unless an exact formula does.
+        serve: The member that answers by default unless an exact formula does; see ``choose_member``.
         is_ordered: Whether the rows are in time order, so that folds are blocks of consecutive rows.
         without: Names of strategies that are left out, to measure what they buy.
         seed: Seed of all random numbers.
@@ -74,7 +75,7 @@ class SearchConfig:
     per_group: PerGroup | None = None
     compact: bool = True
     max_curves: int = 20
-    serve: Serve = "accurate"
+    serve: Serve = "auto"
     is_ordered: bool = False
     without: frozenset[str] = frozenset()
     seed: int = 0

@@ -13,6 +13,7 @@ from kan_engine.formulas.judge import EXACT, Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.search import Step, search
 from kan_engine.formulas.trace import TIME_LIMIT
+from kan_engine.search.answering import choose_member
 from kan_engine.search.choice import choose_result
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext, make_problem
@@ -52,7 +53,7 @@ def find_model(
     if config.device == "cuda":
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
-    found = _search_numbers(run) if data.classes is None else _search_classes(run)
+    found = choose_member(_search_numbers(run) if data.classes is None else _search_classes(run), run)
     is_exact = found.has_exact_formulas
     is_over = config.symbolic and not is_exact and run.should_stop()
     callbacks.record_end(EXACT if is_exact else TIME_LIMIT if is_over else "every strategy has run")

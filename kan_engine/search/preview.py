@@ -9,14 +9,13 @@ from sklearn.linear_model import OrthogonalMatchingPursuit
 
 from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.core.formula import Formula
-from kan_engine.inference.linear_network import linear_formula
+from kan_engine.inference.linear_network import LinearKind, linear_formula
 from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING, list_allowed
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import FoundLaw, SearchContext, make_problem, sample_search_rows
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.laws.law_subtask import make_law_result, measure_law_errors
 from kan_engine.search.networks.linear_model import (
-    LinearKind,
     fit_simple_formula,
     make_linear_classifier,
     make_linear_regression,

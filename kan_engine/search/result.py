@@ -16,9 +16,11 @@ from kan_engine.expressions.evaluation import Expression, from_json, to_json
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 from kan_engine.formulas.forms.fitted_form import FittedForm
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
+from kan_engine.search.config import Member
 from kan_engine.training.loop import TrainingStep
 
 RELATIVE_WARNING = (
@@ -89,7 +91,7 @@ class SearchResult:
         formulas: Formulas in the client's columns per output, best first.
         evidence: For the best formula; only of a regression.
         formula_errors: Like ``errors``, for the best formula.
-        formula_serves: Whether the formula answers in place of the network.
+        answers: The member that answers by default, unless the formula is exact.
         is_cut: Whether the law search was ended early to leave time for larger networks.
         formula_of: ``network`` if the formulas were extracted from the served network, ``law`` if they were
             found separately, ``form`` if the client gave the first one.
@@ -101,6 +103,7 @@ class SearchResult:
         dropped: For every unused input, the error relative to the spread, before and after dropping it.
         stages: The network on every grid of a requested schedule.
         compact: Networks of few curves; None until they are searched.
+        linear: A line, its exponential, logistic regression or a constant; None until it is fitted.
         form: The client's form and the best other formula, if its form is the first one.
     """
 
@@ -115,7 +118,7 @@ class SearchResult:
     formulas: list[list[Formula]] = field(default_factory=list)
     evidence: FormulaEvidence | None = None
     formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    formula_serves: bool = False
+    answers: Member = "accurate"
     is_cut: bool = False
     formula_of: str = "network"
     errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -125,6 +128,7 @@ class SearchResult:
     fitted_rows: int | None = None
     stages: tuple[GridStage, ...] = ()
     compact: CompactPath | None = None
+    linear: NetworkMember | None = None
     form: FormResult | None = None
 
     @property
@@ -150,8 +154,16 @@ class SearchResult:
             inputs=predictor.inputs,
             scaler=predictor.outputs,
             compact=None if predictor.compact is None else predictor.compact.path,
-            **fields,
+            linear=predictor.linear,
+            **{"answers": _read_answering(predictor), **fields},
         )
+
+
+def _read_answering(predictor: Predictor) -> Member:
+    """The network of a predictor that answers by default."""
+    if predictor.linear is not None and predictor.linear.serves:
+        return "linear"
+    return "compact" if predictor.compact is not None and predictor.compact.serves else "accurate"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,8 @@ def revise(
         found = _search_formulas(found, changes.known, run)
         formulas = found.formulas
     formulas = formulas if all(formulas) else []
-    return replace(found, formulas=formulas, evidence=found.evidence or assess_first(formulas, run)), r2
+    found = replace(found, formulas=formulas, evidence=found.evidence or assess_first(formulas, run))
+    return found if config.serve == "auto" else replace(found, answers=config.serve), r2
 
 
 def assess_first(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> FormulaEvidence | None:
@@ -133,8 +134,9 @@ def _train_changed(
         pass
     if data.classes is not None:
         calibrate_on_validation_(network, network, inputs, data, run.thresholds.inference)
-    compact = None if changes.dropped else predictor.compact
-    changed = replace(predictor, network=network, inputs=inputs, compact=compact)
+    changed = replace(predictor, network=network, inputs=inputs)
+    if changes.dropped:
+        changed = replace(changed, compact=None, linear=None)
     return SearchResult.from_predictor(changed), r2
 
 

@@ -15,6 +15,7 @@ from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
 from kan_engine.formulas.schedule import SUM_OF_CURVES
 from kan_engine.formulas.search import search
+from kan_engine.inference.linear_network import LinearKind
 from kan_engine.search.choice import choose_result
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.context import SearchContext, make_problem
@@ -29,7 +30,7 @@ from kan_engine.search.networks.choice import (
     train_classifier,
     train_regression,
 )
-from kan_engine.search.networks.linear_model import LinearKind, fit_line_of_log_odds, fit_simple_formula
+from kan_engine.search.networks.linear_model import fit_line_of_log_odds, fit_simple_formula
 
 
 @dataclass(frozen=True, eq=False)

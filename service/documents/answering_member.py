@@ -59,6 +59,11 @@ class Members:
                 "no_compact_network",
                 f"the model has no compact network; {self._remedy}, or train again: {wanted}",
             )
+        if by == "linear" and self.linear is None:
+            raise _make_refusal(
+                "no_linear_model",
+                f"the model has no linear model; {self._remedy}, or train again",
+            )
         if by == "formula" and self.formula is None:
             wanted = 'a job with "symbolic": true searches for one'
             raise _make_refusal(
@@ -67,8 +72,15 @@ class Members:
         answering = self.formula if by == "formula" else self.serving if by == "auto" else None
         if answering is not None:
             return "formula", answering
-        if self.compact is not None and (by == "compact" or (by == "auto" and self._serves_compact)):
-            return "compact", self.compact
+        return self.select_network(by)
+
+    def select_network(self, by: MemberChoice) -> tuple[Member, Predictor]:
+        """The network of this name, or the one that answers where no formula does; there is one."""
+        answering = self.accurate.answering_network
+        networks: dict[Member, Predictor | None] = {"linear": self.linear, "compact": self.compact}
+        for name, network in networks.items():
+            if network is not None and (by == name or (by == "auto" and network is answering)):
+                return name, network
         return "accurate", self.accurate
 
     @property
@@ -77,12 +89,13 @@ class Members:
         return self.accurate.compact_predictor
 
     @property
-    def _serves_compact(self) -> bool:
-        return self.accurate.compact is not None and self.accurate.compact.serves
+    def linear(self) -> Predictor | None:
+        """The linear model, if there is one."""
+        return self.accurate.linear_predictor
 
     @property
     def _remedy(self) -> str:
-        known = {"compact": self.compact, "formula": self.formula}
+        known = {"compact": self.compact, "formula": self.formula, "linear": self.linear}
         others = ["accurate", *(name for name, member in known.items() if member is not None)]
         return 'send "by": "auto", ' + " or ".join(f'"{name}"' for name in others)
 

@@ -16,6 +16,7 @@ MEMBER_NAMES = {
     "accurate": "accurate network",
     "compact": "compact network",
     "formula": "formula",
+    "linear": "linear model",
 }
 METRIC_NAMES = {"rmse": "RMSE", "log_loss": "log loss"}
 

@@ -213,4 +213,5 @@ class PortableModel(PortableSchema):
     symbolic: PortableSymbolic | None = None
     edges: Annotated[list[PortableEdge], Field(max_length=MAX_PICTURED_EDGES)] | None = None
     compact: PortableCompact | None = None
+    linear: PortableMember | None = None
     compact_edges: Annotated[list[PortableEdge], Field(max_length=MAX_PICTURED_EDGES)] | None = None

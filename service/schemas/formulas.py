@@ -34,7 +34,7 @@ class SoundOut(BaseModel):
 
     status: Literal["proved", "sampled", "violated"] = Field(
         description="`proved` by interval arithmetic; `sampled`: nothing was found at thousands of points; "
-        "`violated`: it is undefined, infinite, leaps, or is far beyond the values of the target at a point."
+        "`violated`: it is undefined, infinite, or far beyond the values of the target at a point."
     )
     at: dict[str, float] | None = Field(default=None, description="Such a point, by column.")
     value: float | None = Field(

@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Member = Literal["accurate", "compact", "formula"]
-MemberChoice = Literal["auto", "accurate", "compact", "formula"]
+Member = Literal["accurate", "compact", "formula", "linear"]
+MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear"]
 
 BY_DESCRIPTION = (
     "Which member of the model answers: `accurate`, its most accurate network; `compact`, its network of few "
-    "curves; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
-    "selects the formula if its verdict is `exact`, and otherwise the member that `serve` of the job names. "
-    "With the default `accurate` it also selects a formula whose out-of-sample error is lower than the "
-    "network's. Where a formula has no value within the training range, the accurate network answers."
+    "curves; `linear`, a straight line, its exponential, logistic regression or a constant; `formula`, which "
+    "answers wherever it is defined, also outside the training range. `auto` selects the formula if its "
+    "verdict is `exact`, and otherwise the member that `serve` of the job selects. "
+    "Where a formula has no value within the training range, the accurate network answers."
 )
 
 OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
@@ -89,6 +89,20 @@ class CompactMemberOut(BaseModel):
     )
 
 
+class LinearMemberOut(BaseModel):
+    """Metrics of the linear model of the encoded columns."""
+
+    model_config = ConfigDict(extra="allow")
+
+    metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
+    kind: Literal["constant", "linear", "log_linear", "logistic"] = Field(
+        description="A straight line, its exponential, logistic regression, or a constant where none of "
+        "these is better than one."
+    )
+    serves: bool = Field(default=False, description="Whether it answers by default.")
+    fidelity: float | None = Field(description="As of the compact network.")
+
+
 class FormulaMemberOut(BaseModel):
     """Metrics and verdict of a model's formulas."""
 
@@ -134,7 +148,8 @@ def make_formula_member(
     )
 
 
-MemberOut = NetworkMemberOut | CompactMemberOut | FormulaMemberOut
+RecordedMember = CompactMemberOut | FormulaMemberOut | LinearMemberOut
+MemberOut = NetworkMemberOut | RecordedMember
 
 
 def describe_members(model: Any) -> dict[str, MemberOut]:
@@ -150,15 +165,15 @@ def describe_members(model: Any) -> dict[str, MemberOut]:
     if "formula" in told:
         entry = told["formula"]
         members["formula"] = FormulaMemberOut(**{"serves": entry["verdict"] == "exact", **entry})
+    if "linear" in told:
+        members["linear"] = LinearMemberOut(**told["linear"])
     return members
 
 
 def select_automatic_member(members: Mapping[str, MemberOut]) -> Member:
     """The member that answers by default, from the result of ``describe_members``."""
-    formula, compact = members.get("formula"), members.get("compact")
-    if isinstance(formula, FormulaMemberOut) and formula.serves:
-        return "formula"
-    return "compact" if isinstance(compact, CompactMemberOut) and compact.serves else "accurate"
+    others: tuple[Member, ...] = ("formula", "linear", "compact")
+    return next((name for name in others if getattr(members.get(name), "serves", False)), "accurate")
 
 
 def read_formula_member(symbolic: Mapping[str, Any]) -> FormulaMemberOut:

@@ -177,7 +177,7 @@ class ModelOut(BaseModel):
     members: dict[str, MemberOut] = Field(
         default={},
         description="Members that can answer predictions (`by`): `accurate`, the most accurate network; "
-        "`compact`, a network of few curves; `formula`. A model has those that were found.",
+        "`compact`, a network of few curves; `linear`, a line; `formula`. A model has those that were found.",
     )
     network: NetworkOut
     classes: list[Any] | None = Field(

@@ -6,12 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, ShortText, Tags
+from service.schemas.members import Member
 from service.schemas.training import (
     SERVE_DESCRIPTION,
     Column,
     CompactOptions,
     Complexity,
-    Serve,
 )
 
 
@@ -76,7 +76,7 @@ class SymbolicRequest(RequestModel):
         description="Fits the own constants of a new group to a few rows; shared constants stay. For a model "
         "with `per_group` and at least three groups, and without an added one.",
     )
-    serve: Serve | None = Field(
+    serve: Member | None = Field(
         default=None, description="Null for the member that answers now. " + SERVE_DESCRIPTION
     )
     compact: CompactOptions | None = Field(

@@ -22,11 +22,13 @@ from service.schemas.members import EDGES_DESCRIPTION
 
 MAX_GRIDS = 20  # in a schedule
 
-Serve = Literal["accurate", "compact", "formula"]
+Serve = Literal["auto", "accurate", "compact", "formula", "linear"]
 SERVE_DESCRIPTION = (
-    "The member of the model that answers by default: the most accurate network; the `compact` network, of "
-    "at most `compact.max_edges` curves; or the best formula. If no useful formula is found, the most "
-    "accurate network answers, with a warning. A formula whose verdict is `exact` answers in any case."
+    "The member of the model that answers by default: the most `accurate` network; the `compact` network, of "
+    "at most `compact.max_edges` curves; the best `formula`; or a `linear` model. `auto` selects the one "
+    "with the lowest cross-validated error, of equally good ones (within one standard error) the simplest; a "
+    "network whose shape is requested answers itself. If no useful formula is found, the most accurate "
+    "network answers for it, with a warning. A formula whose verdict is `exact` answers in any case."
 )
 
 UnitMode = Literal["check", "enforce", "ignore"]
@@ -278,7 +280,7 @@ class TrainRequest(RequestModel):
         description="The network of few curves; `false` leaves it out. Without it, a job with "
         "`network.hidden` and `symbolic: false` trains that network and nothing else.",
     )
-    serve: Serve = Field(default="accurate", description=SERVE_DESCRIPTION)
+    serve: Serve = Field(default="auto", description=SERVE_DESCRIPTION)
     units: UnitMode = Field(default="check", description=UNITS_DESCRIPTION)
     baselines: Annotated[
         Baselines,
@@ -321,7 +323,7 @@ class TrainRequest(RequestModel):
 
     @model_validator(mode="after")
     def _check_serve(self) -> Self:
-        if self.serve != "accurate" and self.task == "density":
+        if self.serve not in ("auto", "accurate") and self.task == "density":
             raise ValueError(f'a density has no member to choose; omit "serve": "{self.serve}"')
         if self.serve == "compact" and self.compact is None:
             raise ValueError('"serve": "compact" needs the compact network; omit "compact": false')

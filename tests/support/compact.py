@@ -53,11 +53,11 @@ def make_network(wide: int, outputs: int, curves: int, seed: int = 0) -> KAN:
 
 def with_compact(predictor: Predictor, *, selected: int = 1, serves: bool = False) -> Predictor:
     """The predictor with a path of three compact networks and 49 residuals 0.02, 0.04, …"""
-    from kan_engine.inference.compact_member import CompactMember
+    from kan_engine.inference.network_member import NetworkMember
 
     path = make_path(predictor.inputs, predictor.outputs, predictor.network.config.width[-1])
     weights = predictor.decision_weights
-    member = CompactMember(
+    member = NetworkMember(
         path=path,
         selected=selected,
         residuals=np.arange(1, 50) / 50,

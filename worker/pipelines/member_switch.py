@@ -16,28 +16,33 @@ from service.schemas.revision import SymbolicRequest
 from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel
 from worker.pipelines.thresholds import PipelineThresholds
-from worker.results.compact_member import describe_compact_member
 from worker.results.figures import compute_figures
 from worker.results.member_metrics import measure_answering_member
+from worker.results.members import describe_networks_beside
 from worker.results.network_pictures import describe_compact_network
 from worker.results.records import RevisedRecord
 from worker.results.serialization import to_json
 from worker.results.symbolic_document import RevisedSymbolic, finite_ends
 
 
-def change_compact(
+def change_networks(
     predictor: Predictor, changes: SymbolicRequest, data: PreparedData, config: SearchConfig
 ) -> Predictor:
-    """The predictor with the requested compact network, which answers if that is requested."""
-    member = predictor.compact
-    if member is None:
-        return predictor
-    serves = member.serves if changes.serve is None else changes.serve == "compact"
-    if changes.compact is None:
-        return replace(predictor, compact=replace(member, serves=serves))
-    most, thresholds = changes.compact.max_edges, config.thresholds
-    member = make_compact_member(member.path, predictor, data, most, serves=serves, thresholds=thresholds)
-    return replace(predictor, compact=member)
+    """The predictor with the requested compact network; the line or the compact one answer if requested."""
+    compact, linear = predictor.compact, predictor.linear
+    if changes.serve is not None:
+        compact = compact and replace(compact, serves=changes.serve == "compact")
+        linear = linear and replace(linear, serves=changes.serve == "linear")
+    if compact is not None and changes.compact is not None:
+        compact = make_compact_member(
+            compact.path,
+            predictor,
+            data,
+            changes.compact.max_edges,
+            serves=compact.serves,
+            thresholds=config.thresholds,
+        )
+    return replace(predictor, compact=compact, linear=linear)
 
 
 def switch_member(
@@ -52,7 +57,7 @@ def switch_member(
 
     Args:
         revises: The model.
-        predictor: Its networks, from ``change_compact``.
+        predictor: Its networks, from ``change_networks``.
         data: The rows.
         config: Settings of the search.
         should_stop: Ends the figures early.
@@ -66,7 +71,7 @@ def switch_member(
     record = RevisedRecord(
         earlier=revises.model.record,
         members={
-            **describe_compact_member(predictor, data, config.thresholds.max_log_odds),
+            **describe_networks_beside(predictor, data, config.thresholds.max_log_odds),
             **_describe_formula(revises.model.record, stored),
         },
     )

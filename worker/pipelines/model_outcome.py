@@ -41,7 +41,6 @@ def make_outcome(
             data,
             seed=request.seed,
             thresholds=config.thresholds,
-            serve=config.serve,
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
         measures = measure_answering_member(model, data, thresholds.metrics)

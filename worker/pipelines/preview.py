@@ -100,8 +100,7 @@ class Preview:
     def _make_outcome(self, found: SearchResult) -> Outcome:
         """Measure a model; of the work for its pictures only the smallest share is done."""
         data, thresholds = self._data, self._thresholds
-        config = replace(self._config, serve="accurate")
-        predictor, decision = assemble_predictor(found, data, config.thresholds)
+        predictor, decision = assemble_predictor(found, data, self._config.thresholds)
         hurried = StageTimer(lambda _: None, lambda: True)
-        outcome = make_outcome(found, predictor, decision, data, config, hurried, thresholds)
+        outcome = make_outcome(found, predictor, decision, data, self._config, hurried, thresholds)
         return replace(outcome, cut_by=None)

@@ -24,7 +24,7 @@ from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.member_switch import (
     add_measures,
-    change_compact,
+    change_networks,
     describe_changed_edges,
     switch_member,
 )
@@ -53,20 +53,20 @@ def revise_model(
         InvalidData: A function cannot be fixed on the edge that the request names.
     """
     asked, should_stop, r2 = revises.model.changes, callbacks.should_stop, dict[EdgePlace, float]()
-    predictor = change_compact(load(revises.artifact), asked, data, config)
+    predictor = change_networks(load(revises.artifact), asked, data, config)
     if revises.model.only_changes_member:
         return switch_member(revises, predictor, data, config, should_stop, thresholds)
     if asked.fit_group is not None:
         found = fit_new_group(revises, predictor, data)
+        if config.serve != "auto":
+            found = replace(found, answers=config.serve)
     else:
         found, r2 = revise(predictor, data, _read_changes(revises), config, callbacks)
     if not found.formulas:
         raise Conflict("no_formula", NO_FORMULA)
     if asked.fix:
         return _describe_trained(found, r2, revises, data, config, should_stop, thresholds)
-    report = report_formulas(
-        found, predictor, data, seed=config.seed, thresholds=config.thresholds, serve=config.serve
-    )
+    report = report_formulas(found, predictor, data, seed=config.seed, thresholds=config.thresholds)
     if report is None:
         raise Conflict("no_formula", NO_FORMULA)
     model, symbolic = add_formulas(predictor, report, data), make_symbolic_document(report, data.encoding)
@@ -114,9 +114,7 @@ def _describe_trained(
     thresholds: PipelineThresholds,
 ) -> Outcome:
     """Measure a network that was trained further; its baselines are those of the earlier version."""
-    predictor, decision = assemble_predictor(
-        found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
-    )
+    predictor, decision = assemble_predictor(found, data, config.thresholds, max_curves=config.max_curves)
     silent = StageTimer(lambda _: None, should_stop)
     outcome = make_outcome(found, predictor, decision, data, config, silent, thresholds)
     if outcome.symbolic is None:

@@ -146,9 +146,7 @@ def _find_model(
     with watch.stage("train", 0.05, "looking for a structure"):
         found = find_model(data, config, callbacks, parts)
         grids = measure_grids(found, data, config.thresholds, thresholds.metrics)
-    predictor, decision = assemble_predictor(
-        found, data, config.thresholds, max_curves=config.max_curves, serve=config.serve
-    )
+    predictor, decision = assemble_predictor(found, data, config.thresholds, max_curves=config.max_curves)
     return predictor, found, decision, grids
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 from kan_engine import LabelledRows, Predictor
-from kan_engine.inference.compact_member import CompactMember
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.documents.model_summary import describe_network
 from service.schemas.members import CompactMemberOut, CompactStepOut, NetworkOut
@@ -46,7 +46,7 @@ def describe_compact_member(
 
 
 def _measure_path(
-    accurate: Predictor, member: CompactMember, part: LabelledRows, data: PreparedData, max_log_odds: float
+    accurate: Predictor, member: NetworkMember, part: LabelledRows, data: PreparedData, max_log_odds: float
 ) -> Iterator[CompactStepOut]:
     """Measure every network of the path."""
     name = "r2" if data.classes is None else "log_loss"

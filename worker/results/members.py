@@ -1,15 +1,35 @@
-"""``members`` of the record of a model: its compact network and its formula."""
+"""``members`` of the record of a model: its compact network, its line and its formula."""
 
 from __future__ import annotations
 
+from kan_engine import Predictor
+from kan_engine.inference.linear_network import classify_linear_network
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
-from service.schemas.members import CompactMemberOut, FormulaMemberOut
+from service.schemas.members import CompactMemberOut, LinearMemberOut, RecordedMember
 from worker.data.preparation import PreparedData
 from worker.results.compact_member import describe_compact_member
 from worker.results.formula_member import describe_formula_member
-from worker.results.member_metrics import measure_member
+from worker.results.member_metrics import measure_fidelity, measure_member
 from worker.results.symbolic_document import SymbolicDocument
+
+
+def describe_networks_beside(
+    predictor: Predictor, data: PreparedData, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
+) -> dict[str, CompactMemberOut | LinearMemberOut]:
+    """Describe the compact network and the line beside the accurate network, as far as there are any."""
+    members: dict[str, CompactMemberOut | LinearMemberOut] = {
+        **describe_compact_member(predictor, data, max_log_odds)
+    }
+    member, line = predictor.linear, predictor.linear_predictor
+    if member is not None and line is not None:
+        members["linear"] = LinearMemberOut(
+            metrics=measure_member(line, data.test, data),
+            kind=classify_linear_network(line.network, line.outputs),
+            serves=member.serves,
+            fidelity=measure_fidelity(predictor, line, data.test.x, max_log_odds),
+        )
+    return members
 
 
 def describe_members(
@@ -17,11 +37,9 @@ def describe_members(
     symbolic: SymbolicDocument | None,
     data: PreparedData,
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
-) -> dict[str, CompactMemberOut | FormulaMemberOut]:
+) -> dict[str, RecordedMember]:
     """Describe the members beside the accurate network; empty if there are none."""
-    members: dict[str, CompactMemberOut | FormulaMemberOut] = {
-        **describe_compact_member(model.predictor, data, max_log_odds)
-    }
+    members: dict[str, RecordedMember] = {**describe_networks_beside(model.predictor, data, max_log_odds)}
     if model.formula is None or symbolic is None:
         return members
     metrics = measure_member(model.formula, data.test, data)

@@ -96,7 +96,7 @@ def _warn_of_formula(found: SearchResult, report: FormulaReport | None, data: Pr
             "no useful formula was found: on the hold-out rows every formula of an output is undefined or "
             "worse than the mean; see the curves of the network instead"
         ]
-    if asked != "accurate" or report is None or report.serves_within is None:
+    if found.answers != "formula" or asked == "formula" or report is None or report.serves_within is None:
         return []
     told = describe_formula_gain(found.formula_errors, found.errors, data.training.weights)
     return [f"{told}; the formula answers"]

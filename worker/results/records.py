@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kan_engine.data.labels import Label
     from kan_engine.data.screening.screening import KeptColumn
     from service.documents.model_summary import FeatureSummary, NetworkSummary
-    from service.schemas.members import CompactMemberOut, FormulaMemberOut
+    from service.schemas.members import RecordedMember
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class ModelRecord:
     grids: Sequence[GridStage] | None = field(default=None, metadata=OMIT_NONE)
     warnings: Sequence[str]
     baselines: Mapping[str, FittedBaseline] | None = field(default=None, metadata=OMIT_NONE)
-    members: Mapping[str, CompactMemberOut | FormulaMemberOut] = field(default_factory=dict)
+    members: Mapping[str, RecordedMember] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -77,7 +77,7 @@ class RevisedRecord:
     """
 
     earlier: Mapping[str, Any] = field(metadata=INLINED)
-    members: Mapping[str, CompactMemberOut | FormulaMemberOut]
+    members: Mapping[str, RecordedMember]
     formula_of: str | None = field(default=None, metadata=OMIT_NONE)
     metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
     training_metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)

@@ -199,11 +199,11 @@ def _draw_near(
 def _search_extremes(
     tree: Expression, box: Box, exceed: Score, sampled: Points, generator: np.random.Generator
 ) -> Iterator[Float[np.ndarray, " columns"]]:
-    """Yield points where a formula is outside of its limits, undefined, or leaps."""
+    """Yield points where a formula is outside of its limits or undefined; a step within them is none."""
     best = _step_upwards(exceed, sampled, generator)
     if exceed(best[None])[0] > 0:
         yield best
-    for divisor, leaps in _list_divisors(tree):
+    for divisor in _list_divisors(tree):
         values = evaluate(divisor, box.to_columns(sampled))
         if values.min() < 0 < values.max():
             # The segment between both crosses 0: halve it
@@ -215,7 +215,7 @@ def _search_extremes(
                 else:
                     second = middle
             for each in (first, second):
-                if leaps or exceed(each[None])[0] > 0:
+                if exceed(each[None])[0] > 0:
                     yield each
         else:
             closest = _step_upwards(partial(_approach_zero, divisor, box), sampled, generator)
@@ -227,16 +227,14 @@ def _approach_zero(tree: Expression, box: Box, shares: Points) -> Float[np.ndarr
     return -np.abs(evaluate(tree, box.to_columns(shares)))
 
 
-def _list_divisors(tree: Expression) -> Iterator[tuple[Expression, bool]]:
-    """Parts of a formula that must not be 0, with whether it leaps there and stays finite."""
+def _list_divisors(tree: Expression) -> Iterator[Expression]:
+    """Parts of a formula that must not be 0."""
     for node in walk(tree):
         match node:
             case Pow(base, Number(value)) if value < 0 and not is_constant(base):
-                yield base, False
+                yield base
             case Call("tan", argument):
-                yield call("cos", argument), False
-            case Call("sign", argument):
-                yield argument, True
+                yield call("cos", argument)
 
 
 def _step_upwards(

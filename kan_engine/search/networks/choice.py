@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kan_engine.assessment.comparison import compute_paired_rmse, compute_rmse
+from kan_engine.assessment.comparison import compute_paired_rmse, compute_rmse, is_lower
 from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.law_subtask import make_law_subtask
 from kan_engine.search.networks.hill_climb import predict_subtasks
-from kan_engine.search.networks.linear_model import LinearKind, make_linear_classifier, make_linear_regression
+from kan_engine.search.networks.linear_model import find_linear_model, make_linear_classifier
 from kan_engine.search.networks.monotone_network import find_monotone_network
 from kan_engine.search.networks.network_search import make_task, train_network
 from kan_engine.search.result import SearchResult, SmallLaw
@@ -20,11 +20,6 @@ from kan_engine.search.subtasks import Subtask
 ENDED_EARLY_WARNING = (
     "the training of larger networks was ended early to leave time for checks; increase max_seconds"
 )
-SIMPLE_MODEL_NAMES = {
-    "constant": "a constant",
-    "linear": "a straight line",
-    "log_linear": "the exponential of a straight line",
-}
 
 
 def train_regression(run: SearchContext, next_parts: Callable[[], Sequence[Subtask]]) -> SearchResult:
@@ -66,8 +61,7 @@ def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
 
 
 def _is_no_worse(first: SearchResult, second: SearchResult, run: SearchContext) -> bool:
-    own, other = compute_paired_rmse(first.errors, second.errors, run.data.training.weights)
-    return own <= other
+    return not is_lower(second.errors, first.errors, run.data.training.weights, run.thresholds.assessment)
 
 
 def _train_in_time(run: SearchContext) -> SearchResult:
@@ -81,20 +75,10 @@ def _train_in_time(run: SearchContext) -> SearchResult:
 
 def _fall_back_to_line(found: SearchResult, run: SearchContext) -> SearchResult:
     """The network if it is better than a line, its exponential and a constant; else the best of these."""
-    folds, simple = run.cross_validation, run.cross_validation.measure_simple_models()
-    kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
-    for other in ("linear", "log_linear"):
-        if other in simple and folds.is_better(simple[other], simple[kind]):
-            kind = other
-    if folds.is_better(found.errors, simple[kind]):
+    line = find_linear_model(run)
+    if run.cross_validation.is_better(found.errors, line.errors):
         return found
-    told = SIMPLE_MODEL_NAMES[kind]
-    of_network, of_simple = compute_paired_rmse(found.errors, simple[kind], run.data.training.weights)
-    warning = (
-        f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
-        f"of {told} {of_simple:.4g}): {told} serves"
-    )
-    return make_linear_regression(run, simple[kind], kind).add_warnings(*found.warnings, warning)
+    return line.add_warnings(*found.warnings)
 
 
 def _train_requested(run: SearchContext) -> SearchResult:
@@ -128,11 +112,11 @@ def _compare_with_line(run: SearchContext) -> SearchResult:
     is_beaten = folds.is_better(simple["constant"], simple["linear"])
     if is_beaten or folds.is_better(found.errors, simple["linear"]):
         return found
+    if run.config.is_automatic:
+        return make_linear_classifier(run, simple["linear"]).add_warnings(*found.warnings)
     losses = " and ".join(
         f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
     )
-    told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
-    if not run.config.is_automatic:
-        return found.add_warnings(told)
-    line = make_linear_classifier(run, simple["linear"])
-    return line.add_warnings(*found.warnings, f"{told}: a linear network serves")
+    return found.add_warnings(
+        f"no network is better than logistic regression by cross-validation (log losses {losses})"
+    )

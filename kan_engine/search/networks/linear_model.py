@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from kan_engine.assessment.simple_models import (
@@ -12,6 +10,7 @@ from kan_engine.assessment.simple_models import (
     fit_gamma_regression,
     fit_logistic_regression,
     fit_ridge_regression,
+    make_class_shares,
 )
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
@@ -19,22 +18,61 @@ from kan_engine.expressions.evaluation import apply_function, bind, parametrize_
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.relevant_columns import select_relevant_columns
 from kan_engine.formulas.problem import Problem
-from kan_engine.inference.linear_network import build_linear_network, linear_formula
+from kan_engine.inference.linear_network import (
+    LinearKind,
+    build_linear_network,
+    classify_linear_network,
+    linear_formula,
+)
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, sample_search_rows
 from kan_engine.search.result import SearchResult
 from kan_engine.training.loop import TrainingStep
 
-LinearKind = Literal["constant", "linear", "log_linear"]
+NAMES: dict[LinearKind, str] = {
+    "constant": "a constant",
+    "linear": "a straight line",
+    "log_linear": "the exponential of a straight line",
+    "logistic": "logistic regression",
+}
 
 
-def make_linear_classifier(run: SearchContext, errors: np.ndarray) -> SearchResult:
-    """Logistic regression as a linear network; ``judged`` is fitted without the validation rows."""
+def find_linear_model(run: SearchContext) -> SearchResult:
+    """The best of a constant, a line, and its exponential or logistic regression, as a network."""
+    folds, simple = run.cross_validation, run.cross_validation.measure_simple_models()
+    kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
+    for other in ("linear", "log_linear"):
+        if other in simple and folds.is_better(simple[other], simple[kind]):
+            kind = other
+    if run.data.classes is not None:
+        return make_linear_classifier(run, simple[kind], is_constant=kind == "constant")
+    return make_linear_regression(run, simple[kind], kind)
+
+
+def name_linear_model(found: SearchResult) -> str:
+    """What a linear network is, for messages."""
+    return NAMES[classify_linear_network(found.network, found.scaler)]
+
+
+def count_numbers(found: SearchResult) -> int:
+    """Number of fitted numbers of a linear model: its slopes, and an intercept."""
+    is_constant = classify_linear_network(found.network, found.scaler) == "constant"
+    return 1 if is_constant else 1 + found.network.edge_count
+
+
+def make_linear_classifier(
+    run: SearchContext, errors: np.ndarray, *, is_constant: bool = False
+) -> SearchResult:
+    """Logistic regression or class shares as a network; ``judged`` is fitted without the validation rows."""
     data = run.data
     classes, strength = len(data.classes or ()), run.cross_validation.select_strength()
 
     def make_network(rows: LabelledRows) -> KAN:
-        line = fit_logistic_regression(rows, classes, strength)
+        line = (
+            make_class_shares(rows, classes)
+            if is_constant
+            else fit_logistic_regression(rows, classes, strength)
+        )
         slopes = line.slopes.reshape(len(data.names), -1)
         intercepts = np.atleast_1d(np.asarray(line.intercept))
         return build_linear_network(slopes, intercepts, run.inputs, None, order=run.config.order)

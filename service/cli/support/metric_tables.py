@@ -90,10 +90,9 @@ def _print_residuals(model: Model) -> None:
 
 def _metric_rows(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
     """Rows of the table: one per metric, with a column per model."""
-    accurate, compact = model.members.get("accurate"), model.members.get("compact")
+    accurate, members = model.members.get("accurate"), model.members
     measured: dict[str, Mapping[str, Any]] = {"network": accurate.metrics if accurate else model.metrics}
-    if compact is not None:
-        measured["compact"] = compact.metrics
+    measured |= {name: members[name].metrics for name in ("compact", "linear") if name in members}
     if formulas is not None and len(formulas.outputs) == 1:
         (output,) = formulas.outputs
         name = {"value": "formula", "density": "law"}.get(output.quantity)

@@ -134,6 +134,8 @@ def _check_member(revision: Revision) -> Mistakes:
     if wants_compact and not is_trained_again and "compact" not in (revision.record.get("members") or {}):
         path: Path = ["serve" if changes.serve == "compact" else "compact"]
         yield "no_compact_network", path, "the model has no compact network; train it again"
+    if changes.serve == "linear" and "linear" not in (revision.record.get("members") or {}):
+        yield "no_linear_model", ["serve"], "the model has no linear model; train it again"
     if changes.serve != "formula" or changes.changes_formula:
         return
     if revision.symbolic is None:
@@ -143,5 +145,5 @@ def _check_member(revision: Revision) -> Mistakes:
             "the model has no formula; see forbid and max_complexity, or train again",
         )
     elif read_verdict(revision.symbolic) == "weak" and changes.choose is None:
-        detail = "the formula is no better than a constant; serve the accurate or the compact network"
+        detail = "the formula is no better than a constant; serve another member"
         yield "no_formula", ["serve"], detail

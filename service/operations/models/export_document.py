@@ -20,11 +20,12 @@ from service.documents.portable_model import (
     PortableCompact,
     PortableEdge,
     PortableFormula,
+    PortableMember,
     PortableModel,
     PortableRecord,
     PortableSymbolic,
 )
-from service.schemas.members import CompactMemberOut, CompactStepOut, NetworkOut
+from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut, NetworkOut
 
 if TYPE_CHECKING:
     from kan_engine import Encoding, Expression, Predictor
@@ -42,11 +43,12 @@ MAX_NODES = 5_000  # of a formula
 def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
     """Metadata and attached arrays for the artifact of a model.
 
-    The compact member has entries of its own: older programs would refuse it among the members of the record.
+    The networks beside the accurate one have entries of their own: older programs would refuse them among the
+    members of the record.
     """
     edges, compact_edges = model.edges.get("edges"), (model.edges.get("compact") or {}).get("edges")
     members: Document = model.record.get("members") or {}
-    others = {name: member for name, member in members.items() if name != "compact"}
+    others = {name: member for name, member in members.items() if name not in ("compact", "linear")}
     record = {key: value for key, value in model.record.items() if key not in ("lineage", "members")}
     told = {
         "name": model.name,
@@ -54,6 +56,8 @@ def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
         "symbolic": model.symbolic,
         "edges": edges and [_drop_curve(edge) for edge in edges],
     }
+    if "linear" in members:
+        told["linear"] = members["linear"]
     if "compact" in members:
         told["compact"] = members["compact"]
         told["compact_edges"] = compact_edges and [_drop_curve(edge) for edge in compact_edges]
@@ -183,6 +187,22 @@ def build_compact_member(predictor: Predictor, told: PortableModel | None) -> di
             serves=member.serves,
             fidelity=known.fidelity,
             path=[CompactStepOut(**step.model_dump()) for step in known.path],
+        )
+    }
+
+
+def build_linear_member(predictor: Predictor, told: PortableModel | None) -> dict[str, LinearMemberOut]:
+    """The entry of the line in the record of a model; empty without one."""
+    from kan_engine.inference.linear_network import classify_linear_network  # noqa: PLC0415  # imports torch
+
+    member, line = predictor.linear, predictor.linear_predictor
+    if member is None or line is None:
+        return {}
+    known = (told.linear if told else None) or PortableMember(metrics={})
+    kind = classify_linear_network(line.network, line.outputs)
+    return {
+        "linear": LinearMemberOut(
+            metrics=known.metrics, kind=kind, serves=member.serves, fidelity=known.fidelity
         )
     }
 

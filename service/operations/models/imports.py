@@ -159,10 +159,11 @@ def _build_model(
 ) -> _ImportedDocuments:
     record = export_document.build_record(predictor, told)
     formulas = export_document.build_symbolic(predictor, told.symbolic if told else None, record["outputs"])
-    record["members"] = {
-        name: member.model_dump()
-        for name, member in export_document.build_compact_member(predictor, told).items()
+    networks = {
+        **export_document.build_compact_member(predictor, told),
+        **export_document.build_linear_member(predictor, told),
     }
+    record["members"] = {name: member.model_dump() for name, member in networks.items()}
     if formulas is not None:
         known = told.record.members.get("formula") if told else None
         member = (

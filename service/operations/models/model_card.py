@@ -164,7 +164,7 @@ def _list_limits(
         "The units of the formula do not add up: it describes these rows, and is no law.": any(
             formula.unit_status == "does_not_add_up" for formula in (formulas.outputs if formulas else [])
         ),
-        "The formula is undefined, leaps, or is far beyond the target within the ranges of its columns.": any(
+        "The formula is undefined or far beyond the target within the ranges of its columns.": any(
             formula.sound is not None and formula.sound.status == "violated"
             for formula in (formulas.outputs if formulas else [])
         ),

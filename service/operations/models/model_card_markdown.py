@@ -21,7 +21,8 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]
 MEMBERS = {
     "accurate": "its most accurate network",
     "compact": "its compact network",
-    "formula": "its formula, which is exact or better than the network on unseen rows",
+    "formula": "its formula, which is exact or as good as its networks on unseen rows",
+    "linear": "its linear model: no other member is better on unseen rows by more than chance",
 }
 VERDICTS = {
     "exact": "It is exact: as printed, its error is within 1e-7 of the spread of the target.",
@@ -119,7 +120,7 @@ def _render_metrics(card: CardOut) -> Iterator[str]:
     yield "On the hold-out rows, which no choice used, compared with other models on the same rows."
     yield ""
     own = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
-    members = {"compact": "its compact network", "formula": "its formula"}
+    members = {"compact": "its compact network", "formula": "its formula", "linear": "its linear model"}
     others = [(words, card.members[name].metrics) for name, words in members.items() if name in card.members]
     others += [
         (b.name, {**b.metrics, "parameters": b.parameters, "seconds of training": b.seconds})

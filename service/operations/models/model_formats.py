@@ -14,7 +14,7 @@ from service.operations.models import export_document
 from service.schemas.members import Member
 
 if TYPE_CHECKING:
-    from kan_engine import RowPredictions
+    from kan_engine import Predictor, RowPredictions
     from kan_engine.export.probe_rows import Columns
 
 # A file, and the predictions of each member in it
@@ -54,24 +54,31 @@ def _write_safetensors(model: Model, members: Members, columns: Columns) -> Writ
         data, symbolic = kan_engine.save(members.accurate), None
     held = Members.build(kan_engine.load(data), symbolic)
     answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(held.accurate, columns)}
-    if held.compact is not None:
-        answers["compact"] = kan_engine.predict_rows(held.compact, columns)
-    if held.formula is not None:
-        answers["formula"] = kan_engine.predict_rows(held.formula, columns)
+    others: dict[Member, Predictor | None] = {
+        "compact": held.compact,
+        "formula": held.formula,
+        "linear": held.linear,
+    }
+    for name, member in others.items():
+        if member is not None:
+            answers[name] = kan_engine.predict_rows(member, columns)
     return data, answers
 
 
 def _write_onnx(model: Model, members: Members, columns: Columns) -> WrittenExport:
-    data = kan_engine.to_onnx(members.accurate, units=model.record["units"])
-    return data, {"accurate": kan_engine.run_onnx(data, members.accurate, columns)}
+    """The network that answers where no formula does."""
+    name, network = members.select_network("auto")
+    data = kan_engine.to_onnx(network, units=model.record["units"])
+    return data, {name: kan_engine.run_onnx(data, network, columns)}
 
 
 def _write_python(model: Model, members: Members, columns: Columns) -> WrittenExport:
-    """The network, with the formula if that is exact or may serve predictions."""
+    """The same network, with the formula if that is exact or may serve predictions."""
     title = f"{model.name}, version {model.version}"
     trees = members.serving.trees if members.serving is not None else ()
-    text = kan_engine.to_python(members.accurate, title=title, units=model.record["units"], trees=trees)
-    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.run_python(text, columns)}
+    name, network = members.select_network("auto")
+    text = kan_engine.to_python(network, title=title, units=model.record["units"], trees=trees)
+    answers: dict[Member, RowPredictions] = {name: kan_engine.run_python(text, columns)}
     values = kan_engine.run_formula(text, columns)
     if values is not None:
         answers["formula"] = kan_engine.RowPredictions(values.reshape(len(values), -1))

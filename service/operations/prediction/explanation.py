@@ -74,6 +74,7 @@ def _make_refusal(members: Members, combined: frozenset[str], most: int) -> Conf
 
     known: dict[MemberChoice, Predictor | None] = {
         "formula": members.formula,
+        "linear": members.linear,
         "compact": members.compact,
         "accurate": members.accurate,
     }

@@ -56,6 +56,7 @@ def _list_series(evaluations: Sequence[Evaluation], theme: Theme) -> list[Series
         "accurate": theme.say("accurate network"),
         "compact": theme.say("compact network"),
         "formula": theme.say("formula"),
+        "linear": theme.say("linear model"),
     }
     series = []
     for by in dict.fromkeys(entry["by"] for entry in evaluations):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_engine.assessment.comparison import compute_rmse, is_better
+from kan_engine.assessment.comparison import choose_simplest, compute_rmse, is_better, is_far_better
 from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.simple_models import (
     fit_constant,
@@ -147,11 +147,32 @@ def test_a_small_gain_in_log_loss_counts_if_it_is_no_chance() -> None:
     assert not is_better(theirs, mine, weights, of_classes=True)
 
 
-def test_who_is_better_but_for_one_row_far_off_is_not_better() -> None:
+@pytest.mark.parametrize("size", [1e6, -1e6])
+def test_one_row_far_off_decides_nothing(size: float) -> None:
     errors = np.abs(NOISE)
-    absurd = 0.9 * errors
-    absurd[7] = 1e6
-    assert not is_better(absurd, errors, ONES)
+    one, other = errors.copy(), errors[::-1].copy()
+    (one if size > 0 else other)[7] = abs(size)
+    assert not is_better(one, other, ONES)
+    assert not is_better(other, one, ONES)
+    assert not is_far_better(one, other, ONES)
+    assert not is_far_better(other, one, ONES)
+    assert is_better(0.5 * one, other, ONES)
+
+
+def test_the_simplest_of_equal_candidates_is_chosen_and_a_clearly_better_one_before_it() -> None:
+    errors = np.abs(NOISE)
+    assert choose_simplest({"line": errors, "network": 0.99 * errors[::-1]}, ONES) == "line"
+    assert (
+        choose_simplest({"line": errors, "formula": 0.5 * errors, "network": 0.49 * errors}, ONES)
+        == "network"
+    )
+    close = {"line": 2 * errors, "formula": errors, "network": errors[::-1]}
+    assert choose_simplest(close, ONES) == "formula"
+
+
+def test_candidates_are_compared_where_both_are_known() -> None:
+    known = np.where(np.arange(ROWS) % 5 == 0, 0.4 * np.abs(NOISE), np.nan)
+    assert choose_simplest({"line": np.abs(NOISE), "compact": known}, ONES) == "compact"
 
 
 def test_being_ahead_on_nearly_all_rows_counts_where_one_row_has_all_of_the_error() -> None:

@@ -16,7 +16,7 @@ from kan_engine import (
 )
 from kan_engine.expressions.evaluation import add, call, mul, number
 from kan_engine.search.assembly import assemble_model, assemble_predictor, report_formulas
-from kan_engine.search.config import Serve
+from kan_engine.search.config import Member
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from tests.support.engine.networks import random_network
@@ -39,7 +39,7 @@ def bounds_of(tree: Expression) -> tuple[float, float]:
         inputs=run.inputs,
         scaler=TargetScaler.fit(data.training.y[:, None]),
         formulas=[[Formula(tree, 0.1)]],
-        formula_serves=True,
+        answers="formula",
     )
     report = report_formulas(found, assemble_predictor(found, data)[0], data, seed=0)
     assert report is not None
@@ -58,7 +58,7 @@ def test_any_other_formula_stays_within_one_range_of_the_targets_beyond_their_en
 
 
 @pytest.mark.parametrize(
-    ("serve", "formula", "does_serve"),
+    ("answers", "formula", "does_serve"),
     [
         ("accurate", add(X, Y), False),
         ("formula", add(X, Y), True),
@@ -67,7 +67,7 @@ def test_any_other_formula_stays_within_one_range_of_the_targets_beyond_their_en
     ],
 )
 def test_a_formula_that_was_asked_to_serve_does_unless_it_is_weak(
-    serve: Serve, formula: Expression, does_serve: bool
+    answers: Member, formula: Expression, does_serve: bool
 ) -> None:
     noisy = A + B + np.random.default_rng(1).normal(0, 0.01, len(A))
     data = prepare_data(table_of(a=A, b=B, y=noisy), request_for())
@@ -78,9 +78,10 @@ def test_a_formula_that_was_asked_to_serve_does_unless_it_is_weak(
         inputs=Standardizer.fit(data.training.x),
         scaler=TargetScaler.fit(data.training.y[:, None]),
         formulas=[[Formula(formula, 0.1)]],
+        answers=answers,
     )
     predictor, decision = assemble_predictor(found, data)
-    model = assemble_model(found, predictor, decision, data, seed=0, serve=serve)
+    model = assemble_model(found, predictor, decision, data, seed=0)
     assert (model.answering is model.serving) == does_serve
 
 

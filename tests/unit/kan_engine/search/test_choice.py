@@ -1,4 +1,4 @@
-"""What a search returns: its network, the formulas in the order of the judge, and whether they answer."""
+"""What a search returns: its network, and the formulas in the order of the judge."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,6 @@ import pytest
 
 from kan_engine import KAN, Formula, FormulaConstraints, KANConfig, SearchResult
 from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence
-from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
     Expression,
     Number,
@@ -23,21 +22,17 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
-from kan_engine.formulas.forms.fitted_form import fit_form
-from kan_engine.formulas.forms.template import parse_form
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.search import Step, search
 from kan_engine.search.choice import (
     NO_ALLOWED_FORMULA_WARNING,
-    ShownFormulas,
     choose_result,
-    is_better_than_network,
 )
 from kan_engine.search.context import SearchContext, make_problem
 from kan_engine.search.formulas.log_odds import make_log_odds_problem
 from kan_engine.search.members import LAWS, Members
-from kan_engine.search.result import FormResult, SmallLaw
+from kan_engine.search.result import SmallLaw
 from kan_engine.search.strategies import Growth, Lines
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
@@ -131,7 +126,6 @@ def test_a_law_that_is_exact_needs_no_evidence() -> None:
     found = choose(run_of(2 * A * B), PRODUCT)
     assert found.formulas[0][0].error < MAX_EXACT_ERROR
     assert found.evidence is None
-    assert not found.formula_serves
 
 
 def test_a_step_needs_evidence_even_if_no_row_contradicts_it() -> None:
@@ -204,7 +198,7 @@ def test_formulas_that_the_wishes_do_not_allow_are_left_out(allowed: list[Expres
     pool = pool_of(run_of(3 * np.log(A) + NOISE), [mul(3.0, apply_function("log", X)), *allowed])
     found = choose_result(run, Members(accurate=network_of(run)), pool, Judge())
     assert [formula.tree for part in found.formulas for formula in part] == allowed
-    assert (found.evidence is not None, found.formula_serves) == (bool(allowed), False)
+    assert (found.evidence is not None) == bool(allowed)
     assert (NO_ALLOWED_FORMULA_WARNING in found.warnings) == (not allowed)
 
 
@@ -224,53 +218,3 @@ def test_weights_hold_for_the_constants_that_many_rows_refine() -> None:
     search(pool, [Step(Growth(run, members))], Judge())
     tree = choose_result(run, members, pool, Judge()).formulas[0][0].tree
     assert np.polyfit(A, evaluate(tree, {"a": A}), 1)[0] == pytest.approx(2, abs=0.1)
-
-
-GIVEN = fit_form(parse_form("k*a", ("a",)), LabelledRows.from_columns({"a": A}, 2 * A), seed=0)
-WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
-
-
-def is_better(evidence: FormulaEvidence, factor: float, *, is_given: bool = False) -> bool:
-    """Whether a formula is better whose errors are so much of the network's; the client may have given it."""
-    run = run_of(2 * A * B + NOISE)
-    form = FormResult(GIVEN, rmse=None) if is_given else None
-    shown = ShownFormulas([], "law", evidence, factor * WORSE, form)
-    return is_better_than_network(shown, network_of(run, errors=WORSE), run)
-
-
-@pytest.mark.parametrize(
-    ("factor", "verdict", "is_given", "expected"),
-    [
-        (0.95, "consistent", False, True),
-        (0.95, "approximation", True, True),
-        (0.95, "approximation", False, False),  # rows taken anew lead elsewhere
-        (0.5, "approximation", False, True),
-        (1.0, "consistent", False, False),
-    ],
-)
-def test_a_formula_is_better_than_a_network_by_errors_on_rows_not_seen(
-    factor: float, verdict: str, is_given: bool, expected: bool
-) -> None:
-    evidence = replace(OBSERVED, stability=1.0 if verdict == "consistent" else 0.0)
-    assert evidence.verdict == verdict
-    assert is_better(evidence, factor, is_given=is_given) is expected
-
-
-@pytest.mark.parametrize(("factor", "expected"), [(0.5, False), (0.05, True)])
-def test_of_few_rows_a_formula_is_better_where_no_choice_among_forms_makes_it_so_much_better(
-    factor: float, expected: bool
-) -> None:
-    evidence = replace(
-        OBSERVED, rows=10, non_structural_constants=2, p_value=None, power=None, stability=None
-    )
-    assert "too_many_constants" in evidence.objections
-    assert is_better(evidence, factor) is expected
-
-
-def test_who_asks_for_a_network_gets_it_and_is_told_that_the_formula_is_better() -> None:
-    run = run_of(2 * A * B + NOISE, network={"hidden": [3]})
-    found = choose(run, PRODUCT, errors=np.full(len(run.data.training), 3.0))
-    assert not found.formula_serves
-    assert found.warnings[-1].endswith("predict by the formula")
-    free = choose(run_of(2 * A * B + NOISE), PRODUCT, errors=np.full(len(run.data.training), 3.0))
-    assert free.formula_serves

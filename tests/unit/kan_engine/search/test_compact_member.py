@@ -53,8 +53,9 @@ def test_a_compact_network_answers_by_default_if_it_was_asked_to_serve() -> None
     data = numbers()
     for serve, name in (("accurate", "predictor"), ("compact", "compact")):
         found = result(data)
-        predictor, decision = assemble_predictor(found, data, serve=serve)
-        model = assemble_model(found, predictor, decision, data, seed=0, serve=serve)
+        asked = replace(found, answers=serve)
+        predictor, decision = assemble_predictor(asked, data)
+        model = assemble_model(asked, predictor, decision, data, seed=0)
         assert model.answering is getattr(model, name)
 
 
@@ -62,8 +63,9 @@ def test_an_exact_formula_answers_before_the_member_that_was_asked_for() -> None
     data = numbers()
     exact = Formula(Variable("a") + Variable("b") * Variable("c"), 1e-16)
     found = result(data, formulas=[[exact]])
-    predictor, decision = assemble_predictor(found, data, serve="compact")
-    model = assemble_model(found, predictor, decision, data, seed=0, serve="compact")
+    asked = replace(found, answers="compact")
+    predictor, decision = assemble_predictor(asked, data)
+    model = assemble_model(asked, predictor, decision, data, seed=0)
     assert model.answering is model.serving
 
 

@@ -45,7 +45,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "monotone": None,
         "bounds": None,
         "compact": {"max_edges": 20},
-        "serve": "accurate",
+        "serve": "auto",
         "units": "check",
         "baselines": ["linear"],
         "seed": 0,

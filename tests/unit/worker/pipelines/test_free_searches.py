@@ -247,7 +247,8 @@ def test_where_nothing_beats_a_line_a_network_of_straight_lines_serves_and_says_
     outcome = stored(run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=4)))
     predictor = load(outcome.artifact)
     assert outcome.record["network"]["width"] == [3, 1]
-    assert "a straight line serves" in " ".join(outcome.record["warnings"])
+    assert outcome.record["members"]["linear"]["kind"] == "linear"
+    assert "a straight line is enough" in " ".join(outcome.record["warnings"])
     far = {name: 100 * values for name, values in x.items()}
     origin = {name: 0 * values for name, values in x.items()}
     at_origin, near = predictor.predict(origin).astype(float), predictor.predict(x).astype(float)
@@ -267,7 +268,7 @@ def test_targets_that_vary_by_factors_are_answered_by_the_exponential_of_a_line(
     x, y = draw(0)
     outcome = stored(run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=8)))
     predictor = load(outcome.artifact)
-    assert "the exponential of a straight line serves" in " ".join(outcome.record["warnings"])
+    assert outcome.record["members"]["linear"]["kind"] == "log_linear"
     fresh, _ = draw(7)
     expected = np.exp(1 + 2 * fresh["a"] - 1.5 * fresh["b"] + 0.125)  # the mean, not the median
     np.testing.assert_allclose(predictor.predict(fresh).astype(float), expected, rtol=0.35)
@@ -281,7 +282,7 @@ def test_where_a_line_tells_nothing_a_constant_serves() -> None:
         run_pipeline(table_of(**inputs(60, 0), y=y), request_for(baselines=False, max_seconds=3))
     )
     assert np.ptp(load(outcome.artifact).predict(inputs(50, 2)).astype(float)) < 1e-12
-    assert "a constant serves" in " ".join(outcome.record["warnings"])
+    assert "a constant is enough" in " ".join(outcome.record["warnings"])
 
 
 def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so(
@@ -290,7 +291,7 @@ def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so(
     monkeypatch.setattr(
         CrossValidation,
         "measure_simple_models",
-        lambda folds: {"linear": np.zeros(len(folds.data.training))},
+        lambda folds: {name: np.zeros(len(folds.data.training)) for name in ("constant", "linear")},
     )
     asked = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 2}}
     record = stored(run_pipeline(table_of(**noisy(100, 0)), request_for(**QUICK | asked))).record

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kan_engine.errors import ArtifactError
-from kan_engine.inference import compact_artifact
+from kan_engine.inference import member_artifact
 from kan_engine.inference.artifact import load, save
 from kan_engine.inference.predictor import Predictor
 from tests.support.artifacts import put_together, taken_apart
@@ -69,7 +69,7 @@ def test_bounds_of_a_compact_network_survive() -> None:
 def test_inputs_that_no_compact_network_uses_take_no_space() -> None:
     predictor = with_compact(make_predictor())
     assert predictor.compact is not None
-    stored = compact_artifact.describe_compact(predictor.compact)[1][compact_artifact.NETWORKS]
+    stored = member_artifact.describe_member("compact", predictor.compact)[1]["compact.networks"]
     dense = sum(
         tensor.numel()
         for entry in predictor.compact.path.networks
@@ -85,7 +85,7 @@ def test_a_model_without_compact_networks_saves_as_before_there_were_any() -> No
 
 def test_of_a_path_that_is_too_large_the_selected_network_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = with_compact(make_predictor(), selected=2)
-    monkeypatch.setattr(compact_artifact, "MAX_NUMBERS", 200)
+    monkeypatch.setattr(member_artifact, "MAX_NUMBERS", 200)
     twin = load(save(predictor)).compact
     assert twin is not None
     assert [entry.curve_count for entry in twin.path.networks][-1] == twin.network.curve_count == 3

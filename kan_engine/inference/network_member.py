@@ -1,4 +1,4 @@
-"""CompactMember: the compact networks of a model, and the one of them that predicts."""
+"""NetworkMember: further networks of a model, such as compact ones, and the one of them that predicts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kan_engine.errors import InvalidConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CompactMember:
-    """The compact networks of a model, beside its accurate network.
+class NetworkMember:
+    """Networks of a model beside its accurate one: those of few curves, or a linear one.
 
     Args:
         path: Networks by number of curves, with their own scales.
@@ -37,11 +37,11 @@ class CompactMember:
         """Check that the selected network exists and that the networks are ordered."""
         counts = [entry.curve_count for entry in self.path.networks]
         if not 0 <= self.selected < len(counts):
-            raise InvalidConfig(f"there is no compact network {self.selected} among {len(counts)}")
+            raise InvalidConfig(f"there is no network {self.selected} among {len(counts)}")
         if counts != sorted(set(counts)):
-            raise InvalidConfig(f"the numbers of curves of compact networks must increase, got {counts}")
+            raise InvalidConfig(f"the numbers of curves of networks must increase, got {counts}")
         if any(math.isnan(entry.loss) for entry in self.path.networks):
-            raise InvalidConfig("the losses of compact networks must be numbers")
+            raise InvalidConfig("the losses of networks must be numbers")
 
     @property
     def network(self) -> CompactNetwork:

@@ -1,7 +1,7 @@
-"""Serialization of compact networks: JSON for the header of an artifact, and arrays attached to it.
+"""Serialization of the members of a model: JSON for the header of an artifact, and arrays attached to it.
 
-Programs from before there were compact networks ignore both. Of every network only the inputs that it uses
-are stored: a table with many categories has thousands, and a compact network uses few.
+Programs from before there was a member ignore both. Of every network only the inputs that it uses
+are stored: a table with many categories has thousands, and a network of a member uses few.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from torch import Tensor
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.inference.compact_member import CompactMember
+from kan_engine.inference.network_member import NetworkMember
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.kan import KAN
 
 Arrays = dict[str, np.ndarray]
 BuildNetwork = Callable[[NetworkHeader], KAN]
 
-PREFIX = "compact."  # of the names of the arrays
-NETWORKS, INPUTS, OUTPUTS, RESIDUALS = (PREFIX + n for n in ("networks", "inputs", "outputs", "residuals"))
+NETWORKS, INPUTS, OUTPUTS, RESIDUALS = "networks", "inputs", "outputs", "residuals"  # the arrays
 MAX_NUMBERS = 2**23  # in all tensors of all networks of a path as loaded: 64 MB
 
 
-def describe_compact(member: CompactMember) -> tuple[dict[str, Any], Arrays]:
-    """A member as JSON and one-dimensional arrays; of a path that is too large, a part of the networks."""
+def describe_member(name: str, member: NetworkMember) -> tuple[dict[str, Any], Arrays]:
+    """A member as JSON and one-dimensional arrays, whose names begin with its own.
+
+    Of a path that is too large, a part of the networks is described.
+    """
     member = _thin_path(member)
     path, scaler = member.path, member.path.scaler
     live = [_find_live_inputs(entry.network) for entry in path.networks]
@@ -62,33 +64,39 @@ def describe_compact(member: CompactMember) -> tuple[dict[str, Any], Arrays]:
     }
     if scaler is not None:
         arrays[OUTPUTS] = np.concatenate([scaler.mean, scaler.std])
-    return described, arrays
+    return described, {f"{name}.{part}": numbers for part, numbers in arrays.items()}
 
 
-def read_compact(
-    told: Mapping[str, Any], arrays: Mapping[str, np.ndarray], width: tuple[int, int], build: BuildNetwork
-) -> CompactMember:
-    """The inverse of ``describe_compact``, from unchecked JSON and arrays.
+def read_member(
+    name: str,
+    told: Mapping[str, Any],
+    attached: Mapping[str, np.ndarray],
+    width: tuple[int, int],
+    build: BuildNetwork,
+) -> NetworkMember:
+    """The inverse of ``describe_member``, from unchecked JSON and arrays.
 
     Args:
+        name: Of the member.
         told: The JSON.
-        arrays: The arrays by name.
+        attached: The arrays of the artifact by name.
         width: Number of encoded inputs and of outputs of the model.
         build: Builds a network whose description is plausible.
 
     Raises:
-        ValueError, TypeError, KeyError, InvalidConfig: The parts do not describe compact networks.
+        ValueError, TypeError, KeyError, InvalidConfig: The parts do not describe networks.
     """
-    if any(not np.isfinite(arrays[name]).all() for name in (NETWORKS, INPUTS, RESIDUALS)):
-        raise ValueError("its compact networks hold values that are not finite")
+    arrays = {part: attached[f"{name}.{part}"] for part in (NETWORKS, INPUTS, RESIDUALS)}
+    if not all(np.isfinite(numbers).all() for numbers in arrays.values()):
+        raise ValueError("its networks hold values that are not finite")
     numbers, transform = arrays[NETWORKS], told["transform"]
     headers = [NetworkHeader.from_dict(entry["header"]) for entry in told["networks"]]
     if sum(map(_count_numbers, headers)) > MAX_NUMBERS:
-        raise ValueError(f"its compact networks have over {MAX_NUMBERS} numbers")
+        raise ValueError(f"its networks have over {MAX_NUMBERS} numbers")
     networks, start = [], 0
     for header, entry in zip(headers, told["networks"], strict=True):
         if (header.width[0], header.width[-1]) != width:
-            raise ValueError(f"a compact network has the width {header.width}, the model {width}")
+            raise ValueError(f"a network of a member has the width {header.width}, the model {width}")
         network = build(header)
         start = _fill_network_(network, _parse_inputs(entry["inputs"], width[0]), numbers, start)
         networks.append(
@@ -99,13 +107,13 @@ def read_compact(
             )
         )
     if start != len(numbers):
-        raise ValueError(f"its compact networks have {start} numbers, but {len(numbers)} are stored")
+        raise ValueError(f"its networks have {start} numbers, but {len(numbers)} are stored")
     weights = told["decision_weights"]
-    return CompactMember(
+    return NetworkMember(
         path=CompactPath(
             networks=tuple(networks),
             inputs=_read_inputs(arrays[INPUTS], width[0]),
-            scaler=None if transform is None else _read_scaler(told, arrays[OUTPUTS]),
+            scaler=None if transform is None else _read_scaler(told, attached[f"{name}.{OUTPUTS}"]),
         ),
         selected=_parse_count(told["selected"]),
         residuals=arrays[RESIDUALS],
@@ -114,7 +122,7 @@ def read_compact(
     )
 
 
-def _thin_path(member: CompactMember) -> CompactMember:
+def _thin_path(member: NetworkMember) -> NetworkMember:
     """The member without the networks that would make the path too large; the selected one stays."""
     left = MAX_NUMBERS - _count_numbers(member.network.network.to_header())
     kept = []
@@ -165,7 +173,7 @@ def _fill_network_(network: KAN, used: Tensor, numbers: np.ndarray, start: int) 
             tensor[used if reads_inputs else slice(None)] = values.to(tensor.dtype)
             start = end
         if (layer.knots.diff() < 0).any():
-            raise ValueError("the knots of a compact network are decreasing")
+            raise ValueError("the knots of a network are decreasing")
     return start
 
 
@@ -190,13 +198,13 @@ def _read_scaler(told: Mapping[str, Any], numbers: np.ndarray) -> TargetScaler:
 
 def _parse_inputs(places: Any, wide: int) -> Tensor:
     if any(type(place) is not int or not 0 <= place < wide for place in places):
-        raise ValueError("a compact network uses inputs that do not exist")
+        raise ValueError("a network of a member uses inputs that do not exist")
     if len(set(places)) != len(places):
-        raise ValueError("a compact network uses an input twice")
+        raise ValueError("a network of a member uses an input twice")
     return torch.tensor(list(places), dtype=torch.long)
 
 
 def _parse_count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is not a valid count of a compact network")
+        raise ValueError(f"{value!r} is not a valid count of a network")
     return value

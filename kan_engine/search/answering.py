@@ -1,0 +1,143 @@
+"""Which member of a model answers: a line, a formula, a compact network, or the most accurate one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.assessment.comparison import (
+    choose_simplest,
+    describe_formula_gain,
+    is_far_better,
+    is_lower,
+)
+from kan_engine.compact.path import CompactNetwork, CompactPath
+from kan_engine.expressions.evaluation import is_affine
+from kan_engine.expressions.measured_constants import count_constants
+from kan_engine.inference.decision_rule import choose_decision
+from kan_engine.inference.network_member import NetworkMember
+from kan_engine.inference.predictor import Predictor
+from kan_engine.search.compact_member import measure_compact_errors
+from kan_engine.search.config import Member
+from kan_engine.search.context import SearchContext
+from kan_engine.search.networks.linear_model import (
+    count_numbers,
+    find_linear_model,
+    name_linear_model,
+)
+from kan_engine.search.result import SearchResult
+
+CLEAR_STANDARD_ERRORS = 2.0
+MIN_CHECKED_ROWS = 20  # fewer training rows hardly show which member is best
+
+
+def choose_member(found: SearchResult, run: SearchContext) -> SearchResult:
+    """Add the linear member to a result, and choose the member that answers.
+
+    With ``auto`` it is the one with the best out-of-sample error, or the simplest one within a standard error
+    of it: a line or a formula, whichever has fewer fitted numbers, then a network of few curves, then a
+    larger one. A requested network answers itself. With ``accurate`` a formula answers that is clearly
+    better.
+    """
+    line = found if found.is_straight else find_linear_model(run)
+    answers: Member
+    match run.config.serve:
+        case "auto" if run.config.is_automatic:
+            answers = _choose_best(_collect_errors(found, line, run), run)
+        case "auto" | "accurate":
+            is_better = run.config.is_automatic and is_formula_better(found, run)
+            answers = "formula" if is_better else "accurate"
+        case named:
+            answers = named
+    has_line = not run.config.constraints.monotone
+    result = replace(found, answers=answers, linear=_make_linear_member(line, run) if has_line else None)
+    return result.add_warnings(*_describe_choice(result, line, run))
+
+
+def is_formula_better(found: SearchResult, run: SearchContext) -> bool:
+    """Whether the first formula predicts better than the network, as far as errors of both are known.
+
+    The errors of a formula are measured with its constants refitted per fold. That its form was selected on
+    the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
+    its constants, the formula must be better by more than any selection bias among forms.
+    """
+    evidence, errors, others = found.evidence, found.formula_errors, found.errors
+    if evidence is None or not len(errors) or not len(others):
+        return False
+    against = evidence.objections.keys() - {"rows_cannot_tell"}
+    limits, weights = run.thresholds.assessment, run.data.training.weights
+    if "too_many_constants" in against:
+        limits = replace(limits, clear_rmse_ratio=run.thresholds.few_rows_rmse_ratio)
+    is_known = found.form is not None or not against  # the form of a client was not selected
+    # With few rows the gain may be no larger than its standard error, so the RMSEs decide
+    return is_far_better(errors, others, weights, limits) or (
+        is_known and run.cross_validation.is_better(errors, others)
+    )
+
+
+def _collect_errors(found: SearchResult, line: SearchResult, run: SearchContext) -> dict[Member, np.ndarray]:
+    """The out-of-sample errors of the members as far as they are known, those of few fitted numbers first.
+
+    The form of a formula was selected on the same rows: unless it is consistent with them, or the client's,
+    it must be clearly better than the line.
+    """
+    errors: dict[Member, np.ndarray] = {}
+    if not run.config.constraints.monotone:
+        errors["linear"] = line.errors
+    evidence, of_formula = found.evidence, found.formula_errors
+    if evidence is not None and evidence.verdict != "weak" and evidence.soundness != "violated":
+        weights, limits = run.data.training.weights, run.thresholds.assessment
+        if evidence.verdict == "consistent" or found.form is not None:
+            has_fewer = count_constants(found.formulas[0][0].tree) < count_numbers(line)
+            errors = {"formula": of_formula, **errors} if has_fewer else {**errors, "formula": of_formula}
+        elif is_lower(of_formula, line.errors, weights, limits, standard_errors=CLEAR_STANDARD_ERRORS):
+            errors["formula"] = of_formula
+    if found.compact is not None and found.compact.select(run.config.max_curves).network is not found.network:
+        errors["compact"] = measure_compact_errors(found.compact, run)
+    errors["accurate"] = found.errors
+    return {name: each for name, each in errors.items() if len(each)}
+
+
+def _choose_best(errors: Mapping[Member, np.ndarray], run: SearchContext) -> Member:
+    if "accurate" not in errors:
+        return "accurate"
+    return choose_simplest(errors, run.data.training.weights, run.thresholds.assessment)
+
+
+def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember:
+    """A line as a member, with its errors or its decision rule."""
+    known = line.errors[~np.isnan(line.errors)]
+    (step,) = line.history[-1:]
+    entry = CompactNetwork(
+        network=line.network, curve_count=max(1, line.network.edge_count), loss=float(step.validation_loss)
+    )
+    member = NetworkMember(
+        path=CompactPath(networks=(entry,), inputs=line.inputs, scaler=line.scaler),
+        selected=0,
+        residuals=np.zeros(0) if run.data.classes is not None else np.sort(known[np.isfinite(known)]),
+    )
+    if run.data.classes is None:
+        return member
+    judged = Predictor.from_training(run.data, line.judged, line.inputs, None)
+    return replace(
+        member, decision_weights=choose_decision(judged, run.data, run.thresholds.inference).weights
+    )
+
+
+def _describe_choice(found: SearchResult, line: SearchResult, run: SearchContext) -> list[str]:
+    """What a reader must know of the choice."""
+    rows, weights = len(run.data.training), run.data.training.weights
+    told, is_line = [], found.answers == "linear" or (found.answers == "accurate" and found.is_straight)
+    if found.answers == "formula":
+        is_line = bool(found.formulas) and is_affine(found.formulas[0][0].tree)
+    if rows < MIN_CHECKED_ROWS:
+        told.append(f"{rows} rows are too few to check a model")
+    if is_line:
+        name = "a straight line" if found.answers == "formula" else name_linear_model(line)
+        told.append(f"{name} is enough: no other model predicts rows left out better by more than chance")
+    elif not run.config.is_automatic and is_formula_better(found, run):
+        gain = describe_formula_gain(found.formula_errors, found.errors, weights)
+        told.append(f"{gain}; predict by the formula")
+    return told
