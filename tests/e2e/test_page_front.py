@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from kan_engine.search.networks.choice import SIMPLE_MODEL_NAMES
 from tests.support.browser import (
     PHONE,
     change_answers,
@@ -141,45 +140,48 @@ def test_nothing_of_the_front_keeps_people_out(browser: Browser, url: str, model
 
 
 @pytest.mark.parametrize(
-    ("warning", "title"),
+    ("kind", "title"),
     [
-        *[
-            (
-                f"no network is better than {name} by cross-validation (RMSE 2, of {name} 1): {name} serves",
-                told,
-            )
-            for name, told in zip(
-                SIMPLE_MODEL_NAMES.values(),
-                [
-                    "These columns do not predict y",
-                    "no better than a straight line",
-                    "no better than the exponential",
-                ],
-                strict=True,
-            )
-        ],
-        (
-            "no network is better than logistic regression by cross-validation (log losses 2 and 1)",
-            "no better than logistic regression",
-        ),
-        (
-            "a straight line is better by cross-validation (RMSE 1) than the requested network (2)",
-            "straight line",
-        ),
+        ("constant", "No column helps to predict y"),
+        ("linear", "A straight line is enough to predict y"),
+        ("log_linear", "The exponential of a straight line is enough"),
+        ("logistic", "Logistic regression is enough"),
     ],
 )
-def test_a_model_no_better_than_a_simple_one_says_so_first(
-    browser: Browser, url: str, model: str, warning: str, title: str
+def test_a_model_whose_line_answers_says_so_calmly(
+    browser: Browser, url: str, api: httpx.Client, model: str, kind: str, title: str
 ) -> None:
+    members = api.get(f"/models/{model}").json()["members"]
+    members["linear"] |= {"kind": kind, "serves": True}
+    members["formula"]["serves"] = False
     with visiting(browser, url) as page:
-        change_model(page, model, warnings=[warning])
+        change_answers(
+            page, re.compile(rf"/models/{model}/symbolic"), lambda told: told | {"verdict": "weak"}
+        )
+        change_model(page, model, members=members)
         show_model(page, model)
-        banner = page.locator(".view > .problem")
-        expect(banner.locator("strong")).to_contain_text(title)
-        served = "This simple model serves" if warning.endswith("serves") else "The requested network serves"
-        expect(banner).to_contain_text(served)
-        expect(banner).to_contain_text("Typical error on 40 held-out rows")
+        note = page.locator(".view > .note[data-plain]")
+        expect(note.locator("strong")).to_contain_text(title)
+        expect(note).to_contain_text("Typical error on 40 held-out rows")
         assert severe_violations(page) == []
+
+
+def test_a_network_that_was_asked_for_beside_a_better_line_says_so(
+    browser: Browser, url: str, model: str
+) -> None:
+    told = "a straight line is better by cross-validation (RMSE 1) than the requested network (2)"
+    with visiting(browser, url) as page:
+        change_model(page, model, warnings=[told])
+        show_model(page, model)
+        expect(page.locator("[data-plain=requested]")).to_contain_text("The requested network answers")
+
+
+def test_few_rows_are_said_to_be_few(browser: Browser, url: str, api: httpx.Client, model: str) -> None:
+    split = api.get(f"/models/{model}").json()["split"] | {"training_rows": 4, "validation_rows": 1}
+    with visiting(browser, url) as page:
+        change_model(page, model, split=split)
+        show_model(page, model)
+        expect(page.locator("[data-plain=few]")).to_contain_text("Too few rows to check")
 
 
 def test_a_model_better_than_a_line_has_no_such_banner(page: Page) -> None:
@@ -190,12 +192,12 @@ def test_a_model_better_than_a_line_has_no_such_banner(page: Page) -> None:
 def test_a_linear_model_that_is_as_good_on_the_hold_out_rows_is_told(
     browser: Browser, url: str, api: httpx.Client, model: str
 ) -> None:
-    found = api.get(f"/models/{model}").json()
-    found["baselines"]["linear"]["metrics"]["rmse"] = 0.001
+    members = api.get(f"/models/{model}").json()["members"]
+    members["linear"]["metrics"]["rmse"] = 0.001
     with visiting(browser, url) as page:
-        change_model(page, model, baselines=found["baselines"])
+        change_model(page, model, members=members)
         show_model(page, model)
-        expect(page.locator(".view > .problem")).to_contain_text("of the linear model: 0.001\u00a0kJ")
+        expect(page.locator("[data-plain=hold-out]")).to_contain_text("of the line: 0.001\u00a0kJ")
 
 
 def change_model(page: Page, model: str, **changes: Any) -> None:

@@ -59,7 +59,7 @@ def fix(
             show_default=False,
         ),
     ] = None,
-    serve: training_options.ServeOption = None,
+    serve: training_options.MemberOption = None,
     max_edges: training_options.MaxEdges = None,
     name: training_options.Name = None,
     max_seconds: training_options.MaxSeconds = None,

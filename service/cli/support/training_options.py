@@ -8,6 +8,7 @@ import typer
 from pydantic import JsonValue
 
 from service.client import Dataset
+from service.schemas.members import Member
 from service.schemas.training import Serve, UnitMode
 
 NOTHING = "none"
@@ -54,11 +55,14 @@ TestFraction = Annotated[
 ]
 NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not search for a formula.")]
 NoCompact = Annotated[bool, typer.Option("--no-compact", help="Do not look for a network of few curves.")]
+MemberOption = Annotated[
+    Member | None, typer.Option(help="Member of the model that answers by default.", show_default=False)
+]
 ServeOption = Annotated[
     Serve | None,
     typer.Option(
         help="Member of the model that answers by default: its most accurate network, its network of few "
-        "curves, or its formula. [default: accurate]",
+        "curves, its formula, its linear model, or the best of these. [default: auto]",
         show_default=False,
     ),
 ]

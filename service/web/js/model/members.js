@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { labelledField } from "../parts/labelled.js";
 
 /** The member that predicts by default. */
-export const automatic = ({ members }) => ["formula", "compact"].find((name) => members[name]?.serves) ?? "accurate";
+export const automatic = ({ members }) => ["formula", "linear", "compact"].find((name) => members[name]?.serves) ?? "accurate";
 
 const MAX_SHOWN_EDGES = 20; // of an accurate network; with more, the compact one is drawn, as the service does
 
@@ -30,6 +30,7 @@ export function memberField(id, model, by, change, hint = "") {
 
 function nameOf(name, { members }) {
   const { verdict, network } = members[name];
+  if (name === "linear") return t(`model.member.${members.linear.kind}`);
   if (name === "compact") return t("model.member.compact", { count: network.edges });
   return verdict ? t("model.member.with verdict", { member: t(`model.member.${name}`), verdict: t(`model.verdict.${verdict}`) }) : t(`model.member.${name}`);
 }

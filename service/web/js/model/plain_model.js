@@ -1,48 +1,51 @@
-// A banner where the model is not better than a line or a constant: what serves, and what this means.
+// What a reader must know of the choice of the member that answers: a line is enough, rows are too few to check,
+// or a line is better than the network that was asked for.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { automatic } from "./members.js";
 import { unitOf, withUnit } from "./labels.js";
 
-// How warnings of the service name the simple models.
-const KINDS = { "a constant": "constant", "a straight line": "line", "the exponential of a straight line": "exponential", "logistic regression": "logistic" };
-const NOT_BETTER = new RegExp(`^(?:no network is better than )?(${Object.keys(KINDS).join("|")})(?: is better)? by cross-validation`);
+const REQUESTED = /^(a straight line|no network) is better (than logistic regression )?by cross-validation/;
+const ENOUGH = /^a straight line is enough/; // a formula that is one
 const METRIC = { regression: "rmse", classification: "log_loss" };
+const MIN_CHECKED_ROWS = 20; // training rows, as in the service
 
 /** @param formulas The formulas of the model; null if it has none. */
-export function plainModelBanner(model, formulas) {
-  const found = formulas?.verdict === "exact" ? null : findPlainModel(model);
-  if (!found) return nothing;
-  const { kind, hasReplaced } = found;
-  const isFormula = automatic(model) === "formula";
-  const served = isFormula ? "formula" : hasReplaced ? "replaced" : "requested";
-  return html`<div class=${isFormula ? "warning" : "problem"} data-plain=${kind}>
-    <p><strong>${t(`model.plain.${kind}`, { target: model.target })}</strong></p>
-    <p>${t(`model.plain.${kind} about`, { target: model.target })} ${kind === "hold-out" ? nothing : t(`model.plain.${served}`)}</p>
-    ${errors(model)}
+export function plainModelNote(model, formulas) {
+  const kind = formulas?.verdict === "exact" ? null : findKind(model);
+  if (!kind) return nothing;
+  const words = { target: model.target, rows: count(trainingRows(model)) };
+  return html`<div class="note" data-plain=${kind}>
+    <p><strong>${t(`model.plain.${kind}`, words)}</strong> ${t(`model.plain.${kind} about`, words)}</p>
+    ${kind === "few" ? nothing : errors(model)}
   </div>`;
 }
 
-/** The simple model that is as good, and whether it serves: by cross-validation, or else on the hold-out rows. */
-function findPlainModel(model) {
-  const texts = model.warnings.filter((warning) => typeof warning === "string");
-  const told = texts.map((text) => ({ text, name: NOT_BETTER.exec(text)?.[1] })).find(({ name }) => name);
-  if (told) return { kind: KINDS[told.name], hasReplaced: told.text.endsWith(" serves") };
-  const [own, linear] = measured(model);
-  return own >= linear && model.split.test_rows ? { kind: "hold-out" } : null;
+function findKind(model) {
+  const { linear } = model.members;
+  const tells = (pattern) => model.warnings.some((warning) => typeof warning === "string" && pattern.test(warning));
+  if (trainingRows(model) < MIN_CHECKED_ROWS && METRIC[model.task]) return "few";
+  if (tells(REQUESTED)) return "requested";
+  if (automatic(model) === "linear") return linear.kind;
+  if (tells(ENOUGH)) return "linear";
+  const [own, line] = measured(model);
+  return own > line && model.split.test_rows ? "hold-out" : null;
 }
 
-/** The errors of what serves and of the linear model on the same rows. */
-function measured({ task, members, baselines, ...model }) {
-  const metric = METRIC[task];
-  return [members[automatic({ members, ...model })].metrics[metric], baselines.linear?.metrics[metric]];
+const trainingRows = ({ split }) => (split?.training_rows ?? 0) + (split?.validation_rows ?? 0);
+
+/** The errors on the same rows: of what answers, and of the line, or of the most accurate network if the line answers. */
+function measured({ members, task }) {
+  const by = automatic({ members });
+  return [by, by === "linear" ? "accurate" : "linear"].map((name) => members[name]?.metrics[METRIC[task]]);
 }
 
 function errors(model) {
-  const [own, linear] = measured(model);
-  if (!Number.isFinite(own) || !Number.isFinite(linear) || !model.split.test_rows) return nothing;
+  const [own, other] = measured(model);
+  if (!Number.isFinite(own) || !Number.isFinite(other) || !model.split.test_rows) return nothing;
   const unit = model.task === "regression" ? unitOf(model, model.target) : "";
-  const [mine, other] = [own, linear].map((value) => withUnit(number(value, 4), unit));
-  return html`<p>${t(`model.plain.${METRIC[model.task]}`, { own: mine, linear: other, rows: count(model.split.test_rows) })}</p>`;
+  const words = { own: withUnit(number(own, 4), unit), other: withUnit(number(other, 4), unit), rows: count(model.split.test_rows) };
+  const than = automatic(model) === "linear" ? "" : " of line";
+  return html`<p class="hint">${t(`model.plain.${METRIC[model.task]}${than}`, words)}</p>`;
 }

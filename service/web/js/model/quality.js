@@ -46,6 +46,7 @@ function comparisonTable({ model }) {
     },
     ...compactEntry(model),
     ...formulaEntry(model),
+    ...lineEntry(model),
     ...Object.entries(model.baselines).map(([name, entry]) => ({ name: baselineName(name, entry), ...entry })),
   ];
   const rows = names.map((name) => [
@@ -82,6 +83,11 @@ function compactEntry({ members }) {
   if (!compact) return [];
   const { edges, parameters } = compact.network;
   return [{ name: t("model.quality.compact", { count: edges }), metrics: compact.metrics, parameters }];
+}
+
+/** The entry of the line if it answers; beside it, the linear baseline is the same in nearly all models. */
+function lineEntry({ members: { linear } }) {
+  return linear?.serves ? [{ name: t(`model.member.${linear.kind}`), metrics: linear.metrics }] : [];
 }
 
 /** The entry of the formula, which is a separate member. */

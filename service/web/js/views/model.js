@@ -12,7 +12,7 @@ import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
 import { more, tabNames } from "../model/more.js";
 import { quality } from "../model/quality.js";
-import { plainModelBanner } from "../model/plain_model.js";
+import { plainModelNote } from "../model/plain_model.js";
 import { tryOut } from "../model/prediction/form.js";
 
 // Sections in the order of the page. Each renders into its own element.
@@ -81,7 +81,7 @@ function head({ model, formulas }) {
       ${model.aliases.map((alias) => html`<span class="chip">@${alias}</span>`)}
     </p>
     ${model.preview_of ? html`<div class="note"><p>${t("model.preview")} <a href="#/jobs/${model.preview_of}">${t("model.preview job")}</a></p></div>` : nothing}
-    ${plainModelBanner(model, formulas)}`;
+    ${plainModelNote(model, formulas)}`;
 }
 
 /** An observable value. */
