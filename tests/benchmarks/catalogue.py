@@ -24,7 +24,7 @@ from tests.benchmarks.sections import (
     survey,
 )
 from tests.benchmarks.sections.forms import groups, textbook
-from tests.benchmarks.sections.laws import ablation, first_principles, verdicts
+from tests.benchmarks.sections.laws import ablation, first_principles, soundness, verdicts
 from tests.benchmarks.sections.tables import many_rows, small_tables, time_limits, wide_tables
 
 SECTIONS: tuple[Section, ...] = (
@@ -44,6 +44,7 @@ SECTIONS: tuple[Section, ...] = (
     small_tables.AIRFOIL,
     front.SECTION,
     verdicts.SECTION,
+    soundness.SECTION,
     ablation.SECTION,
     kernels.SECTION,
     inference.SECTION,
