@@ -10,7 +10,7 @@ or worse than a line, it is *weak*.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -35,6 +35,25 @@ from kan_engine.formulas.soundness.examination import SoundnessStatus, examine_f
 Verdict = Literal["consistent", "approximation", "weak"]
 
 NETWORK, BOOSTING = "network", "boosting"  # keys of models that a formula is compared with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """The limits of a search for formulas: what it has not found may exist beyond them.
+
+    Attributes:
+        functions: That formulas could contain, beside sums, products and powers.
+        max_size: Most nodes of a formula.
+        max_columns: Most encoded columns that were searched together.
+        seconds: That the search took.
+        is_complete: Whether every strategy ran to its end before the time was over.
+    """
+
+    functions: Sequence[str]
+    max_size: int
+    max_columns: int
+    seconds: float
+    is_complete: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,7 @@ class FormulaEvidence:
         stability: Share of resamplings that lead to similar predictions; None if not measured.
         chi_square_per_dof: χ² of the training rows per degree of freedom; None unless their errors are known.
         soundness: Within the ranges of the columns; None in models of earlier versions.
+        searched: The limits of the search; None where it is not known.
         thresholds: Decision numbers of the verdict; they are not stored with a model.
     """
 
@@ -81,6 +101,7 @@ class FormulaEvidence:
     stability: float | None = None
     chi_square_per_dof: float | None = None
     soundness: SoundnessStatus | None = None
+    searched: Searched | None = None
     thresholds: AssessmentThresholds = field(default=DEFAULT_ASSESSMENT, repr=False, compare=False)
 
     @property
@@ -153,11 +174,14 @@ class FormulaEvidence:
         models = {name: ComparedModel(**other) for name, other in data["compared_with"].items()}
         known = {name: data[name] for name in STORED_FIELDS if name in data}
         known.setdefault("non_structural_constants", data.get("constants"))  # its name in earlier versions
+        if known.get("searched") is not None:
+            known["searched"] = Searched(**known["searched"])
         return FormulaEvidence(**known | {"compared_with": models}, thresholds=thresholds)
 
     def to_dict(self) -> dict[str, Any]:
         """The evidence as JSON, without its thresholds."""
         told = {name: getattr(self, name) for name in STORED_FIELDS}
+        told["searched"] = None if self.searched is None else asdict(self.searched)
         return told | {"compared_with": {name: asdict(other) for name, other in self.compared_with.items()}}
 
 

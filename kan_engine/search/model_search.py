@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kan_engine.assessment.formula_evidence import Searched
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.expressions.function_sets import SEARCHED
 from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.judge import EXACT, Judge
@@ -57,7 +59,22 @@ def find_model(
     is_exact = found.has_exact_formulas
     is_over = config.symbolic and not is_exact and run.should_stop()
     callbacks.record_end(EXACT if is_exact else TIME_LIMIT if is_over else "every strategy has run")
+    if found.evidence is not None:
+        searched = _describe_search(run, is_complete=not (is_over or found.is_cut))
+        found = replace(found, evidence=replace(found.evidence, searched=searched))
     return found.add_warnings(FORMULAS_ENDED_EARLY_WARNING) if is_over else found
+
+
+def _describe_search(run: SearchContext, *, is_complete: bool) -> Searched:
+    """The limits of the search."""
+    limits, forbidden = run.thresholds, run.config.constraints.forbidden
+    return Searched(
+        functions=[name for name in SEARCHED if name not in forbidden],
+        max_size=limits.front.max_size,
+        max_columns=min(len(run.names), max(limits.max_structure_inputs, limits.front.max_columns)),
+        seconds=round(run.clock() - run.started_at, 1),
+        is_complete=is_complete,
+    )
 
 
 def _search_numbers(run: SearchContext) -> SearchResult:

@@ -192,6 +192,18 @@ class ReasonOut(BaseModel):
     detail: str
 
 
+class SearchedOut(BaseModel):
+    """The limits of the search: what was not found may exist beyond them."""
+
+    functions: list[str] = Field(description="That formulas could contain, beside sums, products and powers.")
+    max_size: int = Field(description="Most nodes of a formula.")
+    max_columns: int = Field(description="Most encoded columns that were searched together.")
+    seconds: float = Field(description="That the search took.")
+    is_complete: bool = Field(
+        description="Whether every strategy ran to its end. Otherwise a longer `max_seconds` may find more."
+    )
+
+
 class EvidenceOut(BaseModel):
     """Evidence for the verdict; all errors are on rows that the constants were not fitted to."""
 
@@ -232,6 +244,9 @@ class EvidenceOut(BaseModel):
         description="With `target_error`: χ² of the training rows per degree of freedom, their number minus "
         "that of the constants. Near 1 the residuals are as large as the errors; far above 1 the formula "
         "misses something, or the errors are too small; far below 1 the errors are too large.",
+    )
+    searched: SearchedOut | None = Field(
+        default=None, description="Null for models of earlier versions and of revisions."
     )
     reasons: list[ReasonOut] = Field(description="Why the verdict is not `consistent`; empty if it is.")
 

@@ -81,7 +81,14 @@ function evidence(told, model) {
     ${told.reasons.map(({ code }) => html`<li>${t(`model.evidence.${code}`, words)}</li>`)}
     ${told.p_value === null ? nothing : html`<li>${t("model.evidence.test", { p: number(told.p_value), power: percent(told.power) })}</li>`}
     ${told.stability === null ? nothing : html`<li>${t("model.evidence.stability", { share: percent(told.stability) })}</li>`}
+    ${told.searched ? html`<li>${searchedWords(told.searched)}</li>` : nothing}
   </ul>`;
+}
+
+/** What the search has tried, so that "not found" is not taken for "not there". */
+function searchedWords({ functions, max_size: size, max_columns: columns, seconds, is_complete: isComplete }) {
+  const words = { functions: functions.join(", "), size: count(size), columns: count(columns), seconds: number(seconds, 2) };
+  return html`${t("model.evidence.searched", words)} ${t(`model.evidence.${isComplete ? "complete" : "cut"}`)}`;
 }
 
 function outputArticle(output, mathml, page) {
