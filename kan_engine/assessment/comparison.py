@@ -76,7 +76,9 @@ def is_better(
         is_smaller = np.median(mine**2) < (1 - thresholds.min_relative_gain) * np.median(theirs**2)
         is_ahead = ahead > thresholds.min_heavy_share_standard_errors
         return bool(is_smaller and is_ahead and gain > -chance)
-    is_no_chance = usual > own * float(f_distribution.ppf(1 - thresholds.max_ratio_p_value, rows, rows))
+    is_no_chance = not of_classes and usual > own * float(
+        f_distribution.ppf(1 - thresholds.max_ratio_p_value, rows, rows)
+    )
     return gain > chance or ahead > thresholds.min_share_standard_errors or is_no_chance
 
 
@@ -84,6 +86,8 @@ def choose_simplest(
     errors: Mapping[Name, np.ndarray],
     weights: np.ndarray,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    *,
+    margins: Mapping[Name, float] | None = None,
 ) -> Name:
     """The candidate with the lowest error, or the simplest one within a standard error of it.
 
@@ -91,13 +95,15 @@ def choose_simplest(
         errors: Of the candidates by name, the simplest first.
         weights: Of the rows.
         thresholds: Decision numbers.
+        margins: Standard errors for some candidates, where not 1.
     """
     (best, *others) = errors
     for name in others:
         if is_lower(errors[name], errors[best], weights, thresholds):
             best = name
     for name in errors:
-        if not is_lower(errors[best], errors[name], weights, thresholds, standard_errors=1):
+        margin = (margins or {}).get(name, 1.0)
+        if not is_lower(errors[best], errors[name], weights, thresholds, standard_errors=margin):
             return name
     return best
 

@@ -89,7 +89,9 @@ class Predictor:
             _check_decision(self.decision_weights, self.classes)
         if self.support is not None:
             _check_support(self)
-        _ = self.compact_predictor, self.linear_predictor  # which check that their parts fit
+        for member in (self.compact, self.linear):
+            if member is not None:
+                self._predict_by(member)  # which checks that its parts fit
 
     @staticmethod
     def from_training(
@@ -116,12 +118,12 @@ class Predictor:
     @cached_property
     def compact_predictor(self) -> Predictor | None:
         """Predicts by the selected compact network; None without one."""
-        return self._predict_by(self.compact)
+        return None if self.compact is None else self._predict_by(self.compact)
 
     @cached_property
     def linear_predictor(self) -> Predictor | None:
         """Predicts by the line, its exponential, or logistic regression; None without one."""
-        return self._predict_by(self.linear)
+        return None if self.linear is None else self._predict_by(self.linear)
 
     @property
     def answering_network(self) -> Predictor:
@@ -130,9 +132,7 @@ class Predictor:
         serving = (other for member, other in members if member is not None and member.serves)
         return next((other for other in serving if other is not None), self)
 
-    def _predict_by(self, member: NetworkMember | None) -> Predictor | None:
-        if member is None:
-            return None
+    def _predict_by(self, member: NetworkMember) -> Predictor:
         return replace(
             self,
             network=member.network.network,

@@ -11,7 +11,6 @@ from kan_engine.assessment.comparison import (
     choose_simplest,
     describe_formula_gain,
     is_far_better,
-    is_lower,
 )
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.expressions.evaluation import is_affine
@@ -37,21 +36,21 @@ def choose_member(found: SearchResult, run: SearchContext) -> SearchResult:
     """Add the linear member to a result, and choose the member that answers.
 
     With ``auto`` it is the one with the best out-of-sample error, or the simplest one within a standard error
-    of it: a line or a formula, whichever has fewer fitted numbers, then a network of few curves, then a
-    larger one. A requested network answers itself. With ``accurate`` a formula answers that is clearly
-    better.
+    of it: a line or a consistent formula, whichever has fewer fitted numbers, then another formula, a network
+    of few curves, and a larger one. What is not the line must be two standard errors better than it. A
+    requested network answers itself. With ``accurate`` a formula answers that is clearly better.
     """
     line = found if found.is_straight else find_linear_model(run)
     answers: Member
     match run.config.serve:
-        case "auto" if run.config.is_automatic:
+        case "auto" if run.config.is_automatic and len(found.errors):
             answers = _choose_best(_collect_errors(found, line, run), run)
         case "auto" | "accurate":
             is_better = run.config.is_automatic and is_formula_better(found, run)
             answers = "formula" if is_better else "accurate"
         case named:
             answers = named
-    has_line = not run.config.constraints.monotone
+    has_line = answers == "linear" or not (run.config.constraints.monotone or run.config.is_alone)
     result = replace(found, answers=answers, linear=_make_linear_member(line, run) if has_line else None)
     return result.add_warnings(*_describe_choice(result, line, run))
 
@@ -78,32 +77,30 @@ def is_formula_better(found: SearchResult, run: SearchContext) -> bool:
 
 
 def _collect_errors(found: SearchResult, line: SearchResult, run: SearchContext) -> dict[Member, np.ndarray]:
-    """The out-of-sample errors of the members as far as they are known, those of few fitted numbers first.
+    """The out-of-sample errors of the members as far as they are known, the simplest first.
 
-    The form of a formula was selected on the same rows: unless it is consistent with them, or the client's,
-    it must be clearly better than the line.
+    A formula that is consistent with the rows, or the client's, is simpler than a line of more numbers.
     """
     errors: dict[Member, np.ndarray] = {}
     if not run.config.constraints.monotone:
         errors["linear"] = line.errors
-    evidence, of_formula = found.evidence, found.formula_errors
+    evidence = found.evidence
     if evidence is not None and evidence.verdict != "weak" and evidence.soundness != "violated":
-        weights, limits = run.data.training.weights, run.thresholds.assessment
-        if evidence.verdict == "consistent" or found.form is not None:
-            has_fewer = count_constants(found.formulas[0][0].tree) < count_numbers(line)
-            errors = {"formula": of_formula, **errors} if has_fewer else {**errors, "formula": of_formula}
-        elif is_lower(of_formula, line.errors, weights, limits, standard_errors=CLEAR_STANDARD_ERRORS):
-            errors["formula"] = of_formula
+        is_known = evidence.verdict == "consistent" or found.form is not None
+        is_simpler = count_constants(found.formulas[0][0].tree) < count_numbers(line)
+        of_formula: dict[Member, np.ndarray] = {"formula": found.formula_errors}
+        errors = of_formula | errors if is_known and is_simpler else errors | of_formula
     if found.compact is not None and found.compact.select(run.config.max_curves).network is not found.network:
         errors["compact"] = measure_compact_errors(found.compact, run)
-    errors["accurate"] = found.errors
+    if not found.is_straight:
+        errors["accurate"] = found.errors
     return {name: each for name, each in errors.items() if len(each)}
 
 
 def _choose_best(errors: Mapping[Member, np.ndarray], run: SearchContext) -> Member:
-    if "accurate" not in errors:
-        return "accurate"
-    return choose_simplest(errors, run.data.training.weights, run.thresholds.assessment)
+    """The best member; all but the line were selected on the same rows and must be clearly better than it."""
+    weights, limits = run.data.training.weights, run.thresholds.assessment
+    return choose_simplest(errors, weights, limits, margins={"linear": CLEAR_STANDARD_ERRORS})
 
 
 def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember:

@@ -89,6 +89,11 @@ class SearchConfig:
         return self.optimizer == "auto" and all(option is None for option in asked)
 
     @property
+    def is_alone(self) -> bool:
+        """Whether one network is trained and nothing else."""
+        return self.hidden is not None and not self.symbolic and not self.compact
+
+    @property
     def required_columns(self) -> frozenset[str]:
         """Columns of the client that the wishes name, before their variables replace them."""
         named = {name for group in self.constraints.must_use for name in group}

@@ -76,7 +76,7 @@ def restore_result(
         evidence=None if evidence is None else FormulaEvidence.from_dict(evidence, thresholds),
         errors=numbers.get("errors", none),
         formula_errors=numbers.get("formula_errors", none),
-        answers=data["answers"],
+        answers=data.get("answers", "formula" if data.get("formula_serves") else "accurate"),
         warnings=tuple(data.get("warnings", ())),
         is_cut=data.get("is_cut", False),
         is_straight=data.get("is_straight", False),

@@ -155,9 +155,7 @@ def test_a_model_whose_line_answers_says_so_calmly(
     members["linear"] |= {"kind": kind, "serves": True}
     members["formula"]["serves"] = False
     with visiting(browser, url) as page:
-        change_answers(
-            page, re.compile(rf"/models/{model}/symbolic"), lambda told: told | {"verdict": "weak"}
-        )
+        change_answers(page, re.compile(rf"/{model}/symbolic$"), lambda told: told | {"verdict": "weak"})
         change_model(page, model, members=members)
         show_model(page, model)
         note = page.locator(".view > .note[data-plain]")

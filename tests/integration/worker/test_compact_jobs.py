@@ -74,7 +74,7 @@ def test_one_requested_network_without_a_formula_is_trained_and_nothing_else(
 def test_a_search_without_a_compact_network_has_a_formula(service: WorkedService, dataset_id: str) -> None:
     body = {**BRIEF, "symbolic": True, "compact": False, "max_seconds": 10}
     model = service.model(**body, dataset_id=dataset_id, target="y")
-    assert list(model["members"]) == ["accurate", "formula"]
+    assert list(model["members"]) == ["accurate", "formula", "linear"]
 
 
 def test_a_compact_network_that_is_left_out_cannot_serve(service: WorkedService, dataset_id: str) -> None:
@@ -84,7 +84,7 @@ def test_a_compact_network_that_is_left_out_cannot_serve(service: WorkedService,
 
 def test_a_training_also_makes_a_network_of_few_curves_with_metrics_of_its_own(model: Document) -> None:
     accurate, compact = model["members"]["accurate"], model["members"]["compact"]
-    assert list(model["members"]) == ["accurate", "compact"]
+    assert list(model["members"]) == ["accurate", "compact", "linear"]
     assert compact["metrics"].keys() == accurate["metrics"].keys()
     assert compact["metrics"] != accurate["metrics"]
     assert compact["network"]["edges"] <= 4
@@ -112,7 +112,7 @@ def test_a_request_asks_the_compact_network(service: WorkedService, model: Docum
 
 def test_the_protocol_and_a_batch_ask_it_too(service: WorkedService, model: Document) -> None:
     told = service.get(f"/v2/models/{model['id']}")["parameters"]
-    assert told == {"by": "accurate", "members": ["accurate", "compact"]}
+    assert told == {"by": "accurate", "members": ["accurate", "compact", "linear"]}
     rows = service.upload(**{name: [row[name] for row in NEW] for name in NEW[0]})
     body = {"kind": "predict", "model": model["id"], "dataset_id": rows, "by": "compact", "format": "csv"}
     job = service.work(service.client.post("/jobs", json=body).json()["id"])
@@ -210,10 +210,10 @@ def test_all_members_travel_with_an_exported_model(
 ) -> None:
     for each in (model, classifier):
         answer = service.client.get(f"/models/{each['id']}/export?format=safetensors")
-        assert answer.headers["x-members"] == "accurate, compact"
+        assert answer.headers["x-members"] == "accurate, compact, linear"
         files = {"file": ("m.safetensors", io.BytesIO(answer.content))}
         there = service.client.post("/models/import", files=files).json()
-        assert there["members"]["compact"] == each["members"]["compact"]
+        assert there["members"] == each["members"]
         assert (
             predict(service, there, by="compact")["predictions"]
             == (predict(service, each, by="compact")["predictions"])
