@@ -64,7 +64,8 @@ def is_better(
         return False
     if not np.isfinite(theirs).all():
         return True
-    gain, chance = _measure_gain(mine, theirs, w, thresholds)
+    gain, deviation = _measure_gain(mine, theirs, w, thresholds)
+    chance = (1 + thresholds.small_sample_rows / len(mine)) * deviation
     own, usual = (
         float(np.mean(limit_wild_rows(part**2 * (w / w.mean()), thresholds))) for part in (mine, theirs)
     )
@@ -148,18 +149,16 @@ def is_lower(
         return False
     if not np.isfinite(theirs).all():
         return True
-    gain, chance = _measure_gain(mine, theirs, w, thresholds)
-    return gain > standard_errors * chance
+    gain, deviation = _measure_gain(mine, theirs, w, thresholds)
+    return gain > standard_errors * deviation
 
 
 def _measure_gain(
     mine: np.ndarray, theirs: np.ndarray, weights: np.ndarray, thresholds: AssessmentThresholds
 ) -> tuple[float, float]:
-    """By how much the mean squared error is lower, and the standard error of that, larger for few rows."""
+    """By how much the mean squared error is lower, and the standard error of that."""
     gains = limit_wild_rows((theirs**2 - mine**2) * (weights / weights.mean()), thresholds)
-    rows = len(gains)
-    chance = (1 + thresholds.small_sample_rows / rows) * float(gains.std()) / rows**0.5
-    return float(gains.mean()), chance
+    return float(gains.mean()), float(gains.std()) / len(gains) ** 0.5
 
 
 def _select_known(
