@@ -126,12 +126,12 @@ def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember
 def _describe_choice(found: SearchResult, line: SearchResult, run: SearchContext) -> list[str]:
     """What a reader must know of the choice."""
     rows, weights = len(run.data.training), run.data.training.weights
-    told, is_line = [], found.answers == "linear" or (found.answers == "accurate" and found.is_straight)
+    told = [f"{rows} rows are too few to check a model"] if rows < MIN_CHECKED_ROWS else []
+    is_line = found.answers == "linear" or (found.answers == "accurate" and found.is_straight)
     if found.answers == "formula":
         is_line = bool(found.formulas) and is_affine(found.formulas[0][0].tree)
-    if rows < MIN_CHECKED_ROWS:
-        told.append(f"{rows} rows are too few to check a model")
-    if is_line:
+    was_chosen = run.config.serve in ("auto", "accurate") and not found.has_exact_formulas
+    if is_line and was_chosen:
         name = "a straight line" if found.answers == "formula" else name_linear_model(line)
         told.append(f"{name} is enough: no other model predicts rows left out better by more than chance")
     elif not run.config.is_automatic and is_formula_better(found, run):

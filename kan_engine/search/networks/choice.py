@@ -99,8 +99,13 @@ def _train_requested(run: SearchContext) -> SearchResult:
 
 
 def train_classifier(run: SearchContext) -> SearchResult:
-    """The best network, or logistic regression if that is as good and no network was requested."""
+    """The best network, or logistic regression if that is as good and no network was requested.
+
+    Probabilities of networks are calibrated; logistic regression, whose strength is cross-validated, is.
+    """
     found = _compare_with_line(run)
+    if found.is_straight:
+        return found
     calibrate_on_validation_(found.network, found.judged, found.inputs, run.data, run.thresholds.inference)
     return found
 
