@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.members import Members
 from kan_engine.search.schedule import schedule_classes, schedule_formulas, schedule_numbers
 from service.cli.support.live_progress import STAGES
+from service.schemas.members import Member
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
@@ -140,3 +142,9 @@ def _pattern(template: str) -> str:
     """What a template with gaps can become; one that is nothing but gaps asks for no words in particular."""
     parts = re.split(r"\$\{[^}]*\}", template)
     return ".+".join(map(re.escape, parts)) if len("".join(parts)) > 1 else "$^"
+
+
+@pytest.mark.parametrize("member", get_args(Member))
+@pytest.mark.parametrize("place", ["model.fit.curve", "model.answer.by"])
+def test_every_member_has_its_words(member: str, place: str) -> None:
+    assert f"{place}.{member}" in WORDS

@@ -43,7 +43,7 @@ function measured({ members, task }) {
 
 function errors(model) {
   const [own, other] = measured(model);
-  if (!Number.isFinite(own) || !Number.isFinite(other) || !model.split.test_rows) return nothing;
+  if (!Number.isFinite(own) || !Number.isFinite(other) || own === other || !model.split.test_rows) return nothing;
   const unit = model.task === "regression" ? unitOf(model, model.target) : "";
   const words = { own: withUnit(number(own, 4), unit), other: withUnit(number(other, 4), unit), rows: count(model.split.test_rows) };
   const than = automatic(model) === "linear" ? "" : " of line";
