@@ -7,7 +7,7 @@ With more, the validation rows are predicted by a fit to the other rows. See
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -24,6 +24,7 @@ from kan_engine.assessment.simple_models import (
     fit_line,
     fit_log_line,
     fit_log_odds,
+    fit_logits,
 )
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.folds import assign_folds
@@ -98,6 +99,10 @@ class CrossValidation:
     def measure_formula(self, tree: Expression) -> np.ndarray:
         """Errors of a formula whose measured constants are refitted without the rows that it predicts."""
         return self.measure_errors(fit_formula(tree, self.thresholds.max_refit_steps))
+
+    def measure_logits(self, trees: Sequence[Expression]) -> np.ndarray:
+        """The same for the formulas of the log-odds, or of all logits, of a classifier."""
+        return self.measure_errors(fit_logits(trees, self.thresholds.max_refit_steps))
 
     def measure_simple_models(self) -> dict[str, np.ndarray]:
         """Errors of a constant, a line and, for a skewed target, the exponential of a line."""

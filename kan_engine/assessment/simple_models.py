@@ -15,6 +15,7 @@ from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
+from kan_engine.formulas.core.working_responses import evaluate_logits, refit_logits
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
@@ -123,6 +124,24 @@ def fit_logistic_regression(rows: LabelledRows, classes: int, strength: float) -
     if classes == 2:
         return LinearModel(slopes[:, 1] - slopes[:, 0], float(intercepts[1] - intercepts[0]))
     return LinearModel(slopes, intercepts)
+
+
+def fit_logits(trees: Sequence[Expression], steps: int) -> ModelFitter:
+    """A fitter of class probabilities by formulas: their measured constants are refitted to the labels."""
+
+    def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
+        forms = refit_logits(trees, rows, steps=steps)
+
+        def predict(x: np.ndarray) -> np.ndarray:
+            logits = evaluate_logits(forms, LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), rows.names))
+            found: np.ndarray = softmax(
+                np.hstack([0 * logits, logits]) if len(forms) == 1 else logits, axis=1
+            )
+            return found
+
+        return predict
+
+    return fit
 
 
 def make_class_shares(rows: LabelledRows, classes: int) -> LinearModel:

@@ -85,8 +85,9 @@ def _collect_errors(found: SearchResult, line: SearchResult, run: SearchContext)
     if not run.config.constraints.monotone:
         errors["linear"] = line.errors
     evidence = found.evidence
-    if evidence is not None and evidence.verdict != "weak" and evidence.soundness != "violated":
-        is_known = evidence.verdict == "consistent" or found.form is not None
+    is_sound = evidence is None or (evidence.verdict != "weak" and evidence.soundness != "violated")
+    if is_sound and len(found.formula_errors):
+        is_known = found.form is not None or (evidence is not None and evidence.verdict == "consistent")
         is_simpler = count_constants(found.formulas[0][0].tree) < count_numbers(line)
         of_formula: dict[Member, np.ndarray] = {"formula": found.formula_errors}
         errors = of_formula | errors if is_known and is_simpler else errors | of_formula

@@ -55,7 +55,7 @@ def find_model(
     if config.device == "cuda":
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
-    found = choose_member(_search_numbers(run) if data.classes is None else _search_classes(run), run)
+    found = choose_member(_search_numbers(run) if data.classes is None else _search_labels(run), run)
     is_exact = found.has_exact_formulas
     is_over = config.symbolic and not is_exact and run.should_stop()
     callbacks.record_end(EXACT if is_exact else TIME_LIMIT if is_over else "every strategy has run")
@@ -82,6 +82,15 @@ def _search_numbers(run: SearchContext) -> SearchResult:
     members, pool, judge = Members(), Pool(make_problem(run)), Judge()
     search(pool, schedule_numbers(run, members), judge)
     return choose_result(run, members, pool, judge)
+
+
+def _search_labels(run: SearchContext) -> SearchResult:
+    """The result of a classification, with the out-of-sample errors of its formulas."""
+    found = _search_classes(run)
+    if not found.formulas:
+        return found
+    errors = run.cross_validation.measure_logits([part[0].tree for part in found.formulas])
+    return replace(found, formula_errors=errors)
 
 
 def _search_classes(run: SearchContext) -> SearchResult:

@@ -1,4 +1,4 @@
-"""The log-odds of a classifier as targets of formulas."""
+"""The log-odds of a classifier as targets of formulas, which the labels decide."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import torch
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
+from kan_engine.formulas.core.working_responses import make_working_responses
 from kan_engine.formulas.problem import Problem
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
 
 
 def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext, output: int = 0) -> Problem:
-    """The log-odds of an output as a target of formulas, without the weights of the classes."""
-    most = run.thresholds.max_log_odds
+    """The working responses of an output as a target of formulas, without the weights of the classes.
+
+    They stand on the logits of the network: where these saturate, they tell nothing, and rows hardly count.
+    """
     fit, validation = (
-        replace(
-            part,
-            y=_compute_bounded_logits(network, inputs, part, most)[:, output],
-            weights=run.data.row_weights(part),
+        make_working_responses(
+            replace(part, weights=run.data.row_weights(part)),
+            _compute_logits(network, inputs, part),
+            output,
         )
         for part in sample_search_rows(run)
     )
     return make_problem(run, (fit, validation))
 
 
-def _compute_bounded_logits(
-    network: KAN, inputs: Standardizer, part: LabelledRows, most: float
-) -> np.ndarray:
-    """Logits of a classifier for these rows, clamped to ``±most`` [n, outputs]."""
+def _compute_logits(network: KAN, inputs: Standardizer, part: LabelledRows) -> np.ndarray:
+    """Logits of a classifier for these rows [n, outputs]."""
     with torch.no_grad():
-        logits = network(torch.from_numpy(inputs.forward(part.x)))
-    bounded: np.ndarray = logits.clamp(-most, most).numpy()
-    return bounded
+        logits: np.ndarray = network(torch.from_numpy(inputs.forward(part.x))).numpy()
+    return logits
 
 
 def compute_base_log_odds(data: TrainingData, most: float) -> float:

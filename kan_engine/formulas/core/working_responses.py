@@ -1,0 +1,87 @@
+"""Formulas of log-odds and logits, fitted to labels.
+
+Labels are fitted by iteratively reweighted least squares: a logit plus what its probability misses of the
+label, divided by the information of the row, is a working response, whose weight is that information
+(McCullagh and Nelder, Generalized Linear Models, section 2.5). So the squared errors of a formula are its log
+loss to second order, and rows at which the probabilities are sure hardly count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import expit, logsumexp, softmax
+
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
+from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
+
+MAX_LOGIT = 8.0  # probabilities of 3e-4: beyond, a row would have a huge response of hardly any weight
+MAX_ROUNDS, MIN_GAIN = 50, 1e-7  # of reweighting; least fall of the log loss in a round
+
+
+def make_working_responses(
+    rows: LabelledRows, logits: Float[np.ndarray, "rows outputs"], output: int = 0
+) -> LabelledRows:
+    """Rows with the working responses of an output, whose errors are known: 1 in a row of weight 1.
+
+    Args:
+        rows: Rows of classes.
+        logits: Of all outputs; of two classes the log-odds of the second.
+        output: Whose responses they are.
+    """
+    bounded = np.clip(logits, -MAX_LOGIT, MAX_LOGIT)
+    if logits.shape[1] == 1:
+        shares, is_own = expit(bounded[:, 0]), rows.classes == 1
+    else:
+        shares, is_own = softmax(bounded, axis=1)[:, output], rows.classes == output
+    information = shares * (1 - shares)
+    return replace(
+        rows,
+        y=bounded[:, output] + (is_own - shares) / information,
+        weights=rows.weights * information,
+        unit_error=1.0,
+    )
+
+
+def refit_logits(trees: Sequence[Expression], rows: LabelledRows, *, steps: int) -> list[ParametricForm]:
+    """The formulas of all outputs with measured constants fitted to the labels together.
+
+    Args:
+        trees: One formula per output: of two classes the log-odds of the second, else the logits of all.
+        rows: Rows of classes.
+        steps: Of every fit.
+    """
+    forms = [ParametricForm(form, np.array(values)) for form, values in map(parametrize_floats, trees)]
+    loss = _compute_log_loss(forms, rows)
+    for _ in range(MAX_ROUNDS):
+        refitted = list(forms)
+        for output, form in enumerate(forms):
+            responses = make_working_responses(rows, evaluate_logits(refitted, rows), output)
+            refitted[output] = refit_constants(form, responses, iterations=steps)
+        before, loss = loss, _compute_log_loss(refitted, rows)
+        if not loss < before:  # a step too far, or nothing is defined
+            return forms
+        forms = refitted
+        if before - loss < MIN_GAIN:
+            break
+    return forms
+
+
+def evaluate_logits(forms: Sequence[ParametricForm], rows: LabelledRows) -> Float[np.ndarray, "rows outputs"]:
+    """Values of the forms at rows."""
+    values = [np.broadcast_to(evaluate(form.tree, rows.columns, form.values), len(rows)) for form in forms]
+    return np.stack(values, axis=1)
+
+
+def _compute_log_loss(forms: Sequence[ParametricForm], rows: LabelledRows) -> float:
+    """Mean log loss of the labels; NaN where a logit is not finite."""
+    logits = evaluate_logits(forms, rows)
+    if logits.shape[1] == 1:
+        logits = np.hstack([0 * logits, logits])
+    own = logits[np.arange(len(rows)), rows.classes]
+    with np.errstate(invalid="ignore"):
+        return float(np.average(logsumexp(logits, axis=1) - own, weights=rows.weights))
