@@ -19,31 +19,37 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 
-MAX_LOGIT = 8.0  # probabilities of 3e-4: beyond, a row would have a huge response of hardly any weight
+LOGIT_BOUNDS = (8.0, 6.0, 5.0, 4.0, 3.0)  # beyond 8 a row would have a huge response of hardly any weight
+MIN_INFORMATION = 0.02  # of a row on average, a twelfth of the most; less where classes are separable
 MAX_ROUNDS, MIN_GAIN = 50, 1e-7  # of reweighting; least fall of the log loss in a round
 
 
 def make_working_responses(
     rows: LabelledRows, logits: Float[np.ndarray, "rows outputs"], output: int = 0
 ) -> LabelledRows:
-    """Rows with the working responses of an output, whose errors are known: 1 in a row of weight 1.
+    """Rows with the working responses of an output.
+
+    Their errors are not taken as known, 1 in a row of weight 1: where classes are nearly separable they are far
+    smaller, and a constant would leave no more than them.
 
     Args:
         rows: Rows of classes.
         logits: Of all outputs; of two classes the log-odds of the second.
         output: Whose responses they are.
     """
-    bounded = np.clip(logits, -MAX_LOGIT, MAX_LOGIT)
-    if logits.shape[1] == 1:
-        shares, is_own = expit(bounded[:, 0]), rows.classes == 1
-    else:
-        shares, is_own = softmax(bounded, axis=1)[:, output], rows.classes == output
-    information = shares * (1 - shares)
+    for bound in LOGIT_BOUNDS:
+        bounded = np.clip(logits, -bound, bound)
+        if logits.shape[1] == 1:
+            shares, is_own = expit(bounded[:, 0]), rows.classes == 1
+        else:
+            shares, is_own = softmax(bounded, axis=1)[:, output], rows.classes == output
+        information = shares * (1 - shares)
+        if np.average(information, weights=rows.weights) >= MIN_INFORMATION:
+            break
     return replace(
         rows,
         y=bounded[:, output] + (is_own - shares) / information,
         weights=rows.weights * information,
-        unit_error=1.0,
     )
 
 

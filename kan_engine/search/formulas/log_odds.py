@@ -17,18 +17,21 @@ from kan_engine.search.context import SearchContext, make_problem, sample_search
 
 
 def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext, output: int = 0) -> Problem:
-    """The working responses of an output as a target of formulas, without the weights of the classes.
+    """The log-odds of an output as a target of formulas, without the weights of the classes.
 
-    They stand on the logits of the network: where these saturate, they tell nothing, and rows hardly count.
+    Those of two classes are working responses, which stand on the network but are decided by the labels: rows
+    at which the network is sure hardly count. Of more classes they are its clamped logits.
     """
-    fit, validation = (
-        make_working_responses(
-            replace(part, weights=run.data.row_weights(part)),
-            _compute_logits(network, inputs, part),
-            output,
-        )
-        for part in sample_search_rows(run)
-    )
+    most = run.thresholds.max_log_odds
+
+    def make_rows(part: LabelledRows) -> LabelledRows:
+        logits = _compute_logits(network, inputs, part)
+        part = replace(part, weights=run.data.row_weights(part))
+        if logits.shape[1] == 1:
+            return make_working_responses(part, logits)
+        return part.with_target(logits[:, output].clip(-most, most))
+
+    fit, validation = (make_rows(part) for part in sample_search_rows(run))
     return make_problem(run, (fit, validation))
 
 
