@@ -29,8 +29,8 @@ def make_working_responses(
 ) -> LabelledRows:
     """Rows with the working responses of an output.
 
-    Their errors are not taken as known, 1 in a row of weight 1: where classes are nearly separable they are far
-    smaller, and a constant would leave no more than them.
+    Their errors are not taken as known, 1 in a row of weight 1: where classes are nearly separable they are
+    far smaller, and a constant would leave no more than them.
 
     Args:
         rows: Rows of classes.
