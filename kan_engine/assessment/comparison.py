@@ -59,12 +59,10 @@ def is_better(
     Most of the log loss of classes that overlap cannot be explained, so a small share of it may be most of
     the rest: a smaller gain counts there, too, if it exceeds several standard errors.
     """
+    gain, deviation = _measure_gain(errors, others, weights, thresholds)
+    if np.isinf(gain):
+        return gain > 0
     mine, theirs, w = _select_known(errors, others, weights)
-    if not len(mine) or not np.isfinite(mine).all():
-        return False
-    if not np.isfinite(theirs).all():
-        return True
-    gain, deviation = _measure_gain(mine, theirs, w, thresholds)
     chance = (1 + thresholds.small_sample_rows / len(mine)) * deviation
     own, usual = (
         float(np.mean(limit_wild_rows(part**2 * (w / w.mean()), thresholds))) for part in (mine, theirs)
@@ -117,6 +115,8 @@ def is_far_better(
 ) -> bool:
     """Whether the RMSE of one candidate is so much lower that no test is needed, wild rows aside."""
     mine, theirs, w = _select_known(errors, others, weights)
+    if not len(mine):
+        return False
     own, other = (np.average(limit_wild_rows(part**2, thresholds), weights=w) for part in (mine, theirs))
     return bool(own < thresholds.clear_rmse_ratio**2 * other)
 
@@ -144,20 +144,23 @@ def is_lower(
     standard_errors: float = 0.0,
 ) -> bool:
     """Whether the squared errors of one candidate are lower by more than so many standard errors."""
-    mine, theirs, w = _select_known(errors, others, weights)
-    if not len(mine) or not np.isfinite(mine).all():
-        return False
-    if not np.isfinite(theirs).all():
-        return True
-    gain, deviation = _measure_gain(mine, theirs, w, thresholds)
+    gain, deviation = _measure_gain(errors, others, weights, thresholds)
     return gain > standard_errors * deviation
 
 
 def _measure_gain(
-    mine: np.ndarray, theirs: np.ndarray, weights: np.ndarray, thresholds: AssessmentThresholds
+    errors: np.ndarray, others: np.ndarray, weights: np.ndarray, thresholds: AssessmentThresholds
 ) -> tuple[float, float]:
-    """By how much the mean squared error is lower, and the standard error of that."""
-    gains = limit_wild_rows((theirs**2 - mine**2) * (weights / weights.mean()), thresholds)
+    """By how much the mean squared error is lower, and the standard error of that.
+
+    The gain is infinite where the others alone are not finite, and -infinite where nothing is known.
+    """
+    mine, theirs, w = _select_known(errors, others, weights)
+    if not len(mine) or not np.isfinite(mine).all():
+        return -np.inf, 0.0
+    if not np.isfinite(theirs).all():
+        return np.inf, 0.0
+    gains = limit_wild_rows((theirs**2 - mine**2) * (w / w.mean()), thresholds)
     return float(gains.mean()), float(gains.std()) / len(gains) ** 0.5
 
 

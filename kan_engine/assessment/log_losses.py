@@ -10,6 +10,7 @@ from scipy.special import softmax
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
+from kan_engine.formulas.core.working_responses import complete_logits
 
 LEAST_PROBABILITY = float(np.finfo(float).eps)  # as in scikit-learn's log loss
 
@@ -47,7 +48,7 @@ def compute_log_loss(classes: np.ndarray, values: np.ndarray) -> float | None:
     """
     if not len(values) or not np.isfinite(values).all():
         return None
-    logits = np.column_stack([np.zeros(len(values)), values]) if values.shape[1] == 1 else values
+    logits = complete_logits(values)
     is_known = (classes >= 0) & (classes < logits.shape[1])
     places = np.where(is_known, classes, 0)
     shares = np.where(is_known, softmax(logits, axis=1)[np.arange(len(logits)), places], 0.0)

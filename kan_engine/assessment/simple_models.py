@@ -15,7 +15,7 @@ from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
-from kan_engine.formulas.core.working_responses import evaluate_logits, refit_logits
+from kan_engine.formulas.core.working_responses import complete_logits, evaluate_logits, refit_logits
 
 ModelFitter = Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
@@ -63,7 +63,7 @@ def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> Callable[
 
     def predict(x: np.ndarray) -> np.ndarray:
         values = line.predict(x)
-        found: np.ndarray = softmax(np.stack([0 * values, values], 1) if values.ndim == 1 else values, axis=1)
+        found: np.ndarray = softmax(complete_logits(values.reshape(len(x), -1)), axis=1)
         return found
 
     return predict
@@ -133,10 +133,8 @@ def fit_logits(trees: Sequence[Expression], steps: int) -> ModelFitter:
         forms = refit_logits(trees, rows, steps=steps)
 
         def predict(x: np.ndarray) -> np.ndarray:
-            logits = evaluate_logits(forms, LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), rows.names))
-            found: np.ndarray = softmax(
-                np.hstack([0 * logits, logits]) if len(forms) == 1 else logits, axis=1
-            )
+            at = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), rows.names)
+            found: np.ndarray = softmax(evaluate_logits(forms, at), axis=1)
             return found
 
         return predict

@@ -115,7 +115,7 @@ class Function:
         with np.errstate(all="ignore"):
             return self.slope(u)  # type: ignore[no-any-return]
 
-    def defined(self, low: float, high: float) -> bool:
+    def is_finite_on(self, low: float, high: float) -> bool:
         """Whether f is finite on an interval [low, high]."""
         if low < self.domain[0] or high > self.domain[1]:
             return False
@@ -130,7 +130,7 @@ class Function:
     @property
     def is_one_sided(self) -> bool:
         """Whether f is defined on one side of 0 only."""
-        return self.defined(1.0, 2.0) != self.defined(-2.0, -1.0)
+        return self.is_finite_on(1.0, 2.0) != self.is_finite_on(-2.0, -1.0)
 
 
 def power_value(base: Values, exponent: float) -> Values:

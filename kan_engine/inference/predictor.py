@@ -23,6 +23,7 @@ from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
 from kan_engine.network.pruning import live_inputs
 
+NetworkName = Literal["accurate", "compact", "linear"]
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or already encoded
 
 
@@ -126,11 +127,22 @@ class Predictor:
         return None if self.linear is None else self._predict_by(self.linear)
 
     @property
+    def answering_name(self) -> NetworkName:
+        """The network that answers by default."""
+        if self.linear is not None and self.linear.serves:
+            return "linear"
+        return "compact" if self.compact is not None and self.compact.serves else "accurate"
+
+    def get_network(self, name: NetworkName) -> Predictor | None:
+        """Predicts by the network of this name; None if there is none."""
+        if name == "accurate":
+            return self
+        return self.linear_predictor if name == "linear" else self.compact_predictor
+
+    @property
     def answering_network(self) -> Predictor:
-        """Predicts by the network that answers by default: this one, the line, or the compact one."""
-        members = ((self.linear, self.linear_predictor), (self.compact, self.compact_predictor))
-        serving = (other for member, other in members if member is not None and member.serves)
-        return next((other for other in serving if other is not None), self)
+        """Predicts by the network that answers by default."""
+        return self.get_network(self.answering_name) or self
 
     def _predict_by(self, member: NetworkMember) -> Predictor:
         return replace(

@@ -40,7 +40,9 @@ def choose_member(found: SearchResult, run: SearchContext) -> SearchResult:
     of few curves, and a larger one. What is not the line must be two standard errors better than it. A
     requested network answers itself. With ``accurate`` a formula answers that is clearly better.
     """
-    line = found if found.is_straight else find_linear_model(run)
+    config = run.config
+    has_line = config.serve == "linear" or not (config.constraints.monotone or config.is_alone)
+    line = None if not has_line else found if found.is_straight else find_linear_model(run)
     answers: Member
     match run.config.serve:
         case "auto" if run.config.is_automatic and len(found.errors):
@@ -50,8 +52,8 @@ def choose_member(found: SearchResult, run: SearchContext) -> SearchResult:
             answers = "formula" if is_better else "accurate"
         case named:
             answers = named
-    has_line = answers == "linear" or not (run.config.constraints.monotone or run.config.is_alone)
-    result = replace(found, answers=answers, linear=_make_linear_member(line, run) if has_line else None)
+    member = None if line is None else _make_linear_member(line, run)
+    result = replace(found, answers=answers, linear=member)
     return result.add_warnings(*_describe_choice(result, line, run))
 
 
@@ -76,24 +78,24 @@ def is_formula_better(found: SearchResult, run: SearchContext) -> bool:
     )
 
 
-def _collect_errors(found: SearchResult, line: SearchResult, run: SearchContext) -> dict[Member, np.ndarray]:
+def _collect_errors(
+    found: SearchResult, line: SearchResult | None, run: SearchContext
+) -> dict[Member, np.ndarray]:
     """The out-of-sample errors of the members as far as they are known, the simplest first.
 
     A formula that is consistent with the rows, or the client's, is simpler than a line of more numbers.
     """
-    errors: dict[Member, np.ndarray] = {}
-    if not run.config.constraints.monotone:
-        errors["linear"] = line.errors
+    errors: dict[Member, np.ndarray] = {} if line is None else {"linear": line.errors}
     evidence = found.evidence
     is_sound = evidence is None or (evidence.verdict != "weak" and evidence.soundness != "violated")
     if is_sound and len(found.formula_errors):
         is_known = found.form is not None or (evidence is not None and evidence.verdict == "consistent")
-        is_simpler = count_constants(found.formulas[0][0].tree) < count_numbers(line)
+        is_simpler = line is not None and count_constants(found.formulas[0][0].tree) < count_numbers(line)
         of_formula: dict[Member, np.ndarray] = {"formula": found.formula_errors}
         errors = of_formula | errors if is_known and is_simpler else errors | of_formula
     if found.compact is not None and found.compact.select(run.config.max_curves).network is not found.network:
         errors["compact"] = measure_compact_errors(found.compact, run)
-    if not found.is_straight:
+    if line is not found:
         errors["accurate"] = found.errors
     return {name: each for name, each in errors.items() if len(each)}
 
@@ -124,16 +126,17 @@ def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember
     )
 
 
-def _describe_choice(found: SearchResult, line: SearchResult, run: SearchContext) -> list[str]:
+def _describe_choice(found: SearchResult, line: SearchResult | None, run: SearchContext) -> list[str]:
     """What a reader must know of the choice."""
     rows, weights = len(run.data.training), run.data.training.weights
     told = [f"{rows} rows are too few to check a model"] if rows < MIN_CHECKED_ROWS else []
-    is_line = found.answers == "linear" or (found.answers == "accurate" and found.is_straight)
-    if found.answers == "formula":
-        is_line = bool(found.formulas) and is_affine(found.formulas[0][0].tree)
+    name = None
+    if found.answers == "formula" and found.formulas and is_affine(found.formulas[0][0].tree):
+        name = "a straight line"
+    elif line is not None and (found.answers == "linear" or (found.answers == "accurate" and line is found)):
+        name = name_linear_model(line)
     was_chosen = run.config.serve in ("auto", "accurate") and not found.has_exact_formulas
-    if is_line and was_chosen:
-        name = "a straight line" if found.answers == "formula" else name_linear_model(line)
+    if name is not None and was_chosen:
         told.append(f"{name} is enough: no other model predicts rows left out better by more than chance")
     elif not run.config.is_automatic and is_formula_better(found, run):
         gain = describe_formula_gain(found.formula_errors, found.errors, weights)

@@ -20,7 +20,7 @@ from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.optimism import OptimismCorrection
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
-from kan_engine.search.config import Member
+from kan_engine.search.config import Member, Serve
 from kan_engine.training.loop import TrainingStep
 
 RELATIVE_WARNING = (
@@ -136,6 +136,10 @@ class SearchResult:
         """Whether the first formula of every output is exact."""
         return bool(self.formulas) and all(part and part[0].error < MAX_EXACT_ERROR for part in self.formulas)
 
+    def answer_by(self, serve: Serve) -> SearchResult:
+        """The result with the member of a request; with ``auto`` it stays."""
+        return self if serve == "auto" else replace(self, answers=serve)
+
     def add_warnings(self, *warnings: str) -> SearchResult:
         """The result with further warnings."""
         return replace(self, warnings=(*self.warnings, *warnings))
@@ -155,15 +159,8 @@ class SearchResult:
             scaler=predictor.outputs,
             compact=None if predictor.compact is None else predictor.compact.path,
             linear=predictor.linear,
-            **{"answers": _read_answering(predictor), **fields},
+            **{"answers": predictor.answering_name, **fields},
         )
-
-
-def _read_answering(predictor: Predictor) -> Member:
-    """The network of a predictor that answers by default."""
-    if predictor.linear is not None and predictor.linear.serves:
-        return "linear"
-    return "compact" if predictor.compact is not None and predictor.compact.serves else "accurate"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,7 @@ def revise(
         formulas = found.formulas
     formulas = formulas if all(formulas) else []
     found = replace(found, formulas=formulas, evidence=found.evidence or assess_first(formulas, run))
-    return found if config.serve == "auto" else replace(found, answers=config.serve), r2
+    return found.answer_by(config.serve), r2
 
 
 def assess_first(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> FormulaEvidence | None:

@@ -53,35 +53,28 @@ class Members:
         Raises:
             Conflict: The model does not have the requested member.
         """
-        if by == "compact" and self.compact is None:
-            wanted = "models of older versions have none"
+        if by == "formula":
+            if self.formula is None:
+                wanted = 'a job with "symbolic": true searches for one'
+                raise _make_refusal(
+                    "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
+                )
+            return "formula", self.formula
+        if by == "auto" and self.serving is not None:
+            return "formula", self.serving
+        name = self.accurate.answering_name if by == "auto" else by
+        network = self.accurate.get_network(name)
+        if network is not None:
+            return name, network
+        if name == "linear":
             raise _make_refusal(
-                "no_compact_network",
-                f"the model has no compact network; {self._remedy}, or train again: {wanted}",
+                "no_linear_model", f"the model has no linear model; {self._remedy}, or train again"
             )
-        if by == "linear" and self.linear is None:
-            raise _make_refusal(
-                "no_linear_model",
-                f"the model has no linear model; {self._remedy}, or train again",
-            )
-        if by == "formula" and self.formula is None:
-            wanted = 'a job with "symbolic": true searches for one'
-            raise _make_refusal(
-                "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
-            )
-        answering = self.formula if by == "formula" else self.serving if by == "auto" else None
-        if answering is not None:
-            return "formula", answering
-        return self.select_network(by)
-
-    def select_network(self, by: MemberChoice) -> tuple[Member, Predictor]:
-        """The network of this name, or the one that answers where no formula does; there is one."""
-        answering = self.accurate.answering_network
-        networks: dict[Member, Predictor | None] = {"linear": self.linear, "compact": self.compact}
-        for name, network in networks.items():
-            if network is not None and (by == name or (by == "auto" and network is answering)):
-                return name, network
-        return "accurate", self.accurate
+        wanted = "models of older versions have none"
+        raise _make_refusal(
+            "no_compact_network",
+            f"the model has no compact network; {self._remedy}, or train again: {wanted}",
+        )
 
     @property
     def compact(self) -> Predictor | None:

@@ -177,7 +177,7 @@ def test_a_network_that_was_asked_for_beside_a_better_line_says_so(
 def test_few_rows_are_said_to_be_few(browser: Browser, url: str, api: httpx.Client, model: str) -> None:
     split = api.get(f"/models/{model}").json()["split"] | {"training_rows": 4, "validation_rows": 1}
     with visiting(browser, url) as page:
-        change_model(page, model, split=split)
+        change_model(page, model, split=split, warnings=["5 rows are too few to check a model"])
         show_model(page, model)
         expect(page.locator("[data-plain=few]")).to_contain_text("Too few rows to check")
 

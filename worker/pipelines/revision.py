@@ -57,9 +57,7 @@ def revise_model(
     if revises.model.only_changes_member:
         return switch_member(revises, predictor, data, config, should_stop, thresholds)
     if asked.fit_group is not None:
-        found = fit_new_group(revises, predictor, data)
-        if config.serve != "auto":
-            found = replace(found, answers=config.serve)
+        found = fit_new_group(revises, predictor, data).answer_by(config.serve)
     else:
         found, r2 = revise(predictor, data, _read_changes(revises), config, callbacks)
     if not found.formulas:

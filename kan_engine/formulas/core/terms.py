@@ -117,7 +117,7 @@ def _apply(functions: Sequence[Function], argument: Expression) -> list[Expressi
 
 def _apply_defined(names: Sequence[str], x: Expression, values: np.ndarray) -> list[Expression]:
     low, high = float(values.min()), float(values.max())
-    return [apply_function(name, x) for name in names if LIBRARY[name].defined(low, high)]
+    return [apply_function(name, x) for name in names if LIBRARY[name].is_finite_on(low, high)]
 
 
 def measure_half_range(values: np.ndarray) -> float:

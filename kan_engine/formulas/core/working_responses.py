@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit, logsumexp, softmax
+from scipy.special import logsumexp, softmax
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
@@ -25,30 +25,28 @@ MAX_ROUNDS, MIN_GAIN = 50, 1e-7  # of reweighting; least fall of the log loss in
 
 
 def make_working_responses(
-    rows: LabelledRows, logits: Float[np.ndarray, "rows outputs"], output: int = 0
+    rows: LabelledRows, logits: Float[np.ndarray, "rows classes"], place: int
 ) -> LabelledRows:
-    """Rows with the working responses of an output.
+    """Rows with the working responses of the logit of a class.
 
     Their errors are not taken as known, 1 in a row of weight 1: where classes are nearly separable they are
     far smaller, and a constant would leave no more than them.
 
     Args:
         rows: Rows of classes.
-        logits: Of all outputs; of two classes the log-odds of the second.
-        output: Whose responses they are.
+        logits: Of all classes; see ``complete_logits``.
+        place: Of the class.
     """
+    is_own = rows.classes == place
     for bound in LOGIT_BOUNDS:
         bounded = np.clip(logits, -bound, bound)
-        if logits.shape[1] == 1:
-            shares, is_own = expit(bounded[:, 0]), rows.classes == 1
-        else:
-            shares, is_own = softmax(bounded, axis=1)[:, output], rows.classes == output
+        shares = softmax(bounded, axis=1)[:, place]
         information = shares * (1 - shares)
         if np.average(information, weights=rows.weights) >= MIN_INFORMATION:
             break
     return replace(
         rows,
-        y=bounded[:, output] + (is_own - shares) / information,
+        y=bounded[:, place] + (is_own - shares) / information,
         weights=rows.weights * information,
     )
 
@@ -66,7 +64,9 @@ def refit_logits(trees: Sequence[Expression], rows: LabelledRows, *, steps: int)
     for _ in range(MAX_ROUNDS):
         refitted = list(forms)
         for output, form in enumerate(forms):
-            responses = make_working_responses(rows, evaluate_logits(refitted, rows), output)
+            logits = evaluate_logits(refitted, rows)
+            place = output + logits.shape[1] - len(forms)  # the first of two classes has no form
+            responses = make_working_responses(rows, logits, place)
             refitted[output] = refit_constants(form, responses, iterations=steps)
         before, loss = loss, _compute_log_loss(refitted, rows)
         if not loss < before:  # a step too far, or nothing is defined
@@ -77,17 +77,20 @@ def refit_logits(trees: Sequence[Expression], rows: LabelledRows, *, steps: int)
     return forms
 
 
-def evaluate_logits(forms: Sequence[ParametricForm], rows: LabelledRows) -> Float[np.ndarray, "rows outputs"]:
-    """Values of the forms at rows."""
+def evaluate_logits(forms: Sequence[ParametricForm], rows: LabelledRows) -> Float[np.ndarray, "rows classes"]:
+    """Logits of all classes at rows."""
     values = [np.broadcast_to(evaluate(form.tree, rows.columns, form.values), len(rows)) for form in forms]
-    return np.stack(values, axis=1)
+    return complete_logits(np.stack(values, axis=1))
+
+
+def complete_logits(outputs: Float[np.ndarray, "rows outputs"]) -> Float[np.ndarray, "rows classes"]:
+    """Logits of all classes; of two, whose one output is the log-odds of the second, the first is 0."""
+    return np.hstack([0 * outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
 def _compute_log_loss(forms: Sequence[ParametricForm], rows: LabelledRows) -> float:
     """Mean log loss of the labels; NaN where a logit is not finite."""
     logits = evaluate_logits(forms, rows)
-    if logits.shape[1] == 1:
-        logits = np.hstack([0 * logits, logits])
     own = logits[np.arange(len(rows)), rows.classes]
     with np.errstate(invalid="ignore"):
         return float(np.average(logsumexp(logits, axis=1) - own, weights=rows.weights))

@@ -116,7 +116,7 @@ def examine_soundness(
         return Soundness("proved")
     generator = np.random.default_rng(seed)
 
-    def exceed(shares: Points) -> Float[np.ndarray, " points"]:
+    def measure_excess(shares: Points) -> Float[np.ndarray, " points"]:
         """By how much the formula is outside of its limits; infinite where it is undefined."""
         values = evaluate(tree, box.to_columns(shares))
         is_finite = np.isfinite(values)
@@ -128,10 +128,10 @@ def examine_soundness(
     near = _draw_near(rows, generator, points)
     sampled = np.concatenate([rows, box.sample(points), centers])
     for shares in (near, sampled):
-        scores = exceed(shares)
+        scores = measure_excess(shares)
         if scores.max(initial=-np.inf) > 0:
             return _report(tree, box, shares[np.argmax(scores)], is_far=shares is sampled)
-    for point in _search_extremes(tree, box, exceed, sampled, generator):
+    for point in _search_extremes(tree, box, measure_excess, sampled, generator):
         return _report(tree, box, point, is_far=True)
     return Soundness("sampled")
 
@@ -197,11 +197,11 @@ def _draw_near(
 
 
 def _search_extremes(
-    tree: Expression, box: Box, exceed: Score, sampled: Points, generator: np.random.Generator
+    tree: Expression, box: Box, measure_excess: Score, sampled: Points, generator: np.random.Generator
 ) -> Iterator[Float[np.ndarray, " columns"]]:
     """Yield points where a formula is outside of its limits or undefined; a step within them is none."""
-    best = _step_upwards(exceed, sampled, generator)
-    if exceed(best[None])[0] > 0:
+    best = _step_upwards(measure_excess, sampled, generator)
+    if measure_excess(best[None])[0] > 0:
         yield best
     for divisor in _list_divisors(tree):
         values = evaluate(divisor, box.to_columns(sampled))
@@ -215,11 +215,11 @@ def _search_extremes(
                 else:
                     second = middle
             for each in (first, second):
-                if exceed(each[None])[0] > 0:
+                if measure_excess(each[None])[0] > 0:
                     yield each
         else:
             closest = _step_upwards(partial(_approach_zero, divisor, box), sampled, generator)
-            if exceed(closest[None])[0] > 0:
+            if measure_excess(closest[None])[0] > 0:
                 yield closest
 
 

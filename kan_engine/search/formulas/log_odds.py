@@ -10,7 +10,7 @@ import torch
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
-from kan_engine.formulas.core.working_responses import make_working_responses
+from kan_engine.formulas.core.working_responses import complete_logits, make_working_responses
 from kan_engine.formulas.problem import Problem
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
@@ -28,7 +28,7 @@ def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext
         logits = _compute_logits(network, inputs, part)
         part = replace(part, weights=run.data.row_weights(part))
         if logits.shape[1] == 1:
-            return make_working_responses(part, logits)
+            return make_working_responses(part, complete_logits(logits), 1)
         return part.with_target(logits[:, output].clip(-most, most))
 
     fit, validation = (make_rows(part) for part in sample_search_rows(run))

@@ -11,7 +11,11 @@ from kan_engine.inference.decision_rule import calibrate_on_validation_
 from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.law_subtask import make_law_subtask
 from kan_engine.search.networks.hill_climb import predict_subtasks
-from kan_engine.search.networks.linear_model import find_linear_model, make_linear_classifier
+from kan_engine.search.networks.linear_model import (
+    find_linear_model,
+    make_linear_classifier,
+    select_linear_model,
+)
 from kan_engine.search.networks.monotone_network import find_monotone_network
 from kan_engine.search.networks.network_search import make_task, train_network
 from kan_engine.search.result import SearchResult, SmallLaw
@@ -75,10 +79,9 @@ def _train_in_time(run: SearchContext) -> SearchResult:
 
 def _fall_back_to_line(found: SearchResult, run: SearchContext) -> SearchResult:
     """The network if it is better than a line, its exponential and a constant; else the best of these."""
-    line = find_linear_model(run)
-    if run.cross_validation.is_better(found.errors, line.errors):
+    if run.cross_validation.is_better(found.errors, select_linear_model(run)[1]):
         return found
-    return line.add_warnings(*found.warnings)
+    return find_linear_model(run).add_warnings(*found.warnings)
 
 
 def _train_requested(run: SearchContext) -> SearchResult:

@@ -39,14 +39,20 @@ NAMES: dict[LinearKind, str] = {
 
 def find_linear_model(run: SearchContext) -> SearchResult:
     """The best of a constant, a line, and its exponential or logistic regression, as a network."""
+    kind, errors = select_linear_model(run)
+    if run.data.classes is not None:
+        return make_linear_classifier(run, errors, is_constant=kind == "constant")
+    return make_linear_regression(run, errors, kind)
+
+
+def select_linear_model(run: SearchContext) -> tuple[LinearKind, np.ndarray]:
+    """The same without a fit: its kind, and its out-of-sample errors."""
     folds, simple = run.cross_validation, run.cross_validation.measure_simple_models()
     kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
     for other in ("linear", "log_linear"):
         if other in simple and folds.is_better(simple[other], simple[kind]):
             kind = other
-    if run.data.classes is not None:
-        return make_linear_classifier(run, simple[kind], is_constant=kind == "constant")
-    return make_linear_regression(run, simple[kind], kind)
+    return kind, simple[kind]
 
 
 def name_linear_model(found: SearchResult) -> str:

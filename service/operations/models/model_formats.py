@@ -67,7 +67,7 @@ def _write_safetensors(model: Model, members: Members, columns: Columns) -> Writ
 
 def _write_onnx(model: Model, members: Members, columns: Columns) -> WrittenExport:
     """The network that answers where no formula does."""
-    name, network = members.select_network("auto")
+    name, network = members.accurate.answering_name, members.accurate.answering_network
     data = kan_engine.to_onnx(network, units=model.record["units"])
     return data, {name: kan_engine.run_onnx(data, network, columns)}
 
@@ -76,7 +76,7 @@ def _write_python(model: Model, members: Members, columns: Columns) -> WrittenEx
     """The same network, with the formula if that is exact or may serve predictions."""
     title = f"{model.name}, version {model.version}"
     trees = members.serving.trees if members.serving is not None else ()
-    name, network = members.select_network("auto")
+    name, network = members.accurate.answering_name, members.accurate.answering_network
     text = kan_engine.to_python(network, title=title, units=model.record["units"], trees=trees)
     answers: dict[Member, RowPredictions] = {name: kan_engine.run_python(text, columns)}
     values = kan_engine.run_formula(text, columns)

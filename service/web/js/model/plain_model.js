@@ -9,7 +9,7 @@ import { unitOf, withUnit } from "./labels.js";
 const REQUESTED = /^(a straight line|no network) is better (than logistic regression )?by cross-validation/;
 const ENOUGH = /^a straight line is enough/; // a formula that is one
 const METRIC = { regression: "rmse", classification: "log_loss" };
-const MIN_CHECKED_ROWS = 20; // training rows, as in the service
+const FEW = /rows are too few to check a model$/;
 
 /** @param formulas The formulas of the model; null if it has none. */
 export function plainModelNote(model, formulas) {
@@ -25,7 +25,7 @@ export function plainModelNote(model, formulas) {
 function findKind(model) {
   const { linear } = model.members;
   const tells = (pattern) => model.warnings.some((warning) => typeof warning === "string" && pattern.test(warning));
-  if (trainingRows(model) < MIN_CHECKED_ROWS && METRIC[model.task]) return "few";
+  if (tells(FEW)) return "few";
   if (tells(REQUESTED)) return "requested";
   if (automatic(model) === "linear") return linear.kind;
   if (tells(ENOUGH)) return "linear";

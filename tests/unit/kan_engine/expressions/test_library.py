@@ -7,7 +7,7 @@ from kan_engine.expressions.library import LIBRARY
 def interval_inside(name: str) -> np.ndarray:
     """Points of an interval on which the function says it is defined."""
     for low, high in ((-0.9, 0.9), (0.1, 0.9), (1.1, 2.0)):
-        if LIBRARY[name].defined(low, high):
+        if LIBRARY[name].is_finite_on(low, high):
             return np.linspace(low, high, 40)
     raise AssertionError(f"{name} is defined nowhere")
 
@@ -56,7 +56,7 @@ def test_out_of_the_domain_values_are_not_numbers_and_nothing_warns(name):
     ],
 )
 def test_an_interval_with_a_singularity_is_refused(name, low, high):
-    assert not LIBRARY[name].defined(low, high)
+    assert not LIBRARY[name].is_finite_on(low, high)
 
 
 def test_nothing_is_cheaper_than_a_line():

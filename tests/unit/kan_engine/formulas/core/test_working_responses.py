@@ -10,6 +10,7 @@ from kan_engine.expressions.evaluation import Expression, Variable, add, evaluat
 from kan_engine.formulas.core.constant_fitting import refit_constants
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.formulas.core.working_responses import (
+    complete_logits,
     evaluate_logits,
     make_working_responses,
     refit_logits,
@@ -56,7 +57,7 @@ def test_formulas_of_several_classes_are_fitted_together() -> None:
 @pytest.mark.parametrize("factor", [0.5, 1.0, 1.5])
 def test_responses_tell_the_labels_and_not_the_logits_that_they_stand_on(factor: float) -> None:
     """The line of least squares of the logits themselves would be as much too steep as they are."""
-    rows = make_working_responses(rows_of(LABELS), factor * TRUE[:, None])
+    rows = make_working_responses(rows_of(LABELS), complete_logits(factor * TRUE[:, None]), 1)
     form = refit_constants(to_form(LINE), rows, iterations=20)
     slope = float(np.diff(evaluate(form.numeric_tree, {"x": np.array([0.0, 1.0]), "z": np.zeros(2)}))[0])
     known = fit_unpenalised(LABELS).coef_[0][0]
@@ -66,7 +67,7 @@ def test_responses_tell_the_labels_and_not_the_logits_that_they_stand_on(factor:
 def test_sure_rows_hardly_count() -> None:
     logits = np.array([[0.0], [7.0], [500.0]])
     rows = LabelledRows.from_columns({"x": np.arange(3.0)}, np.ones(3))
-    responses = make_working_responses(rows, logits)
+    responses = make_working_responses(rows, complete_logits(logits), 1)
     assert responses.weights[0] == pytest.approx(0.25)
     assert responses.weights[2] < responses.weights[1] < 1e-3
     assert np.isfinite(responses.y).all()
