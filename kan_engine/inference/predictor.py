@@ -199,8 +199,14 @@ class Predictor:
         """Probability of every class, in the order of ``classes``."""
         if self.classes is None:
             raise InvalidData(f"{self.target!r} is a number: a regression has no probabilities")
-        logits = torch.from_numpy(self.raw_outputs(columns))
-        if len(self.classes) == 2:
+        return self.to_probabilities(self.raw_outputs(columns))
+
+    def to_probabilities(
+        self, outputs: Float[np.ndarray, "rows outputs"]
+    ) -> Float[np.ndarray, "rows classes"]:
+        """Probability of every class from the log-odds or logits of a classifier."""
+        logits = torch.from_numpy(outputs)
+        if logits.shape[1] == 1:
             return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], 1).numpy()
         return torch.softmax(logits, 1).numpy()
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import kan_engine
 from kan_engine.errors import ArtifactError
 from service.db.tables import Model
@@ -80,9 +82,17 @@ def _write_python(model: Model, members: Members, columns: Columns) -> WrittenEx
     text = kan_engine.to_python(network, title=title, units=model.record["units"], trees=trees)
     answers: dict[Member, RowPredictions] = {name: kan_engine.run_python(text, columns)}
     values = kan_engine.run_formula(text, columns)
-    if values is not None:
-        answers["formula"] = kan_engine.RowPredictions(values.reshape(len(values), -1))
+    if values is not None and members.formula is not None:
+        answers["formula"] = _read_outputs(members.formula, values.reshape(len(values), -1))
     return text.encode(), answers
+
+
+def _read_outputs(predictor: Predictor, outputs: np.ndarray) -> RowPredictions:
+    """Predictions from values of formulas: those of a classifier are log-odds or logits."""
+    if predictor.classes is None:
+        return kan_engine.RowPredictions(outputs)
+    probabilities = predictor.to_probabilities(outputs)
+    return kan_engine.RowPredictions(probabilities, predictor.labels(probabilities))
 
 
 MODEL_FORMATS: dict[str, ModelFormat] = {

@@ -316,3 +316,17 @@ def test_files_over_the_limit_are_refused_with_it(
     monkeypatch.setattr(client.app.state, "settings", settings)  # type: ignore[attr-defined]
     answer = client.post("/models/import", files={"file": ("a", data)})
     assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (413, "body_too_large", 100)
+
+
+@pytest.mark.parametrize(("classes", "quantity"), [(("no", "yes"), "log-odds"), ((1, 2, 3), "logit")])
+def test_a_classifier_whose_formulas_answer_is_exported_with_them(
+    client: TestClient, sessions: Sessions, classes: tuple[Any, ...], quantity: str
+) -> None:
+    rate, is_red = Variable("flow rate"), Variable("kind is red")
+    trees = [rate, is_red, rate * 2][: 1 if len(classes) == 2 else 3]
+    names = ["y"] if len(trees) == 1 else [str(label) for label in classes]
+    symbolic = make_symbolic("approximation", *trees, quantity=quantity, names=names)
+    symbolic |= {"serves_within": [None, None]}
+    model = make_model(sessions, make_predictor(TABLE, classes=classes), symbolic=symbolic)
+    answer = client.get(f"/models/{model.id}/export", params={"format": "python"})
+    assert (answer.status_code, answer.headers["x-members"]) == (200, "accurate, formula"), answer.text
