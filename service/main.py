@@ -34,6 +34,7 @@ from service.api.routes import (
     mcp,
     metrics,
     models,
+    next_rows,
     open_inference,
     plots,
     predictions,
@@ -61,6 +62,7 @@ RESOURCES: list[APIRouter] = [
     registry.router,  # before the models, else /models/compare would mean a model named compare
     models.router,
     evaluations.router,
+    next_rows.router,
     plots.router,
     exports.router,
     tenant.router,

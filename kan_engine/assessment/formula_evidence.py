@@ -1,11 +1,11 @@
-"""Evidence for a formula: errors of other models, residual tests and stability under resampling.
+"""Evidence for a formula: errors of other models, residual tests, stability under resampling, and rivals.
 
-A formula is *consistent* with the rows under five conditions. No other model is better on the same folds. A
+A formula is *consistent* with the rows under six conditions. No other model is better on the same folds. A
 residual test that would detect a signal of relevant size finds none. Resampled rows lead to formulas with
 similar predictions. There are enough rows for its constants. Within the ranges of the columns it was not
-found undefined or far beyond the target. Where the errors of the rows are known, its residuals do not exceed
-them. Where the rows cannot decide, the formula is an *approximation*. Where it is no better than a constant,
-or worse than a line, it is *weak*.
+found undefined or far beyond the target. It is probable that it is the law, up to its constants. Where the
+errors of the rows are known, its residuals do not exceed them. Where the rows cannot decide, the formula is
+an *approximation*. Where it is no better than a constant, or worse than a line, it is *weak*.
 """
 
 from __future__ import annotations
@@ -87,6 +87,9 @@ class FormulaEvidence:
         chi_square_per_dof: χ² of the training rows per degree of freedom; None unless their errors are known.
         soundness: Within the ranges of the columns; None in models of earlier versions.
         searched: The limits of the search; None where it is not known.
+        probability: That it is the law up to its constants, among the formulas that were searched; None if
+            they were not compared.
+        none_of_these: Probability that the law is none of them.
         thresholds: Decision numbers of the verdict; they are not stored with a model.
     """
 
@@ -102,13 +105,19 @@ class FormulaEvidence:
     chi_square_per_dof: float | None = None
     soundness: SoundnessStatus | None = None
     searched: Searched | None = None
+    probability: float | None = None
+    none_of_these: float | None = None
     thresholds: AssessmentThresholds = field(default=DEFAULT_ASSESSMENT, repr=False, compare=False)
 
     @property
     def reasons(self) -> list[dict[str, str]]:
-        """Why the formula is not consistent, as codes and texts; empty if it is."""
+        """Why the formula is not consistent, as codes and texts; empty if it is.
+
+        A probability takes into account that the search was not repeated on resampled rows.
+        """
         found = self.objections
-        if not found and self.stability is None:
+        is_untested = self.p_value is None or (self.stability is None and self.probability is None)
+        if not found and is_untested:
             found = {"not_resampled": "the search was not repeated on resampled rows"}
         return [{"code": code, "detail": detail} for code, detail in found.items()]
 
@@ -149,7 +158,20 @@ class FormulaEvidence:
             ),
             (not is_stable, "unstable", "resampled rows lead to formulas with different predictions"),
         )
-        return {code: detail for holds, code, detail in checks if holds}
+        return {code: detail for holds, code, detail in checks if holds} | self._find_doubts()
+
+    def _find_doubts(self) -> dict[str, str]:
+        """Why it may not be the law; empty if it is probable, or was not compared with other formulas."""
+        chance, none = self.probability, self.none_of_these or 0.0
+        if chance is None or chance >= self.thresholds.min_probability:
+            return {}
+        if none >= 1 - chance - none:
+            detail = (
+                f"the law may be none of the formulas that were found: this one has probability {chance:.2g}"
+            )
+            return {"law_uncertain": detail}
+        detail = f"other formulas describe the rows nearly as well: this one has probability {chance:.2g}"
+        return {"rivals_likely": detail}
 
     @property
     def _chi_square(self) -> ChiSquare | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NotRequired
 
@@ -19,6 +19,7 @@ from kan_engine.assessment.constant_report import (
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
+from kan_engine.assessment.rival_difference import find_difference
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.assessment.unit_labels import list_exact_units
 from kan_engine.data.labelled_rows import LabelledRows
@@ -47,6 +48,7 @@ class OutputDocument(FormulaDocument):
     max_error: float
     domain: dict[str, list[float]]
     pareto: list[FormulaDocument]
+    rivals: NotRequired[list[FormulaDocument]]
     quantity: Quantity
     constants: NotRequired[list[dict[str, Any]]]
     undetermined: NotRequired[list[list[int]]]
@@ -61,6 +63,7 @@ class OutputFormulas:
         name: Name of the output.
         quantity: What the formulas give: a value, or log-odds or a logit of a classifier.
         rated: All formulas, the best first.
+        rivals: Other formulas that may be the law, the most probable first; some are among ``rated``.
         domain: Range in training of every variable that the best formula uses.
         measured: The constants of the best formula; None if the training values are not known.
         exact_units: Numbers of the best formula that are not measured and carry a unit, with it.
@@ -69,6 +72,7 @@ class OutputFormulas:
     name: str
     quantity: Quantity
     rated: tuple[RatedFormula, ...]
+    rivals: tuple[RatedFormula, ...] = ()
     domain: Mapping[str, tuple[float, float]]
     measured: MeasuredConstants | None = None
     exact_units: tuple[tuple[float, str], ...] = ()
@@ -85,16 +89,18 @@ class OutputFormulas:
 
     def to_dict(self, names: Mapping[str, str]) -> OutputDocument:
         """The formulas as JSON, with the printed ``names`` of variables."""
-        best = self.best.rename_soundness(names)
+        best = self.best.rename_columns(names)
         data: OutputDocument = {
             **best.to_dict(),  # type: ignore[typeddict-item]  # mypy takes the keys not required as missing
             "name": self.name,
             "max_error": best.max_error,
             "exact_units": [list(pair) for pair in self.exact_units],
             "domain": {names[variable]: list(ends) for variable, ends in self.domain.items()},
-            "pareto": [entry.rename_soundness(names).to_dict() for entry in self.front],
+            "pareto": [entry.rename_columns(names).to_dict() for entry in self.front],
             "quantity": self.quantity,
         }
+        if self.rivals:
+            data["rivals"] = [rival.rename_columns(names).to_dict() for rival in self.rivals]
         if self.measured is not None:
             data["constants"] = [asdict(constant) for constant in self.measured.constants]
             data["undetermined"] = [list(places) for places in self.measured.undetermined]
@@ -105,16 +111,20 @@ class OutputFormulas:
         """The inverse of ``to_dict``, except for the formulas that are not on the front."""
         variable = {printed: name for name, printed in names.items()}
         front = [
-            RatedFormula.from_dict(entry, -place).rename_soundness(variable)
+            RatedFormula.from_dict(entry, -place).rename_columns(variable)
             for place, entry in enumerate(data.get("pareto", ()))
         ]
         places = {entry.tree: entry.selection_error for entry in front}
         best = RatedFormula.from_dict(data, places.get(from_json(data["tree"]), math.inf))
-        best = best.rename_soundness(variable)
+        best = best.rename_columns(variable)
         return OutputFormulas(
             name=data["name"],
             quantity=data.get("quantity", "value"),
             rated=(best, *(entry for entry in reversed(front) if entry.tree != best.tree)),
+            rivals=tuple(
+                RatedFormula.from_dict(entry, math.inf).rename_columns(variable)
+                for entry in data.get("rivals", ())
+            ),
             domain={variable.get(name, name): (low, high) for name, (low, high) in data["domain"].items()},
             measured=read_constants(data),
             exact_units=tuple((value, unit) for value, unit in data.get("exact_units", ())),
@@ -217,8 +227,13 @@ def _add_units(output: OutputFormulas, system: UnitSystem) -> OutputFormulas:
     measured, numbers = output.measured, system.report(output.best.tree)
     if measured is not None:
         measured, numbers = measured.add_units(system)
-    rated = tuple(replace(each, unit_status=system.report(each.tree).status) for each in output.rated)
-    return replace(output, rated=rated, measured=measured, exact_units=tuple(list_exact_units(numbers)))
+    rated, rivals = (
+        tuple(replace(each, unit_status=system.report(each.tree).status) for each in part)
+        for part in (output.rated, output.rivals)
+    )
+    return replace(
+        output, rated=rated, rivals=rivals, measured=measured, exact_units=tuple(list_exact_units(numbers))
+    )
 
 
 def rate_formulas(
@@ -230,6 +245,7 @@ def rate_formulas(
     seen: Columns | None = None,
     learnt: Columns | None = None,
     rows: LabelledRows | None = None,
+    rivals: Sequence[Formula] = (),
     evidence: FormulaEvidence | None = None,
     max_exact_error: float = DEFAULT_ASSESSMENT.max_exact_error,
 ) -> FormulaReport | None:
@@ -243,6 +259,7 @@ def rate_formulas(
         seen: Training rows of every variable, for the domain; default: ``columns``.
         learnt: Training values of every output, for the uncertainty of constants.
         rows: Training rows with their weights and known errors, for the same and for soundness.
+        rivals: Of the first formula of the only output.
         evidence: For the best formula.
         max_exact_error: RMSE over the spread of an output, below which its formula is exact.
 
@@ -259,12 +276,17 @@ def rate_formulas(
         if not rated:
             return None
         best, ranges = rated[0].tree, seen or columns
-        evidence = evidence if best == found[0].tree else None
+        is_first = best == found[0].tree
+        evidence = evidence if is_first else None
+        others = (
+            _rate_rivals(best, rivals, columns, truth[name], rows) if is_first and rows is not None else ()
+        )
         outputs.append(
             OutputFormulas(
                 name=name,
                 quantity=quantity,
                 rated=rated,
+                rivals=others,
                 domain={v: (float(ranges[v].min()), float(ranges[v].max())) for v in variables(best)},
             )
         )
@@ -324,7 +346,18 @@ def _rate_formula(
         rmse=mse**0.5,
         r2=1 - mse / spread if spread else None,
         max_error=float(np.abs(error).max()),
+        probability=formula.probability,
         sound=None if rows is None else examine_formula(tree, rows),
+    )
+
+
+def _rate_rivals(
+    best: Expression, rivals: Sequence[Formula], columns: Columns, truth: np.ndarray, rows: LabelledRows
+) -> tuple[RatedFormula, ...]:
+    """The rivals that are no worse than the mean, with where they differ from the best formula."""
+    rated = (_rate_formula(rival, columns, truth, rows) for rival in rivals)
+    return tuple(
+        replace(each, differs=find_difference(best, each.tree, rows)) for each in rated if each is not None
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NotRequired, TypedDict
 
+from kan_engine.assessment.rival_difference import Difference
 from kan_engine.expressions.evaluation import (
     Expression,
     TreeJson,
@@ -30,6 +31,8 @@ class FormulaDocument(TypedDict):
     unit_status: NotRequired[UnitStatus | None]
     log_loss: NotRequired[float | None]
     sound: NotRequired[dict[str, Any]]
+    probability: NotRequired[float]
+    differs: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,8 @@ class RatedFormula:
         unit_status: Whether its units add up; None if units were not told.
         log_loss: Of a classifier with this formula; None for a regression.
         sound: What is known of it within the ranges of its columns; None in models of earlier versions.
+        probability: That it is the law up to its constants; None if it was not compared with rivals.
+        differs: Of a rival, where it differs from the best formula.
     """
 
     tree: Expression
@@ -55,6 +60,8 @@ class RatedFormula:
     unit_status: UnitStatus | None = None
     log_loss: float | None = None
     sound: Soundness | None = None
+    probability: float | None = None
+    differs: Difference | None = None
 
     def to_dict(self) -> FormulaDocument:
         """The formula and its errors as JSON."""
@@ -70,6 +77,10 @@ class RatedFormula:
             data["log_loss"] = self.log_loss
         if self.sound is not None:
             data["sound"] = asdict(self.sound)
+        if self.probability is not None:
+            data["probability"] = self.probability
+        if self.differs is not None:
+            data["differs"] = asdict(self.differs)
         return data
 
     @staticmethod
@@ -85,11 +96,16 @@ class RatedFormula:
             unit_status=data.get("unit_status"),
             log_loss=data.get("log_loss"),
             sound=None if data.get("sound") is None else Soundness(**data["sound"]),
+            probability=data.get("probability"),
+            differs=None if data.get("differs") is None else Difference(**data["differs"]),
         )
 
-    def rename_soundness(self, names: Mapping[str, str]) -> RatedFormula:
-        """The same with these names of columns where it is not sound; the tree keeps its own."""
-        return self if self.sound is None else replace(self, sound=self.sound.rename(names))
+    def rename_columns(self, names: Mapping[str, str]) -> RatedFormula:
+        """The same with these names of columns in what is told of it; the tree keeps its own."""
+        sound = None if self.sound is None else self.sound.rename(names)
+        return replace(
+            self, sound=sound, differs=None if self.differs is None else self.differs.rename(names)
+        )
 
     @property
     def complexity(self) -> int:

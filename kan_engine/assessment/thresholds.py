@@ -135,6 +135,7 @@ class AssessmentThresholds:
         max_resamplings: Of the rows, on which the search is repeated.
         max_prediction_difference: Share of the RMS residual, within which two formulas predict similarly.
         min_stability: Required share of resamplings that lead to similar predictions.
+        min_probability: Of a consistent formula, that it is the law up to its constants.
         significance_level: Of the residual test. Measured on 1,246 true formulas with 3 or 5 fitted constants
             (30 to 750 rows; 1, 3, 8 columns; noise normal, Student's t with 3 degrees of freedom, growing,
             exponential): 2.6 % false positives, without tangents 1.2 %; ``signal_left`` at its threshold has
@@ -178,6 +179,7 @@ class AssessmentThresholds:
     max_resamplings: int = 4
     max_prediction_difference: float = 0.5
     min_stability: float = 0.75
+    min_probability: float = 0.8
     significance_level: float = 0.03
     min_power: float = 0.8
     max_exact_error: float = 1e-7

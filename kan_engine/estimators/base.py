@@ -47,7 +47,7 @@ from kan_engine.training.config import DeviceChoice, Optimizer
 
 Direction = Literal["increasing", "decreasing"]
 Report = Callable[[str, float, str, float | None], object]
-MemberChoice = Serve
+MemberChoice = Serve | Literal["rivals"]
 
 
 class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -204,7 +204,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         found.unused_rows_ = None
         x = encoding.transform(probe_columns(encoding))  # rows over the ranges of the features
         names = tuple(column.name for column in encoding.names)
-        found._rows = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), names)
+        found._rows, found._has_targets = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), names), False
         return found
 
     def _fit(
@@ -274,6 +274,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 thresholds=config.thresholds,
             )
         self._rows, self.unused_rows_ = data.training.sample(max_kept_rows, 0), found.count_unused_rows(data)
+        self._has_targets = True
         of_formula = () if model.report is None else model.report.warnings
         self._adopt(model, merge_time_warnings([*data.warnings, *found.warnings, *of_formula]))
         return self
@@ -388,6 +389,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             "compact": model.compact,
             "formula": model.formula,
             "linear": model.linear,
+            "rivals": model.rivals,
         }
         found = members.get(by)
         if found is None:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.data.labelled_rows import weigh_by_errors
@@ -17,6 +18,8 @@ from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Report
 from kan_engine.estimators.parameters import ESTIMATOR_RULES, check_parameters
 from kan_engine.estimators.tables import Columns
+from kan_engine.experiments.proposal import Knowledge, propose_rows
+from kan_engine.experiments.settings import make_settings
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, parse_form
 from kan_engine.inference.label_decision import choose_classes
@@ -134,6 +137,58 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         """
         member = self._select(by)
         return member.intervals(self._encode(X, member), level)
+
+    def suggest_rows(
+        self,
+        count: int = 3,
+        *,
+        within: Mapping[str, Sequence[Any]] | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Rows to measure next: those at which the formulas that may be the law foretell different values.
+
+        Parameters
+        ----------
+        count : int, default=3
+            How many rows.
+        within : mapping, default=None
+            Lowest and highest value of columns, or some of their categories: ``{"T": [280, 400]}``. Other
+            columns stay within the ranges of training.
+        fixed : mapping, default=None
+            Values of columns that every row has.
+
+        Returns
+        -------
+        data frame
+            The rows, the most informative first. Further columns are the expected information ``gain``, in
+            bits, and for every formula what it foretells.
+
+        Raises
+        ------
+        InvalidData
+            There is no such column or value, or the estimator was loaded from a file, which has no targets.
+        """
+        check_is_fitted(self, "model_")
+        if not self._has_targets:
+            raise InvalidData("an estimator from a file has no rows; fit one to suggest further rows")
+        features = self.model_.predictor.encoding.features
+        settings = make_settings(features, within or {}, fixed or {}, self._list_whole_columns())
+        proposed = propose_rows(
+            Knowledge.of_model(self.model_.predictor, self._report, self._rows), settings, count
+        )
+        table: dict[str, list[Any]] = {
+            each.name: [entry.row[each.name] for entry in proposed] for each in features
+        }
+        table["gain"] = [entry.gain for entry in proposed]
+        for name in proposed[0].predictions:
+            table[name] = [entry.predictions[name] for entry in proposed]
+        return self._to_frame(table)
+
+    def _list_whole_columns(self) -> list[str]:
+        """Columns whose values are whole numbers."""
+        return [
+            name for name, values in self._rows.columns.items() if bool((values == np.round(values)).all())
+        ]
 
 
 class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed

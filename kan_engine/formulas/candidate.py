@@ -39,8 +39,8 @@ class Candidate(Formula):
             formula.tree,
             formula.error,
             formula.bits,
-            strategy,
-            selection_bits,
+            strategy=strategy,
+            selection_bits=selection_bits,
             structure=structure,
             reduction=reduction,
         )

@@ -21,6 +21,7 @@ from kan_engine.inference.decision_rule import Decision, calibrate_on_validation
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.predictor import Predictor
+from kan_engine.inference.rivals_predictor import RivalsPredictor
 from kan_engine.search.compact_member import make_compact_member
 from kan_engine.search.formulas.form import FREE_FORMULA
 from kan_engine.search.result import GridStage, SearchResult
@@ -136,6 +137,7 @@ def report_formulas(
         learnt={outputs[0]: data.training.y} if data.classes is None else None,
         seen=data.training.columns,
         rows=data.training if data.classes is None else None,
+        rivals=found.rivals,
         max_exact_error=thresholds.assessment.max_exact_error,
     )
     if report is None:
@@ -229,6 +231,7 @@ class Model:
         decision: The decision rule of a classifier, of the member that answers.
         report: The formulas; None if none is useful.
         formula: Predicts by the best formulas.
+        rivals: Predicts by the mean of the formula and its rivals, if they were compared.
         serving: The formulas as they answer in place of the networks, if they do.
     """
 
@@ -236,6 +239,7 @@ class Model:
     decision: Decision | None = None
     report: FormulaReport | None = None
     formula: FormulaPredictor | None = None
+    rivals: RivalsPredictor | None = None
     serving: FormulaPredictor | None = None
 
     @property
@@ -318,8 +322,17 @@ def combine(predictor: Predictor, report: FormulaReport | None, decision: Decisi
         decision=decision,
         report=report,
         formula=formula,
+        rivals=_average_rivals(formula, report),
         serving=formula.to_serving(predictor, is_exact=report.is_exact, within=report.serves_within),
     )
+
+
+def _average_rivals(formula: FormulaPredictor, report: FormulaReport) -> RivalsPredictor | None:
+    known = [report.outputs[0].best, *report.outputs[0].rivals]
+    probabilities = [each.probability for each in known if each.probability is not None]
+    if len(probabilities) < len(known):
+        return None
+    return RivalsPredictor.average(formula, [each.tree for each in known], probabilities)
 
 
 def _measure_residuals(formula: FormulaPredictor, validation: LabelledRows) -> np.ndarray | None:

@@ -25,6 +25,7 @@ from kan_engine.formulas.soundness.resolution import has_step
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import JudgedForm, compare_form
+from kan_engine.search.formulas.weigh_formulas import weigh_exact, weigh_formulas
 from kan_engine.search.members import LAWS, LINES, Members
 from kan_engine.search.result import FormResult, SearchResult
 
@@ -44,6 +45,7 @@ class ShownFormulas:
     formula_of: str
     evidence: FormulaEvidence | None = None
     formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    rivals: tuple[Formula, ...] = ()
     form: FormResult | None = None
 
 
@@ -68,6 +70,7 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
         network,
         formulas=[shown.formulas] if shown.formulas else [],
         formula_of=shown.formula_of,
+        rivals=shown.rivals,
         evidence=shown.evidence,
         formula_errors=shown.formula_errors,
         form=shown.form,
@@ -88,9 +91,14 @@ def _show(
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
     formulas, origin = fit_final_constants(ranked, run), "network" if is_read or is_line else "law"
-    if run.data.classes is not None or _is_exact(best, run):
+    if run.data.classes is not None:
         return ShownFormulas(formulas, origin)
-    return ShownFormulas(formulas, origin, *assess(best, network, run, members, pool))
+    if _is_exact(best, run):
+        return ShownFormulas(weigh_exact(formulas), origin)
+    evidence, errors = assess(best, network, run, members, pool)
+    weighed = weigh_formulas(formulas, ranked, evidence, pool, run)
+    rivals = tuple(list_allowed(weighed.rivals, run))
+    return ShownFormulas(weighed.formulas, origin, weighed.evidence, errors, rivals)
 
 
 def _is_exact(best: Candidate, run: SearchContext) -> bool:
@@ -105,7 +113,7 @@ def _put_first(
 ) -> ShownFormulas:
     """The form of the client before the formulas of the search."""
     result, evidence = compare_form(form, shown.formulas, shown.formula_errors, network.errors, run)
-    return ShownFormulas([form.formula, *shown.formulas], "form", evidence, form.errors, result)
+    return ShownFormulas([form.formula, *shown.formulas], "form", evidence, form.errors, form=result)
 
 
 def assess(

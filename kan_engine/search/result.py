@@ -89,6 +89,8 @@ class SearchResult:
         history: Steps of its training.
         device: Device that it was trained on.
         formulas: Formulas in the client's columns per output, best first.
+        rivals: Other formulas that may be the law of a regression, the most probable first, some of which are
+            among ``formulas``.
         evidence: For the best formula; only of a regression.
         formula_errors: Like ``errors``, for the best formula.
         answers: The member that answers by default, unless the formula is exact.
@@ -116,6 +118,7 @@ class SearchResult:
     optimizer: str = "levenberg_marquardt"
     device: str = "cpu"
     formulas: list[list[Formula]] = field(default_factory=list)
+    rivals: tuple[Formula, ...] = ()
     evidence: FormulaEvidence | None = None
     formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
     answers: Member = "accurate"

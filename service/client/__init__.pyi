@@ -17,6 +17,7 @@ from .results import Figures as Figures
 from .results import Job as Job
 from .results import Model as Model
 from .results import ModelRows as ModelRows
+from .results import NextRows as NextRows
 from .results import Predictions as Predictions
 from .results import Preview as Preview
 from .results import Progress as Progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
@@ -29,6 +29,7 @@ from service.client.results import (
     Job,
     Model,
     ModelRows,
+    NextRows,
     Predictions,
     Symbolic,
     TypesetEquations,
@@ -114,6 +115,27 @@ class ModelEndpoints(EndpointGroup):
             table = encode_table(rows)
         request = Request("POST", make_path("models", get_id(model), "evaluate"), body={**table, "by": by})
         return await self._transport.fetch(Evaluation, request)
+
+    async def next_rows(
+        self,
+        model: AnyModel,
+        count: int = 3,
+        *,
+        within: Mapping[str, Sequence[Any]] | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> NextRows:
+        """Rows to measure next, at which the formulas that may be the law differ most against the noise.
+
+        Args:
+            count: How many rows.
+            within: Lowest and highest value of columns, or some of their categories.
+            fixed: Values of columns that every row has.
+        """
+        body = {"count": count, "within": dict(within or {}), "fixed": dict(fixed or {})}
+        request = Request(
+            "POST", make_path("models", get_id(model), "next_rows"), body=body, is_repeatable=True
+        )
+        return await self._transport.fetch(NextRows, request)
 
     def evaluations(self, model: AnyModel) -> AsyncIterator[Evaluation]:
         """The evaluations of a model, newest first."""

@@ -13,6 +13,7 @@ from service.schemas.figures import FiguresOut, ModelRowsOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut, TraceOut
 from service.schemas.models import EdgesOut, ModelOut
+from service.schemas.next_rows import NextRowsOut
 from service.schemas.prediction import PredictionOut
 from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
 from service.schemas.registry.card import CardOut
@@ -124,6 +125,18 @@ class Evaluation(EvaluationOut):
     def drifted_columns(self) -> list[str]:
         """Names of the columns that have drifted."""
         return [column.name for column in self.drift if column.drifted]
+
+
+class NextRows(NextRowsOut):
+    """Rows to measure next as ``items``, the most informative first."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows alone, as tables take them."""
+        return [item.row for item in self.items]
 
 
 class Predictions(PredictionOut):

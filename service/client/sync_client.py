@@ -142,6 +142,7 @@ class Client:
     predict = _blocking(Endpoints.predict)
     evaluate = _blocking(Endpoints.evaluate)
     evaluations = _blocking_iterator(Endpoints.evaluations)
+    next_rows = _blocking(Endpoints.next_rows)
     formula = _blocking(Endpoints.formula)
     formats = _blocking(Endpoints.formats)
     typeset = _blocking(Endpoints.typeset)

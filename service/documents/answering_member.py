@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from service.schemas.members import Member, MemberChoice, read_verdict
 
 if TYPE_CHECKING:
     from kan_engine import FormulaPredictor, Predictor
+    from kan_engine.inference.rivals_predictor import RivalsPredictor
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Members:
     Args:
         accurate: Its most accurate network, which also holds the compact ones.
         formula: Its formulas, if it has any.
+        rivals: The mean of its formula and its rivals, if they were compared.
         serving: The formulas as they answer in place of the networks, if they do: exact ones everywhere,
             others within bounds. Where they have no value, the accurate network answers.
     """
 
     accurate: Predictor
     formula: FormulaPredictor | None = None
+    rivals: RivalsPredictor | None = None
     serving: FormulaPredictor | None = None
 
     @staticmethod
@@ -45,7 +48,8 @@ class Members:
         if within is not None:
             low, high = within
             bounds = -math.inf if low is None else low, math.inf if high is None else high
-        return Members(predictor, formula, formula.to_serving(predictor, is_exact=is_exact, within=bounds))
+        serving = formula.to_serving(predictor, is_exact=is_exact, within=bounds)
+        return Members(predictor, formula, _average_rivals(formula, symbolic["outputs"]), serving)
 
     def select(self, by: MemberChoice) -> tuple[Member, Predictor]:
         """The member that answers, with its name.
@@ -60,6 +64,10 @@ class Members:
                     "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
                 )
             return "formula", self.formula
+        if by == "rivals":
+            if self.rivals is None:
+                raise _make_refusal("no_rivals", f"the model knows no rivals of its formula; {self._remedy}")
+            return "rivals", self.rivals
         if by == "auto" and self.serving is not None:
             return "formula", self.serving
         name = self.accurate.answering_name if by == "auto" else by
@@ -91,6 +99,19 @@ class Members:
         known = {"compact": self.compact, "formula": self.formula, "linear": self.linear}
         others = ["accurate", *(name for name, member in known.items() if member is not None)]
         return 'send "by": "auto", ' + " or ".join(f'"{name}"' for name in others)
+
+
+def _average_rivals(
+    formula: FormulaPredictor, outputs: Sequence[Mapping[str, Any]]
+) -> RivalsPredictor | None:
+    """The mean of the formula of a regression and of its rivals; None where they were not compared."""
+    from kan_engine.inference.rivals_predictor import RivalsPredictor  # noqa: PLC0415  # imports torch
+
+    known = [outputs[0], *outputs[0].get("rivals", ())]
+    if any(entry.get("probability") is None for entry in known):
+        return None
+    trees = [kan_engine.from_json(entry["tree"]) for entry in known]
+    return RivalsPredictor.average(formula, trees, [entry["probability"] for entry in known])
 
 
 def _make_refusal(code: str, detail: str) -> Conflict:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT_CHARACTERS
-from service.schemas.formulas import LawOut, Sound, UnitStatus
+from service.schemas.formulas import DifferenceOut, LawOut, Probability, Sound, UnitStatus
 from service.schemas.models import (
     MAX_PICTURED_EDGES,
     DecisionOut,
@@ -104,6 +104,8 @@ class PortablePareto(PortableSchema):
     log_loss: OptionalNumber = None
     unit_status: UnitStatus = None
     sound: Sound = None
+    probability: Probability = None
+    differs: DifferenceOut | None = None
 
 
 class PortableConstant(PortableSchema):
@@ -130,11 +132,13 @@ class PortableFormula(PortableSchema):
     undetermined: Annotated[list[list[int]], Field(max_length=MAX_CONSTANTS)] = []
     unit_status: UnitStatus = None
     sound: Sound = None
+    probability: Probability = None
     exact_units: Annotated[
         list[Annotated[tuple[float, PrintedUnit], JSON_PAIR]], Field(max_length=MAX_CONSTANTS)
     ] = []
     law: LawOut | None = None
     mean_log_likelihood: OptionalNumber = None
+    rivals: Annotated[list[PortablePareto], Field(max_length=100)] = []
     pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []
 
 
@@ -163,6 +167,8 @@ class PortableEvidence(PortableSchema):
     p_value: OptionalNumber = None
     power: OptionalNumber = None
     stability: OptionalNumber = None
+    probability: Probability = None
+    none_of_these: OptionalNumber = None
     reasons: Annotated[list[PortableReason], Field(max_length=20)] = []
 
 

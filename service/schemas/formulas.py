@@ -49,6 +49,27 @@ class SoundOut(BaseModel):
 Sound = Annotated[SoundOut | None, Field(description="Null for a classifier and a density.")]
 
 
+Probability = Annotated[
+    float | None,
+    Field(
+        description="That it is the law up to its constants, among the formulas that were searched. Formulas "
+        "that give the same values with certain constants share it. Null where formulas were not compared."
+    ),
+]
+
+
+class DifferenceOut(BaseModel):
+    """By how much a rival differs from the best formula, in units of the target, and where most."""
+
+    mean: float = Field(description="Mean absolute difference at the training rows.")
+    column: str | None = Field(
+        default=None, description="They differ most where it is `above` or `below` an end; null if nowhere."
+    )
+    above: float | None = None
+    below: float | None = None
+    there: float | None = Field(default=None, description="Mean absolute difference beyond that end.")
+
+
 class ParetoOut(BaseModel):
     """An alternative to the best formula: smaller, or more accurate."""
 
@@ -62,6 +83,13 @@ class ParetoOut(BaseModel):
     log_loss: LogLoss = None
     unit_status: UnitStatus = None
     sound: Sound = None
+    probability: Probability = None
+
+
+class RivalOut(ParetoOut):
+    """Another formula that may be the law."""
+
+    differs: DifferenceOut | None = Field(default=None, description="From the best formula.")
 
 
 class ConstantOut(BaseModel):
@@ -173,6 +201,10 @@ class FormulaOut(BaseModel):
         default=[], description="Exact numbers of the formula that carry a unit, in their order."
     )
     sound: Sound = None
+    probability: Probability = None
+    rivals: list[RivalOut] = Field(
+        default=[], description="Other formulas that may be the law, at most five, the most probable first."
+    )
     pareto: list[ParetoOut] = Field(
         default=[], description="Formulas that no other beats in size and error, the smallest first."
     )
@@ -247,6 +279,12 @@ class EvidenceOut(BaseModel):
     )
     searched: SearchedOut | None = Field(
         default=None, description="Null for models of earlier versions and of revisions."
+    )
+    probability: Probability = None
+    none_of_these: float | None = Field(
+        default=None,
+        description="Probability that the law is none of the formulas that were found. Null where they were "
+        "not compared.",
     )
     reasons: list[ReasonOut] = Field(description="Why the verdict is not `consistent`; empty if it is.")
 
@@ -341,10 +379,10 @@ class SymbolicOut(BaseModel):
     verdict: Literal["exact", "consistent", "approximation", "weak"] = Field(
         default="approximation",
         description="`exact`: see `exact`. `consistent` with the data: no other model is better, the "
-        "residuals hold no detectable signal, and resampled rows lead to a formula with similar "
-        "predictions. `approximation`: no compact formula that explains the data was found; "
-        "this is the best trade-off between error and length. `weak`: no better than a "
-        "constant, or worse than a line.",
+        "residuals hold no detectable signal, resampled rows lead to a formula with similar predictions, and "
+        "its probability is at least 0.8. `approximation`: no compact formula that explains the data was "
+        "found; this is the best trade-off between error and length. `weak`: no better than a constant, or "
+        "worse than a line.",
     )
     evidence: EvidenceOut | None = Field(
         default=None, description="Evidence for the verdict; only for regressions."

@@ -5,14 +5,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Member = Literal["accurate", "compact", "formula", "linear"]
-MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear"]
+Member = Literal["accurate", "compact", "formula", "linear", "rivals"]
+MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear", "rivals"]
 
 BY_DESCRIPTION = (
     "Which member of the model answers: `accurate`, its most accurate network; `compact`, its network of few "
     "curves; `linear`, a straight line, its exponential, logistic regression or a constant; `formula`, which "
-    "answers wherever it is defined, also outside the training range. `auto` selects the formula if its "
-    "verdict is `exact`, and otherwise the member that `serve` of the job selects. "
+    "answers wherever it is defined, also outside the training range; `rivals`, the mean of the formula and "
+    "of its rivals, each as much as it is probable, with wider intervals where they differ. `auto` selects "
+    "the formula if its verdict is `exact`, and otherwise the member that `serve` of the job selects. "
     "Where a formula has no value within the training range, the accurate network answers."
 )
 

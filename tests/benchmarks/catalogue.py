@@ -24,7 +24,14 @@ from tests.benchmarks.sections import (
     survey,
 )
 from tests.benchmarks.sections.forms import groups, textbook
-from tests.benchmarks.sections.laws import ablation, first_principles, soundness, verdicts
+from tests.benchmarks.sections.laws import (
+    ablation,
+    first_principles,
+    next_rows,
+    probabilities,
+    soundness,
+    verdicts,
+)
 from tests.benchmarks.sections.tables import many_rows, small_tables, time_limits, wide_tables
 
 SECTIONS: tuple[Section, ...] = (
@@ -44,6 +51,8 @@ SECTIONS: tuple[Section, ...] = (
     small_tables.AIRFOIL,
     front.SECTION,
     verdicts.SECTION,
+    probabilities.SECTION,
+    next_rows.SECTION,
     soundness.SECTION,
     ablation.SECTION,
     kernels.SECTION,

@@ -275,3 +275,32 @@ def show_formula(page: Page, model: str, latex: str) -> None:
     """Show a model as if it had this formula."""
     page.route("**/symbolic?format=mathml", lambda route: route.fulfill(body=to_mathml(latex)))
     show(page, f"/models/{model}")
+
+
+def test_a_formula_tells_how_probable_it_is_its_rival_and_where_they_differ(
+    browser: Browser, url: str, law: str
+) -> None:
+    rival = {"expression": "2*x1", "complexity": 3, "rmse": 0.2, "r2": 0.9, "probability": 0.15}
+    differs = {"mean": 0.1, "column": "x1", "above": 0.8, "below": None, "there": 0.5}
+    with visiting(browser, url) as page:
+        told = {"verdict": "approximation", "evidence": EVIDENCE | {"none_of_these": 0.05}}
+        change_formula(page, told, rmse=0.1, probability=0.8, rivals=[rival | {"differs": differs}])
+        show(page, f"/models/{law}")
+        expect(page.locator(".rivals-note")).to_have_text(
+            "The probability that the law has this form is 80 %. Its rival (15 %) is 2*x1; they differ most "
+            "where x1 > 0.8, by 0.5 kJ on average. That it is none of the formulas found: 5 %."
+        )
+        page.get_by_text("Rivals, and rows to measure next").click()
+        table = page.get_by_role("table", name="Formulas that may be the law")
+        expect(table.locator("tbody tr")).to_have_count(2)
+        assert not severe_violations(page)
+
+
+def test_the_page_proposes_rows_to_measure_with_what_is_foretold(browser: Browser, url: str, law: str) -> None:
+    with visiting(browser, url) as page:
+        show(page, f"/models/{law}")
+        page.get_by_text("Rivals, and rows to measure next").click()
+        page.get_by_role("button", name="Propose rows to measure").click()
+        table = page.get_by_role("table", name="Rows to measure next, the most informative first")
+        expect(table.locator("tbody tr")).to_have_count(3)
+        expect(page.locator(".next-rows")).to_contain_text("Row 1: what is foretold of y")

@@ -61,7 +61,8 @@ class PredictionColumns:
             undefined = undefined | series.is_null().to_numpy()
         if self._margin is not None:  # an interval is valid only inside the range of the training rows
             known = np.where(outside.any(1), np.nan, values[:, 0])
-            found += [_finite_series(known - self._margin), _finite_series(known + self._margin)]
+            margin = predictor.widen(self._margin, columns)
+            found += [_finite_series(known - margin), _finite_series(known + margin)]
         unsound = np.zeros(block.height, dtype=bool)
         unsound[predictor.find_unsound_rows(columns)] = True
         found.append(

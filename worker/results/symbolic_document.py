@@ -12,6 +12,7 @@ from kan_engine.assessment.constant_report import Constant
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_report import FormulaReport, OutputFormulas
 from kan_engine.assessment.rated_formula import RatedFormula
+from kan_engine.assessment.rival_difference import Difference
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.expressions.nodes import bind
 from kan_engine.expressions.unit_system import UnitStatus
@@ -84,6 +85,8 @@ class OutputDocument:
         exact_units: Exact numbers of it that carry a unit.
         sound: Whether the best formula is defined and bounded within the ranges of its columns; None for a
             density and a classifier.
+        probability: That the best formula is the law up to its constants; None if not compared.
+        rivals: Other formulas that may be the law, the most probable first.
         pareto: Formulas that no other beats in size and error, the smallest first.
         quantity: What the formulas give.
     """
@@ -100,6 +103,8 @@ class OutputDocument:
     unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
     exact_units: Sequence[tuple[float, str]] = ()
     sound: Soundness | None = field(default=None, metadata=OMIT_NONE)
+    probability: float | None = field(default=None, metadata=OMIT_NONE)
+    rivals: Sequence[ParetoEntry] | None = field(default=None, metadata=OMIT_NONE)
     pareto: Sequence[ParetoEntry]
     quantity: str
 
@@ -128,13 +133,15 @@ class LawFit:
 
 @dataclass(frozen=True, kw_only=True)
 class ParetoEntry:
-    """A formula to choose."""
+    """A formula to choose, or a rival of the best one, with where it differs from that one."""
 
     expression: str
     tree: Expression
     law: str | None = field(default=None, metadata=OMIT_NONE)
     unit_status: UnitStatus | None = field(default=None, metadata=OMIT_NONE)
     sound: Soundness | None = field(default=None, metadata=OMIT_NONE)
+    probability: float | None = field(default=None, metadata=OMIT_NONE)
+    differs: Difference | None = field(default=None, metadata=OMIT_NONE)
     fit: FormulaFit | LawFit = field(metadata=INLINED)
 
 
@@ -186,7 +193,7 @@ def finite_ends(ends: tuple[float, float]) -> tuple[float | None, float | None]:
 
 
 def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Encoding) -> OutputDocument:
-    best = output.best.rename_soundness(names)
+    best = output.best.rename_columns(names)
     return OutputDocument(
         name=output.name,
         text=describe_formula(best.tree, names, encoding),
@@ -199,17 +206,23 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
         unit_status=best.unit_status,
         exact_units=output.exact_units,
         sound=best.sound,
-        pareto=[
-            ParetoEntry(
-                expression=to_text(entry.tree, names),
-                tree=entry.tree,
-                unit_status=entry.unit_status,
-                sound=entry.sound,
-                fit=_make_fit(entry),
-            )
-            for entry in (each.rename_soundness(names) for each in output.front)
-        ],
+        probability=best.probability,
+        rivals=None if best.probability is None else [_make_entry(each, names) for each in output.rivals],
+        pareto=[_make_entry(each, names) for each in output.front],
         quantity=output.quantity,
+    )
+
+
+def _make_entry(formula: RatedFormula, names: Mapping[str, str]) -> ParetoEntry:
+    told = formula.rename_columns(names)
+    return ParetoEntry(
+        expression=to_text(formula.tree, names),
+        tree=formula.tree,
+        unit_status=told.unit_status,
+        sound=told.sound,
+        probability=told.probability,
+        differs=told.differs,
+        fit=_make_fit(formula),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class StoredFormula(TypedDict):
     tree: TreeJson
     error: float | None
     bits: float | None
+    probability: NotRequired[float]
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Formula:
         error: Validation RMSE over the spread of the target.
         bits: Description length of the data; only differences between formulas on the same rows are
             meaningful.
+        probability: That it is the law up to its constants, among the rivals of a search; None if unknown.
     """
 
     tree: Expression
     error: float
     bits: float = 0.0
+    probability: float | None = None
 
     @staticmethod
     def measure(
@@ -72,13 +75,14 @@ class Formula:
     def to_dict(self) -> StoredFormula:
         """The formula as JSON; an error or length that is not finite is null."""
         error, bits = (value if np.isfinite(value) else None for value in (self.error, self.bits))
-        return {"tree": to_json(self.tree), "error": error, "bits": bits}
+        told: StoredFormula = {"tree": to_json(self.tree), "error": error, "bits": bits}
+        return told if self.probability is None else {**told, "probability": self.probability}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Formula:
         """The inverse of ``to_dict``; null becomes infinity, also where an older version stored no bits."""
         error, bits = (np.inf if data.get(name) is None else data[name] for name in ("error", "bits"))
-        return Formula(from_json(data["tree"]), error, bits)
+        return Formula(from_json(data["tree"]), error, bits, data.get("probability"))
 
     @property
     def complexity(self) -> int:

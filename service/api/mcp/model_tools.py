@@ -18,7 +18,7 @@ from service.api.mcp.dataset_tools import ListArguments
 from service.api.mcp.tool import ExportedFile, Picture, ProgressReporter, Tool, ToolContext
 from service.caller import Scope
 from service.db.repositories.models import TrainedModels
-from service.operations.models import comparison, evaluations, exports, management, plots
+from service.operations.models import comparison, evaluations, exports, management, next_rows, plots
 from service.operations.models.formulas import read_formulas
 from service.operations.models.model_formats import MODEL_FORMATS
 from service.operations.models.pictured_network import select_network
@@ -30,6 +30,7 @@ from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import ReasonOut, SymbolicOut
 from service.schemas.members import Metrics
 from service.schemas.models import FeatureOut, ModelOut, ModelPatch, NetworkChoice
+from service.schemas.next_rows import NextRowsOut, NextRowsRequest
 from service.schemas.prediction import PredictionOut, PredictRequest
 from service.schemas.registry import CompareOut
 
@@ -64,6 +65,12 @@ class EvaluateArguments(EvaluateRequest):
     """Rows with the true values of the target: `dataset_id`, `rows` or `columns`."""
 
     model_config = ConfigDict(json_schema_extra={})  # clients refuse `oneOf` at the top of a schema
+
+    model: Reference
+
+
+class NextRowsArguments(NextRowsRequest):
+    """Which model, how many rows to propose, and where."""
 
     model: Reference
 
@@ -245,6 +252,14 @@ def evaluate(given: EvaluateArguments, context: ToolContext, _: ProgressReporter
     return EvaluationOut.from_row(evaluations.evaluate(given.model, given, context.serving, folder))
 
 
+def propose_rows(given: NextRowsArguments, context: ToolContext, _: ProgressReporter) -> NextRowsOut:
+    """Rows to measure next: those that tell most about which of the formulas is the law, with what each of
+    them foretells there.
+    """
+    folder = context.settings.data_dir
+    return NextRowsOut(**next_rows.propose_next_rows(given.model, given, context.serving, folder))
+
+
 async def draw_plot(given: PlotArguments, context: ToolContext, _: ProgressReporter) -> Picture:
     """A picture of a model as PNG: its network, its quality, or the effects of its features."""
     look = replace(THEMES[given.theme], language=given.language)
@@ -328,6 +343,14 @@ MODEL_TOOLS = (
         arguments=EvaluateArguments,
         result=EvaluationOut,
         scopes=(Scope.TRAIN,),
+    ),
+    Tool(
+        title="Propose rows to measure",
+        run=propose_rows,
+        arguments=NextRowsArguments,
+        result=NextRowsOut,
+        scopes=(Scope.READ,),
+        is_read_only=True,
     ),
     Tool(
         title="Draw a model",

@@ -12,6 +12,7 @@ ROUTES = (  # longer paths first
     (rf"GET /models/{_ID}/symbolic", "read_formula"),
     (rf"GET /models/{_ID}/edges", "read_edges"),
     (rf"POST /models/{_ID}/evaluate", "evaluate"),
+    (rf"POST /models/{_ID}/next_rows", "propose_rows"),
     (rf"GET /datasets/{_ID}", "describe_dataset"),
     (rf"GET /models/{_ID}", "describe_model"),
     (rf"GET /jobs/{_ID}", "wait_for_job"),

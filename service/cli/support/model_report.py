@@ -91,6 +91,7 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         _print_constants(output, limits, formulas)
     if formulas.form is not None:
         _print_form(formulas.form)
+    _print_rivals(formulas)
     verdicts = VERDICTS | TASK_VERDICTS.get(model.task, {})
     print_field("verdict", verdicts.get(formulas.verdict, formulas.verdict))
     if are_rounded:
@@ -120,6 +121,18 @@ def _print_constants(output: FormulaOut, limits: ReportLimits, formulas: Symboli
         print_field("units", "do not add up, whatever units the constants have")
     if output.sound is not None and output.sound.status == "violated":
         print_field("unsound", _describe_violation(output.sound))
+
+
+def _print_rivals(formulas: Symbolic) -> None:
+    """Print how probable the formula is, with the most probable other one."""
+    output = formulas.outputs[0]
+    if output.probability is None:
+        return
+    told = [f"{output.probability:.0%} that this is the form of the law"]
+    told += [f"{rival.probability or 0.0:.0%} for {rival.expression}" for rival in output.rivals[:1]]
+    if formulas.evidence is not None and formulas.evidence.none_of_these is not None:
+        told.append(f"{formulas.evidence.none_of_these:.0%} for none of those found")
+    print_field("likely", "; ".join(told))
 
 
 def _describe_violation(sound: SoundOut) -> str:

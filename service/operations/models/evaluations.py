@@ -186,7 +186,10 @@ def _find_expected_loss(model: Model, by: Member, predictor: Predictor) -> Expec
     spread = None
     if len(squares) >= DEFAULT_MONITORING.min_spread_rows and squares.any():
         spread = float(squares.std() / squares.mean())
-    metrics, rows = describe_members(model)[by].metrics, split.get("test_rows") or 0
+    metrics, rows = (
+        describe_members(model)["formula" if by == "rivals" else by].metrics,
+        split.get("test_rows") or 0,
+    )
     is_classifier = predictor.classes is not None
     error = metrics.get("log_loss" if is_classifier else "rmse")
     if error is not None and rows:

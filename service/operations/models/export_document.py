@@ -22,6 +22,7 @@ from service.documents.portable_model import (
     PortableFormula,
     PortableMember,
     PortableModel,
+    PortablePareto,
     PortableRecord,
     PortableSymbolic,
 )
@@ -138,19 +139,28 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
         "rmse": told.rmse,
         "max_error": told.max_error,
         "domain": {names[v]: told.domain.get(names[v], known.get(v, [0.0, 1.0])) for v in used},
-        "pareto": [
-            {"expression": to_text(other, names), "tree": to_json(other)}
-            | {"complexity": complexity(other), "size": count_nodes(other)}
-            | {"rmse": entry.rmse, "r2": entry.r2}
-            | _dump_known(entry, {"unit_status", "log_loss", "sound"})
-            for entry in told.pareto
-            for other in [_read_tree(entry.tree, names)]
-        ],
+        "rivals": [_print_entry(entry, names) for entry in told.rivals],
+        "pareto": [_print_entry(entry, names) for entry in told.pareto],
         "tree": to_json(tree),
         "exact_units": told.exact_units,
         "undetermined": told.undetermined,
-        **_dump_known(told, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound"}),
+        **_dump_known(
+            told, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound", "probability"}
+        ),
         **({} if told.constants is None else told.model_dump(include={"constants"})),
+    }
+
+
+def _print_entry(told: PortablePareto, names: Mapping[str, str]) -> Document:
+    tree = _read_tree(told.tree, names)
+    return {
+        "expression": to_text(tree, names),
+        "tree": to_json(tree),
+        "complexity": complexity(tree),
+        "size": count_nodes(tree),
+        "rmse": told.rmse,
+        "r2": told.r2,
+        **_dump_known(told, {"unit_status", "log_loss", "sound", "probability", "differs"}),
     }
 
 

@@ -43,8 +43,10 @@ class OutputFormula:
     def to_json(self) -> dict[str, JsonValue]:
         """The formula as clients read it, without trees."""
         pareto: list[JsonValue] = [_drop_tree(entry) for entry in self.stored["pareto"]]
+        rivals: list[JsonValue] = [_drop_tree(entry) for entry in self.stored.get("rivals", ())]
         units: dict[str, JsonValue] = {**self.units}
-        return {**_drop_tree(self.stored), "quantity": self.quantity, "units": units, "pareto": pareto}
+        lists: dict[str, JsonValue] = {"units": units, "pareto": pareto, "rivals": rivals}
+        return {**_drop_tree(self.stored), "quantity": self.quantity, **lists}
 
     def list_front(self) -> list[PrintableFormula]:
         """The formulas of the front as printers of mathematics take them."""

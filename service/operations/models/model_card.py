@@ -170,6 +170,10 @@ def _list_limits(
         ),
         "The residuals of the formula look like noise; other formulas may fit as well.": verdict
         == "consistent",
+        "The probability of a formula is that among the formulas that were searched; a law beyond these may "
+        "describe the rows as well.": any(
+            formula.probability is not None for formula in (formulas.outputs if formulas else [])
+        ),
         "The dataset is not in this service: the metrics cannot be checked against it.": not is_kept,
     }
     return [sentence for sentence, holds in limits.items() if holds]

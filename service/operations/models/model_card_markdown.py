@@ -166,6 +166,8 @@ def _render_formula(formula: CardFormula) -> Iterator[str]:
             f"{format_number(formula.max_error)}"
         )
     yield f"  - Errors: {errors}; complexity {formula.complexity}"
+    if formula.probability is not None:
+        yield f"  - Probability that it is the law up to its constants: {format_number(formula.probability)}"
     if formula.constants:
         yield f"  - Constants: {_format_list(map(_describe_constant, formula.constants))}"
     for places in formula.undetermined:

@@ -82,6 +82,14 @@ def _choose_rows(
     return [number for number, _ in chosen], [part for _, part in chosen]
 
 
+def list_training_rows(session: Session, model: Model, dataset: Dataset, most: int) -> list[int]:
+    """Numbers of at most this many rows that a model was trained on; of all rows where that is not known."""
+    numbers, parts = _choose_rows(session, model, dataset, most)
+    if parts is None:
+        return numbers
+    return [number for number, part in zip(numbers, parts, strict=True) if part == "training"]
+
+
 def _read_values(frame: pl.LazyFrame, name: str, numbers: list[int]) -> list[Any]:
     """Values of a column in these rows; only one column of a table is in memory at a time."""
     import polars as pl  # noqa: PLC0415  # the API starts without it

@@ -171,7 +171,9 @@ def _predict_columns(
         "probabilities": None
         if probabilities is None
         else _group_by_class(probabilities, predictor.classes or ()),
-        "intervals": None if margin is None else _build_intervals(values, margin, outside),
+        "intervals": None
+        if margin is None
+        else _build_intervals(values, predictor.widen(margin, columns), outside),
         "warnings": [{"row": row, "column": column, "code": code} for row, column, code in warnings],
         "warning_count": strange_count + len(gaps) + len(unsound),
     }
@@ -186,7 +188,7 @@ def _to_list(values: np.ndarray) -> list[Any]:
     return listed
 
 
-def _build_intervals(values: np.ndarray, margin: float, outside: np.ndarray) -> list[Any]:
+def _build_intervals(values: np.ndarray, margin: float | np.ndarray, outside: np.ndarray) -> list[Any]:
     """Intervals; None for rows outside the range of training and for rows without a finite value."""
     has_none = outside.any(axis=1) | ~np.isfinite(values)
     bounds = np.stack([values - margin, values + margin], axis=1).tolist()

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.formulas import ConstantOut, Sound, UnitStatus
+from service.schemas.formulas import ConstantOut, Probability, Sound, UnitStatus
 from service.schemas.members import Member, MemberOut, Metrics
 
 
@@ -60,6 +60,7 @@ class CardFormula(BaseModel):
     )
     unit_status: UnitStatus = None
     sound: Sound = None
+    probability: Probability = None
 
 
 class CardFormulas(BaseModel):

@@ -28,7 +28,7 @@ def solve(form: Form, noise: float, max_seconds: float, url: str | None) -> Valu
     """
     case = draw(form, noise)
     started = time.perf_counter()
-    found = _over_http(case, max_seconds, url) if url else _in_process(case, max_seconds)
+    found = _over_http(case, max_seconds, url) if url else solve_in_process(case, max_seconds)
     return {**judge(case, *found), "seconds": time.perf_counter() - started}
 
 
@@ -69,7 +69,8 @@ def limit(verdict: str, *, is_noisy: bool) -> float:
     return HALF if is_noisy else EXACT if verdict == "exact" else CLEAN
 
 
-def _in_process(case: Case, max_seconds: float) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+def solve_in_process(case: Case, max_seconds: float) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+    """The formulas and the metrics of a default job in this process."""
     from tests.support.stored import stored
     from tests.support.tables import request_for, table_of
     from worker.pipelines.tabular import run_pipeline

@@ -7,6 +7,7 @@ import { equation } from "../math/equation.js";
 import { readable, unitText } from "../math/measured.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
+import { rivalsNote } from "./rivals/section.js";
 import { soundHint, unsoundNote } from "./soundness.js";
 import { submit } from "./submit.js";
 import { unitNotes, variables } from "./symbols.js";
@@ -104,7 +105,7 @@ function outputArticle(output, mathml, page) {
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
-    ${unitNotes(output)} ${unsoundNote(output, page.model)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
+    ${unitNotes(output)} ${unsoundNote(output, page.model)} ${rivalsNote(output, page)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
   </article>`;
 }
 

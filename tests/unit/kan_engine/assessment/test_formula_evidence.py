@@ -1,7 +1,7 @@
 """Verdicts rest on evidence: what speaks against a formula keeps it from being called consistent."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -206,3 +206,21 @@ def test_known_errors_tell_noise_from_signal_where_rows_alone_cannot() -> None:
     assert known.power is not None
     assert unknown.power is not None
     assert known.power >= unknown.power
+
+
+@pytest.mark.parametrize(
+    ("probability", "none", "code"),
+    [(0.5, 0.1, "rivals_likely"), (0.5, 0.4, "law_uncertain"), (0.79, 0.21, "law_uncertain")],
+)
+def test_a_formula_that_is_hardly_the_law_is_not_consistent_and_says_why(
+    of_the_law: FormulaEvidence, probability: float, none: float, code: str
+) -> None:
+    doubted = replace(of_the_law, probability=probability, none_of_these=none)
+    assert (doubted.verdict, codes(doubted)) == ("approximation", {code})
+    assert f"{probability:.2g}" in doubted.reasons[0]["detail"]
+
+
+def test_a_formula_that_is_probably_the_law_stays_consistent(of_the_law: FormulaEvidence) -> None:
+    known = replace(of_the_law, probability=0.8, none_of_these=0.1)
+    assert (known.verdict, known.reasons) == ("consistent", [])
+    assert FormulaEvidence.from_dict(known.to_dict()) == known

@@ -1,0 +1,183 @@
+"""Settings of the columns that a next row may have: numbers, integers, times and categories as such."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import qmc
+
+from kan_engine.data.feature import Feature
+from kan_engine.errors import InvalidData
+
+Ends = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """The values that a column may have in a next row.
+
+    Attributes:
+        name: Of the column.
+        ends: Smallest and largest number or time, in seconds since 1970.
+        levels: Categories, true and false, or the one value that is held; None for numbers and times.
+        is_integer: Whether numbers are whole.
+        is_time: Whether they are times.
+    """
+
+    name: str
+    ends: Ends = (0.0, 0.0)
+    levels: tuple[Any, ...] | None = None
+    is_integer: bool = False
+    is_time: bool = False
+
+    @staticmethod
+    def from_feature(feature: Feature, *, is_integer: bool = False) -> Setting:
+        """All values that a column has in training."""
+        if feature.type == "category":
+            return Setting(name=feature.name, levels=feature.categories + feature.rare)
+        if feature.type == "boolean":
+            return Setting(name=feature.name, levels=(False, True))
+        low, high = feature.min, feature.max
+        assert low is not None and high is not None  # noqa: S101, PT018 - only categories have no range
+        return Setting(
+            name=feature.name, ends=(low, high), is_integer=is_integer, is_time=feature.type == "datetime"
+        )
+
+    def hold(self, value: Any) -> Setting:
+        """The column with one value.
+
+        Raises:
+            InvalidData: The column has no such value.
+        """
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if self.is_time and not isinstance(value, str):
+            raise InvalidData(f"{self.name!r} has times; give a text such as 2026-01-31", column=self.name)
+        if self.levels is None and not self.is_time and not (is_number and np.isfinite(value)):
+            raise InvalidData(f"{self.name!r} has numbers; give one", column=self.name)
+        if self.levels is not None and value not in self.levels:
+            raise InvalidData(
+                f"{self.name!r} never is {value!r} in training; {self._known}", column=self.name
+            )
+        return replace(self, levels=(value,))
+
+    def limit(self, values: Sequence[Any]) -> Setting:
+        """The column within two ends, or with some of its levels.
+
+        Raises:
+            InvalidData: These are no ends, or the column has no such levels.
+        """
+        if self.levels is not None:
+            unknown = [value for value in values if value not in self.levels]
+            if unknown or not values:
+                raise InvalidData(
+                    f"{self.name!r} never is {unknown} in training; {self._known}", column=self.name
+                )
+            return replace(self, levels=tuple(values))
+        if self.is_time:
+            raise InvalidData(f"{self.name!r} has times, whose range stays; omit it", column=self.name)
+        try:
+            low, high = (float(value) for value in values)
+        except (TypeError, ValueError):
+            low, high = 1.0, 0.0
+        if not (np.isfinite([low, high]).all() and low <= high):
+            raise InvalidData(f"{self.name!r} needs [lowest, highest], two numbers", column=self.name)
+        if self.is_integer and np.ceil(low) > np.floor(high):
+            raise InvalidData(
+                f"{self.name!r} has whole numbers, and {low} to {high} has none", column=self.name
+            )
+        return replace(self, ends=(low, high))
+
+    @property
+    def _known(self) -> str:
+        return "it is " + ", ".join(repr(level) for level in (self.levels or ())[:20])
+
+    def place(self, shares: Float[np.ndarray, " rows"]) -> np.ndarray:
+        """Values at these shares of the range: evenly, or by factors where the range has decades."""
+        if self.levels is not None:
+            values = np.empty(len(self.levels), dtype=object)
+            values[:] = self.levels
+            places = np.minimum((shares * len(self.levels)).astype(int), len(self.levels) - 1)
+            return np.asarray(values[places])
+        low, high = self.ends
+        has_decades = low > 0 and high > MANY_TIMES * low
+        numbers = low * (high / low) ** shares if has_decades else low + (high - low) * shares
+        numbers = np.clip(numbers, low, high)
+        if self.is_integer:
+            return np.clip(np.round(numbers), np.ceil(low), np.floor(high))
+        return numbers.astype("datetime64[s]").astype(str).astype(object) if self.is_time else numbers
+
+
+def make_settings(
+    features: Sequence[Feature],
+    within: Mapping[str, Sequence[Any]],
+    fixed: Mapping[str, Any],
+    integers: Collection[str],
+) -> list[Setting]:
+    """The values that the columns of a next row may have.
+
+    Args:
+        features: Of the model.
+        within: By column, two ends or some of its levels.
+        fixed: By column, the value that is held.
+        integers: Columns of whole numbers.
+
+    Raises:
+        InvalidData: There is no such column or value; the error has the column.
+    """
+    names = [feature.name for feature in features]
+    for name in (*within, *fixed):
+        if name not in names:
+            known = ", ".join(repr(each) for each in names[:20])
+            raise InvalidData(f"the model has no column {name!r}; its columns are {known}", column=name)
+        if name in within and name in fixed:
+            raise InvalidData(f"{name!r} is fixed; omit it in within", column=name)
+    settings = []
+    for feature in features:
+        setting = Setting.from_feature(feature, is_integer=feature.name in integers)
+        if feature.name in within:
+            setting = setting.limit(within[feature.name])
+        if feature.name in fixed:
+            setting = setting.hold(fixed[feature.name])
+        settings.append(setting)
+    return settings
+
+
+MANY_TIMES = 50.0  # the lowest value: numbers of such a range are drawn by factors
+
+
+def draw_settings(
+    settings: Sequence[Setting], count: int, seed: int, *, beyond: float = 0.1
+) -> dict[str, np.ndarray]:
+    """Rows spread evenly over all settings, many of them at the ends, where most can be learnt.
+
+    Args:
+        settings: Of every column.
+        count: Of the rows, a power of two.
+        seed: Of the scrambled Sobol sequence.
+        beyond: Share of the range by which the sequence exceeds it at either side; such values are at an end.
+    """
+    sequence = qmc.Sobol(len(settings), seed=seed).random(count)
+    shares = np.clip(sequence * (1 + 2 * beyond) - beyond, 0.0, 1.0)
+    return {
+        setting.name: setting.place(sequence[:, place] if setting.levels else shares[:, place])
+        for place, setting in enumerate(settings)
+    }
+
+
+def write_value(setting: Setting, value: Any) -> Any:
+    """A value as a client writes it: whole numbers, times and labels as such."""
+    if setting.levels is not None or setting.is_time:
+        return value
+    return int(value) if setting.is_integer else float(f"{value:.4g}")
+
+
+def write_rows(settings: Sequence[Setting], rows: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Rows as a client writes them."""
+    count = len(next(iter(rows.values())))
+    return [
+        {each.name: write_value(each, rows[each.name][place]) for each in settings} for place in range(count)
+    ]

@@ -1,0 +1,60 @@
+"""RivalsPredictor: predicts by all formulas that may be the law, each as much as it is probable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.expressions.evaluation import Expression, add, evaluate, mul
+from kan_engine.inference.formula_predictor import FormulaPredictor
+from kan_engine.inference.predictor import Columns
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RivalsPredictor(FormulaPredictor):
+    """The mean of several formulas; ``trees`` has it as one formula.
+
+    Args:
+        rivals: The formulas.
+        shares: Their probabilities; they add up to 1.
+    """
+
+    rivals: tuple[Expression, ...]
+    shares: tuple[float, ...]
+
+    @staticmethod
+    def average(
+        formula: FormulaPredictor, rivals: Sequence[Expression], probabilities: Sequence[float]
+    ) -> RivalsPredictor:
+        """The mean of a model's formula and its rivals, with the residuals of the formula.
+
+        Args:
+            formula: Predicts by the best formula.
+            rivals: All formulas, that one among them.
+            probabilities: Theirs; what is left for none of them is left out.
+        """
+        total = sum(probabilities)
+        shares = tuple(each / total for each in probabilities)
+        inherited: dict[str, Any] = {
+            each.name: getattr(formula, each.name) for each in fields(FormulaPredictor)
+        }
+        mean = add(*(mul(share, tree) for share, tree in zip(shares, rivals, strict=True)))
+        return RivalsPredictor(**inherited | {"trees": (mean,)}, rivals=tuple(rivals), shares=shares)
+
+    def widen(self, margin: float, columns: Columns) -> Float[np.ndarray, " rows"]:
+        """Half the width of the interval at every row: wider by as much as the rivals disagree.
+
+        The variance of the residuals grows by that of the rivals.
+        """
+        encoded = self._encode(columns)
+        rows = {column.name: encoded[:, place] for place, column in self._input_columns}
+        with np.errstate(all="ignore"):
+            values = np.stack([evaluate(tree, rows) * np.ones(len(encoded)) for tree in self.rivals])
+            shares = np.array(self.shares)[:, None]
+            variance = (shares * (values - (shares * values).sum(0)) ** 2).sum(0)
+            usual = float(np.mean(self.residuals**2))
+            return np.asarray(margin * np.sqrt(1 + variance / usual)) if usual else margin + np.sqrt(variance)

@@ -1,0 +1,75 @@
+"""The probability of every formula that a search shows, and the rivals that it does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.formulas.candidate import Candidate
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.pool import Pool
+from kan_engine.formulas.rival_probabilities import EXACT_PROBABILITY, weigh_rivals
+from kan_engine.formulas.rivals import find_rival, group_rivals
+from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.final_constants import fit_final_constants
+
+MAX_TOLD = 5  # rivals
+MIN_TOLD = 0.01  # probability of one
+
+
+@dataclass(frozen=True, eq=False)
+class WeighedFormulas:
+    """Formulas with their probabilities.
+
+    Attributes:
+        formulas: Those that are shown.
+        rivals: Other families that may be the law, the most probable first.
+        evidence: For the first formula, with its probability.
+    """
+
+    formulas: list[Formula]
+    rivals: tuple[Formula, ...]
+    evidence: FormulaEvidence
+
+
+def weigh_formulas(
+    formulas: Sequence[Formula],
+    shown: Sequence[Candidate],
+    evidence: FormulaEvidence,
+    pool: Pool,
+    run: SearchContext,
+) -> WeighedFormulas:
+    """Compare the formulas of a search with each other, and with those that are not shown.
+
+    Args:
+        formulas: The shown ones with final constants, the best first.
+        shown: The same as candidates of the pool.
+        evidence: For the first one.
+        pool: All candidates.
+        run: The search context.
+    """
+    rows = pool.problem.rows
+    rivals = group_rivals(pool.candidates, [each.tree for each in shown], rows)
+    shares, none = weigh_rivals(rivals, rows, passes_tests=not evidence.reasons)
+    places = [find_rival(rivals, each.tree) for each in shown]
+    weighed = [
+        formula if place is None else replace(formula, probability=float(shares[place]))
+        for formula, place in zip(formulas, places, strict=True)
+    ]
+    others = [
+        replace(rival.first, probability=float(share))
+        for place, (rival, share) in enumerate(zip(rivals, shares, strict=True))
+        if place != places[0] and share >= MIN_TOLD
+    ]
+    others.sort(key=lambda each: -(each.probability or 0.0))
+    return WeighedFormulas(
+        formulas=weighed,
+        rivals=tuple(fit_final_constants(others[:MAX_TOLD], run)),
+        evidence=replace(evidence, probability=weighed[0].probability, none_of_these=none),
+    )
+
+
+def weigh_exact(formulas: Sequence[Formula]) -> list[Formula]:
+    """The formulas of a law that is exact to rounding error, which has no rivals."""
+    return [replace(formulas[0], probability=EXACT_PROBABILITY), *formulas[1:]]

@@ -1,0 +1,110 @@
+"""Which rows to measure next, from a model and the rows that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kan_engine.errors import InvalidData
+from service.db.repositories import Datasets, TrainedModels
+from service.db.tables import Model
+from service.errors import Conflict, Invalid, NotFound
+from service.operations.models.rows import list_training_rows
+from service.operations.prediction.predict import PredictionContext, load_members
+from service.schemas.next_rows import NextRowsRequest
+from service.storage.stored_table import StoredTable, column_values, open_table, read_feature_column
+from service.strict_json import pointer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from kan_engine import Feature, Predictor
+    from kan_engine.data.labelled_rows import LabelledRows
+    from kan_engine.experiments.settings import Setting
+
+MAX_ROWS = 2_000  # of training that are read
+
+
+def propose_next_rows(
+    reference: str, request: NextRowsRequest, serving: PredictionContext, folder: Path
+) -> dict[str, Any]:
+    """The JSON of ``NextRowsOut``.
+
+    Args:
+        reference: Id, name or ``name@alias`` of the model.
+        request: How many rows, and where.
+        serving: Sessions, caches and limits.
+        folder: For temporary files.
+
+    Raises:
+        NotFound: There is no such model.
+        Conflict: The model predicts no single number of a table, or its rows were deleted.
+        Invalid: The request names a column or a value that the model does not have.
+    """
+    from kan_engine.assessment.formula_report import FormulaReport  # noqa: PLC0415  # imports SciPy
+    from kan_engine.experiments.proposal import Knowledge, propose_rows  # noqa: PLC0415  # imports torch
+    from kan_engine.expressions.printing.identifiers import safe_names  # noqa: PLC0415
+
+    model = serving.directory.get(reference, serving.sessions)
+    if model.task != "regression" or len(model.record["outputs"]) > 1:
+        detail = f"model {model.id} does not predict one number from the columns of a table"
+        raise Conflict("no_next_rows", detail)
+    predictor = load_members(model, serving.sessions, serving.predictors).accurate
+    with serving.sessions.read() as session:
+        stored = TrainedModels(session).get_by_id(model.id)
+        symbolic = stored.symbolic
+        try:
+            dataset = Datasets(session).get(stored.dataset_id or "")
+        except NotFound as error:
+            detail = f"the rows of model {model.id} were deleted, or it was imported without them"
+            raise Conflict("dataset_deleted", detail) from error
+        numbers = list_training_rows(session, stored, dataset, MAX_ROWS)
+        with open_table(session, dataset, folder) as table:
+            settings = _read_settings(request, predictor.encoding.features, table)
+            seen = _read_training_rows(predictor, stored, table, numbers)
+    names = safe_names([column.name for column in predictor.encoding.names])
+    report = None if symbolic is None else FormulaReport.from_dict(symbolic, names)
+    proposed = propose_rows(Knowledge.of_model(predictor, report, seen), settings, request.count)
+    return {"model_id": model.id, "items": [asdict(row) for row in proposed]}
+
+
+def _read_settings(
+    request: NextRowsRequest, features: Sequence[Feature], table: StoredTable
+) -> list[Setting]:
+    """The values that the columns of a next row may have."""
+    from kan_engine.experiments.settings import make_settings  # noqa: PLC0415  # imports SciPy
+
+    integers = [name for name, kind in table.types.items() if kind == "integer"]
+    try:
+        return make_settings(features, request.within, request.fixed, integers)
+    except InvalidData as error:
+        field = "fixed" if error.column in request.fixed else "within"
+        place = {"pointer": pointer([field, str(error.column)]), "column": str(error.column)}
+        raise Invalid.make_at("invalid_values", str(error), place) from error
+
+
+def _read_training_rows(
+    predictor: Predictor, model: Model, table: StoredTable, numbers: list[int]
+) -> LabelledRows:
+    """The encoded rows of training with these numbers."""
+    from kan_engine.data.labelled_rows import LabelledRows  # noqa: PLC0415  # as above
+
+    columns = {
+        feature.name: read_feature_column(_gather(table, feature.name, numbers), feature)
+        for feature in predictor.encoding.features
+    }
+    target = column_values(_gather(table, model.target, numbers)).astype(float)
+    is_known = np.isfinite(target)
+    names = tuple(column.name for column in predictor.encoding.names)
+    encoded = predictor.encoding.transform(columns)[is_known]
+    return LabelledRows(encoded, target[is_known], np.ones(len(encoded)), names)
+
+
+def _gather(table: StoredTable, name: str, numbers: list[int]) -> pl.Series:
+    import polars as pl  # noqa: PLC0415  # the API starts without it
+
+    return table.frame.select(pl.col(name).gather(numbers)).collect().to_series()
