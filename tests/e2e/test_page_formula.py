@@ -296,7 +296,9 @@ def test_a_formula_tells_how_probable_it_is_its_rival_and_where_they_differ(
         assert not severe_violations(page)
 
 
-def test_the_page_proposes_rows_to_measure_with_what_is_foretold(browser: Browser, url: str, law: str) -> None:
+def test_the_page_proposes_rows_to_measure_with_what_is_foretold(
+    browser: Browser, url: str, law: str
+) -> None:
     with visiting(browser, url) as page:
         show(page, f"/models/{law}")
         page.get_by_text("Rivals, and rows to measure next").click()
