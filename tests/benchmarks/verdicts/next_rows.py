@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import sympy
 
-from kan_engine.estimators import KANRegressor
+from kan_engine import KANRegressor
 from tests.benchmarks.formulas.lines import Line, read
 from tests.benchmarks.rows import Values
 from tests.benchmarks.verdicts.right import is_right
