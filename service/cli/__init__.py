@@ -24,7 +24,11 @@ COMMANDS = (  # module, name and the first words of the help
         "Predict for the rows of a table; print a JSON value per row, or write a table.",
     ),
     ("evaluate", "evaluate", "Measure a model on rows with known answers; print whether it still holds"),
-    ("next_rows", "next-rows", "Propose rows to measure next: those that tell most about which formula is the law."),
+    (
+        "next_rows",
+        "next-rows",
+        "Propose rows to measure next: those that tell most about which formula is the law.",
+    ),
     ("formula", "formula", "Print the formula of a model."),
     ("plot", "plot", "Draw a model: its network, its training, its quality, or the effects of its columns."),
     ("datasets", "datasets", "Uploaded tables."),
