@@ -7,6 +7,8 @@ import pytest
 from kan_engine import KANRegressor
 from kan_engine.errors import InvalidData
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 GENERATOR = np.random.default_rng(0)
 X, Z = GENERATOR.uniform(1, 5, (2, 40))
 TABLE = pl.DataFrame({"x": X, "z": Z, "n": GENERATOR.integers(1, 4, 40)})
