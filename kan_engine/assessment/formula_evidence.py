@@ -116,7 +116,7 @@ class FormulaEvidence:
         A probability takes into account that the search was not repeated on resampled rows.
         """
         found = self.objections
-        is_untested = self.p_value is None or (self.stability is None and self.probability is None)
+        is_untested = self.stability is None and None in (self.p_value, self.probability)
         if not found and is_untested:
             found = {"not_resampled": "the search was not repeated on resampled rows"}
         return [{"code": code, "detail": detail} for code, detail in found.items()]

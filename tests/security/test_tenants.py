@@ -35,6 +35,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/predict"): {"model": "none", "rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/models/{model_id}/predict"): {"rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/models/{model_id}/evaluate"): {"rows": [{"x1": 0.0, "x2": 0.0, "y": 0.0}]},
+    ("post", "/models/{model_id}/next_rows"): {"count": 1},
     ("post", "/v2/models/{name}/infer"): TENSORS,
     ("post", "/v2/models/{name}/versions/{version}/infer"): TENSORS,
 }

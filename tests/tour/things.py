@@ -302,3 +302,11 @@ def see_webhooks(tour: Tour, ids: Document) -> None:
     of = {"delivery_id": page["items"][0]["id"]}
     tour.call("GET", "/webhooks/deliveries/{delivery_id}", of=of)
     tour.call("POST", "/webhooks/deliveries/{delivery_id}/redeliver", of=of)
+
+
+def see_next_rows(tour: Tour) -> None:
+    """Rows to measure next."""
+    law, path = {"model_id": "law"}, "/models/{model_id}/next_rows"
+    body = {"count": 2, "within": {"x1": [0.0, 0.5]}, "fixed": {"x2": 0.25}}
+    tour.call("POST", path, of=law, json=body, title="within limits")
+    tour.refused("POST", path, "invalid_values", of=law, json={"within": {"x3": [0, 1]}})

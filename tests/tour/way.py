@@ -20,6 +20,7 @@ from tests.tour.things import (
     see_health,
     see_jobs,
     see_models,
+    see_next_rows,
     see_protocol,
     see_webhooks,
 )
@@ -47,6 +48,7 @@ def make_tour(folder: Path) -> Document:
         ids = see_jobs(tour, see_datasets(tour), work)
         see_models(tour, ids)
         see_evaluations(tour, ids)
+        see_next_rows(tour)
         see_protocol(tour)
         see_ends(tour, ids)
         see_webhooks(tour, ids)

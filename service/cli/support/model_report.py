@@ -91,9 +91,9 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         _print_constants(output, limits, formulas)
     if formulas.form is not None:
         _print_form(formulas.form)
-    _print_rivals(formulas)
     verdicts = VERDICTS | TASK_VERDICTS.get(model.task, {})
     print_field("verdict", verdicts.get(formulas.verdict, formulas.verdict))
+    _print_rivals(formulas)
     if are_rounded:
         print_field(
             "", f"(numbers are shown with {limits.max_digits} digits; 'kan-service formula' prints all)"

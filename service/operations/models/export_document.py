@@ -139,13 +139,17 @@ def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
         "rmse": told.rmse,
         "max_error": told.max_error,
         "domain": {names[v]: told.domain.get(names[v], known.get(v, [0.0, 1.0])) for v in used},
-        "rivals": [_print_entry(entry, names) for entry in told.rivals],
         "pareto": [_print_entry(entry, names) for entry in told.pareto],
         "tree": to_json(tree),
         "exact_units": told.exact_units,
         "undetermined": told.undetermined,
         **_dump_known(
             told, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound", "probability"}
+        ),
+        **(
+            {}
+            if told.probability is None
+            else {"rivals": [_print_entry(each, names) for each in told.rivals]}
         ),
         **({} if told.constants is None else told.model_dump(include={"constants"})),
     }

@@ -7,7 +7,6 @@ import { equation } from "../math/equation.js";
 import { readable, unitText } from "../math/measured.js";
 import { copyButton } from "../parts/copy.js";
 import { table } from "../parts/table.js";
-import { rivalsNote } from "./rivals/section.js";
 import { soundHint, unsoundNote } from "./soundness.js";
 import { submit } from "./submit.js";
 import { unitNotes, variables } from "./symbols.js";
@@ -19,6 +18,13 @@ const SIGNS = { exact: "✓", consistent: "≈", approximation: "~", weak: "∅"
 
 export function formulaSection(root, page) {
   render(page.formulas ? formulaView(page) : missingFormula(page, root), root);
+  if (page.formulas?.outputs[0].probability) showRivals(root.querySelector(".rivals"), page);
+}
+
+/** Loaded for formulas that have rivals alone. */
+async function showRivals(root, page) {
+  const { rivalsNote } = await import("./rivals/section.js");
+  render(rivalsNote(page.formulas.outputs[0], page), root);
 }
 
 function formulaView(page) {
@@ -105,7 +111,7 @@ function outputArticle(output, mathml, page) {
       >
       ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
     </div>
-    ${unitNotes(output)} ${unsoundNote(output, page.model)} ${rivalsNote(output, page)} ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
+    ${unitNotes(output)} ${unsoundNote(output, page.model)} <div class="rivals"></div> ${errors(output, page)} ${variables(output, page.model)} ${page.formulas.form && !hasUnits(output) ? nothing : constantsTable(output)}
   </article>`;
 }
 

@@ -11,8 +11,7 @@ const percent = (share) => `${number(100 * share, 2)} %`;
 
 /** A sentence with the probability, and, folded, the other formulas that may be the law. */
 export function rivalsNote(output, page) {
-  const { probability, rivals = [] } = output;
-  if (probability === null || probability === undefined || output.quantity !== "value") return nothing;
+  const { rivals = [] } = output;
   return html`<p class="rivals-note">${sentence(output, page)}</p>
     <details class="more">
       <summary>${t("model.rivals.more")}</summary>
