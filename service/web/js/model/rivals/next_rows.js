@@ -27,7 +27,7 @@ export function nextRows(page) {
 
 function proposed(items, model) {
   const columns = Object.keys(items[0].row);
-  const rows = items.map(({ row, gain }) => [...columns.map((name) => withUnit(valueText(row[name]), unitOf(model, name))), t("model.next.bits", { gain: number(gain, 2) })]);
+  const rows = items.map(({ row, gain }) => [...columns.map((name) => withUnit(valueText(row[name]), unitOf(model, name))), number(gain, 2)]);
   const head = [...columns, t("model.next.gain")];
   return html`${table(t("model.next.caption"), head, rows)} ${items.map(foretold(model))}`;
 }
