@@ -16,7 +16,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import sympy
 from scipy.optimize import minimize
 
 from kan_engine.formulas.pool import Pool
@@ -24,9 +23,9 @@ from kan_engine.formulas.rival_probabilities import RivalFeatures, describe_riva
 from kan_engine.formulas.rivals import group_rivals
 from kan_engine.search.formulas import weigh_formulas
 from tests.benchmarks.formulas.lines import read
-from tests.benchmarks.verdicts.forms import FRESH_ROWS, TARGET, Case
-from tests.benchmarks.verdicts.generated import Source, draw_rows
+from tests.benchmarks.verdicts.forms import Case, Draw
 from tests.benchmarks.verdicts.right import is_right
+from tests.benchmarks.verdicts.sources import Source
 from tests.benchmarks.verdicts.work import solve_in_process
 
 Array = np.ndarray
@@ -71,35 +70,21 @@ def list_sources(data: Path) -> list[Source]:
     """What the tables come from, in random order."""
     lines = read(data / "formulas.jsonl")
     sources = [_write_law(seed) for seed in range(GRAMMAR)]
-    for line in lines[:: max(1, len(lines) // LINES)][:LINES]:
-        symbols = [sympy.Symbol(name, real=True) for name in line.names]
-        columns = {each.name: _reverse(each.draw) for each in line.inputs}
-        law = sympy.lambdify(symbols, line.tree, ["numpy", "scipy"])
-        sources.append(Source(name=line.id, columns=columns, target=law))
-    sources += [_plant_forest(seed) for seed in range(FORESTS)]
+    sources += [Source.from_line(line) for line in lines[:: max(1, len(lines) // LINES)][:LINES]]
+    sources += [
+        _write_law(5_000 + seed).plant_forest(np.random.default_rng([2, seed]), seed)
+        for seed in range(FORESTS)
+    ]
     sources += [_draw_waves(seed) for seed in range(SMOOTH)]
     several = (law for seed in range(1_000, 2_000) if len((law := _write_law(seed)).columns) > 1)
-    for seed, law in zip(range(HIDDEN), several, strict=False):
-        hidden = str(np.random.default_rng([4, seed]).choice(list(law.columns)))
-        sources.append(
-            Source(
-                name=f"{law.name} without {hidden}",
-                columns=law.columns,
-                target=law.target,
-                hidden=hidden,
-                is_law=False,
-            )
-        )
+    sources += [
+        law.hide_column(np.random.default_rng([4, seed]))
+        for seed, law in zip(range(HIDDEN), several, strict=False)
+    ]
     return [sources[place] for place in np.random.default_rng(0).permutation(len(sources))]
 
 
-def _reverse(
-    draw: Callable[[int, np.random.Generator], Array],
-) -> Callable[[np.random.Generator, int], Array]:
-    return lambda generator, rows: draw(rows, generator)
-
-
-def _draw_column(generator: np.random.Generator, kind: str) -> Callable[[np.random.Generator, int], Array]:
+def _draw_column(generator: np.random.Generator, kind: str) -> Draw:
     if kind == "positive":
         low = float(np.round(10 ** generator.uniform(-1, 1), 2))
         high = low * float(np.round(generator.uniform(2, 12), 1))
@@ -150,23 +135,6 @@ def _write_law(seed: int) -> Source:
     return Source(name=f"{kind} {seed}", columns=columns, target=target)
 
 
-def _plant_forest(seed: int) -> Source:
-    from sklearn.ensemble import RandomForestRegressor
-
-    law, generator = _write_law(5_000 + seed), np.random.default_rng([2, seed])
-    columns, values = draw_rows(law, 200, generator)
-    forest = RandomForestRegressor(30, min_samples_leaf=3, random_state=seed)
-    forest.fit(
-        np.column_stack(list(columns.values())), values + generator.normal(0, values.std() / 2, len(values))
-    )
-    return Source(
-        name=f"forest {seed}",
-        columns=law.columns,
-        target=lambda *x: forest.predict(np.column_stack(x)),
-        is_law=False,
-    )
-
-
 def _draw_waves(seed: int) -> Source:
     """A smooth function that no formula gives."""
     law, generator = _write_law(6_000 + seed), np.random.default_rng([3, seed])
@@ -189,15 +157,8 @@ def draw_table(source: Source, place: int) -> Case:
         0.0,
         *(10 ** generator.uniform(low, high) for low, high in ((-2, -1.3), (-1.3, -0.7), (-0.7, 0))),
     )
-    share = float(generator.choice(levels, p=(0.2, 0.25, 0.3, 0.25)))
-    (columns, values), (fresh, truth) = (draw_rows(source, n, generator) for n in (rows, FRESH_ROWS))
-    if source.hidden is not None:
-        del columns[source.hidden], fresh[source.hidden]
-    spread = float(values.std())
-    noisy = values + share * spread * generator.normal(size=len(values))
-    return Case(
-        columns=columns | {TARGET: noisy}, fresh=fresh, truth=truth, spread=spread, noise=share * spread
-    )
+    noise = float(generator.choice(levels, p=(0.2, 0.25, 0.3, 0.25)))
+    return source.draw_table(rows, noise, generator)
 
 
 def describe_table(source: Source, place: int) -> tuple[list[RivalFeatures], list[bool]] | None:

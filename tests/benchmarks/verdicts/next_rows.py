@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
-import sympy
 
 from kan_engine import KANRegressor
-from tests.benchmarks.formulas.lines import Line, read
+from tests.benchmarks.formulas.lines import read
 from tests.benchmarks.rows import Values
 from tests.benchmarks.verdicts.right import is_right
+from tests.benchmarks.verdicts.sources import FIELDS, Source
 
-FIELDS = Path(__file__).parents[1] / "formulas" / "fields.jsonl"
+Array = np.ndarray
 FIRST, ADDED, ROUNDS = 15, 3, 10  # rows at the start and in a round, and rounds
+FRESH = 2_000
 NOISE = 0.05  # over the spread of the law
+SEED = 20261202
 
 
 def count_rows(name: str, max_seconds: float, seed: int) -> Values:
@@ -25,72 +26,61 @@ def count_rows(name: str, max_seconds: float, seed: int) -> Values:
         ``proposed`` and ``random``: rows, one round more than the last if it was not found; ``ratio`` of
         both; none of these where the first rows are enough.
     """
-    line = next(line for line in read(FIELDS) if line.id == name)
-    law = _Law(line, seed)
-    first = law.draw(FIRST)
-    start = law.fit(first, max_seconds)
-    if law.is_found(start):
+    law = Source.from_line(next(line for line in read(FIELDS) if line.id == name))
+    trial = Trial(law, max_seconds, seed)
+    start = trial.fit(trial.first)
+    if trial.is_found(start):
         return {"found at once": 1.0}
-    proposed = _add_rows(law, first, start, max_seconds, is_proposed=True)
-    random = _add_rows(law, first, start, max_seconds, is_proposed=False)
+    proposed, random = trial.add_rows(start, is_proposed=True), trial.add_rows(start, is_proposed=False)
     return {"found at once": 0.0, "proposed": proposed, "random": random, "ratio": proposed / random}
 
 
-def _add_rows(
-    law: _Law, rows: Mapping[str, np.ndarray], model: KANRegressor, max_seconds: float, *, is_proposed: bool
-) -> float:
-    for number in range(1, ROUNDS + 1):
-        if is_proposed:
-            frame = model.suggest_rows(ADDED)
-            more = {name: np.asarray(frame[name], dtype=float) for name in law.names}
-            more["target"] = law.measure(more)
-        else:
-            more = law.draw(ADDED)
-        rows = {name: np.append(values, more[name]) for name, values in rows.items()}
-        model = law.fit(rows, max_seconds)
-        if law.is_found(model):
-            return float(ADDED * number)
-    return float(ADDED * (ROUNDS + 1))
+class Trial:
+    """A law that is measured with noise, row by row; proposed and random rows have noise of their own."""
 
+    def __init__(self, law: Source, max_seconds: float, seed: int) -> None:
+        self._law, self._max_seconds, self._key = law, max_seconds, (SEED, seed)
+        self._fresh, self._truth = law.draw_rows(FRESH, np.random.default_rng(1))
+        self.first = self._draw(FIRST, np.random.default_rng(self._key))
 
-class _Law:
-    """A law that can be measured with noise."""
+    def add_rows(self, start: KANRegressor, *, is_proposed: bool) -> float:
+        """Measure rows until the law is found; return how many."""
+        generator = np.random.default_rng([*self._key, 1 + is_proposed])
+        rows, model = self.first, start
+        for number in range(1, ROUNDS + 1):
+            more = self._propose(model, generator) if is_proposed else self._draw(ADDED, generator)
+            rows = {name: np.append(values, more[name]) for name, values in rows.items()}
+            model = self.fit(rows)
+            if self.is_found(model):
+                return float(ADDED * number)
+        return float(ADDED * (ROUNDS + 1))
 
-    def __init__(self, line: Line, seed: int) -> None:
-        self._line, self.names = line, line.names
-        symbols = [sympy.Symbol(name, real=True) for name in line.names]
-        self._law = sympy.lambdify(symbols, line.tree, ["numpy", "scipy"])
-        self._generator = np.random.default_rng([20261202, seed])
-        self._fresh = {each.name: each.draw(2_000, np.random.default_rng(1)) for each in line.inputs}
-        self._truth = self._compute(self._fresh)
-        is_finite = np.isfinite(self._truth)
-        self._fresh = {name: values[is_finite] for name, values in self._fresh.items()}
-        self._truth = self._truth[is_finite]
-
-    def _compute(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return np.asarray(self._law(*(columns[name] for name in self.names)), dtype=float)
-
-    def measure(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Values with noise."""
-        values = self._compute(columns)
-        return values + NOISE * self._truth.std() * self._generator.normal(size=len(values))
-
-    def draw(self, count: int) -> dict[str, np.ndarray]:
-        """Random rows with measured targets."""
-        columns = {each.name: each.draw(count, self._generator) for each in self._line.inputs}
-        return columns | {"target": self.measure(columns)}
-
-    def fit(self, rows: Mapping[str, np.ndarray], max_seconds: float) -> KANRegressor:
+    def fit(self, rows: Mapping[str, Array]) -> KANRegressor:
         """The model of some rows."""
         import polars as pl
 
-        known = np.isfinite(rows["target"])
-        table = pl.DataFrame({name: rows[name][known] for name in self.names})
-        model = KANRegressor(max_seconds=max_seconds, compact=False)
-        return model.fit(table, rows["target"][known])
+        is_measured = np.isfinite(rows["target"])
+        table = pl.DataFrame({name: rows[name][is_measured] for name in self._law.columns})
+        return KANRegressor(max_seconds=self._max_seconds, compact=False).fit(
+            table, rows["target"][is_measured]
+        )
 
     def is_found(self, model: KANRegressor) -> bool:
         """Whether the best formula is the law up to constants."""
         report = model.model_.report
         return report is not None and is_right(report.trees[0], self._fresh, self._truth)
+
+    def _propose(self, model: KANRegressor, generator: np.random.Generator) -> dict[str, Array]:
+        frame = model.suggest_rows(ADDED)
+        return self._measure(
+            {name: frame[name].to_numpy().astype(float) for name in self._law.columns}, generator
+        )
+
+    def _draw(self, count: int, generator: np.random.Generator) -> dict[str, Array]:
+        return self._measure(
+            {name: draw(generator, count) for name, draw in self._law.columns.items()}, generator
+        )
+
+    def _measure(self, columns: dict[str, Array], generator: np.random.Generator) -> dict[str, Array]:
+        noise = NOISE * self._truth.std() * generator.normal(size=len(next(iter(columns.values()))))
+        return columns | {"target": self._law.compute(columns) + noise}
