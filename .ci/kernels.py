@@ -29,7 +29,7 @@ COUNT = 2
 
 
 def main() -> int:
-    """Run the tests once for each kernel; the status is that of the first that failed."""
+    """Run the tests once for each kernel, up to the first that fails, whose report then is the last."""
     flags = read_flags()
     chosen = []
     for kernel, needed, capability in KERNELS:
@@ -37,8 +37,7 @@ def main() -> int:
             sys.stderr.write(f"{kernel}: left out, the processor has no {', '.join(sorted(missing))}\n")
         elif len(chosen) < COUNT:
             chosen.append((kernel, capability))
-    statuses = [run(kernel, capability) for kernel, capability in chosen]
-    return next((status for status in statuses if status), 0)
+    return next((status for kernel, capability in chosen if (status := run(kernel, capability))), 0)
 
 
 def read_flags() -> set[str]:
