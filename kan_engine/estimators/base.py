@@ -204,7 +204,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         found.unused_rows_ = None
         x = encoding.transform(probe_columns(encoding))  # rows over the ranges of the features
         names = tuple(column.name for column in encoding.names)
-        found._rows, found._has_targets = LabelledRows(x, np.zeros(len(x)), np.ones(len(x)), names), False
+        found._rows = LabelledRows(x, np.full(len(x), np.nan), np.ones(len(x)), names)
         return found
 
     def _fit(
@@ -274,7 +274,6 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
                 thresholds=config.thresholds,
             )
         self._rows, self.unused_rows_ = data.training.sample(max_kept_rows, 0), found.count_unused_rows(data)
-        self._has_targets = True
         of_formula = () if model.report is None else model.report.warnings
         self._adopt(model, merge_time_warnings([*data.warnings, *found.warnings, *of_formula]))
         return self

@@ -40,8 +40,7 @@ class FittedModel(NotebookDisplay):
 
     model_: Model
     warnings_: tuple[str, ...]
-    _rows: LabelledRows  # encoded, for pictures and next rows
-    _has_targets: bool  # whether they have their targets, which no file does
+    _rows: LabelledRows  # encoded, for pictures and next rows; those of a file have no targets, but NaN
     _backend: str | None = None  # of data frames; None for the first one that is installed
 
     @property

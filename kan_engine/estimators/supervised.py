@@ -18,7 +18,7 @@ from kan_engine.errors import InvalidData
 from kan_engine.estimators.base import KANEstimator, MemberChoice, Report
 from kan_engine.estimators.parameters import ESTIMATOR_RULES, check_parameters
 from kan_engine.estimators.tables import Columns
-from kan_engine.experiments.proposal import Knowledge, propose_rows
+from kan_engine.experiments.proposal import propose_rows
 from kan_engine.experiments.settings import make_settings
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, parse_form
@@ -169,13 +169,11 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
             There is no such column or value, or the estimator was loaded from a file, which has no targets.
         """
         check_is_fitted(self, "model_")
-        if not self._has_targets:
+        if np.isnan(self._rows.y).all():
             raise InvalidData("an estimator from a file has no rows; fit one to suggest further rows")
         features = self.model_.predictor.encoding.features
         settings = make_settings(features, within or {}, fixed or {}, self._list_whole_columns())
-        proposed = propose_rows(
-            Knowledge.of_model(self.model_.predictor, self._report, self._rows), settings, count
-        )
+        proposed = propose_rows(self.model_.predictor, self._report, self._rows, settings, count)
         table: dict[str, list[Any]] = {
             each.name: [entry.row[each.name] for entry in proposed] for each in features
         }

@@ -95,14 +95,16 @@ def choose_rows(
     # their mean, then the uncertain constants of each
     apart = (values - np.average(values, axis=0, weights=weights)) * np.sqrt(weights)[:, None] / noise
     doubts = [np.sqrt(each.weight) * _divide_by_root(each.slopes, each.seen) for each in every]
-    root = np.concatenate([apart.T, *doubts], axis=1)
-    known, chosen = np.eye(root.shape[1]), list[ChosenRow]()
+    root, chosen = np.concatenate([apart.T, *doubts], axis=1), list[ChosenRow]()
     for _ in range(count):
-        variances = (root * np.linalg.solve(known, root.T).T).sum(1)
+        variances = (root**2).sum(1)
         variances[[row.place for row in chosen]] = -1.0
         place = int(variances.argmax())
-        chosen.append(ChosenRow(place, float(np.log2(1 + max(0.0, variances[place])) / 2)))
-        known += np.outer(root[place], root[place])
+        variance, direction = float(variances[place]), root[place].copy()
+        chosen.append(ChosenRow(place, float(np.log2(1 + variance) / 2)))
+        # Of the covariance I a measurement along b leaves I - b·bᵀ/(1 + |b|²); this is its root
+        if variance > 0:
+            root -= np.outer(root @ direction, direction) * ((1 - (1 + variance) ** -0.5) / variance)
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,9 @@ from kan_engine.data.feature import Feature
 from kan_engine.errors import InvalidData
 
 Ends = tuple[float, float]
+
+MANY_TIMES = 50.0  # the lowest value: numbers of such a range are drawn by factors
+MAX_NAMED = 20  # levels or columns in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +57,12 @@ class Setting:
         Raises:
             InvalidData: The column has no such value.
         """
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if self.levels is not None:
+            return self._select([value])
         if self.is_time and not isinstance(value, str):
             raise InvalidData(f"{self.name!r} has times; give a text such as 2026-01-31", column=self.name)
-        if self.levels is None and not self.is_time and not (is_number and np.isfinite(value)):
+        if not self.is_time and not _is_number(value):
             raise InvalidData(f"{self.name!r} has numbers; give one", column=self.name)
-        if self.levels is not None and value not in self.levels:
-            raise InvalidData(
-                f"{self.name!r} never is {value!r} in training; {self._known}", column=self.name
-            )
         return replace(self, levels=(value,))
 
     def limit(self, values: Sequence[Any]) -> Setting:
@@ -71,44 +72,65 @@ class Setting:
             InvalidData: These are no ends, or the column has no such levels.
         """
         if self.levels is not None:
-            unknown = [value for value in values if value not in self.levels]
-            if unknown or not values:
-                raise InvalidData(
-                    f"{self.name!r} never is {unknown} in training; {self._known}", column=self.name
-                )
-            return replace(self, levels=tuple(values))
+            return self._select(values)
         if self.is_time:
             raise InvalidData(f"{self.name!r} has times, whose range stays; omit it", column=self.name)
-        try:
-            low, high = (float(value) for value in values)
-        except (TypeError, ValueError):
-            low, high = 1.0, 0.0
-        if not (np.isfinite([low, high]).all() and low <= high):
+        if len(values) != 2 or not all(map(_is_number, values)) or values[0] > values[1]:
             raise InvalidData(f"{self.name!r} needs [lowest, highest], two numbers", column=self.name)
+        low, high = map(float, values)
         if self.is_integer and np.ceil(low) > np.floor(high):
             raise InvalidData(
                 f"{self.name!r} has whole numbers, and {low} to {high} has none", column=self.name
             )
         return replace(self, ends=(low, high))
 
-    @property
-    def _known(self) -> str:
-        return "it is " + ", ".join(repr(level) for level in (self.levels or ())[:20])
+    def _select(self, values: Sequence[Any]) -> Setting:
+        """The column with some of its levels."""
+        levels = self.levels or ()
+        unknown = [value for value in values if value not in levels]
+        if unknown or not values:
+            never, known = (", ".join(map(repr, each[:MAX_NAMED])) for each in (unknown, levels))
+            raise InvalidData(
+                f"{self.name!r} never is {never or 'nothing'} in training; it is {known}", column=self.name
+            )
+        return replace(self, levels=tuple(values))
 
     def place(self, shares: Float[np.ndarray, " rows"]) -> np.ndarray:
-        """Values at these shares of the range: evenly, or by factors where the range has decades."""
+        """Values at these shares of the range: evenly, or by factors where the range has decades.
+
+        Numbers are rounded to steps of at most a thousandth of the range, or of themselves.
+        """
         if self.levels is not None:
             values = np.empty(len(self.levels), dtype=object)
             values[:] = self.levels
             places = np.minimum((shares * len(self.levels)).astype(int), len(self.levels) - 1)
             return np.asarray(values[places])
         low, high = self.ends
-        has_decades = low > 0 and high > MANY_TIMES * low
-        numbers = low * (high / low) ** shares if has_decades else low + (high - low) * shares
-        numbers = np.clip(numbers, low, high)
-        if self.is_integer:
-            return np.clip(np.round(numbers), np.ceil(low), np.floor(high))
+        if low == high:
+            numbers = np.full(len(shares), low)
+        elif low > 0 and high / MANY_TIMES > low:
+            numbers = np.exp(np.log(low) * (1 - shares) + np.log(high) * shares)
+            numbers = self._round(numbers, 10 ** (np.floor(np.log10(numbers)) - 3))
+        else:
+            width = high / 1_000 - low / 1_000
+            numbers = low * (1 - shares) + high * shares
+            numbers = self._round(numbers, np.full(len(shares), 10 ** np.floor(np.log10(width))))
         return numbers.astype("datetime64[s]").astype(str).astype(object) if self.is_time else numbers
+
+    def _round(
+        self, numbers: Float[np.ndarray, " rows"], steps: Float[np.ndarray, " rows"]
+    ) -> Float[np.ndarray, " rows"]:
+        """Multiples of the steps, and of 1 for whole numbers and times, or the ends."""
+        low, high = self.ends
+        if self.is_integer or self.is_time:
+            steps, low, high = np.ones(len(numbers)), np.ceil(low), np.floor(high)
+        return np.asarray(np.clip(np.round(numbers / steps) * steps, low, high))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a JSON value is a number that a float holds."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max
 
 
 def make_settings(
@@ -131,7 +153,7 @@ def make_settings(
     names = [feature.name for feature in features]
     for name in (*within, *fixed):
         if name not in names:
-            known = ", ".join(repr(each) for each in names[:20])
+            known = ", ".join(map(repr, names[:MAX_NAMED]))
             raise InvalidData(f"the model has no column {name!r}; its columns are {known}", column=name)
         if name in within and name in fixed:
             raise InvalidData(f"{name!r} is fixed; omit it in within", column=name)
@@ -144,9 +166,6 @@ def make_settings(
             setting = setting.hold(fixed[feature.name])
         settings.append(setting)
     return settings
-
-
-MANY_TIMES = 50.0  # the lowest value: numbers of such a range are drawn by factors
 
 
 def draw_settings(
@@ -172,7 +191,7 @@ def write_value(setting: Setting, value: Any) -> Any:
     """A value as a client writes it: whole numbers, times and labels as such."""
     if setting.levels is not None or setting.is_time:
         return value
-    return int(value) if setting.is_integer else float(f"{value:.4g}")
+    return int(value) if setting.is_integer else float(f"{value:.12g}")  # without 4.923000000000001
 
 
 def write_rows(settings: Sequence[Setting], rows: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:

@@ -25,6 +25,11 @@ class Candidate(Formula):
     structure: FittedStructure | None = field(default=None, repr=False, compare=False)
     reduction: Reduction | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def total_bits(self) -> float:
+        """Its description length with the price of its selection."""
+        return self.bits + self.selection_bits
+
     @staticmethod
     def create(
         formula: Formula,

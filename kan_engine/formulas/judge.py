@@ -86,7 +86,7 @@ class Judge:
 
     def _select_best(self, candidates: Sequence[Candidate], problem: Problem) -> Candidate:
         """The shortest description; a sound one comes before an unsound one no better than chance."""
-        first, *others = sorted(candidates, key=lambda each: each.bits + each.selection_bits)
+        first, *others = sorted(candidates, key=lambda each: each.total_bits)
         if first.error < MAX_EXACT_ERROR or self.is_sound(first, problem):
             return first
         rows = problem.rows

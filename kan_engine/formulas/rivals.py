@@ -33,7 +33,7 @@ class Rival:
     @property
     def bits(self) -> float:
         """Description length of the shortest one, with the price of its selection."""
-        return self.first.bits + self.first.selection_bits
+        return self.first.total_bits
 
 
 def group_rivals(
@@ -56,12 +56,11 @@ def group_rivals(
         max_rows: On which families are told apart.
     """
     few, rivals = rows.sample(max_rows, 0), list[Rival]()
-    ordered = sorted(candidates, key=lambda each: each.bits + each.selection_bits)
+    ordered = sorted(candidates, key=lambda each: each.total_bits)
     for each in ordered:
-        bits = each.bits + each.selection_bits
-        is_near = bits <= ordered[0].bits + ordered[0].selection_bits + max_bits
+        is_near = each.total_bits <= ordered[0].total_bits + max_bits
         is_told = each.tree in shown or (is_near and len(rivals) < max_rivals)
-        if not (is_told and np.isfinite(bits)):
+        if not (is_told and np.isfinite(each.total_bits)):
             continue
         family = next((place for place, rival in enumerate(rivals) if contains(each, rival.first, few)), None)
         if family is None:

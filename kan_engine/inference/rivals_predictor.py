@@ -28,22 +28,29 @@ class RivalsPredictor(FormulaPredictor):
 
     @staticmethod
     def average(
-        formula: FormulaPredictor, rivals: Sequence[Expression], probabilities: Sequence[float]
-    ) -> RivalsPredictor:
+        formula: FormulaPredictor, rivals: Sequence[tuple[Expression, float | None]]
+    ) -> RivalsPredictor | None:
         """The mean of a model's formula and its rivals, with the residuals of the formula.
 
         Args:
             formula: Predicts by the best formula.
-            rivals: All formulas, that one among them.
-            probabilities: Theirs; what is left for none of them is left out.
+            rivals: All formulas, that one among them, with their probabilities; what is left for none of them
+                is left out.
+
+        Returns:
+            None if a probability is not known.
         """
-        total = sum(probabilities)
-        shares = tuple(each / total for each in probabilities)
+        known = [(tree, probability) for tree, probability in rivals if probability is not None]
+        if len(known) < len(rivals):
+            return None
+        total = sum(probability for _, probability in known)
+        shares = tuple(probability / total for _, probability in known)
         inherited: dict[str, Any] = {
             each.name: getattr(formula, each.name) for each in fields(FormulaPredictor)
         }
-        mean = add(*(mul(share, tree) for share, tree in zip(shares, rivals, strict=True)))
-        return RivalsPredictor(**inherited | {"trees": (mean,)}, rivals=tuple(rivals), shares=shares)
+        mean = add(*(mul(share, tree) for share, (tree, _) in zip(shares, known, strict=True)))
+        trees = tuple(tree for tree, _ in known)
+        return RivalsPredictor(**inherited | {"trees": (mean,)}, rivals=trees, shares=shares)
 
     def widen(self, margin: float, columns: Columns) -> Float[np.ndarray, " rows"]:
         """Half the width of the interval at every row: wider by as much as the rivals disagree.

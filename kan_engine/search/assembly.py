@@ -317,22 +317,15 @@ def combine(predictor: Predictor, report: FormulaReport | None, decision: Decisi
         return Model(predictor=predictor, decision=decision)
     largest = max(output.best.max_error for output in report.outputs) if report.is_exact else None
     formula = FormulaPredictor.from_predictor(predictor, report.trees, largest_error=largest)
+    rivals = (report.outputs[0].best, *report.outputs[0].rivals)
     return Model(
         predictor=predictor,
         decision=decision,
         report=report,
         formula=formula,
-        rivals=_average_rivals(formula, report),
+        rivals=RivalsPredictor.average(formula, [(each.tree, each.probability) for each in rivals]),
         serving=formula.to_serving(predictor, is_exact=report.is_exact, within=report.serves_within),
     )
-
-
-def _average_rivals(formula: FormulaPredictor, report: FormulaReport) -> RivalsPredictor | None:
-    known = [report.outputs[0].best, *report.outputs[0].rivals]
-    probabilities = [each.probability for each in known if each.probability is not None]
-    if len(probabilities) < len(known):
-        return None
-    return RivalsPredictor.average(formula, [each.tree for each in known], probabilities)
 
 
 def _measure_residuals(formula: FormulaPredictor, validation: LabelledRows) -> np.ndarray | None:

@@ -108,10 +108,8 @@ def _average_rivals(
     from kan_engine.inference.rivals_predictor import RivalsPredictor  # noqa: PLC0415  # imports torch
 
     known = [outputs[0], *outputs[0].get("rivals", ())]
-    if any(entry.get("probability") is None for entry in known):
-        return None
-    trees = [kan_engine.from_json(entry["tree"]) for entry in known]
-    return RivalsPredictor.average(formula, trees, [entry["probability"] for entry in known])
+    trees = [(kan_engine.from_json(entry["tree"]), entry.get("probability")) for entry in known]
+    return RivalsPredictor.average(formula, trees)
 
 
 def _make_refusal(code: str, detail: str) -> Conflict:

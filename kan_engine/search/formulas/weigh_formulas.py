@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
@@ -57,15 +59,21 @@ def weigh_formulas(
         formula if place is None else replace(formula, probability=float(shares[place]))
         for formula, place in zip(formulas, places, strict=True)
     ]
-    others = [
-        replace(rival.first, probability=float(share))
-        for place, (rival, share) in enumerate(zip(rivals, shares, strict=True))
-        if place != places[0] and share >= MIN_TOLD
-    ]
-    others.sort(key=lambda each: -(each.probability or 0.0))
+    told = [
+        int(place)
+        for place in np.argsort(-shares, kind="stable")[: MAX_TOLD + 1]
+        if place != places[0] and shares[place] >= MIN_TOLD
+    ][:MAX_TOLD]
+    final = dict(zip(reversed(places), reversed(weighed), strict=True))  # of a family that is shown, its best
+    hidden = [place for place in told if place not in final]
+    fitted = fit_final_constants([rivals[place].first for place in hidden], run)
+    final |= {
+        place: replace(formula, probability=float(shares[place]))
+        for place, formula in zip(hidden, fitted, strict=True)
+    }
     return WeighedFormulas(
         formulas=weighed,
-        rivals=tuple(fit_final_constants(others[:MAX_TOLD], run)),
+        rivals=tuple(final[place] for place in told),
         evidence=replace(evidence, probability=weighed[0].probability, none_of_these=none),
     )
 

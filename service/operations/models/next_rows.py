@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kan_engine.errors import InvalidData
-from service.db.repositories import Datasets, TrainedModels
-from service.db.tables import Model
-from service.errors import Conflict, Invalid, NotFound
+from service.db.repositories import TrainedModels
+from service.db.tables import Dataset, Model
+from service.errors import Conflict, Invalid
 from service.operations.models.rows import list_training_rows
 from service.operations.prediction.predict import PredictionContext, load_members
 from service.schemas.next_rows import NextRowsRequest
-from service.storage.stored_table import StoredTable, column_values, open_table, read_feature_column
+from service.storage.stored_table import (
+    StoredTable,
+    column_values,
+    open_table,
+    read_feature_column,
+    read_rows,
+)
 from service.strict_json import pointer
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from kan_engine import Feature, Predictor
     from kan_engine.data.labelled_rows import LabelledRows
     from kan_engine.experiments.settings import Setting
@@ -46,7 +50,7 @@ def propose_next_rows(
         Invalid: The request names a column or a value that the model does not have.
     """
     from kan_engine.assessment.formula_report import FormulaReport  # noqa: PLC0415  # imports SciPy
-    from kan_engine.experiments.proposal import Knowledge, propose_rows  # noqa: PLC0415  # imports torch
+    from kan_engine.experiments.proposal import propose_rows  # noqa: PLC0415  # imports torch
     from kan_engine.expressions.printing.identifiers import safe_names  # noqa: PLC0415
 
     model = serving.directory.get(reference, serving.sessions)
@@ -57,18 +61,17 @@ def propose_next_rows(
     with serving.sessions.read() as session:
         stored = TrainedModels(session).get_by_id(model.id)
         symbolic = stored.symbolic
-        try:
-            dataset = Datasets(session).get(stored.dataset_id or "")
-        except NotFound as error:
+        dataset = None if stored.dataset_id is None else session.get(Dataset, stored.dataset_id)
+        if dataset is None:
             detail = f"the rows of model {model.id} were deleted, or it was imported without them"
-            raise Conflict("dataset_deleted", detail) from error
+            raise Conflict("dataset_deleted", detail)
         numbers = list_training_rows(session, stored, dataset, MAX_ROWS)
         with open_table(session, dataset, folder) as table:
             settings = _read_settings(request, predictor.encoding.features, table)
             seen = _read_training_rows(predictor, stored, table, numbers)
     names = safe_names([column.name for column in predictor.encoding.names])
     report = None if symbolic is None else FormulaReport.from_dict(symbolic, names)
-    proposed = propose_rows(Knowledge.of_model(predictor, report, seen), settings, request.count)
+    proposed = propose_rows(predictor, report, seen, settings, request.count)
     return {"model_id": model.id, "items": [asdict(row) for row in proposed]}
 
 
@@ -93,18 +96,10 @@ def _read_training_rows(
     """The encoded rows of training with these numbers."""
     from kan_engine.data.labelled_rows import LabelledRows  # noqa: PLC0415  # as above
 
-    columns = {
-        feature.name: read_feature_column(_gather(table, feature.name, numbers), feature)
-        for feature in predictor.encoding.features
-    }
-    target = column_values(_gather(table, model.target, numbers)).astype(float)
+    rows = read_rows(table, numbers)
+    columns = {each.name: read_feature_column(rows[each.name], each) for each in predictor.encoding.features}
+    target = column_values(rows[model.target]).astype(float)
     is_known = np.isfinite(target)
     names = tuple(column.name for column in predictor.encoding.names)
     encoded = predictor.encoding.transform(columns)[is_known]
     return LabelledRows(encoded, target[is_known], np.ones(len(encoded)), names)
-
-
-def _gather(table: StoredTable, name: str, numbers: list[int]) -> pl.Series:
-    import polars as pl  # noqa: PLC0415  # the API starts without it
-
-    return table.frame.select(pl.col(name).gather(numbers)).collect().to_series()

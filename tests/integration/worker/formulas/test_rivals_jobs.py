@@ -99,6 +99,7 @@ def test_without_a_formula_the_members_foretell(service: WorkedService, without_
     [
         ({"within": {"p": [1, 2]}}, "#/within/p"),
         ({"within": {"x": [3]}}, "#/within/x"),
+        ({"within": {"x": ["2", "3"]}}, "#/within/x"),
         ({"fixed": {"metal": "gold"}}, "#/fixed/metal"),
         ({"count": 0}, "#/count"),
     ],

@@ -1,10 +1,11 @@
 """Settings of next rows: within the ranges, whole numbers and categories as such, and clear refusals."""
 
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kan_engine.data.encoding import Encoding
@@ -66,6 +67,30 @@ def test_a_wish_narrows_columns_and_a_fixed_one_has_one_value() -> None:
     assert {(row["hot"], row["c"]) for row in rows} == {(True, 1e-3)}
 
 
+@given(
+    low=st.floats(-sys.float_info.max, sys.float_info.max),
+    width=st.floats(0, sys.float_info.max),
+    is_integer=st.booleans(),
+    shares=st.lists(st.floats(0, 1), min_size=1, max_size=8),
+)
+def test_numbers_are_finite_and_within_their_ends(
+    low: float, width: float, is_integer: bool, shares: list[float]
+) -> None:
+    """Also in ranges that are narrow beside their values, and in ranges whose width overflows."""
+    high = min(low + width, sys.float_info.max)
+    assume(not is_integer or np.ceil(low) <= np.floor(high))
+    setting = Setting(name="x", ends=(low, high), is_integer=is_integer)
+    written = [row["x"] for row in write_rows([setting], {"x": setting.place(np.array(shares))})]
+    slack = 1e-11 * max(abs(low), abs(high))  # twelve digits are written
+    assert all(low - slack <= value <= high + slack for value in written)
+
+
+def test_numbers_of_a_narrow_range_differ() -> None:
+    drawn = {row["T"] for row in draw(within={"T": [300.01, 300.05]})}
+    assert len(drawn) > 20
+    assert all(300.01 <= value <= 300.05 and len(f"{value}") <= 9 for value in drawn)
+
+
 def test_the_rows_can_be_encoded() -> None:
     encoded = ENCODING.transform(draw_settings(settle(), 16, 0))
     assert np.isfinite(encoded).all()
@@ -78,12 +103,16 @@ def test_the_rows_can_be_encoded() -> None:
         ({"within": {"T": [1]}}, "two numbers"),
         ({"within": {"T": [400, 280]}}, "two numbers"),
         ({"within": {"T": ["cold", 280]}}, "two numbers"),
+        ({"within": {"T": ["290", "300"]}}, "two numbers"),
+        ({"within": {"T": [0, 10**400]}}, "two numbers"),
+        ({"within": {"T": [False, True]}}, "two numbers"),
         ({"within": {"n": [2.2, 2.8]}}, "has none"),
         ({"within": {"metal": ["gold"]}}, "never is"),
         ({"within": {"metal": []}}, "never is"),
         ({"within": {"day": ["2026-01-01", "2026-01-02"]}}, "omit it"),
         ({"fixed": {"T": "hot"}}, "has numbers"),
         ({"fixed": {"T": True}}, "has numbers"),
+        ({"fixed": {"n": 10**400}}, "has numbers"),
         ({"fixed": {"metal": 3}}, "never is 3"),
         ({"fixed": {"day": 3}}, "has times"),
         ({"fixed": {"T": 300}, "within": {"T": [300, 310]}}, "omit it in within"),

@@ -14,12 +14,17 @@ X1, X2 = Variable("x1"), Variable("x2")
 ROWS = {"x1": np.array([0.0, 1.0, 3.0]), "x2": np.array([1.0, 1.0, 1.0])}
 
 
-def average(*probabilities: float, errors: float = 0.5) -> RivalsPredictor:
+def find_average(*probabilities: float | None, errors: float = 0.5) -> RivalsPredictor | None:
     predictor = replace(make_predictor(), formula_residuals=np.full(50, errors))
-    trees = [mul(2, X1), mul(X1, X1)][: len(probabilities)]
-    return RivalsPredictor.average(
-        FormulaPredictor.from_predictor(predictor, trees[:1]), trees, probabilities
-    )
+    rivals = list(zip([mul(2, X1), mul(X1, X1)], probabilities, strict=False))
+    formula = FormulaPredictor.from_predictor(predictor, [tree for tree, _ in rivals[:1]])
+    return RivalsPredictor.average(formula, rivals)
+
+
+def average(*probabilities: float, errors: float = 0.5) -> RivalsPredictor:
+    found = find_average(*probabilities, errors=errors)
+    assert found is not None
+    return found
 
 
 def test_a_prediction_is_the_mean_by_probability_without_the_share_of_none() -> None:
@@ -45,3 +50,8 @@ def test_without_rivals_it_is_the_formula() -> None:
 def test_exact_rivals_differ_by_their_own_distance() -> None:
     widths = np.ptp(average(0.5, 0.5, errors=0.0).intervals(ROWS, 0.9), axis=1)
     np.testing.assert_allclose(widths, [0, 1, 3])
+
+
+def test_formulas_that_were_not_compared_have_no_mean() -> None:
+    assert find_average(None) is None
+    assert find_average(0.5, None) is None
