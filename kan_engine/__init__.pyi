@@ -1,4 +1,4 @@
-from .assessment.formula_evidence import FormulaEvidence as FormulaEvidence
+from .assessment.evidence.formula_evidence import FormulaEvidence as FormulaEvidence
 from .assessment.outliers import exclude_outliers as exclude_outliers
 from .cost import Workload as Workload
 from .cost import affordable_grids as affordable_grids

@@ -16,8 +16,8 @@ from kan_engine.assessment.constant_report import (
     measure_constants,
     read_constants,
 )
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.form_report import FormReport
-from kan_engine.assessment.formula_evidence import FormulaEvidence
 from kan_engine.assessment.rated_formula import FormulaDocument, RatedFormula
 from kan_engine.assessment.rival_difference import find_difference
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kan_engine.assessment.chi_square import compute_chi_square
-from kan_engine.assessment.residual_signal import measure_residual_signal, measure_signal
+from kan_engine.assessment.evidence.chi_square import compute_chi_square
+from kan_engine.assessment.evidence.residual_signal import measure_residual_signal, measure_signal
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.losses import is_no_worse, leave_one_out_losses

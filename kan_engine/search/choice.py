@@ -8,13 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import (
-    NETWORK,
-    FormulaEvidence,
-    add_comparisons,
-    assess_formula,
-    predicts_alike,
-)
+from kan_engine.assessment.evidence.assess_formula import add_comparisons, assess_formula
+from kan_engine.assessment.evidence.formula_evidence import NETWORK, FormulaEvidence
+from kan_engine.assessment.evidence.stability import predicts_alike
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula

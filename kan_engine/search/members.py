@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.compact.path import CompactPath
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression

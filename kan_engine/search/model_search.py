@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kan_engine.assessment.formula_evidence import Searched
+from kan_engine.assessment.evidence.formula_evidence import Searched
 from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.evaluation import Expression
 from kan_engine.expressions.function_sets import SEARCHED

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from kan_engine.assessment.formula_evidence import FormulaEvidence, assess_formula
+from kan_engine.assessment.evidence.assess_formula import assess_formula
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData

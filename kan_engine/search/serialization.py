@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.artifact import load, read_attached, read_metadata, save

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.assessment.residual_test import examine_residuals
+from kan_engine.assessment.evidence.residual_test import examine_residuals
 from kan_engine.assessment.thresholds import AssessmentThresholds, ResidualTestThresholds
 
 seeds = st.integers(0, 2**32 - 1)

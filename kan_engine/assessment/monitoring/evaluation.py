@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
+from kan_engine.assessment.evidence.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.assessment.monitoring.drift import ColumnDrift, measure_drift
 from kan_engine.assessment.monitoring.error_comparison import ErrorComparison, ExpectedLoss, compare_errors
 from kan_engine.assessment.monitoring.reference import InputReference
 from kan_engine.assessment.monitoring.reliability import ReliabilityCurve, compute_reliability
 from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING, MonitoringThresholds
-from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.columns import read_labels, read_numbers
 from kan_engine.errors import InvalidData

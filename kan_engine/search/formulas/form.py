@@ -9,12 +9,8 @@ from itertools import islice
 import numpy as np
 
 from kan_engine.assessment.comparison import compute_rmse
-from kan_engine.assessment.formula_evidence import (
-    NETWORK,
-    FormulaEvidence,
-    add_comparisons,
-    assess_formula,
-)
+from kan_engine.assessment.evidence.assess_formula import add_comparisons, assess_formula
+from kan_engine.assessment.evidence.formula_evidence import NETWORK, FormulaEvidence
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.errors import InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.pool import Pool

@@ -9,7 +9,9 @@ from itertools import chain
 
 import numpy as np
 
-from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence, assess_formula, measure_stability
+from kan_engine.assessment.evidence.assess_formula import assess_formula
+from kan_engine.assessment.evidence.formula_evidence import NETWORK, FormulaEvidence
+from kan_engine.assessment.evidence.stability import measure_stability
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.callbacks import ReportProgress
 from kan_engine.formulas.core.constant_fitting import refit_constants

@@ -24,9 +24,9 @@ from service.storage.stored_table import column_values, open_table, read_feature
 
 if TYPE_CHECKING:
     from kan_engine import Predictor
+    from kan_engine.assessment.evidence.residual_test import ResidualTest
     from kan_engine.assessment.monitoring.error_comparison import ExpectedLoss
     from kan_engine.assessment.monitoring.reference import InputReference
-    from kan_engine.assessment.residual_test import ResidualTest
 
 Columns = dict[str, np.ndarray]
 EVALUATED_TASKS = ("regression", "classification")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import SearchResult
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, add, mul

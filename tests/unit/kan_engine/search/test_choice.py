@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kan_engine import KAN, Formula, FormulaConstraints, KANConfig, SearchResult
-from kan_engine.assessment.formula_evidence import NETWORK, FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import NETWORK, FormulaEvidence
 from kan_engine.expressions.evaluation import (
     Expression,
     Number,

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Callbacks, SearchResult, find_model
-from kan_engine.assessment import formula_evidence
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.expressions.evaluation import Expression, count_nodes, variables
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
@@ -189,7 +188,7 @@ def test_a_table_without_a_law_has_several_formulas_down_to_a_constant(y: np.nda
 def test_the_evidence_for_a_formula_is_collected_once(
     y: np.ndarray, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assessed, collect = list[Expression](), formula_evidence.assess_formula
+    assessed, collect = list[Expression](), choice.assess_formula
 
     def count_and_collect(formula: Formula, *args: Any, **options: Any) -> FormulaEvidence:
         assessed.append(formula.tree)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
-from kan_engine.assessment.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, mul, number
 from worker.results.serialization import to_json

@@ -8,12 +8,9 @@ import pytest
 
 from kan_engine import Formula
 from kan_engine.assessment.cross_validation import CrossValidation
-from kan_engine.assessment.formula_evidence import (
-    FormulaEvidence,
-    add_comparisons,
-    assess_formula,
-    measure_stability,
-)
+from kan_engine.assessment.evidence.assess_formula import add_comparisons, assess_formula
+from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
+from kan_engine.assessment.evidence.stability import measure_stability
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.support.tables import request_for, table_of

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.assessment.residual_test import ResidualTest, examine_residuals
+from kan_engine.assessment.evidence.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.thresholds import (
     DEFAULT_ASSESSMENT,
     AssessmentThresholds,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kan_engine import Expression
-from kan_engine.assessment.residual_signal import measure_residual_signal
+from kan_engine.assessment.evidence.residual_signal import measure_residual_signal
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.nodes import Variable
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.assessment.chi_square import ChiSquare, compute_chi_square
+from kan_engine.assessment.evidence.chi_square import ChiSquare, compute_chi_square
 from kan_engine.data.labelled_rows import LabelledRows, weigh_by_errors
 from kan_engine.expressions.evaluation import Number, Variable
 
