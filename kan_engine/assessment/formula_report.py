@@ -249,7 +249,9 @@ def rate_formulas(
     evidence: FormulaEvidence | None = None,
     max_exact_error: float = DEFAULT_ASSESSMENT.max_exact_error,
 ) -> FormulaReport | None:
-    """Measure formulas, and drop those that are undefined or worse than the mean.
+    """Measure formulas, and drop those that are undefined or, of values, worse than the mean.
+
+    Labels decide about formulas of classes, and not how near they come to the logits of a network.
 
     Args:
         formulas: Per output, best first.
@@ -271,7 +273,8 @@ def rate_formulas(
         rated = tuple(
             entry
             for formula in found
-            if (entry := _rate_formula(formula, columns, truth[name], rows)) is not None
+            if (entry := _rate_formula(formula, columns, truth[name], rows, is_value=quantity == "value"))
+            is not None
         )
         if not rated:
             return None
@@ -327,9 +330,14 @@ def _is_exact_in_training(
 
 
 def _rate_formula(
-    formula: Formula, columns: Columns, truth: np.ndarray, rows: LabelledRows | None
+    formula: Formula,
+    columns: Columns,
+    truth: np.ndarray,
+    rows: LabelledRows | None,
+    *,
+    is_value: bool = True,
 ) -> RatedFormula | None:
-    """The errors of a formula; None if it is undefined somewhere, or if the mean would be better.
+    """The errors of a formula; None if it is undefined somewhere, or if the mean of values would be better.
 
     A constant is always kept, as the last resort.
     """
@@ -338,7 +346,7 @@ def _rate_formula(
     if not len(error) or not np.isfinite(error).all():
         return None
     spread, mse = float(np.var(truth)), float(np.mean(error**2))
-    if spread and variables(tree) and _is_worse_than_mean(error, truth):
+    if is_value and spread and variables(tree) and _is_worse_than_mean(error, truth):
         return None
     return RatedFormula(
         tree=tree,

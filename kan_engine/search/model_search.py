@@ -19,7 +19,7 @@ from kan_engine.search.answering import choose_member
 from kan_engine.search.choice import choose_result
 from kan_engine.search.config import SearchConfig
 from kan_engine.search.context import SearchContext, make_problem
-from kan_engine.search.formulas.log_odds import make_log_odds_problem
+from kan_engine.search.formulas.log_odds import fit_final_logits, make_log_odds_problem
 from kan_engine.search.members import Members
 from kan_engine.search.result import SearchResult
 from kan_engine.search.schedule import (
@@ -89,8 +89,9 @@ def _search_labels(run: SearchContext) -> SearchResult:
     found = _search_classes(run)
     if not found.formulas:
         return found
-    errors = run.cross_validation.measure_logits([part[0].tree for part in found.formulas])
-    return replace(found, formula_errors=errors)
+    formulas = fit_final_logits(found.formulas, run)
+    errors = run.cross_validation.measure_logits([part[0].tree for part in formulas])
+    return replace(found, formulas=formulas, formula_errors=errors)
 
 
 def _search_classes(run: SearchContext) -> SearchResult:

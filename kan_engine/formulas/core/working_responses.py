@@ -51,6 +51,12 @@ def make_working_responses(
     )
 
 
+def measure_information(rows: LabelledRows, logits: Float[np.ndarray, "rows classes"]) -> float:
+    """Information of a row on a logit, averaged over rows and classes; 0 where probabilities are sure."""
+    shares = softmax(logits, axis=1)
+    return float(np.average((shares * (1 - shares)).mean(1), weights=rows.weights))
+
+
 def refit_logits(trees: Sequence[Expression], rows: LabelledRows, *, steps: int) -> list[ParametricForm]:
     """The formulas of all outputs with measured constants fitted to the labels together.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,29 +11,81 @@ import torch
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
 from kan_engine.data.training_data import TrainingData
-from kan_engine.formulas.core.working_responses import complete_logits, make_working_responses
+from kan_engine.expressions.constraints import FINAL_POINTS
+from kan_engine.formulas.core.constant_snapping import round_constants
+from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.working_responses import (
+    complete_logits,
+    evaluate_logits,
+    make_working_responses,
+    measure_information,
+    refit_logits,
+)
 from kan_engine.formulas.problem import Problem
 from kan_engine.network.kan import KAN
 from kan_engine.search.context import SearchContext, make_problem, sample_search_rows
 
+OVERLAPPING = 0.05
+"""Information of a row on a logit, of 2/9 at most for three classes, from which on labels decide."""
+
 
 def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext, output: int = 0) -> Problem:
-    """The log-odds of an output as a target of formulas, without the weights of the classes.
+    """The log-odds or the logit of an output as a target of formulas, without the weights of the classes.
 
-    Those of two classes are working responses, which stand on the network but are decided by the labels: rows
-    at which the network is sure hardly count. Of more classes they are its clamped logits.
+    It has working responses, which stand on the network but are decided by the labels: rows at which the
+    network is sure hardly count. Where it is sure of more than two classes at nearly every row, labels tell
+    hardly more than that, and its clamped logits are the target.
     """
-    most = run.thresholds.max_log_odds
-
-    def make_rows(part: LabelledRows) -> LabelledRows:
-        logits = _compute_logits(network, inputs, part)
-        part = replace(part, weights=run.data.row_weights(part))
-        if logits.shape[1] == 1:
-            return make_working_responses(part, complete_logits(logits), 1)
-        return part.with_target(logits[:, output].clip(-most, most))
-
-    fit, validation = (make_rows(part) for part in sample_search_rows(run))
+    first = len(run.data.classes or ()) - run.data.output_count  # the first of two classes has no output
+    parts = [_drop_class_weights(part, run) for part in sample_search_rows(run)]
+    logits = [complete_logits(_compute_logits(network, inputs, part)) for part in parts]
+    if first or measure_information(parts[0], logits[0]) >= OVERLAPPING:
+        fit, validation = (
+            make_working_responses(part, values, first + output)
+            for part, values in zip(parts, logits, strict=True)
+        )
+    else:
+        most = run.thresholds.max_log_odds
+        fit, validation = (
+            part.with_target(values[:, output].clip(-most, most))
+            for part, values in zip(parts, logits, strict=True)
+        )
     return make_problem(run, (fit, validation))
+
+
+def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> list[list[Formula]]:
+    """Fit the constants of the first formulas of all outputs to the labels together, and those of the others.
+
+    Working responses are the first step of this fit. Of two classes every formula stands alone; of more the
+    first ones are the classifier, and the others stay.
+    """
+    part = run.data.training.sample(run.thresholds.front.max_rows, run.config.seed)
+    rows = _drop_class_weights(part, run)
+    if len(formulas) == 1:
+        return [[_refit_logits([each], rows, run)[0] for each in formulas[0]]]
+    first = _refit_logits([each[0] for each in formulas], rows, run)
+    return [[best, *each[1:]] for best, each in zip(first, formulas, strict=True)]
+
+
+def _refit_logits(formulas: Sequence[Formula], rows: LabelledRows, run: SearchContext) -> list[Formula]:
+    """The formulas with rounded constants that fit the labels; the same if they break the client's wishes."""
+    wishes = run.config.constraints
+    forms = refit_logits(
+        [each.tree for each in formulas], rows, steps=run.thresholds.assessment.max_refit_steps
+    )
+    logits = evaluate_logits(forms, rows)
+    first, refitted = logits.shape[1] - len(forms), list[Formula]()
+    for place, (formula, form) in enumerate(zip(formulas, forms, strict=True)):
+        responses = make_working_responses(rows, logits, first + place)
+        tree = round_constants(form, responses).numeric_tree
+        keeps_units = wishes.adds_up(tree) or not wishes.adds_up(formula.tree)
+        keeps_wishes = wishes.allow_form(tree) and wishes.allow_values(tree, FINAL_POINTS)
+        refitted.append(replace(formula, tree=tree) if keeps_units and keeps_wishes else formula)
+    return refitted
+
+
+def _drop_class_weights(part: LabelledRows, run: SearchContext) -> LabelledRows:
+    return replace(part, weights=run.data.row_weights(part))
 
 
 def _compute_logits(network: KAN, inputs: Standardizer, part: LabelledRows) -> np.ndarray:

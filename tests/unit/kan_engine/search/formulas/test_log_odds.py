@@ -1,0 +1,83 @@
+"""Formulas of classes: labels decide where classes overlap, and constants are fitted to them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp, softmax
+
+from kan_engine import KAN, Formula
+from kan_engine.expressions.constraints import FormulaConstraints
+from kan_engine.expressions.evaluation import Expression, Variable, add, evaluate, mul
+from kan_engine.formulas.callbacks import Callbacks
+from kan_engine.search.context import SearchContext
+from kan_engine.search.formulas.log_odds import fit_final_logits, make_log_odds_problem
+from tests.support.engine.networks import random_network
+from tests.support.tables import request_for, table_of
+from worker.data.preparation import prepare_data
+from worker.pipelines.search_config import make_search_config
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+ROWS, CLASSES = 600, 3
+RNG = np.random.default_rng(0)
+A, B = RNG.uniform(-2, 2, (2, ROWS))
+LOGITS = np.stack([2 * A, B * B - 1, 0 * A], axis=1)
+LABELS = [f"class {(softmax(row).cumsum() > RNG.random()).argmax()}" for row in LOGITS]
+X, Z = Variable("a"), Variable("b")
+FORMS = (mul(0.5, X), add(mul(0.5, Z, Z), -0.1), add(mul(0.1, X), 0.1))
+
+
+def run_of(limits: FormulaConstraints | None = None) -> SearchContext:
+    data = prepare_data(table_of(a=A, b=B, y=LABELS), request_for(seed=0))
+    config = make_search_config(data.plan.request)
+    return SearchContext.create(
+        data, replace(config, constraints=limits or FormulaConstraints()), Callbacks()
+    )
+
+
+def network_of(factor: float) -> KAN:
+    """Its logits are near 0 for a small factor, and those of a network that is sure for a large one."""
+    network = random_network((2, CLASSES))
+    with torch.no_grad():
+        for each in network.parameters():
+            each.mul_(factor)
+    return network
+
+
+def measure_log_loss(trees: list[Expression], run: SearchContext) -> float:
+    rows = run.data.training
+    logits = np.stack([evaluate(tree, rows.columns) * np.ones(len(rows)) for tree in trees], axis=1)
+    return float(np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(rows)), rows.classes]))
+
+
+@pytest.mark.parametrize("output", range(CLASSES))
+def test_responses_of_overlapping_classes_tell_the_labels(output: int) -> None:
+    run = run_of()
+    rows = make_log_odds_problem(network_of(0.1), run.inputs, run, output).rows
+    is_own = run.data.fit.classes[: len(rows)] == output
+    assert rows.y[: len(is_own)][is_own].mean() > rows.y[: len(is_own)][~is_own].mean() + 2
+
+
+def test_where_a_network_is_sure_of_three_classes_its_clamped_logits_are_the_target() -> None:
+    run = run_of()
+    rows = make_log_odds_problem(network_of(100.0), run.inputs, run).rows
+    assert np.abs(rows.y).max() == run.thresholds.max_log_odds
+    assert set(rows.weights) == {1.0}
+
+
+def test_the_constants_of_the_first_formulas_are_fitted_to_the_labels_together() -> None:
+    run = run_of()
+    formulas = [[Formula(tree, 0.1), Formula(X, 0.5)] for tree in FORMS]
+    fitted = fit_final_logits(formulas, run)
+    truth = [mul(2, X), add(mul(Z, Z), -1), mul(0, X)]
+    assert measure_log_loss([part[0].tree for part in fitted], run) <= measure_log_loss(truth, run) + 1e-3
+    assert [part[1:] for part in fitted] == [part[1:] for part in formulas]
+
+
+def test_constants_stay_where_fitted_ones_would_break_a_wish() -> None:
+    limits = FormulaConstraints(monotone=(("a", 1),))
+    formulas = [[Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)]]
+    fitted = fit_final_logits(formulas, run_of(limits))
+    assert all(float(np.diff(evaluate(part[0].tree, {"a": np.arange(2.0)}))[0]) > 0 for part in fitted)
