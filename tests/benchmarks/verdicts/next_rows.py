@@ -14,6 +14,7 @@ from tests.benchmarks.verdicts.sources import FIELDS, Source
 
 Array = np.ndarray
 FIRST, ADDED, ROUNDS = 15, 3, 10  # rows at the start and in a round, and rounds
+NEVER = float(ADDED * (ROUNDS + 1))  # rows, one round more than the last
 FRESH = 2_000
 NOISE = 0.05  # over the spread of the law
 SEED = 20261202
@@ -23,8 +24,8 @@ def count_rows(name: str, max_seconds: float, seed: int) -> Values:
     """Rows beyond the first until the formula is the law up to constants, with proposed and random rows.
 
     Returns:
-        ``proposed`` and ``random``: rows, one round more than the last if it was not found; ``ratio`` of
-        both; none of these where the first rows are enough.
+        ``proposed`` and ``random``: rows, ``NEVER`` if it was not found; ``ratio`` of both, unless neither
+        found it; none of these where the first rows are enough.
     """
     law = Source.from_line(next(line for line in read(FIELDS) if line.id == name))
     trial = Trial(law, max_seconds, seed)
@@ -32,7 +33,8 @@ def count_rows(name: str, max_seconds: float, seed: int) -> Values:
     if trial.is_found(start):
         return {"found at once": 1.0}
     proposed, random = trial.add_rows(start, is_proposed=True), trial.add_rows(start, is_proposed=False)
-    return {"found at once": 0.0, "proposed": proposed, "random": random, "ratio": proposed / random}
+    ratio = proposed / random if min(proposed, random) < NEVER else None
+    return {"found at once": 0.0, "proposed": proposed, "random": random, "ratio": ratio}
 
 
 class Trial:
@@ -53,7 +55,7 @@ class Trial:
             model = self.fit(rows)
             if self.is_found(model):
                 return float(ADDED * number)
-        return float(ADDED * (ROUNDS + 1))
+        return NEVER
 
     def fit(self, rows: Mapping[str, Array]) -> KANRegressor:
         """The model of some rows."""
