@@ -21,6 +21,7 @@ from kan_engine.formulas.soundness.resolution import has_step
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 from kan_engine.search.formulas.form import JudgedForm, compare_form
+from kan_engine.search.formulas.log_odds import fit_final_logits
 from kan_engine.search.formulas.weigh_formulas import weigh_exact, weigh_formulas
 from kan_engine.search.members import LAWS, LINES, Members
 from kan_engine.search.result import FormResult, SearchResult
@@ -86,9 +87,10 @@ def _show(
     is_own = law is not None and network.network is law.found.network and law.found.formula_of == "network"
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
-    formulas, origin = fit_final_constants(ranked, run), "network" if is_read or is_line else "law"
+    origin = "network" if is_read or is_line else "law"
     if run.data.classes is not None:
-        return ShownFormulas(formulas, origin)
+        return ShownFormulas(fit_final_logits([ranked], run)[0], origin)
+    formulas = fit_final_constants(ranked, run)
     if _is_exact(best, run):
         return ShownFormulas(weigh_exact(formulas), origin)
     evidence, errors = assess(best, network, run, members, pool)

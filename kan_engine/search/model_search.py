@@ -89,9 +89,8 @@ def _search_labels(run: SearchContext) -> SearchResult:
     found = _search_classes(run)
     if not found.formulas:
         return found
-    formulas = fit_final_logits(found.formulas, run)
-    errors = run.cross_validation.measure_logits([part[0].tree for part in formulas])
-    return replace(found, formulas=formulas, formula_errors=errors)
+    errors = run.cross_validation.measure_logits([part[0].tree for part in found.formulas])
+    return replace(found, formula_errors=errors)
 
 
 def _search_classes(run: SearchContext) -> SearchResult:
@@ -122,4 +121,5 @@ def find_formulas_of_classes(
         members, trees = Members(accurate=replace(found, compact=None)), known[output] if known else ()
         search(pool, schedule_formulas(run, members, trees), judge)
         formulas.append([*judge.rank(pool)])
-    return replace(found, formulas=formulas if all(formulas) else [], formula_of="law")
+    formulas = fit_final_logits(formulas, run) if formulas and all(formulas) else []
+    return replace(found, formulas=formulas, formula_of="law")

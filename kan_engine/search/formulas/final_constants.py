@@ -35,7 +35,7 @@ def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list
     Exact formulas stay, and those of very many constants. So do those after the first once the time is over.
     """
     rows, limits = run.data.training, run.thresholds
-    if run.data.classes is not None or len(rows) <= limits.front.max_rows:
+    if len(rows) <= limits.front.max_rows:
         return list(formulas)
     final = list[Formula]()
     for formula in formulas:
