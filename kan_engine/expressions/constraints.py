@@ -174,9 +174,13 @@ class FormulaConstraints:
         """Whether monotone columns or bounds are wished."""
         return bool(self.monotone) or self.bounds != (-inf, inf)
 
-    def allow(self, tree: Expression) -> bool:
-        """Whether a formula satisfies the constraints."""
-        return self.allow_form(tree) and self.allow_values(tree)
+    def allow(self, tree: Expression, points: int = SEARCH_POINTS) -> bool:
+        """Whether a formula satisfies the constraints, its values at sampled points of the box."""
+        return self.allow_form(tree) and self.allow_values(tree, points)
+
+    def allow_instead(self, tree: Expression, original: Expression, points: int = SEARCH_POINTS) -> bool:
+        """Whether a formula may replace another: its units add up, too, if those of the other do."""
+        return self.allow(tree, points) and (self.adds_up(tree) or not self.adds_up(original))
 
     def allow_values(self, tree: Expression, points: int = SEARCH_POINTS) -> bool:
         """Whether a formula is monotone and within the bounds at the sampled points of the box."""

@@ -153,8 +153,4 @@ def list_allowed(formulas: Sequence[F], run: SearchContext) -> list[F]:
     limits = run.config.constraints
     if not limits.is_binding:
         return list(formulas)
-    return [
-        each
-        for each in formulas
-        if limits.allow_form(each.tree) and limits.allow_values(each.tree, FINAL_POINTS)
-    ]
+    return [each for each in formulas if limits.allow(each.tree, FINAL_POINTS)]

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from kan_engine.assessment.comparison import compute_rmse, is_better, is_far_better
 from kan_engine.assessment.cross_validation import CrossValidation
-from kan_engine.assessment.evidence.chi_square import ChiSquare, compute_chi_square
+from kan_engine.assessment.evidence.chi_square import compute_chi_square
 from kan_engine.assessment.evidence.formula_evidence import BOOSTING, ComparedModel, FormulaEvidence
 from kan_engine.assessment.evidence.residual_test import ResidualTest, examine_residuals
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
@@ -51,7 +51,7 @@ def assess_formula(
     constants = count_constants(formula.tree) if fitted is None else len(fitted.values)
     if fitted is None and rows.unit_error is not None:
         fitted = _refit(formula, rows, folds.thresholds)
-    chi_square = None if fitted is None else _compute_chi_square(fitted, rows, constants)
+    chi_square = None if fitted is None else compute_chi_square(fitted.numeric_tree, rows, constants)
     evidence = FormulaEvidence(
         noise=_none_unless_finite(noise) if rows.unit_error is None else compute_noise_level(rows),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
@@ -141,15 +141,11 @@ def _test_residuals(
         seed=folds.seed,
         thresholds=limits,
     )
-    chi_square = _compute_chi_square(form, rows, constants)
+    chi_square = compute_chi_square(form.numeric_tree, rows, constants)
     if chi_square is None:
         return found
     power = chi_square.compute_power(size, limits.significance_level)
     return replace(found, power=max(found.power, power))
-
-
-def _compute_chi_square(form: ParametricForm, rows: LabelledRows, constants: int) -> ChiSquare | None:
-    return compute_chi_square(form.numeric_tree, rows, constants)
 
 
 def _refit(formula: Formula, rows: LabelledRows, limits: AssessmentThresholds) -> ParametricForm:

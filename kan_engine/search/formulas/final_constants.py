@@ -53,10 +53,8 @@ def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expressi
     fitted = _fit(release_measured_numbers(tree, rows), rows)
     if not compute_rmse(fitted, rows) < compute_rmse(known, rows):
         return tree
-    refitted, wishes = round_constants(fitted, rows).numeric_tree, run.config.constraints
-    keeps_units = wishes.adds_up(refitted) or not wishes.adds_up(tree)
-    keeps_wishes = wishes.allow_form(refitted) and wishes.allow_values(refitted, FINAL_POINTS)
-    return refitted if keeps_units and keeps_wishes else tree
+    refitted = round_constants(fitted, rows).numeric_tree
+    return refitted if run.config.constraints.allow_instead(refitted, tree, FINAL_POINTS) else tree
 
 
 def _fit(measured: MeasuredForm, rows: LabelledRows) -> ParametricForm:

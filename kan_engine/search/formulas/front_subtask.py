@@ -201,8 +201,7 @@ def _simplify(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expre
     """The shortest form of a tree that satisfies the same constraints."""
     limits = run.config.constraints
     shortest = simplify(tree, rows.columns, run.should_stop, forbidden=limits.forbidden)
-    is_allowed = limits.allow(shortest) and (limits.adds_up(shortest) or not limits.adds_up(tree))
-    return shortest if is_allowed else tree
+    return shortest if limits.allow_instead(shortest, tree) else tree
 
 
 def _drop_negligible(form: ParametricForm, rows: LabelledRows) -> ParametricForm:

@@ -39,48 +39,44 @@ def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext
     first = len(run.data.classes or ()) - run.data.output_count  # the first of two classes has no output
     parts = [_drop_class_weights(part, run) for part in sample_search_rows(run)]
     logits = [complete_logits(_compute_logits(network, inputs, part)) for part in parts]
-    if first or measure_information(parts[0], logits[0]) >= OVERLAPPING:
-        fit, validation = (
-            make_working_responses(part, values, first + output)
-            for part, values in zip(parts, logits, strict=True)
-        )
-    else:
-        most = run.thresholds.max_log_odds
-        fit, validation = (
-            part.with_target(values[:, output].clip(-most, most))
-            for part, values in zip(parts, logits, strict=True)
-        )
+    labels_decide = first > 0 or measure_information(parts[0], logits[0]) >= OVERLAPPING
+    most = run.thresholds.max_log_odds
+
+    def make_rows(part: LabelledRows, values: np.ndarray) -> LabelledRows:
+        if labels_decide:
+            return make_working_responses(part, values, first + output)
+        return part.with_target(values[:, output].clip(-most, most))
+
+    fit, validation = map(make_rows, parts, logits)
     return make_problem(run, (fit, validation))
 
 
 def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> list[list[Formula]]:
     """Fit the constants of the first formulas of all outputs to the labels together, and those of the others.
 
-    Working responses are the first step of this fit. Of two classes every formula stands alone; of more the
-    first ones are the classifier, and the others stay.
+    Working responses are the first step of this fit. Of two classes every formula stands alone, and those
+    after the first stay once the time is over. Of more the first ones are the classifier; the others stay.
     """
-    part = run.data.training.sample(run.thresholds.front.max_rows, run.config.seed)
+    part = run.data.training.sample(run.thresholds.assessment.max_fit_rows, run.config.seed)
     rows = _drop_class_weights(part, run)
-    if len(formulas) == 1:
-        return [[_refit_logits([each], rows, run)[0] for each in formulas[0]]]
     first = _refit_logits([each[0] for each in formulas], rows, run)
-    return [[best, *each[1:]] for best, each in zip(first, formulas, strict=True)]
+    if len(formulas) > 1:
+        return [[best, *each[1:]] for best, each in zip(first, formulas, strict=True)]
+    others = (each if run.should_stop() else _refit_logits([each], rows, run)[0] for each in formulas[0][1:])
+    return [[*first, *others]]
 
 
 def _refit_logits(formulas: Sequence[Formula], rows: LabelledRows, run: SearchContext) -> list[Formula]:
     """The formulas with rounded constants that fit the labels; the same if they break the client's wishes."""
-    wishes = run.config.constraints
-    forms = refit_logits(
-        [each.tree for each in formulas], rows, steps=run.thresholds.assessment.max_refit_steps
-    )
+    wishes, trees = run.config.constraints, [each.tree for each in formulas]
+    forms = refit_logits(trees, rows, steps=run.thresholds.assessment.max_refit_steps)
     logits = evaluate_logits(forms, rows)
     first, refitted = logits.shape[1] - len(forms), list[Formula]()
     for place, (formula, form) in enumerate(zip(formulas, forms, strict=True)):
         responses = make_working_responses(rows, logits, first + place)
         tree = round_constants(form, responses).numeric_tree
-        keeps_units = wishes.adds_up(tree) or not wishes.adds_up(formula.tree)
-        keeps_wishes = wishes.allow_form(tree) and wishes.allow_values(tree, FINAL_POINTS)
-        refitted.append(replace(formula, tree=tree) if keeps_units and keeps_wishes else formula)
+        is_allowed = wishes.allow_instead(tree, formula.tree, FINAL_POINTS)
+        refitted.append(replace(formula, tree=tree) if is_allowed else formula)
     return refitted
 
 
