@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -17,6 +18,7 @@ from tests.support.browser import (
     show,
     visiting,
 )
+from tests.support.trained import trained
 
 EVIDENCE = {
     "noise": 0.13,
@@ -294,6 +296,22 @@ def test_a_formula_tells_how_probable_it_is_its_rival_and_where_they_differ(
         table = page.get_by_role("table", name="Formulas that may be the law")
         expect(table.locator("tbody tr")).to_have_count(2)
         assert not severe_violations(page)
+
+
+def test_the_mean_of_a_formula_and_its_rivals_can_be_chosen_to_predict(
+    browser: Browser, url: str, api: httpx.Client
+) -> None:
+    generator = np.random.default_rng(0)
+    x, z = generator.uniform(1, 5, (2, 15))
+    noisy = 3 * x / (1 + z) + generator.normal(0, 0.5, 15)
+    columns = {"x": x, "z": z, "rate": noisy}
+    model = trained(api, columns, target="rate", baselines=False, max_seconds=5)
+    assert api.get(f"/models/{model}/symbolic").json()["outputs"][0]["rivals"]
+    with visiting(browser, url) as page:
+        show(page, f"/models/{model}")
+        field = page.locator(".inputs").get_by_role("combobox", name="Predicted by")
+        field.select_option("The formula and its rivals, averaged")
+        expect(page.locator(".prediction")).to_contain_text("The mean of the formula and its rivals.")
 
 
 def test_the_page_proposes_rows_to_measure_with_what_is_foretold(

@@ -18,9 +18,9 @@ export function shownNetwork({ members, network }) {
 /** The part of a request that selects the member; empty for the default. */
 export const memberRequest = (model, by) => (by === automatic(model) ? {} : { by });
 
-/** A select field if there are several members, with an optional hint. */
-export function memberField(id, model, by, change, hint = "") {
-  const names = Object.keys(model.members);
+/** A select field if there are several members, with an optional hint. The mean of a formula and its rivals is one more. */
+export function memberField(id, { model, formulas }, by, change, hint = "") {
+  const names = [...Object.keys(model.members), ...(formulas?.outputs[0].rivals?.length ? ["rivals"] : [])];
   if (names.length < 2) return nothing;
   return labelledField(id, t("model.member.field"), hint, (field, hintId) =>
     html`<select id=${field} name="by" aria-describedby=${hintId} @change=${(event) => change(names[event.target.selectedIndex])}>
@@ -29,6 +29,7 @@ export function memberField(id, model, by, change, hint = "") {
 }
 
 function nameOf(name, { members }) {
+  if (name === "rivals") return t("model.member.rivals");
   const { verdict, network } = members[name];
   if (name === "linear") return t(`model.member.${members.linear.kind}`);
   if (name === "compact") return t("model.member.compact", { count: network.edges });

@@ -38,7 +38,8 @@ export function predictFile(root, page) {
   show();
 }
 
-function content({ model }, { share, error, by }, { start, answeredBy }) {
+function content(page, { share, error, by }, { start, answeredBy }) {
+  const { model } = page;
   const isBusy = share !== null;
   return html`<h3>${t("model.file.title")}</h3>
     <p>${t("model.file.about", { columns: model.features.map((feature) => feature.name).slice(0, 12).join(", ") })}</p>
@@ -50,7 +51,7 @@ function content({ model }, { share, error, by }, { start, answeredBy }) {
           <option value="csv">CSV</option>
           <option value="parquet">Parquet</option>
         </select>`)}
-      ${memberField("file-by", model, by, answeredBy)}
+      ${memberField("file-by", page, by, answeredBy)}
       <p class="actions"><button ?disabled=${isBusy}>${t("model.file.predict")}</button></p>
       ${isBusy
         ? html`<progress max="1" .value=${share} aria-label=${t("model.file.uploading")}></progress>

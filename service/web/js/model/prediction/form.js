@@ -75,7 +75,8 @@ function frame() {
     <div class="file"></div>`;
 }
 
-function form({ model, by }, state, { rows, change, another, centre, answeredBy }) {
+function form(page, state, { rows, change, another, centre, answeredBy }) {
+  const { model } = page;
   const one = (feature) => field(feature, state.row[feature.name], model, (value) => change(feature.name, value));
   const idle = new Set(model.dropped.map((dropped) => dropped.input));
   const used = model.features.filter((feature) => !idle.has(feature.name));
@@ -85,7 +86,7 @@ function form({ model, by }, state, { rows, change, another, centre, answeredBy 
       ${rows.length ? html`<button type="button" @click=${another}>${t("model.try.another")}</button>` : nothing}
       <button type="button" @click=${centre}>${t("model.try.middle")}</button>
     </p>
-    ${memberField("try-by", model, by.get(), answeredBy, t("model.member.about"))}
+    ${memberField("try-by", page, page.by.get(), answeredBy, t("model.member.about"))}
     <div class="fields">${used.slice(0, SHOWN).map(one)}</div>
     ${collapsedFields("model.try.more", used.slice(SHOWN).map(one))} ${collapsedFields("model.try.unused", unused.map(one))}
   </form>`;
