@@ -16,7 +16,17 @@ from jaxtyping import Float
 from scipy.special import logsumexp, softmax
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
+from kan_engine.expressions.evaluation import (
+    Add,
+    Expression,
+    Mul,
+    Number,
+    add,
+    evaluate,
+    mul,
+    parametrize_floats,
+)
+from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 
 LOGIT_BOUNDS = (8.0, 6.0, 5.0, 4.0, 3.0)  # beyond 8 a row would have a huge response of hardly any weight
@@ -81,6 +91,48 @@ def refit_logits(trees: Sequence[Expression], rows: LabelledRows, *, steps: int)
         if before - loss < MIN_GAIN:
             break
     return forms
+
+
+def release_coefficient(trees: Sequence[Expression], rows: LabelledRows) -> list[Expression] | None:
+    """The formulas with a measured coefficient in place of the exact one that labels refute most.
+
+    A coefficient that is 1 or another exact number is no constant to fit. Labels refute it where its score
+    statistic, what twice the log loss of all rows would fall by if it moved alone (Rao 1948), exceeds the
+    logarithm of the number of rows, which a constant costs in the Bayesian information criterion.
+
+    Args:
+        trees: Formulas of all outputs, with constants fitted to the labels; see ``refit_logits``.
+        rows: Rows of classes.
+
+    Returns:
+        None if the labels refute none.
+    """
+    logits = evaluate_logits([ParametricForm(tree, np.zeros(0)) for tree in trees], rows)
+    refuted, largest = None, float(np.log(len(rows)))
+    for output, tree in enumerate(trees):
+        responses = make_working_responses(rows, logits, output + logits.shape[1] - len(trees))
+        residuals = responses.y - evaluate(tree, rows.columns)
+        for place, term in enumerate(_list_terms(tree)):
+            values = np.broadcast_to(evaluate(term, rows.columns), len(rows))
+            information = float(responses.weights @ values**2)
+            score = float(responses.weights @ (residuals * values))
+            if _has_exact_coefficient(term) and score**2 > largest * information:
+                refuted, largest = (output, place), score**2 / information
+    if refuted is None:
+        return None
+    output, place = refuted
+    terms = _list_terms(trees[output])
+    terms[place] = mul(make_measured(1.0), terms[place])
+    return [*trees[:output], add(*terms), *trees[output + 1 :]]
+
+
+def _list_terms(tree: Expression) -> list[Expression]:
+    return list(tree.terms) if isinstance(tree, Add) else [tree]
+
+
+def _has_exact_coefficient(term: Expression) -> bool:
+    factors = term.factors if isinstance(term, Mul) else (term,)
+    return not any(isinstance(each, Number) and isinstance(each.value, float) for each in factors)
 
 
 def evaluate_logits(forms: Sequence[ParametricForm], rows: LabelledRows) -> Float[np.ndarray, "rows classes"]:

@@ -20,6 +20,7 @@ from kan_engine.formulas.core.working_responses import (
     make_working_responses,
     measure_information,
     refit_logits,
+    release_coefficient,
 )
 from kan_engine.formulas.problem import Problem
 from kan_engine.network.kan import KAN
@@ -69,7 +70,13 @@ def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) 
 def _refit_logits(formulas: Sequence[Formula], rows: LabelledRows, run: SearchContext) -> list[Formula]:
     """The formulas with rounded constants that fit the labels; the same if they break the client's wishes."""
     wishes, trees = run.config.constraints, [each.tree for each in formulas]
-    forms = refit_logits(trees, rows, steps=run.thresholds.assessment.max_refit_steps)
+    steps = run.thresholds.assessment.max_refit_steps
+    forms = refit_logits(trees, rows, steps=steps)
+    while len(formulas) > 1 and not run.should_stop():  # of two classes, the search has read the labels
+        released = release_coefficient([form.numeric_tree for form in forms], rows)
+        if released is None:
+            break
+        forms = refit_logits(released, rows, steps=steps)
     logits = evaluate_logits(forms, rows)
     first, refitted = logits.shape[1] - len(forms), list[Formula]()
     for place, (formula, form) in enumerate(zip(formulas, forms, strict=True)):

@@ -81,3 +81,11 @@ def test_constants_stay_where_fitted_ones_would_break_a_wish() -> None:
     formulas = [[Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)]]
     fitted = fit_final_logits(formulas, run_of(limits))
     assert all(float(np.diff(evaluate(part[0].tree, {"a": np.arange(2.0)}))[0]) > 0 for part in fitted)
+
+
+def test_an_exact_coefficient_is_measured_where_labels_refute_it_and_stays_where_they_do_not() -> None:
+    run = run_of()
+    formulas = [[Formula(tree, 0.1)] for tree in (X, add(mul(Z, Z), -1), mul(0.1, X))]
+    double, square, _ = [part[0].tree for part in fit_final_logits(formulas, run)]
+    assert 1.8 < float(evaluate(double, {"a": np.ones(1), "b": np.ones(1)})[0]) < 2.2
+    assert square == add(mul(Z, Z), -1)
