@@ -17,6 +17,9 @@ from kan_engine.expressions.nodes import (
     mul,
     power,
     rebuild,
+    substitute,
+    variables,
+    walk,
 )
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.core.constant_fitting import (
@@ -67,7 +70,7 @@ def finalize_formula(
     everything = fit.append(validation)
     form = refit_constants(form, everything, iterations=FURTHER_STEPS)
     if len(form.values) <= max_constants:
-        form = _shorten_description(form, everything)
+        form = _replace_steady_parts(_shorten_description(form, everything), everything)
     short = round_constants(form, everything).numeric_tree
     tree = simplify(short, columns, forbidden=forbidden)
     # Simplification may combine constants, and simple numbers into one that is not
@@ -76,6 +79,31 @@ def finalize_formula(
     if released != tree:
         form = refit_constants(form, everything, iterations=FURTHER_STEPS)
     return round_constants(form, everything).numeric_tree
+
+
+def _replace_steady_parts(
+    form: ParametricForm, rows: LabelledRows, *, max_variation: float = 1e-3
+) -> ParametricForm:
+    """The form with constants in place of parts that hardly vary, if that shortens the description length.
+
+    exp(c) is 1 where c is a capacitance of some nanofarads.
+
+    Args:
+        form: With fitted constants.
+        rows: Its rows.
+        max_variation: Range of the values of such a part, over the largest of them.
+    """
+    tree, steady = form.bind_measured(), dict[Expression, Expression]()
+    for node in walk(tree):
+        if children(node) and variables(node):
+            values = evaluate(node, rows.columns)
+            if np.ptp(values) <= max_variation * np.abs(values).max():
+                steady[node] = make_measured(float(values.mean()))
+    if not steady or tree in steady:
+        return form
+    fitted = refit_constants(to_form(substitute(tree, steady)), rows, iterations=FURTHER_STEPS)
+    shorter = _shorten_description(fitted, rows)
+    return shorter if description_length(shorter, rows) < description_length(form, rows) else form
 
 
 def _release_numbers(tree: Expression, max_bits: float = 11.5) -> Expression:

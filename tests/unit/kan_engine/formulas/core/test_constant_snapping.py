@@ -95,3 +95,15 @@ def test_a_slope_of_one_is_found_before_the_offset_is_rounded(seed: int) -> None
     data = LabelledRows.from_columns({"x": x}, x + 2.08 + 0.08 * generator.normal(size=24))
     form = ParametricForm(add(mul(Parameter(0), Variable("x")), Parameter(1)), np.array([1.01, 2.04]))
     assert to_text(finalize_formula(form, data, data)).startswith("x + ")
+
+
+def test_a_function_that_hardly_varies_over_the_rows_becomes_a_constant() -> None:
+    noise = np.random.default_rng(3).normal(0, 0.01, 80)
+    tree = add(mul(Parameter(0), X), apply_function("exp", mul(1e-7, X)))
+    assert text(tree, [2.0], lambda x: 2 * x + 1 + noise[: len(x)]) == "2*x + 1"
+
+
+def test_a_function_that_hardly_varies_stays_where_the_rows_tell_it_from_a_constant() -> None:
+    noise = np.random.default_rng(3).normal(0, 1e-6, 80)
+    tree = add(mul(Parameter(0), X), apply_function("cosh", mul(0.02, X)))
+    assert "cosh" in text(tree, [2.0], lambda x: 2 * x + np.cosh(0.02 * x) + noise[: len(x)])
