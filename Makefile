@@ -41,7 +41,7 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python .ci/folders.py
+	$(VENV)/bin/python .ci/source_figures.py
 
 # One process more than there are processors: many of these tests wait for other processes.
 test: $(VENV)/installed-test
