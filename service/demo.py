@@ -84,8 +84,8 @@ def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
     answer = client.predict(model, [row], interval=0.9)
     (value,), (interval,) = answer.values, answer.intervals or [None]
     low, high = interval or (None, None)
-    known = "no interval" if low is None or high is None else f"90 % interval {low:.1f} to {high:.1f}"
-    _print_line(f"prediction: {value:.1f} dB, {known}; measured {row[AIRFOIL_TARGET]}")
+    interval_text = "no interval" if low is None or high is None else f"90 % interval {low:.1f} to {high:.1f}"
+    _print_line(f"prediction: {value:.1f} dB, {interval_text}; measured {row[AIRFOIL_TARGET]}")
     linear = model.baselines.get("linear")
     if linear is not None and (model.metrics["r2"] or 0) <= linear["metrics"]["r2"]:
         raise DemoFailed("the network does not beat the linear model")
@@ -103,19 +103,17 @@ def _upload_airfoil(client: Client) -> Dataset:
 
 def _wait_for_model(client: Client, job: Job) -> Model:
     """Print each stage of a job when it begins, and return the model."""
-    started, stage = time.monotonic(), None
+    since, stage = time.monotonic(), None
 
     def print_stage(progress: Progress) -> None:
         nonlocal stage
         if progress.stage not in (stage, None):
             stage = progress.stage
-            _print_line(
-                f"{time.monotonic() - started:6.1f} s   {stage:<12} {progress.message or ''}".rstrip()
-            )
+            _print_line(f"{time.monotonic() - since:6.1f} s   {stage:<12} {progress.message or ''}".rstrip())
 
-    ended = client.wait(job, JOB_TIMEOUT_S, progress=print_stage)
-    _print_line(f"{time.monotonic() - started:6.1f} s   {ended.status}")
-    return client.model(str(ended.model_id))
+    finished_job = client.wait(job, JOB_TIMEOUT_S, progress=print_stage)
+    _print_line(f"{time.monotonic() - since:6.1f} s   {finished_job.status}")
+    return client.model(str(finished_job.model_id))
 
 
 def _show_metrics(model: Model) -> None:
@@ -123,10 +121,10 @@ def _show_metrics(model: Model) -> None:
     linear = model.baselines.get("linear")
     for name, metrics in (("network", model.metrics), ("linear", linear and linear["metrics"])):
         if metrics is None:
-            told = "not fitted: the machine is busy, and the time of the job was over before"
+            text = "not fitted: the machine is busy, and the time of the job was over before"
         else:
-            told = f"R² {metrics['r2']:.4f}   RMSE {metrics['rmse']:.3g}"
-        _print_line(f"hold-out:   {name:<8} {told}")
+            text = f"R² {metrics['r2']:.4f}   RMSE {metrics['rmse']:.3g}"
+        _print_line(f"hold-out:   {name:<8} {text}")
 
 
 def _save_picture(client: Client, model: Model, name: str) -> None:

@@ -37,9 +37,9 @@ class ErrorCode:
 def list_error_groups(language: str = "en") -> dict[str, list[ErrorCode]]:
     """The codes of error responses and of failed jobs, by the title of their group."""
     groups = _load_table("en").errors
-    statuses = {name: told[0] for codes in groups.values() for name, told in codes.items()}
+    statuses = {name: entry[0] for codes in groups.values() for name, entry in codes.items()}
     return {
-        title: [ErrorCode(name, tuple(statuses[name]), *told[-2:]) for name, told in codes.items()]
+        title: [ErrorCode(name, tuple(statuses[name]), *entry[-2:]) for name, entry in codes.items()]
         for title, codes in _load_table(language).errors.items()
     }
 
@@ -74,8 +74,8 @@ def _render_entries(language: str) -> Iterator[str]:
     code, _, meaning, _ = COLUMNS[language]
     for title, entries in list_entry_groups(language).items():
         yield from _render_table_head(title, code, meaning)
-        for name, told in entries.items():
-            yield f"| `{name}` | {told} |"
+        for name, text in entries.items():
+            yield f"| `{name}` | {text} |"
 
 
 def _render_table_head(title: str, *columns: str) -> list[str]:

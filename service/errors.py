@@ -44,8 +44,8 @@ class ErrorEntry:
 
     def to_json(self) -> dict[str, str | int]:
         """The entry as clients read it."""
-        told = {**self.place, "code": self.code, "detail": self.detail}
-        return told if self.character is None else told | {"character": self.character}
+        document = {**self.place, "code": self.code, "detail": self.detail}
+        return document if self.character is None else document | {"character": self.character}
 
 
 class ServiceError(Exception):
@@ -160,11 +160,11 @@ def is_disk_full(error: Exception) -> bool:
     return getattr(error, "errno", None) in DISK_FULL or any(word in str(error) for word in words)
 
 
-def join_texts(texts: Iterable[str], most: int = 20) -> str:
-    """The first ``most`` texts for a message, and the number of the others."""
-    known = list(texts)
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more
+def join_texts(texts: Iterable[str], limit: int = 20) -> str:
+    """The first ``limit`` texts for a message, and the number of the others."""
+    items = list(texts)
+    suffix = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + suffix
 
 
 def format_names(names: Iterable[str]) -> str:

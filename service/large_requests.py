@@ -76,23 +76,23 @@ def main(limits: ReaderLimits = DEFAULT_LIMITS) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for the exit status of a fork
     while True:
         try:
-            asked, files, *_ = socket.recv_fds(line, 1, 3)
+            preload, files, *_ = socket.recv_fds(line, 1, 3)
         except TimeoutError:
             return
-        if not asked:
+        if not preload:
             return
-        _preload(asked)
+        _preload(preload)
         if not os.fork():
             _handle_and_exit(application, settings, limits, files)
         for file in files:
             os.close(file)
 
 
-def _preload(asked: bytes) -> None:
+def _preload(preload: bytes) -> None:
     """Import once here instead of in every fork."""
-    if asked in (TOOLS, TORCH):
+    if preload in (TOOLS, TORCH):
         use_one_torch_thread()
-    if asked == TOOLS:
+    if preload == TOOLS:
         import_module("service.api.mcp.server")
 
 
@@ -110,8 +110,8 @@ def _handle_and_exit(
         limit_process(limits.base_memory_bytes + body_bytes, limits.cpu_timeout_s)
         with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:
             request.seek(0)
-            done = asyncio.run(_handle_request(application, request, answer, limits.chunk_bytes))
-        os.write(files[2], json.dumps(asdict(done)).encode() + b"\n")
+            outcome = asyncio.run(_handle_request(application, request, answer, limits.chunk_bytes))
+        os.write(files[2], json.dumps(asdict(outcome)).encode() + b"\n")
         os._exit(0)
     except MemoryError:
         pass
@@ -124,18 +124,18 @@ def _handle_and_exit(
 async def _handle_request(
     application: FastAPI, request: BinaryIO, answer: BinaryIO, chunk_bytes: int
 ) -> LargeRequestOutcome:
-    told = json.loads(request.readline())
-    noted = _CountRecorder()
-    application.state.meters = application.state.statistics = noted
+    head = json.loads(request.readline())
+    recorder = _CountRecorder()
+    application.state.meters = application.state.statistics = recorder
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
-        **told["scope"],
-        "raw_path": told["scope"]["path"].encode(),
-        "query_string": told["query_string"].encode("latin-1"),
-        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told["headers"]],
+        **head["scope"],
+        "raw_path": head["scope"]["path"].encode(),
+        "query_string": head["query_string"].encode("latin-1"),
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"]],
         "state": {
-            "caller": Caller(**told["caller"] | {"scopes": frozenset(map(Allowed, told["caller"]["scopes"]))})
+            "caller": Caller(**head["caller"] | {"scopes": frozenset(map(Allowed, head["caller"]["scopes"]))})
         },
     }
     size = os.fstat(request.fileno()).st_size
@@ -160,8 +160,8 @@ async def _handle_request(
         else:
             answer.write(message.get("body", b""))
 
-    is_v2.set(told["scope"]["path"].startswith("/v2"))
-    with logs.bind_facts(**told["facts"]):
+    is_v2.set(head["scope"]["path"].startswith("/v2"))
+    with logs.bind_facts(**head["facts"]):
         try:
             await application(scope, receive, send)
         except Exception as error:  # the application has responded and logged, and raises it again
@@ -170,8 +170,8 @@ async def _handle_request(
     return LargeRequestOutcome(
         route=getattr(scope.get("route"), "path", "other"),
         error_code=scope["state"].get("error_code"),
-        predictions=noted.predictions,
-        inferences=noted.inferences,
+        predictions=recorder.predictions,
+        inferences=recorder.inferences,
     )
 
 
@@ -192,9 +192,9 @@ class _CountRecorder(InferenceStatistics):
 
     @contextmanager
     def time_prediction(self, call: PredictionCall) -> Iterator[Any]:
-        since, counted = time.perf_counter(), list[float]()
-        yield counted.append
-        self.predictions.append((call, sum(counted), time.perf_counter() - since))
+        since, row_counts = time.perf_counter(), list[float]()
+        yield row_counts.append
+        self.predictions.append((call, sum(row_counts), time.perf_counter() - since))
 
     def add(self, model_id: str, rows: int | None, nanoseconds: int) -> None:
         self.inferences.append((model_id, rows, nanoseconds))

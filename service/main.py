@@ -173,11 +173,11 @@ def _make_routes() -> tuple[BaseRoute, ...]:
     routes = APIRouter(
         generate_unique_id_function=lambda route: route.name, responses=document.ERROR_RESPONSES
     )
-    rest = [docs.router, guide.router, web.router, health.router]
+    page_routers = [docs.router, guide.router, web.router, health.router]
     # Matched first, because few requests are as frequent; documented with the rest of its protocol.
     routes.include_router(open_inference.infer_router, include_in_schema=False)
-    for router in [*RESOURCES, open_inference.router, open_inference.infer_router, *rest]:
+    for router in [*RESOURCES, open_inference.router, open_inference.infer_router, *page_routers]:
         routes.include_router(router)
-    for router in [*RESOURCES, *rest]:
+    for router in [*RESOURCES, *page_routers]:
         routes.include_router(router, prefix="/v1", include_in_schema=False)
     return tuple(routes.routes)

@@ -31,9 +31,11 @@ def limit_process(memory_bytes: int, cpu_s: int) -> None:
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_CORE, 0),
     ):
-        _, most = resource.getrlimit(what)
+        _, hard_limit = resource.getrlimit(what)
         with suppress(ValueError, OSError):
-            resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+            resource.setrlimit(
+                what, (limit if hard_limit == resource.RLIM_INFINITY else min(limit, hard_limit), hard_limit)
+            )
 
 
 def _writable_bytes() -> int:

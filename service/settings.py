@@ -218,8 +218,8 @@ class Settings(BaseSettings):
 
         A foreign web page in a browser on this machine can reach loopback, but not choose the host name.
         """
-        given = _split_names(self.allowed_hosts)
-        return given + LOOPBACK_NAMES if given or is_loopback(self.host) else ()
+        names = _split_names(self.allowed_hosts)
+        return names + LOOPBACK_NAMES if names or is_loopback(self.host) else ()
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -228,9 +228,9 @@ class Settings(BaseSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _refuse_open_loopback(cls, text: str, known: ValidationInfo) -> str:
+    def _refuse_open_loopback(cls, text: str, info: ValidationInfo) -> str:
         """Without keys every page that a browser on this machine opens could do everything."""
-        if ANY_ORIGIN in _split_names(text) and is_loopback(known.data.get("host", "")):
+        if ANY_ORIGIN in _split_names(text) and is_loopback(info.data.get("host", "")):
             raise ValueError("* needs keys, which loopback does not ask for; name the origins")
         return text
 
@@ -267,8 +267,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         InvalidSettings: A variable is unknown, has no valid value, or is given twice.
     """
     environ = os.environ if environ is None else environ
-    given = {name: value for name, value in environ.items() if value and name.startswith(PREFIX)}
-    values = {_field_name(name): value for name, value in given.items() if not name.startswith(TEST_PREFIX)}
+    variables = {name: value for name, value in environ.items() if value and name.startswith(PREFIX)}
+    values = {
+        _field_name(name): value for name, value in variables.items() if not name.startswith(TEST_PREFIX)
+    }
     for secret in SECRETS:
         _read_secret_file(values, secret)
     unknown = sorted(values.keys() - Settings.model_fields.keys())

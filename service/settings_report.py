@@ -60,8 +60,8 @@ def render_settings(language: str = "en") -> str:
     lines = [f"| {' | '.join(COLUMNS[language])} |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is PydanticUndefined else str(field.default)
-        shown = f"`{default}`" if default else "—"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {words[name]} |")
+        default_text = f"`{default}`" if default else "—"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default_text} | {words[name]} |")
     return "\n".join(lines)
 
 
@@ -75,7 +75,7 @@ def read_descriptions(language: str) -> dict[str, str]:
 
 def log_settings(settings: Settings) -> None:
     """Log the settings of this process, passwords masked."""
-    log.info("settings", extra={told.variable: told.value for told in report_settings(settings)})
+    log.info("settings", extra={setting.variable: setting.value for setting in report_settings(settings)})
 
 
 def _mask_secret(name: str, value: object) -> str:

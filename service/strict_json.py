@@ -86,9 +86,9 @@ def _count_entries(value: Any, objects: int) -> int:
     """Number of entries of all objects; the search ends when ``objects`` of them are found."""
     entries, level = 0, [value]
     while level and objects:
-        found = [node for node in level if isinstance(node, dict)]
-        objects -= len(found)
-        entries += sum(map(len, found))
+        dicts = [node for node in level if isinstance(node, dict)]
+        objects -= len(dicts)
+        entries += sum(map(len, dicts))
         level = [child for parent in level for child in _child_containers(parent)] if objects else []
     return entries
 
@@ -113,14 +113,14 @@ def _may_be_too_deep(raw: bytes) -> bool:
 
 
 def _reject_repeated_keys(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        keys: set[str] = set()
         for key, _ in pairs:
-            if key in seen:
+            if key in keys:
                 raise _RepeatedKey(key)
-            seen.add(key)
-    return found
+            keys.add(key)
+    return members
 
 
 def _refuse_deep_nesting(value: Any) -> None:

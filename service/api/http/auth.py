@@ -177,8 +177,8 @@ class ApiKeyMiddleware:
             return ApiKeys(session).has_key()
 
     def _is_session(self, secret: str) -> bool:
-        known = self._session_key
-        return known is not None and secrets.compare_digest(secret.encode(), known.encode())
+        session_key = self._session_key
+        return session_key is not None and secrets.compare_digest(secret.encode(), session_key.encode())
 
     def _identify_caller(self, secret: str) -> tuple[Caller, Allowance | None]:
         try:

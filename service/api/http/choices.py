@@ -14,9 +14,9 @@ def choose_from(registry: Mapping[str, Any], *further: str) -> tuple[AfterValida
 
     def check(name: str) -> str:
         if name not in registry and name not in further:
-            *others, last = (repr(each) for each in (*further, *registry))
-            expected = f"{', '.join(others)} or {last}" if others else last
-            raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+            *head, tail = (repr(key) for key in (*further, *registry))
+            choices = f"{', '.join(head)} or {tail}" if head else tail
+            raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": choices})
         return name
 
     return AfterValidator(check), WithJsonSchema({"type": "string", "enum": [*further, *registry]})

@@ -63,16 +63,16 @@ async def _authorize(needed: SecurityScopes, request: Request, _: Annotated[Any,
     check_scopes(_find_caller(request), [Scope(scope) for scope in needed.scopes])
 
 
-def check_scopes(caller: Caller, needed: Sequence[Scope]) -> None:
+def check_scopes(caller: Caller, scopes: Sequence[Scope]) -> None:
     """Refuse a caller whose key has none of the needed scopes.
 
     Raises:
         Forbidden: It has none.
     """
-    if not any(map(caller.has_scope, needed)):
-        wanted = " or ".join(f"`{scope}`" for scope in needed)
+    if not any(map(caller.has_scope, scopes)):
+        alternatives = " or ".join(f"`{scope}`" for scope in scopes)
         has = ", ".join(sorted(caller.scopes))
-        detail = f"this needs a key with the scope {wanted}, and yours has {has}; use another"
+        detail = f"this needs a key with the scope {alternatives}, and yours has {has}; use another"
         raise Forbidden("scope_missing", detail)
 
 
@@ -168,11 +168,11 @@ def _query_parameters(dependant: Dependant) -> Iterator[str]:
         yield from _query_parameters(dependency)
 
 
-def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
-    unknown = [name for name in request.query_params if name not in known]
+def _refuse_unknown_parameters(request: Request, valid_names: set[str]) -> None:
+    unknown = [name for name in request.query_params if name not in valid_names]
     if not unknown:
         return
-    possible = f"possible here: {', '.join(sorted(known))}" if known else "none is possible here"
+    possible = f"possible here: {', '.join(sorted(valid_names))}" if valid_names else "none is possible here"
     entries = [
         ErrorEntry(
             "extra_forbidden",

@@ -37,11 +37,11 @@ def make_download_response(
         media_type: Media type of the content.
         headers: Further headers.
     """
-    quoted = quote(name, safe="")
-    called = f'filename="{name}"' if quoted == name else f"filename*=UTF-8''{quoted}"
-    own = {
-        "Content-Disposition": f"attachment; {called}",
+    encoded_name = quote(name, safe="")
+    name_parameter = f'filename="{name}"' if encoded_name == name else f"filename*=UTF-8''{encoded_name}"
+    content_headers = {
+        "Content-Disposition": f"attachment; {name_parameter}",
         "Content-Length": str(size),
         "ETag": f'"sha256-{sha256}"',
     }
-    return StreamingResponse(chunks, media_type=media_type, headers={**own, **(headers or {})})
+    return StreamingResponse(chunks, media_type=media_type, headers={**content_headers, **(headers or {})})

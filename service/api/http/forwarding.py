@@ -22,7 +22,7 @@ def is_forwarded(headers: Headers) -> bool:
     return any(name in FORWARDING_HEADERS or name.startswith(FORWARDING_PREFIX) for name in headers)
 
 
-def is_client_local(peer: str, headers: Headers, trusted: Sequence[IPNetwork]) -> bool:
+def is_client_local(peer: str, headers: Headers, proxy_networks: Sequence[IPNetwork]) -> bool:
     """Whether the client of a forwarded request is on this machine, by the word of a trusted proxy on it.
 
     Every address must be of loopback: a client may write addresses into the headers, before which or behind
@@ -31,9 +31,9 @@ def is_client_local(peer: str, headers: Headers, trusted: Sequence[IPNetwork]) -
     Args:
         peer: Address that the connection comes from.
         headers: Of the request.
-        trusted: Networks of trusted proxies.
+        proxy_networks: Networks of trusted proxies.
     """
-    if not is_loopback(peer) or not _is_in(peer, trusted):
+    if not is_loopback(peer) or not _is_in(peer, proxy_networks):
         return False
     clients = list(_list_clients(headers))
     return bool(clients) and all(map(is_loopback, clients))

@@ -69,14 +69,14 @@ class JsonScan:
     def _check_counts(self) -> None:
         bounds = self._bounds
         sparing = self._bytes // ROW_BYTES + bounds.spare_objects
-        for what, count, most in (
+        for what, count, limit in (
             ("lists", self._lists, bounds.max_lists),
             ("objects", self._objects, min(bounds.max_objects, sparing)),
         ):
-            if count > most:
+            if count > limit:
                 raise TooLarge(
                     "body_too_costly",
-                    f"the body has more than {most} {what}, more than any table of its size; send columns of "
-                    "plain values, or upload a file",
-                    limit=most,
+                    f"the body has more than {limit} {what}, more than any table of its size; send columns "
+                    "of plain values, or upload a file",
+                    limit=limit,
                 )

@@ -111,8 +111,8 @@ class LargeBodyMiddleware:
                 await _store_request(scope, beginning, None if is_whole else receive, keep)
                 ask = partial(self._reader.answer, body, answer, preload=_choose_preload(scope["path"]))
                 async with self._slots.hold(_caller_of(scope).tenant):
-                    done = await run_for_client(receive, ask)
-                self._record_metrics(scope, done)
+                    outcome = await run_for_client(receive, ask)
+                self._record_metrics(scope, outcome)
                 await _send_answer(answer, send, limits)
         except ServiceError as error:
             await problem_response(error, headers={"Connection": "close"})(scope, receive, send)
@@ -133,14 +133,14 @@ class LargeBodyMiddleware:
             spare_objects=spare,
         )
 
-    def _record_metrics(self, scope: Scope, done: LargeRequestOutcome) -> None:
+    def _record_metrics(self, scope: Scope, outcome: LargeRequestOutcome) -> None:
         """Count the work of the other process as this process's own."""
-        scope["route"] = SimpleNamespace(path=done.route)
-        if done.error_code:
-            scope["state"]["error_code"] = done.error_code
-        for call, rows, seconds in done.predictions:
+        scope["route"] = SimpleNamespace(path=outcome.route)
+        if outcome.error_code:
+            scope["state"]["error_code"] = outcome.error_code
+        for call, rows, seconds in outcome.predictions:
             self._meters.count_prediction(call, rows, seconds)
-        for inference in done.inferences:
+        for inference in outcome.inferences:
             self._statistics.add(*inference)
 
 
@@ -163,10 +163,10 @@ def _may_be_large(scope: Scope, limits: HttpLimits) -> bool:
 
 async def _read_beginning(receive: Receive, limit: int) -> tuple[list[Message], bool]:
     """The first messages of a body, up to its end or just over the limit; and whether that is the end."""
-    messages, received = [], 0
-    while received <= limit:
+    messages, byte_count = [], 0
+    while byte_count <= limit:
         messages.append(await receive())
-        received += len(messages[-1].get("body", b""))
+        byte_count += len(messages[-1].get("body", b""))
         if not messages[-1].get("more_body", False):
             return messages, True
     return messages, False
@@ -174,8 +174,8 @@ async def _read_beginning(receive: Receive, limit: int) -> tuple[list[Message], 
 
 def _find_json_length(scope: Scope) -> int | None:
     """Length of the JSON before binary tensors; None if the whole body is JSON."""
-    given = Headers(scope=scope).get(HEADER_LENGTH, "") if scope["path"].startswith("/v2") else ""
-    return int(given) if given.isdecimal() and len(given) <= MAX_LENGTH_DIGITS else None
+    text = Headers(scope=scope).get(HEADER_LENGTH, "") if scope["path"].startswith("/v2") else ""
+    return int(text) if text.isdecimal() and len(text) <= MAX_LENGTH_DIGITS else None
 
 
 def _is_cheap_to_parse(
@@ -208,10 +208,10 @@ class _BodyWriter:
 
     def add(self, chunk: bytes) -> None:
         """Write the next bytes, or refuse them; see `JsonScan`."""
-        scanned = chunk[: self._json_left]
+        json_part = chunk[: self._json_left]
         if self._json_left is not None:
-            self._json_left -= len(scanned)
-        self._scan.feed(scanned)
+            self._json_left -= len(json_part)
+        self._scan.feed(json_part)
         self.file.write(chunk)
 
 
@@ -225,14 +225,14 @@ async def _store_request(
         receive: Source of the rest of the body; None if ``beginning`` is the whole.
     """
     caller = _caller_of(scope)
-    told = {
+    head = {
         "scope": {name: scope[name] for name in ("method", "path", "root_path", "scheme", "http_version")},
         "query_string": scope["query_string"].decode("latin-1"),
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
         "caller": asdict(caller) | {"scopes": sorted(caller.scopes)},
         "facts": logs.current_facts(),
     }
-    keep.file.write(json.dumps(told).encode() + b"\n")
+    keep.file.write(json.dumps(head).encode() + b"\n")
     await run_in_threadpool(keep.add, b"".join([message.get("body", b"") for message in beginning]))
     while receive is not None:
         message = await receive()
@@ -276,16 +276,16 @@ class LargeBodyReader:
             TooLarge: Parsing the body exceeded the limits on memory or time, or the client has left.
         """
         for _ in range(2):  # the process may have ended just now
-            told = self._ask(body, answer, work, preload=preload)
-            if told is not None:
+            report = self._ask(body, answer, work, preload=preload)
+            if report is not None:
                 break
-        if not told:
+        if not report:
             raise TooLarge(
                 "body_too_costly",
                 "parsing the body took more memory or time than the limits allow; "
                 "send fewer rows, or upload a file",
             )
-        return LargeRequestOutcome(**json.loads(told))
+        return LargeRequestOutcome(**json.loads(report))
 
     def close(self) -> None:
         """End the process."""
@@ -295,17 +295,17 @@ class LargeBodyReader:
     def _ask(self, body: BinaryIO, answer: BinaryIO, work: ClientWork, *, preload: bytes) -> bytes | None:
         """The report of the fork: empty if it was terminated, None if it did not start."""
         ours, theirs = os.pipe()
-        with os.fdopen(ours, "rb") as told:
+        with os.fdopen(ours, "rb") as pipe:
             try:
                 with self._lock:
                     self._send(preload, [body.fileno(), answer.fileno(), theirs])
             finally:
                 os.close(theirs)
-            number = told.readline()
+            number = pipe.readline()
             if not number:
                 return None
             with work.kill_on_departure(partial(_kill, int(number))):
-                return told.readline()
+                return pipe.readline()
 
     def _send(self, word: bytes, descriptors: list[int]) -> None:
         for _ in range(2):
@@ -318,9 +318,9 @@ class LargeBodyReader:
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        others = {name: value for name, value in os.environ.items() if _is_not_setting(name)}
+        base_environment = {name: value for name, value in os.environ.items() if _is_not_setting(name)}
         with theirs:
-            environment = others | _make_environment(self._settings)
+            environment = base_environment | _make_environment(self._settings)
             self._process = subprocess.Popen(READER_COMMAND, env=environment, stdin=theirs.fileno())  # noqa: S603  # our own
         return ours
 
@@ -345,5 +345,5 @@ def _is_not_setting(name: str) -> bool:
 
 def _make_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables; all users of the machine can read command-line arguments."""
-    given = settings.model_dump(mode="json")
-    return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}
+    values = settings.model_dump(mode="json")
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}

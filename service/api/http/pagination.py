@@ -41,17 +41,17 @@ class PageWindow:
     after: str | None
     after_name: str = ""
 
-    def place(self, wanted: ListFilter) -> ListFilter:
+    def place(self, list_filter: ListFilter) -> ListFilter:
         """The filter of a list by name that goes on behind the last row of the page before."""
-        return replace(wanted, after_name=self.after_name)
+        return replace(list_filter, after_name=self.after_name)
 
     def take_page(self, rows: Sequence[Row], order: NamedOrder = "newest") -> tuple[list[Row], str | None]:
         """The page and the cursor of the next page (None at the end), from up to ``limit + 1`` rows."""
         page = list(rows[: self.limit])
         if len(rows) <= self.limit:
             return page, None
-        last: Any = page[-1]
-        return page, _encode_cursor(last.id, last.name if order == "name" else None)
+        final_row: Any = page[-1]
+        return page, _encode_cursor(final_row.id, final_row.name if order == "name" else None)
 
 
 def _parse_window(
@@ -66,17 +66,17 @@ def _parse_window(
 Paging = Annotated[PageWindow, Depends(_parse_window)]
 
 
-def _require_date(given: str) -> str:
+def _require_date(text: str) -> str:
     """Refuse a number, which Pydantic reads as seconds since 1970."""
-    if DATE.match(given) is None:
+    if DATE.match(text) is None:
         raise ValueError("write a time with its zone, such as 2026-01-31T12:00:00Z")
-    return given
+    return text
 
 
-def _to_utc(given: datetime) -> datetime:
+def _to_utc(time: datetime) -> datetime:
     """The time in UTC, which the database compares; within a day of the ends of time there may be none."""
     try:
-        return given.astimezone(UTC)
+        return time.astimezone(UTC)
     except OverflowError:
         raise ValueError("in UTC this time is not within the years 1 to 9999; give one that is") from None
 

@@ -103,8 +103,8 @@ def validation_error(errors: list[Any], body: Any) -> Invalid:
     """Pydantic's errors as one error, without the values sent: they may be NaN, huge or secret."""
     errors = _merge_literal_alternatives(errors)
     entries = [_make_entry(error, body) for error in errors[:MAX_ERROR_ENTRIES]]
-    first = f"{_location_text(entries[0].place)}: {entries[0].detail}"
-    detail = first if len(errors) == 1 else f"{len(errors)} problems in the request; the first: {first}"
+    summary = f"{_location_text(entries[0].place)}: {entries[0].detail}"
+    detail = summary if len(errors) == 1 else f"{len(errors)} problems in the request; the first: {summary}"
     return Invalid("validation_failed", detail, errors=entries)
 
 
@@ -115,12 +115,14 @@ def _merge_literal_alternatives(errors: list[Any]) -> list[Any]:
         for error in errors
         if error["type"] == "literal_error" and str(error["loc"][-1]).startswith("literal[")
     }
-    others = [error for error in errors if error["loc"][:-1] not in words or error["type"] != "literal_error"]
+    remaining_errors = [
+        error for error in errors if error["loc"][:-1] not in words or error["type"] != "literal_error"
+    ]
     return [
         {**error, "msg": f"{error['msg']} or {words[error['loc'][:-1]]}"}
         if error["type"].endswith("_type") and error["loc"][:-1] in words
         else error
-        for error in others
+        for error in remaining_errors
     ]
 
 
@@ -198,8 +200,8 @@ def _make_engine_error(error: KANEngineError) -> Invalid:
     if not isinstance(error, InvalidData):
         return Invalid(code, str(error))
     place = {"column": error.column, "row": error.row}
-    known = {name: value for name, value in place.items() if value is not None}
-    return Invalid.make_at(code, str(error), known)
+    position = {name: value for name, value in place.items() if value is not None}
+    return Invalid.make_at(code, str(error), position)
 
 
 def _make_database_error(error: DBAPIError) -> ServiceError:
@@ -276,17 +278,17 @@ def _locate(source: str, path: list[str | int], body: Any, kind: str) -> Place:
 
 def _client_path(body: Any, path: list[str | int], kind: str) -> list[str | int]:
     """The path of the client's own keys, without the names of union members that Pydantic inserts."""
-    kept: list[str | int] = []
+    keys: list[str | int] = []
     for number, part in enumerate(path):
         is_last = number == len(path) - 1
         if (isinstance(body, dict) and part in body) or (
             isinstance(body, list) and isinstance(part, int) and 0 <= part < len(body)
         ):
             body = body[part]  # type: ignore[index]  # a dict's key or a list's index, checked above
-            kept.append(part)
+            keys.append(part)
         elif is_last and kind == "missing":
-            kept.append(part)
-    return kept
+            keys.append(part)
+    return keys
 
 
 def _location_text(place: Place) -> str:

@@ -56,13 +56,13 @@ def _check_request(scope: Scope, headers: Headers, limit: int) -> None:
 
 
 def _count_bytes(receive: Receive, limit: int) -> Receive:
-    received = 0
+    byte_count = 0
 
     async def receive_counted() -> Message:
-        nonlocal received
+        nonlocal byte_count
         message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
+        byte_count += len(message.get("body", b""))
+        if byte_count > limit:
             raise _too_large_error(limit)
         return message
 

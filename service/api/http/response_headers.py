@@ -58,19 +58,19 @@ class ResponseHeadersMiddleware:
             await self.app(scope, receive, send)
             return
         headers, since, status = Headers(scope=scope), time.perf_counter(), 500
-        given = headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+        header_id = headers.get("x-request-id", "")
+        request_id = header_id if REQUEST_ID.fullmatch(header_id) else str(uuid_utils.uuid7())
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answered = MutableHeaders(raw=message["headers"])
-                answered["X-Request-ID"] = request_id
+                response_headers = MutableHeaders(raw=message["headers"])
+                response_headers["X-Request-ID"] = request_id
                 for name, value in DEFAULT_HEADERS.items():
-                    answered.setdefault(name, value)
+                    response_headers.setdefault(name, value)
                 if status in (307, 308):
-                    answered["Location"] = _make_relative(answered["Location"])
+                    response_headers["Location"] = _make_relative(response_headers["Location"])
             await send(message)
 
         scope.setdefault("state", {})  # before the scope is copied, so that all copies share it

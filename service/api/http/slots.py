@@ -34,10 +34,10 @@ class Slots:
             TooMany: Too many requests of this tenant hold a slot or wait for one.
             Unavailable: No slot became free in time.
         """
-        most = self._limits.max_waiting_per_tenant
-        if self._held[tenant] + sum(name == tenant for name, _ in self._waiting) >= most:
-            detail = f"{most} of your large requests are in progress; send them one after the other"
-            raise TooMany("too_many_large_requests", detail, limit=most)
+        max_waiting = self._limits.max_waiting_per_tenant
+        if self._held[tenant] + sum(name == tenant for name, _ in self._waiting) >= max_waiting:
+            detail = f"{max_waiting} of your large requests are in progress; send them one after the other"
+            raise TooMany("too_many_large_requests", detail, limit=max_waiting)
         request = tenant, asyncio.Event()
         self._waiting.append(request)
         try:
@@ -61,8 +61,8 @@ class Slots:
             raise Unavailable("too_busy", detail) from None
 
     def _give_slots(self) -> None:
-        while allowed := [request for request in self._waiting if self._may_hold(request[0])]:
-            request = min(allowed, key=lambda request: self._held[request[0]])
+        while candidates := [request for request in self._waiting if self._may_hold(request[0])]:
+            request = min(candidates, key=lambda request: self._held[request[0]])
             self._waiting.remove(request)
             self._held[request[0]] += 1
             request[1].set()

@@ -72,9 +72,9 @@ async def receive_upload(
 def _parse_boundary(request: Request, limits: HttpLimits) -> str:
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary: str = options.get("boundary", "")
-    most = limits.max_boundary_characters
-    if not 1 <= len(boundary) <= most:
-        raise _form_error(f"the Content-Type has no boundary of 1 to {most} characters")
+    max_length = limits.max_boundary_characters
+    if not 1 <= len(boundary) <= max_length:
+        raise _form_error(f"the Content-Type has no boundary of 1 to {max_length} characters")
     return boundary
 
 
@@ -120,9 +120,9 @@ class _FormReceiver:
         if self._part == FILE_FIELD:
             self._filename = part.filename
         if self._part not in (FILE_FIELD, *self._fields):
-            known = ", ".join((FILE_FIELD, *self._fields))
+            field_names = ", ".join((FILE_FIELD, *self._fields))
             raise _field_error(
-                self._part, "extra_forbidden", f"unknown field {self._part[:100]!r}; known are {known}"
+                self._part, "extra_forbidden", f"unknown field {self._part[:100]!r}; known are {field_names}"
             )
         if self._part in self._parts:
             raise _field_error(
@@ -136,9 +136,9 @@ class _FormReceiver:
             return
         value = self._parts[self._part]
         value += data
-        most = self._limits.max_field_bytes
-        if len(value) > most:
-            detail = f"the field {self._part!r} is over {most} bytes long; shorten it"
+        max_bytes = self._limits.max_field_bytes
+        if len(value) > max_bytes:
+            detail = f"the field {self._part!r} is over {max_bytes} bytes long; shorten it"
             raise _field_error(self._part, "too_long", detail)
 
 

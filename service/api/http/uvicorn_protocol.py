@@ -115,18 +115,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _evict_idle_connection(self) -> None:
         """Close the connection that has been idle longest; if none is idle, this one serves probes only."""
-        others = [
-            other
-            for other in self.connections
-            if isinstance(other, BoundedHttpProtocol) and other is not self
+        connections = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, BoundedHttpProtocol) and connection is not self
         ]
-        idle = [other for other in others if not other.transport.is_closing()]
+        idle = [connection for connection in connections if not connection.transport.is_closing()]
         for is_idle in (BoundedHttpProtocol._is_waiting, BoundedHttpProtocol._is_receiving):
-            if found := [other for other in idle if is_idle(other)]:
-                min(found, key=lambda other: other._since).transport.abort()
+            if candidates := [connection for connection in idle if is_idle(connection)]:
+                min(candidates, key=lambda connection: connection._since).transport.abort()
                 return
         self._is_beyond = True
-        if len(others) >= self._max_connections + self.limits.probe_connections:
+        if len(connections) >= self._max_connections + self.limits.probe_connections:
             self.transport.abort()
 
 

@@ -42,8 +42,8 @@ def stream_events(job_id: str, after: int, sessions: Sessions, watch: JobWatch) 
     Raises:
         NotFound: There is no such job.
     """
-    events, ended = _read_events(job_id, after, sessions, watch.limits.max_events_per_read)
-    if ended is not None and not events:
+    events, end_status = _read_events(job_id, after, sessions, watch.limits.max_events_per_read)
+    if end_status is not None and not events:
         return Response(status_code=204)
     return _EventStreamResponse(job_id, after, sessions, watch)
 
@@ -74,24 +74,26 @@ async def _follow_events(
     yield format_sse_event(data_str=None, retry=watch.limits.reconnect_ms)
     while not watch.is_closed:
         try:
-            most = watch.limits.max_events_per_read
-            events, ended = await run_in_threadpool(_read_events, job_id, number, sessions, most)
+            max_events = watch.limits.max_events_per_read
+            events, end_status = await run_in_threadpool(_read_events, job_id, number, sessions, max_events)
         except (NotFound, Unauthorized):  # deleted or expired meanwhile; a reconnect gets the error
             return
         for event in events:
             number = event.number
             yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))
-        if len(events) == most:
+        if len(events) == max_events:
             continue
-        if ended is not None:
-            yield format_sse_event(data_str=f'{{"status":"{ended}"}}', event="done")
+        if end_status is not None:
+            yield format_sse_event(data_str=f'{{"status":"{end_status}"}}', event="done")
             return
         if not await watch.wait_for_events(job_id, number, within_s=watch.limits.ping_interval_s):
             yield format_sse_event(data_str=None, comment="ping")
 
 
-def _read_events(job_id: str, after: int, sessions: Sessions, most: int) -> tuple[list[EventOut], str | None]:
-    """Up to ``most`` events after this number, and the status of the job if it has ended.
+def _read_events(
+    job_id: str, after: int, sessions: Sessions, max_events: int
+) -> tuple[list[EventOut], str | None]:
+    """Up to ``max_events`` events after this number, and the status of the job if it has ended.
 
     The status is read before the events, so that the events of an ended job include its last one.
     """
@@ -100,6 +102,6 @@ def _read_events(job_id: str, after: int, sessions: Sessions, most: int) -> tupl
             ApiKeys(session).refuse_invalid(sessions.caller.key_id)
         jobs = Jobs(session)
         status = JobStatus(jobs.get(job_id).status)
-        events = jobs.events(job_id, after=after, limit=most)[:most]
-        found = [EventOut.model_validate(event, from_attributes=True) for event in events]
-    return found, status if status.is_final else None
+        events = jobs.events(job_id, after=after, limit=max_events)[:max_events]
+        items = [EventOut.model_validate(event, from_attributes=True) for event in events]
+    return items, status if status.is_final else None

@@ -43,10 +43,10 @@ class JobWatch:
         Raises:
             TooMany: The tenant has as many open streams as it may.
         """
-        most = self.limits.max_streams_per_tenant
-        if self._streams[tenant] >= most:
-            detail = f"{most} event streams are open already; close some, or request events in pages"
-            raise TooMany("too_many_streams", detail, limit=most)
+        max_streams = self.limits.max_streams_per_tenant
+        if self._streams[tenant] >= max_streams:
+            detail = f"{max_streams} event streams are open already; close some, or request events in pages"
+            raise TooMany("too_many_streams", detail, limit=max_streams)
         self._streams[tenant] += 1
         try:
             yield
@@ -98,8 +98,8 @@ class JobWatch:
             self._newest |= await run_in_threadpool(self._read_newest_events, list(self._watched))
         except SQLAlchemyError as error:
             log.warning("events cannot be read", extra={"reason": type(error).__name__})
-        looked, self._next_look = self._next_look, asyncio.Event()
-        looked.set()
+        look, self._next_look = self._next_look, asyncio.Event()
+        look.set()
 
     def _read_newest_events(self, job_ids: list[str]) -> dict[str, int]:
         with self._sessions.read() as session:

@@ -144,10 +144,10 @@ def describe_dataset(given: DescribeArguments, context: ToolContext, _: Progress
     """
     with context.sessions.read() as session:
         dataset = Datasets(session).get(given.dataset_id)
-    shown = datasets.preview(given.dataset_id, given.max_rows, context.sessions, context.settings)
-    kept = shown.columns[: given.max_columns]
+    preview = datasets.preview(given.dataset_id, given.max_rows, context.sessions, context.settings)
+    columns = preview.columns[: given.max_columns]
     return _report_dataset(
-        dataset, given.max_columns, [{name: row[name] for name in kept} for row in shown.rows]
+        dataset, given.max_columns, [{name: row[name] for name in columns} for row in preview.rows]
     )
 
 

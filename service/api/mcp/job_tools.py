@@ -156,11 +156,11 @@ async def wait_for_job(given: WaitArguments, context: ToolContext, report: Progr
     """Wait until a job has ended, at most `max_seconds`. Call it again while `status` is queued or running.
     `succeeded` has a `model_id`, `failed` an `error`.
     """
-    reported = -1.0
+    reported_fraction = -1.0
     async for job in follow_job(given.job_id, context.sessions, context.watch, within_s=given.max_seconds):
-        if job.progress.fraction > reported:  # the protocol wants progress that grows
-            reported = job.progress.fraction
-            await report(reported, 1.0, job.progress.message or job.progress.stage or job.status)
+        if job.progress.fraction > reported_fraction:  # the protocol wants progress that grows
+            reported_fraction = job.progress.fraction
+            await report(reported_fraction, 1.0, job.progress.message or job.progress.stage or job.status)
     return job
 
 
@@ -178,7 +178,7 @@ def list_jobs(given: ListJobsArguments, context: ToolContext, _: ProgressReporte
 
 
 def _submit(request: AnyRequest, context: ToolContext) -> JobOut:
-    submitted = lifecycle.submit(
+    submission = lifecycle.submit(
         request,
         context.sessions,
         context.queue,
@@ -186,7 +186,7 @@ def _submit(request: AnyRequest, context: ToolContext) -> JobOut:
         context.serving.predictors,
         limits=context.limits.admission,
     )
-    return JobOut.from_submission(submitted.job)
+    return JobOut.from_submission(submission.job)
 
 
 JOB_TOOLS = (

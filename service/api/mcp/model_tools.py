@@ -212,14 +212,15 @@ def read_formula(given: FormulaArguments, context: ToolContext, _: ProgressRepor
 def read_edges(given: EdgesArguments, context: ToolContext, _: ProgressReporter) -> EdgesReport:
     """The activations of a network with the functions that fit them, for `fix` of change_formula."""
     with context.sessions.read() as session:
-        shown = select_network(TrainedModels(session).get(given.model), given.network)
-        document: dict[str, Any] = {"network": shown.name, **shown.edges}
-    ranked = sorted(document["edges"], key=lambda edge: -(edge.get("score") or 0.0))
+        member = select_network(TrainedModels(session).get(given.model), given.network)
+        document: dict[str, Any] = {"network": member.name, **member.edges}
+    ranking = sorted(document["edges"], key=lambda edge: -(edge.get("score") or 0.0))
     edges = [
-        {key: value for key, value in edge.items() if key not in CURVES} for edge in ranked[: given.max_edges]
+        {key: value for key, value in edge.items() if key not in CURVES}
+        for edge in ranking[: given.max_edges]
     ]
-    counted = {"edges": edges, "edge_count": len(ranked), "functions": list(LIBRARY)}
-    return EdgesReport.model_validate(document | counted)
+    details = {"edges": edges, "edge_count": len(ranking), "functions": list(LIBRARY)}
+    return EdgesReport.model_validate(document | details)
 
 
 def export_model(given: ExportArguments, context: ToolContext, _: ProgressReporter) -> ExportedFile:

@@ -82,7 +82,7 @@ def _list_models(context: ToolContext, after: str | None) -> tuple[list[Resource
         return [], None
     with context.sessions.read() as session:
         rows = TrainedModels(session).page(limit=PAGE_MODELS, after=after, has_previews=False)
-    listed = [
+    resources = [
         Resource(
             name=f"{row.name} version {row.version}",
             uri=f"kan://models/{row.id}",
@@ -91,7 +91,7 @@ def _list_models(context: ToolContext, after: str | None) -> tuple[list[Resource
         )
         for row in rows[:PAGE_MODELS]
     ]
-    return listed, rows[PAGE_MODELS - 1].id if len(rows) > PAGE_MODELS else None
+    return resources, rows[PAGE_MODELS - 1].id if len(rows) > PAGE_MODELS else None
 
 
 def _describe_page(page: str, title: str) -> Resource:
@@ -99,10 +99,10 @@ def _describe_page(page: str, title: str) -> Resource:
 
 
 def _read(context: ToolContext, uri: str) -> str:
-    if (found := GUIDE.fullmatch(uri)) and found[2] in dict(context.guide.list_pages()):
-        return context.guide.read_page(found[2], "ru" if found[1] == "ru" else "en")
-    if found := MODEL.fullmatch(uri):
+    if (match := GUIDE.fullmatch(uri)) and match[2] in dict(context.guide.list_pages()):
+        return context.guide.read_page(match[2], "ru" if match[1] == "ru" else "en")
+    if match := MODEL.fullmatch(uri):
         check_scopes(context.caller, (Scope.READ,))
-        return render_card(read_card(found[1], context.sessions))
+        return render_card(read_card(match[1], context.sessions))
     detail = f"there is no resource {uri[:200]!r}; resources/list and resources/templates/list tell them"
     raise MCPError(code=INVALID_PARAMS, message=detail)

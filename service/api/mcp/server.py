@@ -140,8 +140,8 @@ def describe_tool(tool: Tool) -> ListedTool:
 @cache
 def _describe_arguments(tool: Tool) -> dict[str, Any]:
     """The schema of the arguments, that of HTTP."""
-    described: dict[str, Any] = name_tools(tool.arguments.model_json_schema())
-    return described
+    schema: dict[str, Any] = name_tools(tool.arguments.model_json_schema())
+    return schema
 
 
 async def _call_tool(
@@ -152,24 +152,24 @@ async def _call_tool(
         raise MCPError(code=INVALID_PARAMS, message=f"there is no tool {params.name[:100]!r}; see tools/list")
     try:
         check_scopes(context.caller, tool.scopes)
-        given = validate_body(tool.arguments, params.arguments or {})
+        arguments = validate_body(tool.arguments, params.arguments or {})
         if iscoroutinefunction(tool.run):
             return await run_in_threadpool(
-                _to_content, await tool.run(given, context, request.session.report_progress)
+                _to_content, await tool.run(arguments, context, request.session.report_progress)
             )
-        return await run_in_threadpool(_run, tool, given, context, request.session.report_progress)
+        return await run_in_threadpool(_run, tool, arguments, context, request.session.report_progress)
     except Exception as error:
         problem = describe_error(error, f"/mcp {tool.name}")
         code = problem["code"]
-        told = name_tools(problem | {"remedy": load_remedies().get(code)})
-        return CallToolResult(content=[_to_text(told)], is_error=True)
+        document = name_tools(problem | {"remedy": load_remedies().get(code)})
+        return CallToolResult(content=[_to_text(document)], is_error=True)
     finally:
         facts = {"tool": tool.name, "seconds": round(time.perf_counter() - since, 4)}
         log.info("tool called", extra=facts if code is None else facts | {"error_code": code})
 
 
-def _run(tool: Tool, *given: Any) -> CallToolResult:
-    return _to_content(tool.run(*given))
+def _run(tool: Tool, *arguments: Any) -> CallToolResult:
+    return _to_content(tool.run(*arguments))
 
 
 def _to_content(result: BaseModel | dict[str, Any] | Picture | ExportedFile) -> CallToolResult:

@@ -41,16 +41,16 @@ def schema_reference(model: type[BaseModel]) -> Schema:
     return {"$ref": SCHEMA_REFERENCE.format(model=model.__name__)}
 
 
-def describe_problem(description: str, **more: Any) -> Schema:
+def describe_problem(description: str, **members: Any) -> Schema:
     """Describe an error response.
 
     Args:
-        more: Further members of the response object, such as ``headers``.
+        members: Further members of the response object, such as ``headers``.
     """
     return {
         "description": description,
         "content": {PROBLEM_MEDIA_TYPE: {"schema": schema_reference(Problem)}},
-        **more,
+        **members,
     }
 
 
@@ -68,22 +68,22 @@ def _describe_content(media_type: str) -> Schema:
     return {"type": "string"} if is_text else {"type": "string", "format": "binary"}
 
 
-def describe_upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
+def describe_upload(file: str, fields: dict[str, str], **other_schemas: Schema) -> Schema:
     """Describe the body of a route that takes a multipart form with a file, or other media types.
 
     Args:
         file: Description of the file.
         fields: Optional text fields of the form: descriptions by name.
-        others: Schemas of the other media types.
+        other_schemas: Schemas of the other media types.
     """
-    texts = {name: {"type": "string", "description": told} for name, told in fields.items()}
+    texts = {name: {"type": "string", "description": text} for name, text in fields.items()}
     form = {
         "type": "object",
         "required": ["file"],
         "additionalProperties": False,
         "properties": {"file": {"type": "string", "format": "binary", "description": file}, **texts},
     }
-    content = {"multipart/form-data": form, **others}
+    content = {"multipart/form-data": form, **other_schemas}
     return {
         "requestBody": {"required": True, "content": {kind: {"schema": s} for kind, s in content.items()}}
     }
@@ -148,6 +148,6 @@ def _list_parameters(document: Schema) -> list[Schema]:
 def _remove_null(schema: Schema) -> Schema:
     if NULL_SCHEMA not in schema.get("anyOf", []):
         return schema
-    kept = [choice for choice in schema["anyOf"] if choice != NULL_SCHEMA]
-    rest = {name: value for name, value in schema.items() if name != "anyOf"}
-    return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})
+    choices = [choice for choice in schema["anyOf"] if choice != NULL_SCHEMA]
+    members = {name: value for name, value in schema.items() if name != "anyOf"}
+    return members | (choices[0] if len(choices) == 1 else {"anyOf": choices})

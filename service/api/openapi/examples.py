@@ -22,15 +22,17 @@ def add_examples(document: Document, problem: str) -> None:
         document: The OpenAPI document.
         problem: Media type of error responses.
     """
-    noted = json.loads(files("service.api.openapi").joinpath("examples.json").read_text(encoding="utf-8"))
-    document["components"]["examples"] = _describe_problems(noted["problems"])
+    examples = json.loads(files("service.api.openapi").joinpath("examples.json").read_text(encoding="utf-8"))
+    document["components"]["examples"] = _describe_problems(examples["problems"])
     for item in document["paths"].values():
         for operation in item.values():
-            seen = noted["operations"].get(operation["operationId"])
-            if seen is not None:
-                _add_bodies(operation, seen["bodies"])
-                _add_answers(operation, seen["answers"])
-                _add_problems(operation, _list_codes(operation, seen["codes"]), noted["problems"], problem)
+            entry = examples["operations"].get(operation["operationId"])
+            if entry is not None:
+                _add_bodies(operation, entry["bodies"])
+                _add_answers(operation, entry["answers"])
+                _add_problems(
+                    operation, _list_codes(operation, entry["codes"]), examples["problems"], problem
+                )
 
 
 def _describe_problems(problems: Document) -> Document:
@@ -52,8 +54,8 @@ def _add_answers(operation: Document, answers: Document) -> None:
                 content["example"] = by_media_type[plain]
 
 
-def _list_codes(operation: Document, seen: list[str]) -> list[str]:
-    return [*seen, *(AUTH_CODES if operation.get("security") else ()), *COMMON_CODES]
+def _list_codes(operation: Document, codes: list[str]) -> list[str]:
+    return [*codes, *(AUTH_CODES if operation.get("security") else ()), *COMMON_CODES]
 
 
 def _add_problems(operation: Document, codes: list[str], problems: Document, media_type: str) -> None:
@@ -68,6 +70,6 @@ def _add_problems(operation: Document, codes: list[str], problems: Document, med
             content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in fitting}
 
 
-def _documents_status(status: int, documented: str, operation: Document) -> bool:
+def _documents_status(status: int, key: str, operation: Document) -> bool:
     """Whether a response key documents a status: the status itself if present, else ``4XX`` or ``5XX``."""
-    return documented == (str(status) if str(status) in operation["responses"] else f"{status // 100}XX")
+    return key == (str(status) if str(status) in operation["responses"] else f"{status // 100}XX")

@@ -89,30 +89,30 @@ def name_schemas(document: Schema) -> None:
 
 def _split_layouts(schemas: Schema, name: str) -> None:
     """Turn a body with exactly one of some members into a union of one schema for each of them."""
-    whole = schemas[name]
-    only = [choice["required"][0] for choice in whole.pop("oneOf")]
+    body = schemas[name]
+    choices = [choice["required"][0] for choice in body.pop("oneOf")]
     layouts = {}
-    for member in only:
+    for member in choices:
         properties = {
-            key: value for key, value in whole["properties"].items() if key not in only or key == member
+            key: value for key, value in body["properties"].items() if key not in choices or key == member
         }
         properties[member] = _remove_null(properties[member])
-        required = [*whole.get("required", []), member]
+        required_members = [*body.get("required", []), member]
         title = name + "".join(part.capitalize() for part in member.removesuffix("_id").split("_"))
-        layouts[title] = {**whole, "title": title, "properties": properties, "required": required}
+        layouts[title] = {**body, "title": title, "properties": properties, "required": required_members}
     schemas |= layouts
     schemas[name] = {
         "title": name,
-        "description": whole.get("description", ""),
+        "description": body.get("description", ""),
         "anyOf": [{"$ref": REFERENCE + title} for title in layouts],
     }
 
 
 def _remove_null(schema: Schema) -> Schema:
     """The schema of a member that is present, and not null."""
-    kept = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
-    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
-    return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})
+    choices = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
+    members = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return members | (choices[0] if len(choices) == 1 else {"anyOf": choices})
 
 
 def _name_job_request(document: Schema, schemas: Schema) -> None:

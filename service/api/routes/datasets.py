@@ -165,10 +165,10 @@ def list_datasets(
 ) -> Page[DatasetOut]:
     """All datasets, or those that the filters leave; `search` looks into names of columns and tags, too."""
     with sessions.read() as session:
-        found = Datasets(session).page(
+        matches = Datasets(session).page(
             paging.place(wanted), limit=paging.limit, after=paging.after, name=name
         )
-        rows, next_cursor = paging.take_page(found, wanted.order)
+        rows, next_cursor = paging.take_page(matches, wanted.order)
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
@@ -250,10 +250,10 @@ def delete_dataset(dataset_id: str, sessions: Sessions, settings: Config, if_mat
 def _add_form(
     form: UploadForm, work: ClientWork, *, sessions: Sessions, settings: Config, limits: IngestLimits
 ) -> Dataset:
-    told = {name: text for name, text in form.fields.items() if name not in JSON_FIELDS}
-    parsed = {name: _parse_json_field(form, name, such) for name, such in JSON_FIELDS.items()}
-    told |= {name: value for name, value in parsed.items() if value is not None}
-    fields = validate_body(FormFields, told, source="form")
+    values = {name: text for name, text in form.fields.items() if name not in JSON_FIELDS}
+    json_values = {name: _parse_json_field(form, name, example) for name, example in JSON_FIELDS.items()}
+    values |= {name: value for name, value in json_values.items() if value is not None}
+    fields = validate_body(FormFields, values, source="form")
     return datasets.add_upload(
         form.file,
         form.filename,
@@ -268,11 +268,11 @@ def _add_form(
     )
 
 
-def _parse_json_field(form: UploadForm, name: str, such: str) -> Any:
+def _parse_json_field(form: UploadForm, name: str, example: str) -> Any:
     """Parse a form field that holds JSON text; None if it is absent or empty.
 
     Args:
-        such: Example for the error message.
+        example: Example for the error message.
     """
     text = form.fields.get(name)
     if not text:
@@ -280,7 +280,7 @@ def _parse_json_field(form: UploadForm, name: str, such: str) -> Any:
     try:
         return strict_json.parse(text.encode())
     except Malformed as error:
-        detail = f"the field {name!r} must be JSON such as {such}: {error.detail}"
+        detail = f"the field {name!r} must be JSON such as {example}: {error.detail}"
         entry = ErrorEntry(error.code, detail, {"field": name})
         raise Invalid("validation_failed", detail, errors=[entry]) from None
 

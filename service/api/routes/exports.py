@@ -122,9 +122,9 @@ async def import_model(
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
         async with receive_upload(request, settings.data_dir, MODEL_FIELDS, limits) as form:
-            given = validate_body(ImportFields, form.fields, source="form").name or name
+            model_name = validate_body(ImportFields, form.fields, source="form").name or name
             keep = partial(
-                _import_file, form.file, form.filename, given, sessions=sessions, settings=settings
+                _import_file, form.file, form.filename, model_name, sessions=sessions, settings=settings
             )
             async with parsing.hold(sessions.tenant):
                 out = await run_in_threadpool(keep)

@@ -16,10 +16,10 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
 def list_formats() -> FormatsOut:
     """The values of `format` of `/models/{model_id}/symbolic` and of `/models/{model_id}/export`."""
     return FormatsOut(
-        formulas=[LanguageOut(name=each.name, title=each.title) for each in LANGUAGES.values()],
+        formulas=[LanguageOut(name=language.name, title=language.title) for language in LANGUAGES.values()],
         models=[
-            ModelFormatOut(name=each.name, title=each.title, about=each.about, ending=each.ending)
-            for each in MODEL_FORMATS.values()
+            ModelFormatOut(name=entry.name, title=entry.title, about=entry.about, ending=entry.ending)
+            for entry in MODEL_FORMATS.values()
         ],
     )
 

@@ -61,8 +61,8 @@ def _file_response(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=86400"})
 
 
-def _page_response(name: str, request: Request, lang: str | None, accepted: str) -> HTMLResponse:
-    language = lang or choose_language(accepted)
+def _page_response(name: str, request: Request, lang: str | None, accept_language: str) -> HTMLResponse:
+    language = lang or choose_language(accept_language)
     root = str(request.scope.get("root_path", "")).rstrip("/")
     content = render_page(name, language, root=root, is_asked_for=lang is not None)
     return HTMLResponse(content, headers=HEADERS | {"Content-Language": language})

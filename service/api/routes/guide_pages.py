@@ -101,7 +101,7 @@ def render_page(name: str, language: LanguageName, *, root: str, is_asked_for: b
         skip=words.skip,
         languages=_language_links(name, language, root),
         pages_label=words.pages,
-        pages="\n".join(_page_entry(other, name, language, root, query) for other in PAGES),
+        pages="\n".join(_page_entry(page, name, language, root, query) for page in PAGES),
         content=_render_tokens(_parse_page(name, language), language, root, query),
         turn_label=words.turn,
         turn=_neighbour_links(name, language, root, query),
@@ -110,9 +110,9 @@ def render_page(name: str, language: LanguageName, *, root: str, is_asked_for: b
 
 def read_title(name: str, language: LanguageName) -> str:
     """The title of a page, from its first line."""
-    found = TITLE_PATTERN.match(read_source(name, language))
-    assert found is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
-    return found[1]
+    match = TITLE_PATTERN.match(read_source(name, language))
+    assert match is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
+    return match[1]
 
 
 def read_source(name: str, language: LanguageName) -> str:
@@ -121,7 +121,7 @@ def read_source(name: str, language: LanguageName) -> str:
     for mark, make in GENERATED_SECTIONS.items():
         if mark in source:
             source = source.replace(mark, make(language))
-    return MEASUREMENT_PATTERN.sub(lambda found: format_measurement(found[1], language), source)
+    return MEASUREMENT_PATTERN.sub(lambda match: format_measurement(match[1], language), source)
 
 
 @lru_cache(maxsize=1)
@@ -156,8 +156,8 @@ def _parse_page(name: str, language: LanguageName) -> list[Token]:
     tokens = parse(read_source(name, language))
     if language != ENGLISH:
         original = _find_headings(parse(read_source(name, ENGLISH)))
-        for (heading, words), (same, _) in zip(_find_headings(tokens), original, strict=True):
-            anchor = str(same.attrGet("id"))
+        for (heading, words), (english_heading, _) in zip(_find_headings(tokens), original, strict=True):
+            anchor = str(english_heading.attrGet("id"))
             heading.attrSet("id", anchor)
             to_itself = [child for child in words.children or () if child.attrGet("class") == "header-anchor"]
             to_itself[0].attrSet("href", f"#{anchor}")
@@ -187,8 +187,8 @@ def _resolve_link(target: str, language: LanguageName, root: str, query: str) ->
     """Convert a link between files to a path of the service."""
     if PICTURE_LINK_PATTERN.fullmatch(target):
         return f"{root}/guide/{language}/{target}"
-    if found := PAGE_LINK_PATTERN.fullmatch(target):
-        return f"{root}/guide/{found[1]}{query}{found[2] or ''}"
+    if match := PAGE_LINK_PATTERN.fullmatch(target):
+        return f"{root}/guide/{match[1]}{query}{match[2] or ''}"
     if target.endswith(".svg"):
         return f"{root}/guide/assets/{target.rpartition('/')[2]}"
     return root + target if target.startswith("/") else target
@@ -202,14 +202,16 @@ def _page_entry(name: str, present: str, language: LanguageName, root: str, quer
 def _neighbour_links(name: str, language: LanguageName, root: str, query: str) -> str:
     place = PAGES.index(name)
     before, after = PAGES[max(place - 1, 0) : place], PAGES[place + 1 : place + 2]
-    links = [_page_link(other, language, root, query, ' rel="prev"', "← ") for other in before]
-    links += [_page_link(other, language, root, query, ' rel="next"', "→ ") for other in after]
+    links = [_page_link(page, language, root, query, ' rel="prev"', "← ") for page in before]
+    links += [_page_link(page, language, root, query, ' rel="next"', "→ ") for page in after]
     return "\n".join(links)
 
 
-def _page_link(name: str, language: LanguageName, root: str, query: str, more: str, arrow: str = "") -> str:
+def _page_link(
+    name: str, language: LanguageName, root: str, query: str, attributes: str, arrow: str = ""
+) -> str:
     href = escape(f"{root}/guide/{name}{query}")
-    return f'<a href="{href}"{more}>{arrow}{escape(read_title(name, language))}</a>'
+    return f'<a href="{href}"{attributes}>{arrow}{escape(read_title(name, language))}</a>'
 
 
 def _language_links(name: str, present: str, root: str) -> str:

@@ -52,10 +52,10 @@ def ready(
         "worker": _run_check(lambda: _check_worker(sessions)),
         "queue": _run_check(lambda: _check_queue(sessions)),
     }
-    failed = [name for name, check in checks.items() if not check.ok]
-    if failed:
-        told = {name: asdict(check) for name, check in checks.items()}
-        raise Unavailable("not_ready", f"not ready: {', '.join(failed)}", checks=told)
+    failures = [name for name, check in checks.items() if not check.ok]
+    if failures:
+        report = {name: asdict(check) for name, check in checks.items()}
+        raise Unavailable("not_ready", f"not ready: {', '.join(failures)}", checks=report)
     return {"status": "ready", "checks": checks}
 
 
@@ -126,13 +126,17 @@ def _check_broker(settings: Settings, *, timeout_s: float = 1.0) -> str:
 def _check_worker(sessions: Sessions) -> str:
     with sessions.read() as session:
         workers = Workers(session)
-        seen, within_s = workers.count_live(), workers.max_silence.seconds
-    newest = "none ever was" if seen.newest is None else f"the newest {seen.newest.total_seconds():.0f} s ago"
-    if not seen.count:
+        live_workers, within_s = workers.count_live(), workers.max_silence.seconds
+    newest = (
+        "none ever was"
+        if live_workers.newest is None
+        else f"the newest {live_workers.newest.total_seconds():.0f} s ago"
+    )
+    if not live_workers.count:
         raise _NotReady(
             f"no worker was seen in the last {within_s} s ({newest}); start one with `kan-service worker`"
         )
-    return f"{seen.count} seen in the last {within_s} s, {newest}"
+    return f"{live_workers.count} seen in the last {within_s} s, {newest}"
 
 
 def _check_queue(sessions: Sessions, *, max_wait_s: float = 30.0) -> str:

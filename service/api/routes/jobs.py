@@ -64,7 +64,7 @@ def submit_job(
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Queue a job; `GET` its Location until it has ended. `kind` selects the job; a training by default."""
-    submitted = lifecycle.submit(
+    submission = lifecycle.submit(
         request,
         sessions,
         queue,
@@ -73,10 +73,10 @@ def submit_job(
         idempotency_key=idempotency_key,
         limits=limits.admission,
     )
-    _add_location(submitted.job, response, here)
-    if submitted.is_replay:
+    _add_location(submission.job, response, here)
+    if submission.is_replay:
         response.headers["Idempotency-Replayed"] = "true"
-    return JobOut.from_submission(submitted.job)
+    return JobOut.from_submission(submission.job)
 
 
 @router.get("", dependencies=[READ], summary="List jobs")
@@ -93,7 +93,7 @@ def list_jobs(
 ) -> Page[JobOut]:
     """All jobs, or those that the filters leave; `search` looks into names and targets."""
     with sessions.read() as session:
-        found = Jobs(session).page(
+        matches = Jobs(session).page(
             wanted,
             limit=window.limit,
             after=window.after,
@@ -103,7 +103,7 @@ def list_jobs(
             dataset_id=dataset,
             model_id=model,
         )
-        jobs, cursor = window.take_page(found)
+        jobs, cursor = window.take_page(matches)
     return Page(items=[JobOut.from_row(job) for job in jobs], next_cursor=cursor)
 
 

@@ -96,14 +96,14 @@ def _find_fault(message: dict[str, Any]) -> str | None:
     return None
 
 
-def _is_id(given: object) -> bool:
-    return isinstance(given, str | int) and not isinstance(given, bool)
+def _is_id(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _make_invalid_request(message: dict[str, Any], fault: str) -> Response:
-    given = message.get("id")
+    message_id = message.get("id")
     error = {"code": INVALID_REQUEST, "message": f"{fault}; correct the message"}
-    body = {"jsonrpc": "2.0", "id": given if _is_id(given) else None, "error": error}
+    body = {"jsonrpc": "2.0", "id": message_id if _is_id(message_id) else None, "error": error}
     return JSONResponse(body, status_code=400)
 
 

@@ -71,7 +71,7 @@ def list_models(
     """All models, or those that the filters leave; `search` looks into names, targets and tags."""
     with sessions.read() as session:
         repository = TrainedModels(session)
-        found = repository.page(
+        matches = repository.page(
             window.place(wanted),
             limit=window.limit,
             after=window.after,
@@ -81,7 +81,7 @@ def list_models(
             task=task,
             has_previews=previews,
         )
-        page, cursor = window.take_page(found, wanted.order)
+        page, cursor = window.take_page(matches, wanted.order)
         aliases = repository.list_aliases(page)
         return Page(items=[ModelOut.from_row(model, aliases[model.id]) for model in page], next_cursor=cursor)
 
@@ -155,9 +155,9 @@ def get_edges(model_id: Reference, sessions: Sessions, network: NetworkQuery = N
     """Curve, score and fitted functions of every edge. 409 `no_compact_network` for a model without one."""
     with sessions.read() as session:
         model = TrainedModels(session).get(model_id)
-        shown = select_network(model, network)
-        told = {"model_id": model.id, "network": shown.name, **shown.edges, "functions": list(LIBRARY)}
-    return _json_response(told)
+        member = select_network(model, network)
+        body = {"model_id": model.id, "network": member.name, **member.edges, "functions": list(LIBRARY)}
+    return _json_response(body)
 
 
 @router.get(

@@ -224,14 +224,14 @@ def _infer(
         raise Malformed("malformed_request", detail)
     header = strict_json.parse(body[:length])
     try:
-        asked = InferRequest.model_validate(header)
+        infer_request = InferRequest.model_validate(header)
     except ValidationError as error:
-        found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
-        raise validation_error(found, header) from None
+        errors = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
+        raise validation_error(errors, header) from None
     with meters.time_prediction("infer") as count:
         result = open_inference.infer(
             model,
-            asked,
+            infer_request,
             memoryview(body)[length:],
             sessions,
             state.predictors,
@@ -239,8 +239,8 @@ def _infer(
             state.settings.max_predict_rows,
         )
         count(result.outputs[0].shape[0])
-    told = result.to_json()
+    content = result.to_json()
     if not result.behind:
-        return Response(told, media_type="application/json")
-    headers = {HEADER_LENGTH: str(len(told))}
-    return Response(b"".join([told, *result.behind]), media_type=BYTES_MEDIA_TYPE, headers=headers)
+        return Response(content, media_type="application/json")
+    headers = {HEADER_LENGTH: str(len(content))}
+    return Response(b"".join([content, *result.behind]), media_type=BYTES_MEDIA_TYPE, headers=headers)

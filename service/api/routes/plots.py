@@ -98,8 +98,8 @@ async def _prepare_network_svg(
     network: NetworkQuery = None,
     width: LayoutWidth = None,
 ) -> Draw:
-    fitted = look if width is None else replace(look, diagram=look.diagram.fit(width))
-    return partial(management.draw_model, model_id, sessions, fitted, network=network)
+    theme = look if width is None else replace(look, diagram=look.diagram.fit(width))
+    return partial(management.draw_model, model_id, sessions, theme, network=network)
 
 
 async def _prepare_plot(model_id: Reference, plot: Plot, sessions: Sessions, look: ThemeQuery) -> Draw:

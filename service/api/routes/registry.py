@@ -81,8 +81,8 @@ def get_card(
 ) -> CardOut | Response:
     """Target, inputs, metrics, formula, valid range and training of the model."""
     card = read_card(model_id, sessions)
-    accepted = request.headers.get("accept", "")
-    if format == "markdown" or (format is None and MARKDOWN in accepted):
+    media_types = request.headers.get("accept", "")
+    if format == "markdown" or (format is None and MARKDOWN in media_types):
         return Response(render_card(card), media_type=MARKDOWN, headers={"Vary": "Accept"})
     response.headers["Vary"] = "Accept"
     return card

@@ -110,9 +110,11 @@ def asset(
 
 def choose_language(accept_language: str) -> str:
     """The most preferred supported language (RFC 9110, 12.5.4); English if none is supported."""
-    wanted = [_parse_preference(part) for part in accept_language.split(",")]
-    known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
-    return max(known, key=lambda found: found[0])[1] if known else "en"
+    preferences = [_parse_preference(part) for part in accept_language.split(",")]
+    candidates = [
+        (weight, language) for weight, language in preferences if language in LANGUAGES and weight > 0
+    ]
+    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else "en"
 
 
 def _parse_preference(part: str) -> tuple[float, str]:
@@ -132,11 +134,11 @@ def render_document(language: str, root: str) -> str:
         root: Path prefix of the service behind a proxy.
     """
     words = json.loads(_read_asset(f"i18n/{language}.json"))
-    other = next(name for name in LANGUAGES if name != language)
-    names = {"language": language, "other_language": other, "other_name": LANGUAGES[other]}
-    told = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
+    other_language = next(name for name in LANGUAGES if name != language)
+    names = {"language": language, "other_language": other_language, "other_name": LANGUAGES[other_language]}
+    texts = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
     page = Template(_read_asset("index.html").decode())
-    return page.substitute(told, **names, root=escape(root, {'"': "&quot;"}))
+    return page.substitute(texts, **names, root=escape(root, {'"': "&quot;"}))
 
 
 @cache
@@ -156,11 +158,11 @@ def _asset_paths() -> frozenset[str]:
 
 
 def _list_files(folder: str) -> list[str]:
-    found = []
+    paths = []
     for entry in (WEB_FOLDER / folder if folder else WEB_FOLDER).iterdir():
         path = f"{folder}/{entry.name}" if folder else entry.name
-        found += _list_files(path) if entry.is_dir() else [path]
-    return found
+        paths += _list_files(path) if entry.is_dir() else [path]
+    return paths
 
 
 def _read_asset(path: str) -> bytes:

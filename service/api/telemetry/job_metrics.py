@@ -59,10 +59,10 @@ def _queue_metrics(figures: JobStatistics) -> Iterator[Metric]:
 
 
 def _outcome_metrics(figures: JobStatistics) -> Iterator[Metric]:
-    ended = CounterMetricFamily("kan_jobs_finished", "Jobs that have ended.", labels=["kind", "status"])
+    counter = CounterMetricFamily("kan_jobs_finished", "Jobs that have ended.", labels=["kind", "status"])
     for (kind, status), count in figures.finished.items():
-        ended.add_metric([kind, status], count)
-    yield ended
+        counter.add_metric([kind, status], count)
+    yield counter
     yield _make_histogram(
         "kan_job_wait_seconds", "From submission to the first start.", figures.waits, WAIT_BOUNDS
     )
@@ -74,7 +74,7 @@ def _make_histogram(
 ) -> Metric:
     family = HistogramMetricFamily(name, f"{words} Of jobs that have ended.", labels=["kind"])
     for kind, spread in spreads.items():
-        edges = [*(f"{float(bound)}" for bound in bounds), "+Inf"]
+        edges = [*(f"{float(edge)}" for edge in bounds), "+Inf"]
         counts = [*spread.at_most, spread.count]
         family.add_metric([kind], buckets=list(zip(edges, counts, strict=True)), sum_value=spread.total)
     return family

@@ -32,31 +32,31 @@ class RequestMetrics:
         others: Further metrics, read when the metrics are requested.
     """
 
-    def __init__(self, others: Collector) -> None:
+    def __init__(self, job_collector: Collector) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the series
-        own = CollectorRegistry()
+        registry = CollectorRegistry()
         self._requests = Counter(
-            "kan_requests", "Requests answered.", ["route", "method", "status"], registry=own
+            "kan_requests", "Requests answered.", ["route", "method", "status"], registry=registry
         )
         self._request_seconds = Histogram(
             "kan_request_seconds",
             "Time until the complete response was sent, including event streams and long polling.",
             ["route", "method"],
             buckets=REQUEST_BOUNDS,
-            registry=own,
+            registry=registry,
         )
-        self._errors = Counter("kan_errors", "Error responses, by their code.", ["code"], registry=own)
-        self._rows = Counter("kan_predicted_rows", "Rows predicted.", ["call"], registry=own)
+        self._errors = Counter("kan_errors", "Error responses, by their code.", ["code"], registry=registry)
+        self._rows = Counter("kan_predicted_rows", "Rows predicted.", ["call"], registry=registry)
         self._prediction_seconds = Histogram(
             "kan_prediction_seconds",
             "Time of a prediction without network transfer.",
             ["call"],
             buckets=PREDICTION_BOUNDS,
-            registry=own,
+            registry=registry,
         )
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._told = _combine_processes(own)
-        self._told.register(others)
+        self._told = _combine_processes(registry)
+        self._told.register(job_collector)
 
     def count_request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request under its path template and method, with its duration and its error code."""
@@ -98,11 +98,11 @@ class RequestMetrics:
         return encode(self._told), media_type
 
 
-def _combine_processes(own: CollectorRegistry) -> CollectorRegistry:
+def _combine_processes(registry: CollectorRegistry) -> CollectorRegistry:
     """The registry of this process, or of all processes that count into the same folder."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        ProcessCollector(registry=own)
-        return own
+        ProcessCollector(registry=registry)
+        return registry
     together = CollectorRegistry()
     MultiProcessCollector(together)  # type: ignore[no-untyped-call]
     return together
