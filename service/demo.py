@@ -111,9 +111,9 @@ def _wait_for_model(client: Client, job: Job) -> Model:
             stage = progress.stage
             _print_line(f"{time.monotonic() - since:6.1f} s   {stage:<12} {progress.message or ''}".rstrip())
 
-    finished_job = client.wait(job, JOB_TIMEOUT_S, progress=print_stage)
-    _print_line(f"{time.monotonic() - since:6.1f} s   {finished_job.status}")
-    return client.model(str(finished_job.model_id))
+    final_job = client.wait(job, JOB_TIMEOUT_S, progress=print_stage)
+    _print_line(f"{time.monotonic() - since:6.1f} s   {final_job.status}")
+    return client.model(str(final_job.model_id))
 
 
 def _show_metrics(model: Model) -> None:

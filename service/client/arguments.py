@@ -62,11 +62,11 @@ class Equations(TypedDict):
 
 def encode_filters(filters: ListFilters) -> dict[str, Any]:
     """Convert filters to query parameters. Times without a zone are local."""
-    encoded: dict[str, Any] = dict(filters)
+    parameters: dict[str, Any] = dict(filters)
     for name in ("since", "until"):
-        if isinstance(time := encoded.get(name), datetime):
-            encoded[name] = time.astimezone().isoformat()
-    return encoded
+        if isinstance(time := parameters.get(name), datetime):
+            parameters[name] = time.astimezone().isoformat()
+    return parameters
 
 
 def get_id(thing: AnyDataset | AnyJob | AnyModel) -> str:

@@ -86,10 +86,10 @@ def parse_refusal(response: httpx.Response) -> ApiError:
     """Convert an error response to an ``ApiError``."""
     usual = f"http_{response.status_code}"
     if response.headers.get("content-type", "").startswith(PROBLEM_MEDIA_TYPE):
-        told = response.json()
-        extra = {name: value for name, value in told.items() if name not in PROBLEM_MEMBERS}
+        body = response.json()
+        extra = {name: value for name, value in body.items() if name not in PROBLEM_MEMBERS}
         return ApiError(
-            response.status_code, told.get("code", usual), told["detail"], told.get("errors", ()), extra
+            response.status_code, body.get("code", usual), body["detail"], body.get("errors", ()), extra
         )
     detail = f"the service answered {response.status_code} {response.reason_phrase}".rstrip()
     return ApiError(response.status_code, usual, detail)

@@ -92,10 +92,10 @@ class JobEndpoints(EndpointGroup):
             JobFailed: The job failed; its code is ``no_solution`` if no solution exists on the whole domain.
             JobCancelled: The job was cancelled and has no model.
         """
-        given: dict[str, Any] = {"kind": "solve", "conditions": [], **body}
-        if given.get("measurements") is not None:
-            given["measurements"] = await self._encode_measurements(given["measurements"])
-        return await self._get_model(await self._run(None, None, given, progress))
+        request_body: dict[str, Any] = {"kind": "solve", "conditions": [], **body}
+        if request_body.get("measurements") is not None:
+            request_body["measurements"] = await self._encode_measurements(request_body["measurements"])
+        return await self._get_model(await self._run(None, None, request_body, progress))
 
     async def submit(
         self,
@@ -196,8 +196,8 @@ class JobEndpoints(EndpointGroup):
             JobFailed: The job failed.
             JobCancelled: The job was cancelled.
         """
-        given = {"kind": "predict", "model": get_id(model), "format": _file_format(path), **body}
-        return await self.result(await self._run(dataset, None, given, progress), path)
+        request_body = {"kind": "predict", "model": get_id(model), "format": _file_format(path), **body}
+        return await self.result(await self._run(dataset, None, request_body, progress), path)
 
     async def study(
         self,
@@ -224,11 +224,11 @@ class JobEndpoints(EndpointGroup):
             JobFailed: None of the trainings succeeded.
             JobCancelled: The job was cancelled.
         """
-        values = {setting: list(tried) for setting, tried in vary.items()}
-        given: dict[str, Any] = {"kind": "study", "vary": values, "format": _file_format(path), **body}
+        values = {setting: list(options) for setting, options in vary.items()}
+        request_body: dict[str, Any] = {"kind": "study", "vary": values, "format": _file_format(path), **body}
         if not isinstance(target, str | None):
-            given["targets"], target = list(target), None
-        return await self.result(await self._run(dataset, target, given, progress), path)
+            request_body["targets"], target = list(target), None
+        return await self.result(await self._run(dataset, target, request_body, progress), path)
 
     async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write the result of a job to a file: predictions for a dataset, or the table of a study."""
@@ -253,23 +253,23 @@ class JobEndpoints(EndpointGroup):
     ) -> Job:
         """Submit a job with an idempotency key, so that a retry after a lost response makes no second job."""
         dataset_id = None if dataset is None else await find_dataset_id(self._transport, dataset)
-        named = {"dataset_id": dataset_id, "target": target}
-        given = {**{name: value for name, value in named.items() if value is not None}, **body}
+        fields = {"dataset_id": dataset_id, "target": target}
+        request_body = {**{name: value for name, value in fields.items() if value is not None}, **body}
         headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
-        request = Request("POST", "/jobs", headers=headers, body=given, is_repeatable=True)
+        request = Request("POST", "/jobs", headers=headers, body=request_body, is_repeatable=True)
         return await self._transport.fetch(Job, request)
 
     async def _get_model(self, job: Job) -> Model:
         return await self._transport.get(Model, "models", str(job.model_id))
 
-    async def _encode_measurements(self, given: AnyMeasurements) -> Mapping[str, Any]:
+    async def _encode_measurements(self, table: AnyMeasurements) -> Mapping[str, Any]:
         """Convert measurements to the form in the body of a job."""
-        if isinstance(given, Dataset | str):
-            return {"dataset_id": await find_dataset_id(self._transport, given)}
-        if isinstance(given, Mapping) and given.keys() == {"dataset_id"}:
-            return given
+        if isinstance(table, Dataset | str):
+            return {"dataset_id": await find_dataset_id(self._transport, table)}
+        if isinstance(table, Mapping) and table.keys() == {"dataset_id"}:
+            return table
         return encode_table(
-            given["columns"] if isinstance(given, Mapping) and given.keys() == {"columns"} else given
+            table["columns"] if isinstance(table, Mapping) and table.keys() == {"columns"} else table
         )
 
 

@@ -94,9 +94,9 @@ class ModelEndpoints(EndpointGroup):
                 exact formula, else the member that serves. ``by`` of the result names the member used.
             explain: Whether to add the contributions of the columns, as ``contributions`` of the result.
         """
-        wished: dict[str, Any] = {} if by == "auto" else {"by": by}  # older services do not know the fields
-        wished |= {"explain": True} if explain else {}
-        body = {"model": get_id(model), "interval": interval, **wished, **encode_table(rows)}
+        options: dict[str, Any] = {} if by == "auto" else {"by": by}  # older services do not know the fields
+        options |= {"explain": True} if explain else {}
+        body = {"model": get_id(model), "interval": interval, **options, **encode_table(rows)}
         request = Request("POST", "/predict", body=body, is_repeatable=True)
         return await self._transport.fetch(Predictions, request)
 
@@ -232,11 +232,11 @@ class ModelEndpoints(EndpointGroup):
         """
         kind = "jobs" if isinstance(model, Job) else "models"
 
-        def make_request(suffix: str, **more: Any) -> Request:
+        def make_request(suffix: str, **parameters: Any) -> Request:
             is_network = name == "network"
             place = ("plot" + suffix,) if is_network else ("plots", name + suffix)
-            more |= {"network": network} if is_network else {}
-            return make_get_request(kind, get_id(model), *place, theme=theme, lang=lang, **more)
+            parameters |= {"network": network} if is_network else {}
+            return make_get_request(kind, get_id(model), *place, theme=theme, lang=lang, **parameters)
 
         picture = await self._transport.send(make_request(".svg"))
         if save is not None and Path(save).suffix.lower() == ".png":

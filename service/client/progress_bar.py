@@ -49,12 +49,12 @@ def _show_bar(console: "Console") -> Iterator[ProgressCallback]:
         task = bar.add_task("queued", total=1.0, left="")
 
         def show(progress: Progress) -> None:
-            left = progress.eta_seconds
+            seconds_left = progress.eta_seconds
             bar.update(
                 task,
                 description=_describe_stage(progress),
                 completed=progress.fraction,
-                left="" if left is None else f"{left:.0f} s left",
+                left="" if seconds_left is None else f"{seconds_left:.0f} s left",
             )
 
         yield show

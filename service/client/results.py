@@ -169,8 +169,8 @@ class Predictions(PredictionOut):
         """The values as an array [rows], or [rows, outputs] for several; undefined numbers are NaN."""
         import numpy as np  # noqa: PLC0415  # only this property needs it
 
-        several = self.values and isinstance(self.values[0], dict)
-        rows = [list(value.values()) for value in self.values] if several else self.values
-        values = [value for row in rows for value in row] if several else rows
+        has_outputs = self.values and isinstance(self.values[0], dict)
+        rows = [list(value.values()) for value in self.values] if has_outputs else self.values
+        values = [value for row in rows for value in row] if has_outputs else rows
         has_gaps = None in values and not any(isinstance(value, str | bool) for value in values)
         return np.array(rows, dtype=float) if has_gaps else np.array(rows)

@@ -177,11 +177,11 @@ def _retry_pause_s(outcome: Outcome, number: int, limits: ClientLimits) -> float
     """Seconds to wait before another try; None if a retry is useless."""
     usual: float = min(limits.max_pause_s, limits.first_pause_s * 2 ** (number - 1))
     if isinstance(outcome, httpx.Response):
-        wanted = outcome.headers.get("retry-after", "")
+        retry_after = outcome.headers.get("retry-after", "")
         is_busy = (
             outcome.status_code in BUSY_STATUSES
-            and wanted.isdecimal()
-            and int(wanted[:9]) <= limits.max_pause_s
+            and retry_after.isdecimal()
+            and int(retry_after[:9]) <= limits.max_pause_s
         )
-        return max(usual, int(wanted)) if is_busy else None
+        return max(usual, int(retry_after)) if is_busy else None
     return usual if isinstance(outcome, TRANSIENT_ERRORS) else None

@@ -36,10 +36,10 @@ def verify(
         InvalidSignature: The message is not to be trusted.
         ValueError: The secret is not ``whsec_`` and base64.
     """
-    given = {name.lower(): value for name, value in headers.items()}
+    fields = {name.lower(): value for name, value in headers.items()}
     try:
-        message_id, signatures = given["webhook-id"], given["webhook-signature"].split()
-        timestamp = int(given["webhook-timestamp"])
+        message_id, signatures = fields["webhook-id"], fields["webhook-signature"].split()
+        timestamp = int(fields["webhook-timestamp"])
     except (KeyError, ValueError):
         raise InvalidSignature(
             "the headers webhook-id, -timestamp and -signature are not those of a webhook"
@@ -47,8 +47,8 @@ def verify(
     if abs(time.time() - timestamp) > max_age_s:
         raise InvalidSignature(f"the message is not from the last {max_age_s:g} s; check the clock")
     content = body.encode() if isinstance(body, str) else body
-    expected = sign(secret, message_id, timestamp, content).encode()
-    if not any(hmac.compare_digest(signature.encode(), expected) for signature in signatures):
+    correct_signature = sign(secret, message_id, timestamp, content).encode()
+    if not any(hmac.compare_digest(signature.encode(), correct_signature) for signature in signatures):
         raise InvalidSignature("no signature of the message fits the secret")
     message: dict[str, Any] = json.loads(content)
     return message

@@ -22,9 +22,9 @@ def add_to(app: typer.Typer) -> None:
 def settings(as_json: AsJson = False) -> None:
     """Print every setting with its value and its meaning; passwords are masked."""
     with report_setup_errors():
-        told = report_settings(load_settings())
-    document = {"settings": [asdict(setting) for setting in told]}
-    print_result(document, as_json, lambda: typer.echo("\n".join(map(str, told))))
+        entries = report_settings(load_settings())
+    document = {"settings": [asdict(setting) for setting in entries]}
+    print_result(document, as_json, lambda: typer.echo("\n".join(map(str, entries))))
 
 
 def backup(
@@ -35,8 +35,8 @@ def backup(
     with report_setup_errors():
         revision = backups.back_up(load_settings(), file)
     size = file.stat().st_size
-    told = f"wrote {file}: {size} bytes, revision {revision}"
-    print_result({"file": str(file), "bytes": size, "revision": revision}, as_json, lambda: typer.echo(told))
+    text = f"wrote {file}: {size} bytes, revision {revision}"
+    print_result({"file": str(file), "bytes": size, "revision": revision}, as_json, lambda: typer.echo(text))
 
 
 def restore(
@@ -49,5 +49,5 @@ def restore(
     """Fill the database from a backup; stop the service first."""
     with report_setup_errors():
         revision = backups.restore(load_settings(), file, force=force)
-    told = f"restored {file}; the database is at revision {revision}"
-    print_result({"file": str(file), "revision": revision}, as_json, lambda: typer.echo(told))
+    text = f"restored {file}; the database is at revision {revision}"
+    print_result({"file": str(file), "revision": revision}, as_json, lambda: typer.echo(text))

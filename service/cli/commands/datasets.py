@@ -44,16 +44,16 @@ def list_all(
 ) -> None:
     """List the datasets, newest first."""
     with connect(server, key) as client:
-        found = client.datasets(name, **make_filters(search, tag, since, until, sort))
-        print_list(found, as_json, ["id", "name", "rows", "columns", "uploaded", "tags"], _cells)
+        records = client.datasets(name, **make_filters(search, tag, since, until, sort))
+        print_list(records, as_json, ["id", "name", "rows", "columns", "uploaded", "tags"], _cells)
 
 
 @app.command("show")
 def show_one(dataset: Reference, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Show the columns of a dataset, and warnings about suspicious values."""
     with connect(server, key) as client:
-        found = find_dataset(client, dataset)
-    print_result(found, as_json, lambda: _print_dataset(found))
+        record = find_dataset(client, dataset)
+    print_result(record, as_json, lambda: _print_dataset(record))
 
 
 @app.command()
@@ -88,17 +88,17 @@ def change(
     if name is None and not (types or tags or units or remove_tag):
         raise typer.BadParameter("give --name, --unit, --type, --tag or --remove-tag")
     with connect(server, key) as client:
-        found = find_dataset(client, dataset)
+        record = find_dataset(client, dataset)
         changes: DatasetChanges = {} if name is None else {"name": name}
         if units:
             changes["units"] = units
         if types:
-            merged = found.types | types
-            changes["types"] = {column: each for column, each in merged.items() if each != FOUND_TYPE}
+            new_types = record.types | types
+            changes["types"] = {column: value for column, value in new_types.items() if value != FOUND_TYPE}
         if tags or remove_tag:
-            changes["tags"] = _remove(found.tags | tags, remove_tag or [])
-        changed = client.change_dataset(found, **changes)
-    print_result(changed, as_json, lambda: _print_dataset(changed))
+            changes["tags"] = _remove(record.tags | tags, remove_tag or [])
+        result = client.change_dataset(record, **changes)
+    print_result(result, as_json, lambda: _print_dataset(result))
 
 
 def _remove(tags: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
@@ -116,10 +116,12 @@ def _remove(tags: Mapping[str, str], keys: Sequence[str]) -> dict[str, str]:
 def delete(dataset: Reference, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Delete a dataset permanently; its models stay."""
     with connect(server, key) as client:
-        found = find_dataset(client, dataset)
-        client.delete(found)
+        record = find_dataset(client, dataset)
+        client.delete(record)
     print_result(
-        {"deleted": found.id}, as_json, lambda: typer.echo(f"deleted the dataset {found.name} ({found.id})")
+        {"deleted": record.id},
+        as_json,
+        lambda: typer.echo(f"deleted the dataset {record.name} ({record.id})"),
     )
 
 

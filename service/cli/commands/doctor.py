@@ -20,13 +20,13 @@ def add_to(app: typer.Typer) -> None:
 
 def doctor(as_json: AsJson = False) -> None:
     """Check whether this machine can run the service, and suggest remedies."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for finding in _run_checks():
-        found.append(finding)
+        findings.append(finding)
         if not as_json:
             _print_finding(finding)
-    is_well = all(finding.state != "broken" for finding in found)
-    document = {"is_well": is_well, "findings": [finding.model_dump() for finding in found]}
+    is_well = all(finding.state != "broken" for finding in findings)
+    document = {"is_well": is_well, "findings": [finding.model_dump() for finding in findings]}
     print_result(document, as_json, lambda: None)
     if not is_well:
         raise typer.Exit(EXIT_FAILED)

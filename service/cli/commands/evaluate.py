@@ -26,21 +26,21 @@ def evaluate(
     key: Key = None,
 ) -> None:
     """Measure a model on rows with known answers; print whether it still holds, and which columns changed."""
-    with connect(server, key) as client, open_dataset(client, table) as given:
+    with connect(server, key) as client, open_dataset(client, table) as source:
         try:
-            found = client.evaluate(model, given.dataset, by)
+            evaluation = client.evaluate(model, source.dataset, by)
         finally:
-            given.delete_upload(client)
-    print_result(found, as_json, lambda: _print_evaluation(found))
+            source.delete_upload(client)
+    print_result(evaluation, as_json, lambda: _print_evaluation(evaluation))
 
 
-def _print_evaluation(found: Evaluation) -> None:
-    print_field("verdict", f"{found.verdict}: {found.summary}")
-    known = {name: value for name, value in found.metrics.items() if value is not None}
-    print_field("metrics", ", ".join(f"{name} {value:.4g}" for name, value in known.items()))
-    for coverage in found.coverage:
+def _print_evaluation(evaluation: Evaluation) -> None:
+    print_field("verdict", f"{evaluation.verdict}: {evaluation.summary}")
+    metrics = {name: value for name, value in evaluation.metrics.items() if value is not None}
+    print_field("metrics", ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+    for coverage in evaluation.coverage:
         print_field("intervals", f"of {coverage.level:.0%} cover {coverage.share:.1%} of the true values")
-    for column in found.drift:
+    for column in evaluation.drift:
         if column.drifted:
             outside = f", {column.outside:.1%} outside the training range" if column.outside else ""
             print_field("drift", f"{column.name} (stability index {column.stability_index:.2g}{outside})")

@@ -34,8 +34,8 @@ def fit_group(
     """
     body = training_options.make_body(name=name)
     with connect(server, key) as client:
-        with open_dataset(client, table) as given:
-            asked = {"name": group, "dataset_id": given.dataset.id}
-            job = client.submit(kind="symbolic", model_id=model, fit_group=asked, **body)
-        ended = wait_for_job(client, job, given.disposable, keep_best=False)
-        print_trained_model(client, ended, picture=None, no_picture=True, as_json=as_json, server=server)
+        with open_dataset(client, table) as source:
+            group_request = {"name": group, "dataset_id": source.dataset.id}
+            job = client.submit(kind="symbolic", model_id=model, fit_group=group_request, **body)
+        final_job = wait_for_job(client, job, source.disposable, keep_best=False)
+        print_trained_model(client, final_job, picture=None, no_picture=True, as_json=as_json, server=server)

@@ -76,27 +76,27 @@ def fix(
     """
     picture = picture and check_picture_path(picture, "--picture")
     body = training_options.make_body(serve=serve, max_edges=max_edges)
-    searched: dict[str, Any] = {
+    options: dict[str, Any] = {
         "fix": [_parse_edge(text) for text in edge or ()],
         "forbid": [name for text in forbid or () for name in split_text(text)],
         "drop": [name for text in drop or () for name in split_text(text)],
         "max_complexity": max_complexity,
     }
-    searched = {field: value for field, value in searched.items() if value}
-    chosen = _parse_choices(choose)
-    if searched and chosen is not None:
+    options = {field: value for field, value in options.items() if value}
+    choice = _parse_choices(choose)
+    if options and choice is not None:
         words = "it selects a formula that the model has; omit --edge, --forbid, --drop and --max-complexity"
         raise typer.BadParameter(words, param_hint="--choose")
-    if not searched and chosen is None and not body:
+    if not options and choice is None and not body:
         words = "give --edge, --forbid, --max-complexity, --drop, --choose, --serve or --max-edges"
         raise typer.BadParameter(words)
-    body |= searched | ({} if chosen is None else {"choose": chosen})
+    body |= options | ({} if choice is None else {"choose": choice})
     body |= training_options.make_body(name=name, max_seconds=max_seconds)
     with connect(server, key) as client:
         job = client.submit(kind="symbolic", model_id=model, **body)
-        ended = wait_for_job(client, job, None, keep_best=keep_best)
+        final_job = wait_for_job(client, job, None, keep_best=keep_best)
         print_trained_model(
-            client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
+            client, final_job, picture=picture, no_picture=no_picture, as_json=as_json, server=server
         )
 
 
@@ -106,26 +106,26 @@ def _parse_edge(text: str) -> dict[str, Any]:
     Raises:
         BadParameter: The text names no edge and function.
     """
-    found = EDGE_PATTERN.fullmatch(text.replace(" ", ""))
-    if found is None:
+    match = EDGE_PATTERN.fullmatch(text.replace(" ", ""))
+    if match is None:
         words = f"{text!r} is not LAYER,IN,OUT=FUNCTION, such as 0,1,2=sin"
         raise typer.BadParameter(words, param_hint="--edge")
-    layer, to_layer, in_, out, function = found.groups()
+    layer, to_layer, in_, out, function = match.groups()
     direct = {} if to_layer is None else {"to_layer": int(to_layer)}
     return {"layer": int(layer), "in": int(in_), "out": int(out), "function": function} | direct
 
 
-def _parse_choices(given: Sequence[str] | None) -> int | dict[str, int] | None:
+def _parse_choices(texts: Sequence[str] | None) -> int | dict[str, int] | None:
     """Convert ``3``, or ``y=3`` for each of several outputs.
 
     Raises:
         BadParameter: A text is no number, or there are several without outputs.
     """
-    if not given:
+    if not texts:
         return None
-    found = [CHOICE_PATTERN.fullmatch(text.strip()) for text in given]
-    if len(found) == 1 and found[0] and found[0][1] is None:
-        return int(found[0][2])
-    if not all(each and each[1] for each in found):
+    matches = [CHOICE_PATTERN.fullmatch(text.strip()) for text in texts]
+    if len(matches) == 1 and matches[0] and matches[0][1] is None:
+        return int(matches[0][2])
+    if not all(match and match[1] for match in matches):
         raise typer.BadParameter("give one number, or OUTPUT=NUMBER for each output", param_hint="--choose")
-    return {each[1].strip(): int(each[2]) for each in found if each}
+    return {match[1].strip(): int(match[2]) for match in matches if match}

@@ -45,8 +45,8 @@ def formula(
 def _print_fronts(symbolic: Symbolic) -> None:
     names = ["output", "choose", "complexity", "rmse", "r2", "formula"]
     rows = [
-        [output.name, place, each.complexity, each.rmse, each.r2, each.expression]
+        [output.name, place, candidate.complexity, candidate.rmse, candidate.r2, candidate.expression]
         for output in symbolic.outputs
-        for place, each in enumerate(output.pareto)
+        for place, candidate in enumerate(output.pareto)
     ]
     print_list(rows, False, names, list)

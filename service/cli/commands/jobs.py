@@ -44,19 +44,19 @@ def list_all(
 ) -> None:
     """List the jobs, newest first."""
     with connect(server, key) as client:
-        given = make_filters(search, tag, since, until, sort)
-        used = dataset and find_dataset(client, dataset)
-        found = client.jobs(status, kind=kind, name=name, dataset=used, model=model, **given)
-        print_list(found, as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
+        filters = make_filters(search, tag, since, until, sort)
+        source = dataset and find_dataset(client, dataset)
+        records = client.jobs(status, kind=kind, name=name, dataset=source, model=model, **filters)
+        print_list(records, as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
 
 
 @app.command("show")
 def show_one(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Show the status and progress of a job, and the steps of its search once it has ended."""
     with connect(server, key) as client:
-        found, trace = client.job(job), client.trace(job)
-    document = {**found.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
-    print_result(document, as_json, lambda: _print_job(found, trace))
+        record, trace = client.job(job), client.trace(job)
+    document = {**record.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
+    print_result(document, as_json, lambda: _print_job(record, trace))
 
 
 @app.command()
@@ -69,20 +69,20 @@ def cancel(
 ) -> None:
     """Stop a job."""
     with connect(server, key) as client:
-        found = client.cancel(job, keep_best=keep_best)
+        record = client.cancel(job, keep_best=keep_best)
     what = "finishes with the best network so far" if keep_best else "is cancelled"
-    print_result(found, as_json, lambda: typer.echo(f"the job {found.id} {what}"))
+    print_result(record, as_json, lambda: typer.echo(f"the job {record.id} {what}"))
 
 
 @app.command()
 def retry(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Submit a finished job again, as a new job."""
     with connect(server, key) as client:
-        found = client.retry(job)
+        record = client.retry(job)
     print_result(
-        found,
+        record,
         as_json,
-        lambda: typer.echo(f"queued the job {found.id}; 'kan-service jobs show' shows its progress"),
+        lambda: typer.echo(f"queued the job {record.id}; 'kan-service jobs show' shows its progress"),
     )
 
 

@@ -98,13 +98,13 @@ def revoke(
 ) -> None:
     """Revoke a key permanently."""
     with open_sessions() as sessions, sessions.begin() as session:
-        revoked = ApiKeys(session).revoke(key.removesuffix("…"))
-        if revoked is not None:
-            Audit(session).add("key.revoke", revoked.id, tenant=revoked.tenant, name=revoked.name)
-    if revoked is None:
+        record = ApiKeys(session).revoke(key.removesuffix("…"))
+        if record is not None:
+            Audit(session).add("key.revoke", record.id, tenant=record.tenant, name=record.name)
+    if record is None:
         raise report_failure(f"there is no key {key!r}; 'kan-service keys list' shows them")
-    told = f"revoked {revoked.prefix}… ({revoked.name})"
-    print_result(KeyOut.model_validate(revoked), as_json, lambda: typer.echo(told))
+    text = f"revoked {record.prefix}… ({record.name})"
+    print_result(KeyOut.model_validate(record), as_json, lambda: typer.echo(text))
 
 
 @app.command()
@@ -121,13 +121,13 @@ def webhook(
 ) -> None:
     """Set the webhook of jobs that a key submits without one of their own, or remove it."""
     with open_sessions() as sessions, sessions.begin() as session:
-        changed = ApiKeys(session).find_named(key.removesuffix("…"))
-        if changed is None:
+        record = ApiKeys(session).find_named(key.removesuffix("…"))
+        if record is None:
             raise report_failure(f"there is no key {key!r}; 'kan-service keys list' shows them")
-        changed.webhook = None if url is None else _check_webhook(url, event, session, changed.tenant)
-        Audit(session).add("key.webhook", changed.id, tenant=changed.tenant, webhook=changed.webhook)
-    told = f"{changed.prefix}… ({changed.name}): {url or 'no webhook'}"
-    print_result(KeyOut.model_validate(changed), as_json, lambda: typer.echo(told))
+        record.webhook = None if url is None else _check_webhook(url, event, session, record.tenant)
+        Audit(session).add("key.webhook", record.id, tenant=record.tenant, webhook=record.webhook)
+    text = f"{record.prefix}… ({record.name}): {url or 'no webhook'}"
+    print_result(KeyOut.model_validate(record), as_json, lambda: typer.echo(text))
 
 
 def _check_webhook(url: str, events: list[JobEnd] | None, session: Session, tenant: str) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def _check_webhook(url: str, events: list[JobEnd] | None, session: Session, tena
     settings = load_settings()
     if settings.webhooks == "auto":
         settings = settings.model_copy(update={"webhooks": "on"})
-    chosen = {} if events is None else {"events": [str(event) for event in events]}
+    event_filter = {} if events is None else {"events": [str(event) for event in events]}
     try:
-        wanted = WebhookOptions.model_validate({"url": url, **chosen})
-        return check_webhook(wanted, session, settings, tenant=tenant)
+        options = WebhookOptions.model_validate({"url": url, **event_filter})
+        return check_webhook(options, session, settings, tenant=tenant)
     except ValidationError as error:
         raise report_failure(f"{url!r} is no webhook: {error.errors()[0]['msg']}") from None
     except ServiceError as error:
@@ -152,7 +152,7 @@ def _check_webhook(url: str, events: list[JobEnd] | None, session: Session, tena
 
 
 def _cells(key: KeyOut) -> list[object]:
-    used = key.last_used_at or "never"
+    last_use = key.last_used_at or "never"
     return [
         f"{key.prefix}…",
         key.name,
@@ -160,7 +160,7 @@ def _cells(key: KeyOut) -> list[object]:
         key.tenant,
         ",".join(key.scopes),
         key.created_at,
-        used,
+        last_use,
     ]
 
 

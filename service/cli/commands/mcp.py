@@ -104,11 +104,11 @@ def make_server(service: Client) -> Server[Any]:
     ) -> ReadResourceResult:
         return await service.read_resource(params.uri, cache_mode="refresh")
 
-    known = service.server_info
+    info = service.server_info
     return Server(
-        known.name if known else "kan-service",
-        title=known.title if known else None,
-        version=known.version if known else "",
+        info.name if info else "kan-service",
+        title=info.title if info else None,
+        version=info.version if info else "",
         instructions=service.instructions,
         on_list_tools=list_tools,
         on_call_tool=call_tool,

@@ -49,10 +49,10 @@ def list_all(
     """List the models, newest first."""
     names = ["id", "name", "version", "quality", "target", "trained"]
     with connect(server, key) as client:
-        given = make_filters(search, tag, since, until, sort)
-        used = dataset and find_dataset(client, dataset)
+        filters = make_filters(search, tag, since, until, sort)
+        source = dataset and find_dataset(client, dataset)
         print_list(
-            client.models(name, dataset=used, target=target, task=task, **given), as_json, names, _cells
+            client.models(name, dataset=source, target=target, task=task, **filters), as_json, names, _cells
         )
 
 
@@ -60,9 +60,9 @@ def list_all(
 def show_one(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Show the metrics of a model, and its formula."""
     with connect(server, key) as client:
-        found = client.model(model)
-        formulas = None if as_json else fetch_formulas(client, found)
-    print_result(found, as_json, lambda: print_report(found, formulas))
+        record = client.model(model)
+        formulas = None if as_json else fetch_formulas(client, record)
+    print_result(record, as_json, lambda: print_report(record, formulas))
 
 
 @app.command()
@@ -91,9 +91,9 @@ def compare(
     if len(models) < 2:
         raise typer.BadParameter("give at least two models", param_hint="MODEL")
     with connect(server, key) as client:
-        found = client.compare(*models)
-    print_result(found, as_json, lambda: print_comparison(found))
-    for warning in [] if as_json else found.warnings:
+        comparison = client.compare(*models)
+    print_result(comparison, as_json, lambda: print_comparison(comparison))
+    for warning in [] if as_json else comparison.warnings:
         print_message(f"warning: {warning}")
 
 
@@ -109,7 +109,7 @@ def evaluations(model: Model, as_json: AsJson = False, server: Server = None, ke
             client.evaluations(client.model(model)),
             as_json,
             names,
-            lambda each: [each.verdict, each.error, each.expected_error, each.rows, each.created_at],
+            lambda entry: [entry.verdict, entry.error, entry.expected_error, entry.rows, entry.created_at],
         )
 
 
@@ -128,16 +128,16 @@ def alias(
     if remove and alias is not None:
         raise typer.BadParameter("--remove removes all aliases of the model; omit the alias")
     with connect(server, key) as client:
-        found = client.model(model)
+        record = client.model(model)
         if remove or alias is not None:
-            client.change(found, alias=alias)
-        aliases = client.aliases(found.name)
-    _print_aliases(found, aliases, as_json)
+            client.change(record, alias=alias)
+        aliases = client.aliases(record.name)
+    _print_aliases(record, aliases, as_json)
 
 
 def _print_aliases(model: Trained, aliases: list[Alias], as_json: bool) -> None:
     names = ["alias", "version", "id"]
-    rows = [[f"{model.name}@{each.alias}", each.version, each.model_id] for each in aliases]
+    rows = [[f"{model.name}@{entry.alias}", entry.version, entry.model_id] for entry in aliases]
     print_list(aliases if as_json else rows, as_json, names, list)
 
 
@@ -151,18 +151,18 @@ def edges(
     """List the edges of a model's most accurate network, as 'fix --edge' names them."""
     names = ["edge", "score", "from", "best function", "r2"]
     with connect(server, key) as client:
-        found = client.edges(model, "accurate")
+        network = client.edges(model, "accurate")
     if as_json:
-        print_result(found, as_json, lambda: None)
+        print_result(network, as_json, lambda: None)
     else:
-        listed = sorted(found.edges, key=lambda edge: edge.get("score") or 0.0, reverse=True)
-        print_list(listed, False, names, lambda edge: _edge_cells(edge, found))
+        ranking = sorted(network.edges, key=lambda edge: edge.get("score") or 0.0, reverse=True)
+        print_list(ranking, False, names, lambda edge: _edge_cells(edge, network))
 
 
-def _edge_cells(edge: dict[str, Any], found: Edges) -> list[Any]:
+def _edge_cells(edge: dict[str, Any], network: Edges) -> list[Any]:
     best: dict[str, Any] = next(iter(edge.get("suggestions", ())), {})
     layers = edge["layer"] if edge["to_layer"] == edge["layer"] + 1 else f"{edge['layer']}-{edge['to_layer']}"
-    name = found.nodes[edge["layer"]][edge["in"]].name
+    name = network.nodes[edge["layer"]][edge["in"]].name
     return [f"{layers},{edge['in']},{edge['out']}", edge["score"], name, best.get("function"), best.get("r2")]
 
 
@@ -178,19 +178,19 @@ def import_file(
     if file != STDIN and not Path(file).is_file():
         raise typer.BadParameter(f"file {file!r} does not exist.", param_hint="'FILE'")
     with connect(server, key) as client, open_file(file) as path:
-        found = client.import_model(path, name)
-        formulas = None if as_json else fetch_formulas(client, found)
-    print_result(found, as_json, lambda: print_report(found, formulas))
+        record = client.import_model(path, name)
+        formulas = None if as_json else fetch_formulas(client, record)
+    print_result(record, as_json, lambda: print_report(record, formulas))
 
 
 @app.command()
 def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
     """Delete a model permanently."""
     with connect(server, key) as client:
-        found = client.model(model)
-        client.delete(found)
-    told = f"deleted {found.name}, version {found.version} ({found.id})"
-    print_result({"deleted": found.id}, as_json, lambda: typer.echo(told))
+        record = client.model(model)
+        client.delete(record)
+    text = f"deleted {record.name}, version {record.version} ({record.id})"
+    print_result({"deleted": record.id}, as_json, lambda: typer.echo(text))
 
 
 @app.command()
@@ -208,7 +208,7 @@ def export(
 ) -> None:
     """Write a model to a file, for use outside the service."""
     with connect(server, key) as client:
-        endings = {each.name: each.ending for each in client.formats().models}
+        endings = {entry.name: entry.ending for entry in client.formats().models}
         path = out or find_unused_path(Path(f"{make_file_name(model)}.{endings.get(form, form)}"))
         client.export(model, form, path)
     print_result({"out": str(path), "format": form}, as_json, lambda: typer.echo(str(path.resolve())))

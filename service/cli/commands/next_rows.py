@@ -39,19 +39,19 @@ def propose_next_rows(
 ) -> None:
     """Propose rows to measure next: those that tell most about which formula is the law."""
     limits = {name: _read_values(text) for name, text in _split("--within", within)}
-    held = {name: _read_value(text) for name, text in _split("--fix", fix)}
+    fixed_values = {name: _read_value(text) for name, text in _split("--fix", fix)}
     with connect(server, key) as client:
-        found = client.next_rows(model, count, within=limits, fixed=held)
-    print_result(found, as_json, lambda: _print_rows(found))
+        proposal = client.next_rows(model, count, within=limits, fixed=fixed_values)
+    print_result(proposal, as_json, lambda: _print_rows(proposal))
 
 
-def _split(option: str, given: Sequence[str] | None) -> list[tuple[str, str]]:
+def _split(option: str, texts: Sequence[str] | None) -> list[tuple[str, str]]:
     """Convert ``T=280:400`` to a pair of column and text.
 
     Raises:
         BadParameter: The text has no column.
     """
-    pairs = [text.partition("=") for text in given or ()]
+    pairs = [text.partition("=") for text in texts or ()]
     for name, sign, value in pairs:
         if not (name and sign and value):
             words = f"{name + sign + value!r} is not COLUMN=VALUE, such as T=280"
@@ -73,17 +73,17 @@ def _read_value(text: str) -> Any:
         return text
 
 
-def _print_rows(found: NextRows) -> None:
-    columns = list(found.items[0].row)
+def _print_rows(proposal: NextRows) -> None:
+    columns = list(proposal.items[0].row)
     print_list(
-        found.items,
+        proposal.items,
         False,
         [*columns, "gain"],
         lambda item: [*(item.row[c] for c in columns), round(item.gain, 2)],
     )
-    for number, item in enumerate(found.items, 1):
-        told = ", ".join(
+    for number, item in enumerate(proposal.items, 1):
+        predictions = ", ".join(
             f"{name} = {'undefined' if value is None else format(value, '.4g')}"
             for name, value in item.predictions.items()
         )
-        typer.echo(f"row {number}: {told}")
+        typer.echo(f"row {number}: {predictions}")

@@ -55,8 +55,8 @@ def predict(
                 _print_predictions(list(_request_predictions(client, model, file, interval, by)), as_json)
             return
         rows = _predict_to_file(client, model, table, out, interval, by)
-    told = f"wrote {rows:,} rows with their predictions to {out}"
-    print_result({"out": str(out), "rows": rows}, as_json, lambda: typer.echo(told))
+    text = f"wrote {rows:,} rows with their predictions to {out}"
+    print_result({"out": str(out), "rows": rows}, as_json, lambda: typer.echo(text))
 
 
 def _request_predictions(
@@ -127,25 +127,25 @@ def _predict_to_file(
 
     The job and the uploaded dataset are deleted afterwards.
     """
-    wished: dict[str, Any] = {} if interval is None else {"interval": interval}
-    wished |= {} if by == "auto" else {"by": by}
+    options: dict[str, Any] = {} if interval is None else {"interval": interval}
+    options |= {} if by == "auto" else {"by": by}
     kind = out.suffix.lower().removeprefix(".")
-    with open_dataset(client, table) as given:
-        job = client.submit(given.dataset, kind="predict", model=model, format=kind, **wished)
+    with open_dataset(client, table) as source:
+        job = client.submit(source.dataset, kind="predict", model=model, format=kind, **options)
     try:
         with show_live_progress() as progress:
             client.wait(job, progress=progress)
         client.result(job, out)
     finally:
-        _delete_remains(client, given, job)
-    return given.dataset.rows
+        _delete_remains(client, source, job)
+    return source.dataset.rows
 
 
-def _delete_remains(client: Client, given: GivenTable, job: Job) -> None:
+def _delete_remains(client: Client, source: GivenTable, job: Job) -> None:
     """Delete the job, and the dataset if this command has uploaded it."""
     with suppress(ClientError):  # remains only occupy space
         if not client.job(job.id).has_ended:
             client.cancel(job)
             client.wait(job, 10.0, progress=False)
         client.delete(job)
-    given.delete_upload(client)
+    source.delete_upload(client)

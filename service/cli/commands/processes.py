@@ -152,38 +152,38 @@ def migrate(
         settings = load_settings()
         if wait:
             _wait_for_upgrade(settings)
-        before, needed = read_database_revision(settings), head_revision()
-        is_to_be_done = before != needed and not dry_run
+        before, required_revision = read_database_revision(settings), head_revision()
+        is_to_be_done = before != required_revision and not dry_run
         if is_to_be_done:
             upgrade(settings)
-    told = (
-        f"upgraded the database from revision {before or 'none'} to {needed}"
+    text = (
+        f"upgraded the database from revision {before or 'none'} to {required_revision}"
         if is_to_be_done
-        else f"the database is at revision {before or 'none'}, this version needs {needed}"
+        else f"the database is at revision {before or 'none'}, this version needs {required_revision}"
     )
     print_result(
-        {"before": before, "needed": needed, "is_upgraded": is_to_be_done},
+        {"before": before, "needed": required_revision, "is_upgraded": is_to_be_done},
         as_json,
-        lambda: typer.echo(told),
+        lambda: typer.echo(text),
     )
 
 
 def _wait_for_upgrade(settings: Settings, poll_s: float = 2.0) -> None:
     """Wait until the database, which need not be reachable yet, is at the revision of this version."""
-    needed = head_revision()
-    while (obstacle := _find_obstacle(settings, needed)) is not None:
+    required_revision = head_revision()
+    while (obstacle := _find_obstacle(settings, required_revision)) is not None:
         print_message(f"waiting: {obstacle}")
         time.sleep(poll_s)
 
 
-def _find_obstacle(settings: Settings, needed: str) -> str | None:
+def _find_obstacle(settings: Settings, required_revision: str) -> str | None:
     try:
         revision = read_database_revision(settings)
     except OperationalError:
         return "the database cannot be reached"
-    if revision == needed:
+    if revision == required_revision:
         return None
-    return f"the database is at revision {revision or 'none'}, this version needs {needed}"
+    return f"the database is at revision {revision or 'none'}, this version needs {required_revision}"
 
 
 @contextmanager
@@ -202,9 +202,9 @@ def _share_metrics_folder(settings: Settings) -> Iterator[None]:
 
 
 def _load_settings(host: str | None, port: int | None, processes: int | None) -> Settings:
-    given = {"KAN_HOST": host, "KAN_PORT": port, "KAN_API_PROCESSES": processes}
+    variables = {"KAN_HOST": host, "KAN_PORT": port, "KAN_API_PROCESSES": processes}
     return load_settings(
-        os.environ | {name: str(value) for name, value in given.items() if value is not None}
+        os.environ | {name: str(value) for name, value in variables.items() if value is not None}
     )
 
 
@@ -258,8 +258,8 @@ def _find_port(settings: Settings) -> int:
 
 def _make_command(name: str) -> list[str]:
     """The command line of ``kan-service NAME``, as installed or from a source folder."""
-    installed = [Path(sys.argv[0]), Path(sys.executable).with_name("kan-service")]
-    for script in installed:
+    scripts = [Path(sys.argv[0]), Path(sys.executable).with_name("kan-service")]
+    for script in scripts:
         if script.name == "kan-service" and script.is_file():
             return [sys.executable, str(script.resolve()), name]
     return [sys.executable, "-m", "service.cli", name]

@@ -56,7 +56,7 @@ def solve(
     key: Key = None,
 ) -> None:
     """Solve differential equations; print the residuals and the formula. Ctrl-C cancels the job."""
-    wished = training_options.make_body(name=name, max_seconds=max_seconds, no_formula=no_formula)
+    options = training_options.make_body(name=name, max_seconds=max_seconds, no_formula=no_formula)
     picture = picture and check_picture_path(picture, "--picture")
     with report_client_errors():
         body = _read_body(file)
@@ -64,13 +64,13 @@ def solve(
         words = "the equations already come from standard input; give a file"
         raise typer.BadParameter(words, param_hint="--measurements")
     with connect(server, key) as client:
-        with open_dataset(client, measurements) if measurements else nullcontext() as given:
-            wished |= {"measurements": {"dataset_id": given.dataset.id}} if given else {}
-            with _locate_errors(file, wished):
-                job = client.submit(**body | wished | {"kind": KIND})
-        ended = wait_for_job(client, job, given.disposable if given else None, keep_best=keep_best)
+        with open_dataset(client, measurements) if measurements else nullcontext() as source:
+            options |= {"measurements": {"dataset_id": source.dataset.id}} if source else {}
+            with _locate_errors(file, options):
+                job = client.submit(**body | options | {"kind": KIND})
+        final_job = wait_for_job(client, job, source.disposable if source else None, keep_best=keep_best)
         print_trained_model(
-            client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
+            client, final_job, picture=picture, no_picture=no_picture, as_json=as_json, server=server
         )
 
 
@@ -107,9 +107,9 @@ def _locate_errors(file: Path, options: Collection[str]) -> Iterator[None]:
             raise
         where = "" if pointer in error.detail else f"{pointer}: "
         detail = f"{_input_name(file)}: {where}{error.detail}"
-        others = [{}, *error.errors[1:]]  # the place of the first is in the detail, as the file has it
+        errors = [{}, *error.errors[1:]]  # the place of the first is in the detail, as the file has it
         raise UnusableInput(
-            describe_refusal(ApiError(error.status, error.code, detail, others, error.extra))
+            describe_refusal(ApiError(error.status, error.code, detail, errors, error.extra))
         ) from None
 
 

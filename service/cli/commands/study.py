@@ -86,8 +86,8 @@ def study(
     key: Key = None,
 ) -> None:
     """Train on a table with every combination of settings, or for several targets; print the results."""
-    several = training_options.split_targets(target, targets)
-    if not several:
+    target_names = training_options.split_targets(target, targets)
+    if not target_names:
         training_options.check_goal(target, task, features)
         if not vary:
             words = "give settings with their values, such as network.grid=3,10, or several --targets"
@@ -106,49 +106,51 @@ def study(
         units=units,
         baselines=baselines,
     )
-    varied = _parse_variations(vary or ())
+    variations = _parse_variations(vary or ())
     out = out and check_table_path(out, "--out")
     corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month, encoding)
     with connect(server, key) as client:
-        with table_source.open_dataset(client, table, **corrections) as given:
-            goals = several or ([] if target is None else [target])
-            body |= training_options.select_features(given.dataset, goals, features, drop)
-            body |= {"targets": several} if several else {}
-            body |= {"vary": varied, "refine": refine}
-            path = out or find_unused_path(Path(f"{make_file_name(given.dataset.name)}-study.csv"))
+        with table_source.open_dataset(client, table, **corrections) as source:
+            goals = target_names or ([] if target is None else [target])
+            body |= training_options.select_features(source.dataset, goals, features, drop)
+            body |= {"targets": target_names} if target_names else {}
+            body |= {"vary": variations, "refine": refine}
+            path = out or find_unused_path(Path(f"{make_file_name(source.dataset.name)}-study.csv"))
             form = path.suffix.lower().removeprefix(".")
-            job = client.submit(given.dataset, target, kind="study", format=form, **body)
-        ended = wait_for_job(client, job, None, keep_best=keep_best)
-        client.result(ended, path)
-        drawn = list(_draw_pictures(client, ended, path)) if pictures else []
+            job = client.submit(source.dataset, target, kind="study", format=form, **body)
+        final_job = wait_for_job(client, job, None, keep_best=keep_best)
+        client.result(final_job, path)
+        plots = list(_draw_pictures(client, final_job, path)) if pictures else []
         columns = read_columns(path)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    settings = [*(["target"] if several else []), *varied]
-    result = {"job": ended, "table": str(path), "pictures": [str(each) for each in drawn], "rows": rows}
+    settings = [*(["target"] if target_names else []), *variations]
+    result = {"job": final_job, "table": str(path), "pictures": [str(plot) for plot in plots], "rows": rows}
     print_result(result, as_json, lambda: print_rows(rows, settings))
     for row in rows:
         if row["error"]:
             print_message(f"training {row['training']}: {row['error']}")
-    for written in (path, *drawn):
-        print_message(f"wrote {written.resolve()}")
+    for file in (path, *plots):
+        print_message(f"wrote {file.resolve()}")
     if not as_json:
         hints = ["predict MODEL_ID ROWS.csv"]
-        hints += [] if pictures or GRID_PATH not in varied else [f"plot {ended.id} --name error_by_grid"]
+        hints += (
+            [] if pictures or GRID_PATH not in variations else [f"plot {final_job.id} --name error_by_grid"]
+        )
         print_next_commands(hints, server)
 
 
-def _parse_variations(given: Sequence[str]) -> dict[str, list[Any]]:
-    varied: dict[str, list[Any]] = {}
-    for text in given:
+def _parse_variations(texts: Sequence[str]) -> dict[str, list[Any]]:
+    variations: dict[str, list[Any]] = {}
+    for text in texts:
         path, _, values = (part.strip() for part in text.partition("="))
         if not path or not values:
             words = f"{text!r} has no values; write for example network.grid=3,10"
             raise typer.BadParameter(words, param_hint="--vary")
-        if path in varied:
+        if path in variations:
             words = f"{path} is given twice; give all its values at once, as in {path}=3,10"
             raise typer.BadParameter(words, param_hint="--vary")
-        varied[path] = _parse_values(values)
-    return varied
+        variations[path] = _parse_values(values)
+    return variations
 
 
 def _parse_values(text: str) -> list[Any]:

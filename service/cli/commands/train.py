@@ -87,11 +87,11 @@ def train(
     picture = picture and check_picture_path(picture, "--picture")
     corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month, encoding)
     with connect(server, key) as client:
-        with table_source.open_dataset(client, table, **corrections) as given:
-            columns = training_options.select_features(given.dataset, [target or ""], features, drop)
-            columns |= training_options.select_wanted(given.dataset, must_use)
-            job = client.submit(given.dataset, target, **body | columns)
-        ended = wait_for_job(client, job, given.disposable, keep_best=keep_best)
+        with table_source.open_dataset(client, table, **corrections) as source:
+            columns = training_options.select_features(source.dataset, [target or ""], features, drop)
+            columns |= training_options.select_wanted(source.dataset, must_use)
+            job = client.submit(source.dataset, target, **body | columns)
+        final_job = wait_for_job(client, job, source.disposable, keep_best=keep_best)
         print_trained_model(
-            client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server
+            client, final_job, picture=picture, no_picture=no_picture, as_json=as_json, server=server
         )

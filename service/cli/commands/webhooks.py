@@ -70,8 +70,8 @@ def rotate_secret(
         account = webhooks.rotate_secret(
             sessions.restrict_to(Caller(tenant=tenant)), tenant=tenant, overlap=timedelta(hours=overlap_hours)
         )
-    made = NewSecretOut(secret=account.secret, **SecretOut.from_row(account).model_dump())
-    print_result(made, as_json, lambda: typer.echo(account.secret))
+    new_secret = NewSecretOut(secret=account.secret, **SecretOut.from_row(account).model_dump())
+    print_result(new_secret, as_json, lambda: typer.echo(account.secret))
     print_message("Save the secret: it is not shown again. Receivers verify signatures with it.")
 
 

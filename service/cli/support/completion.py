@@ -15,11 +15,11 @@ from service.settings import load_settings
 def model_names(context: typer.Context, incomplete: str) -> list[str]:
     """Names and aliases that start with ``incomplete``; none on any error. Starts no service."""
     with suppress(Exception):
-        given, settings = context.params, load_settings()
-        url = given.get("server") or os.environ.get(URL_VARIABLE) or find_service_url(settings)
+        parameters, settings = context.params, load_settings()
+        url = parameters.get("server") or os.environ.get(URL_VARIABLE) or find_service_url(settings)
         if url is None:
             return []
-        key = given.get("key") or os.environ.get(KEY_VARIABLE) or choose_key(url, settings)
+        key = parameters.get("key") or os.environ.get(KEY_VARIABLE) or choose_key(url, settings)
         return [name for name in _fetch_names(url, key) if name.startswith(incomplete)]
     return []
 

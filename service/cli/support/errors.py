@@ -67,8 +67,8 @@ def describe_refusal(error: ApiError, *, max_further: int = 2) -> str:
     option = find_option(pointer) if pointer not in error.detail else None
     is_named = option is None or option in translate(error.detail)
     lines = [error.detail if is_named else f"{option}: {error.detail}"]
-    others = [entry for entry in error.errors[1 : 1 + max_further] if entry.get("detail") != error.detail]
-    lines += [f"  also {describe_place(entry)}{entry.get('detail')}" for entry in others]
+    entries = [entry for entry in error.errors[1 : 1 + max_further] if entry.get("detail") != error.detail]
+    lines += [f"  also {describe_place(entry)}{entry.get('detail')}" for entry in entries]
     if len(error.errors) > 1 + max_further:
         lines.append(f"  and {len(error.errors) - 1 - max_further} more")
     if error.status == httpx.codes.UNAUTHORIZED:

@@ -95,8 +95,8 @@ def check_table_path(path: Path, option: str) -> Path:
 
 def find_unused_path(path: Path) -> Path:
     """The path, or the first free path with a number if the file exists, so that nothing is overwritten."""
-    number, tried = 1, path
-    while tried.exists():
+    number, candidate = 1, path
+    while candidate.exists():
         number += 1
-        tried = path.with_stem(f"{path.stem}-{number}")
-    return tried
+        candidate = path.with_stem(f"{path.stem}-{number}")
+    return candidate

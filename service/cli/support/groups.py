@@ -19,8 +19,8 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import the command; None if there is none of this name."""
-        listed = super().get_command(ctx, cmd_name)
-        return None if listed is None else load_command(getattr(listed.callback, "__name__", ""), cmd_name)
+        command = super().get_command(ctx, cmd_name)
+        return None if command is None else load_command(getattr(command.callback, "__name__", ""), cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing them."""

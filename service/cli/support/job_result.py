@@ -20,9 +20,9 @@ def print_trained_model(
     """Draw and print the model of a finished job."""
     model = client.model(str(job.model_id))
     formulas = fetch_formulas(client, model)
-    drawn = None if no_picture else _draw_model(client, model, picture)
-    result = {"job": job, "model": model, "formulas": formulas, "picture": drawn and str(drawn)}
-    print_result(result, as_json, lambda: _print_job_result(job, model, formulas, drawn, server))
+    picture_path = None if no_picture else _draw_model(client, model, picture)
+    result = {"job": job, "model": model, "formulas": formulas, "picture": picture_path and str(picture_path)}
+    print_result(result, as_json, lambda: _print_job_result(job, model, formulas, picture_path, server))
 
 
 def _draw_model(client: Client, model: Model, path: Path | None) -> Path | None:
@@ -49,9 +49,9 @@ def _print_job_result(
         typer.echo(f"cut:       {'stopped' if was_stopped else 'time limit reached'} while {stage}{hint}")
     if picture:
         typer.echo(f"picture:   {picture.resolve()}")
-    named = shlex.quote(model.name)
-    commands = [f"predict {named} ROWS.csv", f"plot {named} --out network.svg"]
-    commands[1:1] = [f"formula {named} --format excel"] if formulas else []
+    quoted_name = shlex.quote(model.name)
+    commands = [f"predict {quoted_name} ROWS.csv", f"plot {quoted_name} --out network.svg"]
+    commands[1:1] = [f"formula {quoted_name} --format excel"] if formulas else []
     print_next_commands(commands, server)
 
 

@@ -39,6 +39,6 @@ def make_filters(
     search: str | None, tag: Sequence[str] | None, since: datetime | None, until: datetime | None, sort: str
 ) -> Any:
     """The filters as arguments of the client's lists; what was not given is left out."""
-    given = {"search": search, "tag": tag or None, "since": since, "until": until}
-    given |= {"sort": None if sort == "newest" else sort}
-    return {name: value for name, value in given.items() if value is not None}
+    filters = {"search": search, "tag": tag or None, "since": since, "until": until}
+    filters |= {"sort": None if sort == "newest" else sort}
+    return {name: value for name, value in filters.items() if value is not None}

@@ -79,8 +79,8 @@ class ProgressView:
     def take(self, progress: Progress) -> None:
         """Store the latest progress."""
         self._now = progress
-        left = "" if progress.eta_seconds is None else f"about {_format_duration(progress.eta_seconds)} left"
-        self._bar.update(self._task, completed=progress.fraction, left=left)
+        text = "" if progress.eta_seconds is None else f"about {_format_duration(progress.eta_seconds)} left"
+        self._bar.update(self._task, completed=progress.fraction, left=text)
         if progress.error is not None:
             self._errors.append(progress.error)
 

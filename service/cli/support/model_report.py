@@ -81,11 +81,11 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
     for output in formulas.outputs:
         if output.law is not None:
             print_law(output.law)
-        shown = round_numbers(output.expression, limits.max_digits)
-        are_rounded |= shown != output.expression
+        expression = round_numbers(output.expression, limits.max_digits)
+        are_rounded |= expression != output.expression
         is_named_so = output.quantity in ("value", "density")  # p(x) needs no quantity in front
         name = output.name if is_named_so else f"{output.quantity} of {output.name}"
-        print_field("formula", f"{name} = {shown}")
+        print_field("formula", f"{name} = {expression}")
         for symbol, meaning in output.symbols.items():
             print_field("", f"where {symbol} is {meaning}")
         _print_constants(output, limits, formulas)
@@ -98,7 +98,7 @@ def _print_formulas(model: Model, formulas: Symbolic, limits: ReportLimits) -> N
         print_field(
             "", f"(numbers are shown with {limits.max_digits} digits; 'kan-service formula' prints all)"
         )
-    domain = {name: seen for output in formulas.outputs for name, seen in output.domain.items()}
+    domain = {name: extent for output in formulas.outputs for name, extent in output.domain.items()}
     print_field("holds for", "; ".join(_format_ranges(domain, limits)))
 
 
@@ -107,14 +107,14 @@ def _print_constants(output: FormulaOut, limits: ReportLimits, formulas: Symboli
 
     The constants of a form are printed with their intervals; without units they need not be printed twice.
     """
-    measured = output.constants or []
+    constants = output.constants or []
     unknown = {place for places in output.undetermined for place in places}
-    if formulas.form is None or any(constant.unit for constant in measured):
-        for place, constant in enumerate(measured[: limits.max_constants]):
-            told = ", which the rows do not determine beside the others" if place in unknown else ""
-            print_field("constant", format_constant(constant) + told)
-        if len(measured) > limits.max_constants:
-            print_field("", f"and {len(measured) - limits.max_constants} more")
+    if formulas.form is None or any(constant.unit for constant in constants):
+        for place, constant in enumerate(constants[: limits.max_constants]):
+            suffix = ", which the rows do not determine beside the others" if place in unknown else ""
+            print_field("constant", format_constant(constant) + suffix)
+        if len(constants) > limits.max_constants:
+            print_field("", f"and {len(constants) - limits.max_constants} more")
     for value, unit in output.exact_units:
         print_field("constant", f"{value:.6g} {unit}, {'exact as printed' if formulas.exact else 'rounded'}")
     if output.unit_status == "does_not_add_up":
@@ -128,18 +128,18 @@ def _print_rivals(formulas: Symbolic) -> None:
     output = formulas.outputs[0]
     if output.probability is None:
         return
-    told = [f"{output.probability:.0%} that this is the form of the law"]
-    told += [f"{rival.probability or 0.0:.0%} for {rival.expression}" for rival in output.rivals[:1]]
+    texts = [f"{output.probability:.0%} that this is the form of the law"]
+    texts += [f"{rival.probability or 0.0:.0%} for {rival.expression}" for rival in output.rivals[:1]]
     if formulas.evidence is not None and formulas.evidence.none_of_these is not None:
-        told.append(f"{formulas.evidence.none_of_these:.0%} for none of those found")
-    print_field("likely", "; ".join(told))
+        texts.append(f"{formulas.evidence.none_of_these:.0%} for none of those found")
+    print_field("likely", "; ".join(texts))
 
 
 def _describe_violation(sound: SoundOut) -> str:
     """Where a formula is undefined or far beyond its target, and how far from the rows that is."""
     at = ", ".join(f"{name} = {value:.4g}" for name, value in (sound.at or {}).items())
-    told = "undefined" if sound.value is None else f"{sound.value:.4g}"
-    return f"{told} at {at}, within the ranges of its columns" + (
+    text = "undefined" if sound.value is None else f"{sound.value:.4g}"
+    return f"{text} at {at}, within the ranges of its columns" + (
         ", far from any row" if sound.is_far else ""
     )
 
@@ -148,18 +148,18 @@ def _print_form(form: Any) -> None:
     """Print the constants of the client's form, and how good the form is beside the free search."""
     for constant in form.constants:
         error, ends = constant.standard_error, (constant.low, constant.high)
-        told = f"{constant.name} = {constant.value:.6g}"
+        text = f"{constant.name} = {constant.value:.6g}"
         if constant.is_held:
-            told += " (held)"
+            text += " (held)"
         elif error is not None:
-            told += f" ± {error:.2g}"
+            text += f" ± {error:.2g}"
         if any(end is not None for end in ends):
             low, high = ("none" if end is None else f"{end:.6g}" for end in ends)
-            told += f", {form.level:.0%} interval {low} to {high}"
-        print_field("constant", told)
+            text += f", {form.level:.0%} interval {low} to {high}"
+        print_field("constant", text)
     for function in form.functions:
-        known = f"{function.name}({', '.join(function.columns)})"
-        print_field("", f"where {known} = {round_numbers(function.expression)}")
+        signature = f"{function.name}({', '.join(function.columns)})"
+        print_field("", f"where {signature} = {round_numbers(function.expression)}")
     if form.free is not None and form.out_of_sample_rmse is not None:
         verdict = "significantly better than the form" if form.free.is_better else "not significantly better"
         if form.free.is_case_of_form:
@@ -173,12 +173,12 @@ def _print_form(form: Any) -> None:
 
 
 def _format_ranges(domain: Mapping[str, Any], limits: ReportLimits) -> Iterator[str]:
-    for name, seen in list(domain.items())[: limits.max_ranges]:
+    for name, extent in list(domain.items())[: limits.max_ranges]:
         is_range = (
-            isinstance(seen, Sequence)
-            and len(seen) == 2
-            and all(isinstance(end, int | float) for end in seen)
+            isinstance(extent, Sequence)
+            and len(extent) == 2
+            and all(isinstance(end, int | float) for end in extent)
         )
-        yield f"{name} from {seen[0]:.6g} to {seen[1]:.6g}" if is_range else f"{name} in {seen}"
+        yield (f"{name} from {extent[0]:.6g} to {extent[1]:.6g}" if is_range else f"{name} in {extent}")
     if len(domain) > limits.max_ranges:
         yield f"and {len(domain) - limits.max_ranges} more"

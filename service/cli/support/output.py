@@ -114,16 +114,16 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[str]], style: Tab
         for number in range(len(names))
         if sum(widths[: number + 1]) + style.column_gap * number <= room
     ]
-    shown = len(fitting) or 1
-    for number, line in enumerate(zip(*columns[:shown], strict=True)):
+    column_count = len(fitting) or 1
+    for number, line in enumerate(zip(*columns[:column_count], strict=True)):
         text = (
             (" " * style.column_gap)
             .join(cell.ljust(width) for cell, width in zip(line, widths, strict=False))
             .rstrip()
         )
         typer.echo(text if number else typer.style(text, bold=True))
-    if shown < len(names):
-        print_message(f"(columns not shown: {', '.join(names[shown:])}; --json shows all)")
+    if column_count < len(names):
+        print_message(f"(columns not shown: {', '.join(names[column_count:])}; --json shows all)")
 
 
 def _truncate(cell: str, style: TableStyle) -> str:

@@ -50,8 +50,8 @@ def find_service_url(settings: Settings) -> str | None:
         try:
             _lock_file(file, is_shared=True)
         except BlockingIOError:
-            told = json.load(file)
-            return str(told["url"]) if told["database"] == _hash_database_url(settings) else None
+            document = json.load(file)
+            return str(document["url"]) if document["database"] == _hash_database_url(settings) else None
     return None
 
 

@@ -58,9 +58,9 @@ def print_rows(
         name: [_column_head(name, settings), *(_format_cell(name, row[name], style) for row in rows)]
         for name in names
     }
-    shown = list(_select_columns(columns, shutil.get_terminal_size().columns, style))
-    _print_columns({name: columns[name] for name in shown}, style)
-    if left_out := [columns[name][0] for name in names if name not in shown]:
+    column_names = list(_select_columns(columns, shutil.get_terminal_size().columns, style))
+    _print_columns({name: columns[name] for name in column_names}, style)
+    if left_out := [columns[name][0] for name in names if name not in column_names]:
         print_message(f"(columns not shown: {', '.join(left_out)}; the file has all)")
 
 
@@ -92,15 +92,15 @@ def _print_columns(columns: Mapping[str, Sequence[str]], style: StudyTableStyle)
 
 def _has_content(name: str, rows: Sequence[Row]) -> bool:
     """Whether a column has a value other than None and ``succeeded``."""
-    nothing = (None, "succeeded")
-    return any(row.get(name) not in nothing for row in rows)
+    empty_values = (None, "succeeded")
+    return any(row.get(name) not in empty_values for row in rows)
 
 
 def _column_head(name: str, settings: Sequence[str]) -> str:
     """The heading of a column; for a setting the last part of its path, if that is unambiguous."""
-    last = name.rpartition(".")[2]
-    is_alone = [setting.rpartition(".")[2] for setting in settings].count(last) == 1
-    return last if name in settings and is_alone else COLUMN_HEADS.get(name, name)
+    short_name = name.rpartition(".")[2]
+    is_alone = [setting.rpartition(".")[2] for setting in settings].count(short_name) == 1
+    return short_name if name in settings and is_alone else COLUMN_HEADS.get(name, name)
 
 
 def _format_cell(name: str, value: Any, style: StudyTableStyle) -> str:

@@ -116,7 +116,7 @@ def read_corrections(
     unit: Sequence[str] | None,
     missing: Sequence[str] | None,
     repeated_rows: Literal["keep", "drop"],
-    swapped: Sequence[str] | None,
+    date_columns: Sequence[str] | None,
     encoding: str | None,
 ) -> Corrections:
     """Convert the options of a table to what its upload changes.
@@ -124,19 +124,19 @@ def read_corrections(
     Raises:
         BadParameter: A unit names no column.
     """
-    wanted: Corrections = {}
+    changes: Corrections = {}
     if unit:
-        wanted["units"] = parse_pairs(unit, "--unit")
+        changes["units"] = parse_pairs(unit, "--unit")
     for text in missing or ():
         column, _, value = text.rpartition("=")
-        wanted.setdefault("missing", {}).setdefault(column.strip() or "*", []).append(_parse_value(value))
+        changes.setdefault("missing", {}).setdefault(column.strip() or "*", []).append(_parse_value(value))
     if repeated_rows == "drop":
-        wanted["repeated_rows"] = repeated_rows
-    if swapped:
-        wanted["swap_day_and_month"] = list(swapped)
+        changes["repeated_rows"] = repeated_rows
+    if date_columns:
+        changes["swap_day_and_month"] = list(date_columns)
     if encoding:
-        wanted["encoding"] = encoding
-    return wanted
+        changes["encoding"] = encoding
+    return changes
 
 
 def _parse_value(text: str) -> float | str:
@@ -162,11 +162,11 @@ def open_dataset(client: Client, table: str, **corrections: Unpack[Corrections])
     with open_file(table) as file:
         dataset = upload_table(client, file, **corrections)
     _print_warnings(dataset)
-    given = GivenTable(dataset, is_uploaded=True)
+    source = GivenTable(dataset, is_uploaded=True)
     try:
-        yield given
+        yield source
     except (ApiError, UnusableInput, typer.BadParameter):
-        given.delete_upload(client)
+        source.delete_upload(client)
         raise
 
 
@@ -243,5 +243,5 @@ def _print_warnings(dataset: Dataset, *, max_warnings: int = 5) -> None:
     for warning in dataset.warnings[:max_warnings]:
         print_message(f"  warning: {describe_place(warning)}{warning.get('detail')}")
     if len(dataset.warnings) > max_warnings:
-        more = len(dataset.warnings) - max_warnings
-        print_message(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' shows all")
+        remainder = len(dataset.warnings) - max_warnings
+        print_message(f"  and {remainder} more warnings; 'kan-service datasets show {dataset.id}' shows all")

@@ -184,11 +184,11 @@ def split_targets(target: str | None, targets: Sequence[str] | None) -> list[str
     """
     if targets is None:
         return []
-    named = [name for text in targets for name in split_text(text)]
-    if target is not None or len(named) < 2:
+    names = [name for text in targets for name in split_text(text)]
+    if target is not None or len(names) < 2:
         words = "name at least two columns, and omit --target"
         raise typer.BadParameter(words, param_hint="--targets")
-    return named
+    return names
 
 
 def check_goal(target: str | None, task: str, features: Sequence[str] | None) -> None:
@@ -208,59 +208,59 @@ def check_goal(target: str | None, task: str, features: Sequence[str] | None) ->
         raise typer.BadParameter(words, param_hint="--features")
 
 
-def parse_pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+def parse_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     """Convert texts such as ``length=m``, which an option repeats.
 
     Raises:
         BadParameter: A text has no ``=``.
     """
-    return dict(_split_pair(text, "=", option) for text in given or ())
+    return dict(_split_pair(text, "=", option) for text in texts or ())
 
 
 def make_body(**wishes: Any) -> dict[str, Any]:
     """Make the part of the body that does not depend on the table. Options that are None are left out."""
-    given = {name: value for name, value in wishes.items() if value is not None}
-    if given.get("task") == "auto":
-        del given["task"]
-    body: dict[str, Any] = {name: given[name] for name in PLAIN_FIELDS if name in given}
-    constants = dict(map(_parse_constant, given.get("constants") or ()))
+    options = {name: value for name, value in wishes.items() if value is not None}
+    if options.get("task") == "auto":
+        del options["task"]
+    body: dict[str, Any] = {name: options[name] for name in PLAIN_FIELDS if name in options}
+    constants = dict(map(_parse_constant, options.get("constants") or ()))
     body |= {"constants": constants} if constants else {}
-    body |= _make_groups(given.get("per_group"), given.get("own"))
-    body |= {"compact": {"max_edges": given["max_edges"]}} if "max_edges" in given else {}
-    network = {"hidden": _parse_sizes(given["hidden"])} if "hidden" in given else {}
-    network |= {"grid": given["grid"]} if "grid" in given else {}
+    body |= _make_groups(options.get("per_group"), options.get("own"))
+    body |= {"compact": {"max_edges": options["max_edges"]}} if "max_edges" in options else {}
+    network = {"hidden": _parse_sizes(options["hidden"])} if "hidden" in options else {}
+    network |= {"grid": options["grid"]} if "grid" in options else {}
     body |= {"network": network} if network else {}
-    if "test_fraction" in given:
-        body["split"] = {"kind": "random", "test_fraction": given["test_fraction"]}
-    if "monotone" in given:
-        body["monotone"] = dict(_split_pair(text, "=", "--monotone") for text in given["monotone"])
-    if "bounds" in given:
-        ends = zip(("min", "max"), _split_pair(given["bounds"], ":", "--bounds"), strict=True)
+    if "test_fraction" in options:
+        body["split"] = {"kind": "random", "test_fraction": options["test_fraction"]}
+    if "monotone" in options:
+        body["monotone"] = dict(_split_pair(text, "=", "--monotone") for text in options["monotone"])
+    if "bounds" in options:
+        ends = zip(("min", "max"), _split_pair(options["bounds"], ":", "--bounds"), strict=True)
         body["bounds"] = {name: _parse_number(text, "--bounds") for name, text in ends if text}
-    if "functions" in given:
-        body["functions"] = split_text(given["functions"])
-    if given.get("no_compact"):
+    if "functions" in options:
+        body["functions"] = split_text(options["functions"])
+    if options.get("no_compact"):
         body["compact"] = False
-    if given.get("no_formula"):
+    if options.get("no_formula"):
         body["symbolic"] = False
-    if "baselines" in given:
+    if "baselines" in options:
         body["baselines"] = [
-            _parse_baseline(name) for name in split_text(given["baselines"]) if name != NOTHING
+            _parse_baseline(name) for name in split_text(options["baselines"]) if name != NOTHING
         ]
     return body
 
 
-def _make_groups(column: str | None, own: str | None) -> dict[str, JsonValue]:
+def _make_groups(column: str | None, group_constants: str | None) -> dict[str, JsonValue]:
     """Make the member ``per_group`` of the body; empty without groups.
 
     Raises:
         BadParameter: There are constants of groups, but no groups.
     """
-    if own is None:
+    if group_constants is None:
         return {} if column is None else {"per_group": column}
     if column is None:
         raise typer.BadParameter("name the column of the groups with --per-group", param_hint="--own")
-    return {"per_group": {"column": column, "own": [*split_text(own)]}}
+    return {"per_group": {"column": column, "own": [*split_text(group_constants)]}}
 
 
 def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
@@ -269,11 +269,11 @@ def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
     Raises:
         BadParameter: The text is neither.
     """
-    name, equals, known = text.partition("=")
-    low, dots, high = known.partition("..")
+    name, equals, value = text.partition("=")
+    low, dots, high = value.partition("..")
     try:
         if not dots and equals:
-            return name.strip(), {"value": float(known)}
+            return name.strip(), {"value": float(value)}
         ends = {key: float(end) for key, end in (("min", low), ("max", high)) if end.strip()}
     except ValueError:
         ends = {}
@@ -285,10 +285,10 @@ def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
 
 
 def _split_pair(text: str, separator: str, option: str) -> tuple[str, str]:
-    first, found, second = text.rpartition(separator)
-    if not found:
+    head, sign, tail = text.rpartition(separator)
+    if not sign:
         raise typer.BadParameter(f"{text!r} has no {separator!r}; see --help", param_hint=option)
-    return first.strip(), second.strip()
+    return head.strip(), tail.strip()
 
 
 def _parse_number(text: str, option: str) -> float:
@@ -335,20 +335,20 @@ def select_features(
     """
     names = [column.name for column in dataset.columns]
     if features:
-        chosen = _parse_columns(features, names)
+        columns = _parse_columns(features, names)
     elif drop:
         usable = [column.name for column in dataset.columns if _is_usable(column)]
-        chosen = [name for name in usable if name not in targets]
+        columns = [name for name in usable if name not in targets]
     else:
         return {}
-    dropped = _parse_columns(drop or [], names)
-    for name in dropped:
+    dropped_columns = _parse_columns(drop or [], names)
+    for name in dropped_columns:
         if name not in names:
-            known = ", ".join(map(repr, names))
+            listing = ", ".join(map(repr, names))
             raise typer.BadParameter(
-                f"there is no column {name!r}; the columns are {known}", param_hint="--drop"
+                f"there is no column {name!r}; the columns are {listing}", param_hint="--drop"
             )
-    return {"features": [name for name in chosen if name not in dropped]}
+    return {"features": [name for name in columns if name not in dropped_columns]}
 
 
 def _is_usable(column: Any) -> bool:
@@ -357,9 +357,9 @@ def _is_usable(column: Any) -> bool:
     return bool(varies and column.type != "text" and not getattr(column, "is_id", False))
 
 
-def _parse_columns(given: Sequence[str], names: Sequence[str]) -> list[str]:
+def _parse_columns(texts: Sequence[str], names: Sequence[str]) -> list[str]:
     """Split names at commas, except a text that is itself a name."""
-    return [name for text in given for name in ([text] if text in names else split_text(text))]
+    return [name for text in texts for name in ([text] if text in names else split_text(text))]
 
 
 def _parse_sizes(text: str) -> list[int]:

@@ -24,8 +24,8 @@ def wait_for_job(client: Client, job: Job, dataset: Dataset | None, *, keep_best
     try:
         return _wait_with_progress(client, job)
     except KeyboardInterrupt:
-        if keep_best and (kept := _finish_with_best(client, job)):
-            return kept
+        if keep_best and (best_job := _finish_with_best(client, job)):
+            return best_job
         _cancel_and_delete(client, job, dataset)
         print_message(STUDY_CANCEL_MESSAGE if job.kind == "study" else CANCEL_MESSAGE)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -43,9 +43,9 @@ def _finish_with_best(client: Client, job: Job) -> Job | None:
         _cancel(client, job, keep_best=True)
         try:
             return _wait_with_progress(client, job)
-        except JobCancelled as cancelled:
+        except JobCancelled as error:
             if job.kind == "study":  # it has a table and no model
-                return cancelled.job
+                return error.job
     return None
 
 

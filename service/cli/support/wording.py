@@ -49,8 +49,8 @@ _options: ContextVar[Mapping[str, str] | None] = ContextVar("options", default=N
 
 def remember_options(context: typer.Context) -> None:
     """Let ``translate`` know the options of the command that runs."""
-    known = {str(each.name): max(each.opts, key=len) for each in context.command.params}
-    _options.set({name: option for name, option in known.items() if option.startswith("--")})
+    options = {str(parameter.name): max(parameter.opts, key=len) for parameter in context.command.params}
+    _options.set({name: option for name, option in options.items() if option.startswith("--")})
 
 
 def find_option(pointer: str) -> str | None:
@@ -64,10 +64,10 @@ def find_option(pointer: str) -> str | None:
 def translate(message: str) -> str:
     """The message with commands for requests, and with options for the fields that the command has."""
     message = name_commands(message)
-    message = POINTER.sub(lambda found: find_option(found[0]) or found[0], message)
+    message = POINTER.sub(lambda match: find_option(match[0]) or match[0], message)
     message = QUOTED.sub(_replace_quoted, message)
     if "--vary" not in message:  # whose settings are the paths of fields
-        message = IDENTIFIER.sub(lambda found: _option_of(found[0]) or found[0], message)
+        message = IDENTIFIER.sub(lambda match: _option_of(match[0]) or match[0], message)
     return PLAIN.sub(_replace_plain, message).replace(ROOT, "")
 
 
@@ -82,13 +82,13 @@ def _option_of(path: str) -> str | None:
     return (_options.get() or {}).get(PARAMETERS.get(path, path))
 
 
-def _replace_plain(found: re.Match[str]) -> str:
-    names = " or ".join(_option_of(name) or name for name in found.groups()[1:] if name)
-    return f"{found[1]} {names}"
+def _replace_plain(match: re.Match[str]) -> str:
+    names = " or ".join(_option_of(name) or name for name in match.groups()[1:] if name)
+    return f"{match[1]} {names}"
 
 
-def _replace_quoted(found: re.Match[str]) -> Any:
-    option, value = _option_of(found[1]), found[3]
+def _replace_quoted(match: re.Match[str]) -> Any:
+    option, value = _option_of(match[1]), match[3]
     if option is None:
-        return found[0]
+        return match[0]
     return option if value in (None, "true", "false") else f"{option} {value}"

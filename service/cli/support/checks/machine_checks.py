@@ -92,8 +92,8 @@ def check_data_folder(
     fact = f"{folder}{'' if existing == folder else ', to be created'}; {free / GiB:.1f} GiB are free"
     if free >= warning_free_bytes:
         return report_ok("data folder", fact)
-    judged = report_broken if free < min_free_bytes else report_warning
-    return judged("data folder", fact, "free space, or set a folder on another disk in KAN_DATA_DIR")
+    report = report_broken if free < min_free_bytes else report_warning
+    return report("data folder", fact, "free space, or set a folder on another disk in KAN_DATA_DIR")
 
 
 def check_port(settings: Settings, *, timeout_s: float = 2.0) -> Finding:
