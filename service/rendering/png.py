@@ -51,19 +51,19 @@ def to_png(svg: str, width: int, *, limits: PngLimits = DEFAULT_LIMITS) -> bytes
     Raises:
         Invalid: The picture would have too many pixels.
     """
-    found = SVG_SIZE.match(svg)
-    assert found is not None  # noqa: S101 - all pictures of this service begin so
-    height = round(float(found[2]) / float(found[1]) * width)
+    match = SVG_SIZE.match(svg)
+    assert match is not None  # noqa: S101 - all pictures of this service begin so
+    height = round(float(match[2]) / float(match[1]) * width)
     if width * height > limits.max_pixels:
-        most = int((limits.max_pixels * width / height) ** 0.5)
-        detail = f"a PNG of {width} x {height} pixels is too large; ask for a width of at most {most}"
+        max_width = int((limits.max_pixels * width / height) ** 0.5)
+        detail = f"a PNG of {width} x {height} pixels is too large; ask for a width of at most {max_width}"
         place = {"parameter": "width", "in": "query"}
-        raise Invalid.make_at("picture_too_large", detail, place, limit=most)
+        raise Invalid.make_at("picture_too_large", detail, place, limit=max_width)
     arguments = map(str, (width, limits.memory_bytes, limits.timeout_s))
-    finished = subprocess.run(  # noqa: S603  # our own command
+    process = subprocess.run(  # noqa: S603  # our own command
         [*COMMAND, *arguments], input=svg.encode(), capture_output=True, check=True, timeout=limits.timeout_s
     )
-    return finished.stdout
+    return process.stdout
 
 
 def main() -> None:

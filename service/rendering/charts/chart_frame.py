@@ -107,8 +107,8 @@ class Chart:
     ) -> None:
         room = width - 2 * MARGIN
         above, below = (
-            [fit_label(line, room, NOTE_SIZE) for line in wrap_sentences(told, room, NOTE_SIZE)]
-            for told in ([" ".join(filter(None, notes))], list(filter(None, remarks)))
+            [fit_label(line, room, NOTE_SIZE) for line in wrap_sentences(sentences, room, NOTE_SIZE)]
+            for sentences in ([" ".join(filter(None, notes))], list(filter(None, remarks)))
         )
         head, foot = 44 + LINE_HEIGHT * len(above), 14 + LINE_HEIGHT * len(below)
         self.theme, self._width, self._height, self._body = theme, width, head + height + foot, height
@@ -130,8 +130,8 @@ class Chart:
 
     def make_axes(self, rows: int = 1, columns: int = 1, **options: Any) -> list[Axes]:
         """Make panels in the style of our pictures, row by row."""
-        made: list[Axes] = self.figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
-        for axes in made:
+        panels: list[Axes] = self.figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
+        for axes in panels:
             axes.set_facecolor("none")
             axes.spines[:].set_color(self.theme.line)
             axes.grid(color=self.theme.grid)
@@ -139,7 +139,7 @@ class Chart:
             for axis in (axes.xaxis, axes.yaxis):
                 format_ticks(axis, self.theme)
                 axis.get_offset_text().set_color(self.theme.quiet)
-        return made
+        return panels
 
     def label(self, axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
         """Label the axes of a panel, and the panel; long texts are shortened."""
@@ -155,12 +155,12 @@ class Chart:
         """Name the series above or below the panel, in as many columns as fit; nothing without names."""
         if not names:
             return
-        fitted = [replace_invalid(fit_label(name, LEGEND_NAME_WIDTH, NOTE_SIZE)) for name in names]
-        widest = max(text_width(name, NOTE_SIZE) for name in fitted) + 52
+        labels = [replace_invalid(fit_label(name, LEGEND_NAME_WIDTH, NOTE_SIZE)) for name in names]
+        widest = max(text_width(name, NOTE_SIZE) for name in labels) + 52
         axes.legend(
-            handles, fitted, borderaxespad=0.2,
+            handles, labels, borderaxespad=0.2,
             loc="upper left" if is_below else "lower left", bbox_to_anchor=(0, -0.16 if is_below else 1.0),
-            ncols=min(len(fitted), max(1, int(self._panel_width(axes) / widest))), labelcolor=self.theme.ink,
+            ncols=min(len(labels), max(1, int(self._panel_width(axes) / widest))), labelcolor=self.theme.ink,
         )  # fmt: skip
 
     def _panel_width(self, axes: Axes) -> float:
@@ -183,8 +183,8 @@ def use_log_axis(
     axes: Axes, values: Iterable[Value], theme: Theme, *, along: str = "y", room: float = 0.04
 ) -> None:
     """Make an axis logarithmic, around the positive ones of the values."""
-    shown = [value for value in values if value is not None and 0 < value < math.inf]
-    ends = (min(shown, default=1.0), max(shown, default=10.0))
+    positive_values = [value for value in values if value is not None and 0 < value < math.inf]
+    ends = (min(positive_values, default=1.0), max(positive_values, default=10.0))
     low, high = (math.log10(min(max(end, 1 / MAX_MAGNITUDE), MAX_MAGNITUDE)) for end in ends)
     wider = room * (high - low) if high - low > 1e-6 else 0.5
     if along == "x":
@@ -204,13 +204,13 @@ def draw_series(
     x, y = to_array(xs), to_array(ys)
     if axes.get_yscale() == "log":
         y[y <= 0] = math.nan
-    known = np.isfinite(x + y)
-    beside = np.concatenate(([False], known, [False]))
-    alone = known & ~beside[:-2] & ~beside[2:]
+    is_finite = np.isfinite(x + y)
+    padded = np.concatenate(([False], is_finite, [False]))
+    is_single = is_finite & ~padded[:-2] & ~padded[2:]
     style = series_style(place, theme)
     (line,) = axes.plot(x, y, linewidth=width, gid="series", **style)
-    if alone.any():
-        draw_dots(axes, x[alone], y[alone], colour=style["color"], radius=2 * width)
+    if is_single.any():
+        draw_dots(axes, x[is_single], y[is_single], colour=style["color"], radius=2 * width)
     return line
 
 

@@ -32,13 +32,13 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     size = min(12.0, max(8.0, side - 3))
     labels = [replace_invalid(fit_label(name, MAX_NAME_WIDTH, size)) for name in classes]
     longest = max(text_width(label, size) for label in labels)
-    told = _summarise_counts(classes, counts, subject, theme)
+    notes = _summarise_counts(classes, counts, subject, theme)
     remark = theme.say(
         "The colour of a cell shows its share of the row; the diagonal has the correct predictions."
     )
     extent = side * len(classes)
     chart = Chart(
-        theme.say("Confusion matrix"), told, width=max(extent + longest + 80, 380.0),
+        theme.say("Confusion matrix"), notes, width=max(extent + longest + 80, 380.0),
         height=extent + longest + 104, theme=theme, remarks=[remark],
     )  # fmt: skip
     (axes,) = chart.make_axes()
@@ -50,7 +50,7 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     chart.label(axes, theme.say("predicted class"), theme.say("true class"))
     return chart.write(
         title=theme.say("Confusion matrix of {name} for {target}", name=subject.name, target=subject.target),
-        description=" ".join(told),
+        description=" ".join(notes),
     )
 
 
@@ -58,7 +58,7 @@ def _summarise_counts(
     classes: list[str], counts: list[list[int]], subject: Subject, theme: Theme
 ) -> list[str]:
     total, right = sum(map(sum, counts)), sum(counts[place][place] for place in range(len(classes)))
-    told = [
+    notes = [
         theme.say(
             "{name}, {rows}: {right} classified correctly ({percent} %).",
             name=subject.name, rows=subject.format_row_count(total, theme),
@@ -74,14 +74,14 @@ def _summarise_counts(
         if t != d and counts[t][d]
     ]
     if wrong:
-        count, true, decided = max(wrong, key=lambda entry: entry[0])
-        told.append(
+        count, true, prediction = max(wrong, key=lambda entry: entry[0])
+        notes.append(
             theme.say(
                 "Most frequent error, {count} times: {true} predicted as {decided}.",
-                count=count, true=format_label(true, {}), decided=format_label(decided, {}),
+                count=count, true=format_label(true, {}), decided=format_label(prediction, {}),
             )
         )  # fmt: skip
-    return told
+    return notes
 
 
 def _draw_cells(axes: Axes, counts: list[list[int]], size: float, theme: Theme) -> None:

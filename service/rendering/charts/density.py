@@ -34,69 +34,75 @@ def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
     )
 
 
-def _draw_univariate(told: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
-    axis = told["axes"][0]
-    curves = [told["density"], *([told["law_density"]] if told["law_density"] else [])]
+def _draw_univariate(estimate: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
+    axis = estimate["axes"][0]
+    curves = [estimate["density"], *([estimate["law_density"]] if estimate["law_density"] else [])]
     chart = Chart(theme.say("Density estimate"), notes, width=WIDTH, height=HEIGHT, theme=theme)
     (axes,) = chart.make_axes()
-    axes.stairs(told["bars"], told["edges"], fill=True, color=theme.quiet, alpha=0.28)
+    axes.stairs(estimate["bars"], estimate["edges"], fill=True, color=theme.quiet, alpha=0.28)
     lines = [draw_series(axes, axis, curve, theme, place, 2.2) for place, curve in enumerate(curves)]
     axes.set_xlim(axis[0], axis[-1])
     axes.set_ylim(0.0, axes.get_ylim()[1])
-    chart.label(axes, subject.label(told["columns"][0]), theme.say("density"))
-    chart.add_legend(axes, _legend_entries(told, theme), lines)
+    chart.label(axes, subject.label(estimate["columns"][0]), theme.say("density"))
+    chart.add_legend(axes, _legend_entries(estimate, theme), lines)
     return chart
 
 
-def _draw_bivariate(told: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
-    across, up = told["axes"]
+def _draw_bivariate(estimate: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
+    across, up = estimate["axes"]
     remark = theme.say("Dots: rows; lines: contours of equal density, wider where the density is higher.")
     chart = Chart(
         theme.say("Density estimate"), notes, width=MAP_SIDE, height=MAP_SIDE, theme=theme, remarks=[remark]
     )
     (axes,) = chart.make_axes()
     axes.set_box_aspect(1)
-    dots = [dot for dot in told["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]]
+    dots = [
+        dot for dot in estimate["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]
+    ]
     xs, ys = [x for x, _ in dots], [y for _, y in dots]
     draw_dots(axes, xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45)
-    _draw_contours(axes, told, told["density"], LEVELS, series_style(0, theme))
-    if told["law"]:
-        _draw_contours(axes, told, told["law_density"], LAW_LEVELS, series_style(1, theme))
+    _draw_contours(axes, estimate, estimate["density"], LEVELS, series_style(0, theme))
+    if estimate["law"]:
+        _draw_contours(axes, estimate, estimate["law_density"], LAW_LEVELS, series_style(1, theme))
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
-    chart.label(axes, *(subject.label(name) for name in told["columns"]))
-    names = _legend_entries(told, theme)
+    chart.label(axes, *(subject.label(name) for name in estimate["columns"]))
+    names = _legend_entries(estimate, theme)
     samples = [axes.plot([], [], **series_style(place, theme))[0] for place in range(len(names))]
     chart.add_legend(axes, names, samples)
     return chart
 
 
-def _legend_entries(told: Figures, theme: Theme) -> list[str]:
+def _legend_entries(estimate: Figures, theme: Theme) -> list[str]:
     """Return the names of the curves for the legend."""
     return [
         theme.say("network"),
-        *([theme.say("law: {name}", name=name_law(theme.language, told["law"]))] if told["law"] else []),
+        *(
+            [theme.say("law: {name}", name=name_law(theme.language, estimate["law"]))]
+            if estimate["law"]
+            else []
+        ),
     ]
 
 
 def _describe_fit(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
-    told = [f"{subject.name}, {subject.format_row_count(figures['rows'], theme)}."]
+    notes = [f"{subject.name}, {subject.format_row_count(figures['rows'], theme)}."]
     mean, law = (subject.metrics.get(f"{of}mean_log_likelihood") for of in ("", "law_"))
     if mean is not None:
-        told.append(theme.say("Mean log-likelihood of the network: {mean}.", mean=mean))
+        notes.append(theme.say("Mean log-likelihood of the network: {mean}.", mean=mean))
     if law is not None:
         name = name_law(theme.language, figures["density"]["law"] or "?")
-        told.append(theme.say("Of the law {name}: {mean}.", name=name, mean=law))
-    return told
+        notes.append(theme.say("Of the law {name}: {mean}.", name=name, mean=law))
+    return notes
 
 
 def _draw_contours(
-    axes: Axes, told: Figures, values: Sequence[Sequence[float]], count: int, style: Mapping[str, Any]
+    axes: Axes, estimate: Figures, values: Sequence[Sequence[float]], count: int, style: Mapping[str, Any]
 ) -> None:
     """Draw contours of equal density, wider for higher levels."""
     heights = np.array(values, dtype=float).T
     steps = (np.arange(count) + 0.5) / count
     shares = MIN_LEVEL_SHARE * (MAX_LEVEL_SHARE / MIN_LEVEL_SHARE) ** steps
     axes.contour(
-        *told["axes"], heights, levels=shares * heights.max(), colors=[style["color"]],
+        *estimate["axes"], heights, levels=shares * heights.max(), colors=[style["color"]],
         linestyles=[style["linestyle"]], linewidths=0.9 + 1.2 * steps,
     )  # fmt: skip

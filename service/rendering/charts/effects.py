@@ -35,11 +35,11 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         subject: The model.
         theme: Colours and language.
     """
-    shown = effects[:MAX_FEATURES]
-    outputs = [curve["output"] for curve in shown[0]["curves"]]
+    drawn_effects = effects[:MAX_FEATURES]
+    outputs = [curve["output"] for curve in drawn_effects[0]["curves"]]
     is_probability = bool(subject.metrics) and "log_loss" in subject.metrics
-    columns = min(PANELS_PER_ROW, len(shown))
-    rows = -(-len(shown) // columns)
+    columns = min(PANELS_PER_ROW, len(drawn_effects))
+    rows = -(-len(drawn_effects) // columns)
     what = _describe_prediction(outputs, subject, is_probability, theme)
     note = theme.say(
         "{name}: mean of {what} by the network as one feature varies (partial dependence).",
@@ -50,12 +50,12 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         height=rows * PANEL_HEIGHT + 24, theme=theme, remarks=_notes(effects, outputs, theme),
     )  # fmt: skip
     panels = chart.make_axes(rows, columns, sharey=True)
-    for place, (effect, axes) in enumerate(zip(shown, panels, strict=False)):
+    for place, (effect, axes) in enumerate(zip(drawn_effects, panels, strict=False)):
         lines = (_draw_curves if effect["type"] == "number" else _draw_categories)(effect, axes, theme)
         chart.label(axes, subject.label(effect["name"]), what if place % columns == 0 else "")
         if place == 0:
             chart.add_legend(axes, outputs if len(outputs) > 1 else [], lines)
-    for axes in panels[len(shown) :]:
+    for axes in panels[len(drawn_effects) :]:
         axes.set_axis_off()
     low, high = panels[0].get_ylim()
     if high - low < LEAST_RANGE * max(abs(low), abs(high)):
@@ -67,7 +67,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         title=theme.say(
             "Effects of the features of {name} on {target}", name=subject.name, target=subject.target
         ),
-        description=_describe_effects(shown, what, subject, theme),
+        description=_describe_effects(drawn_effects, what, subject, theme),
     )
 
 
@@ -79,9 +79,9 @@ def _describe_prediction(outputs: Sequence[str], subject: Subject, is_probabilit
     return theme.say("probability of {name}", name=format_label(outputs[0], {}))
 
 
-def _describe_effects(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme: Theme) -> str:
+def _describe_effects(effects: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme: Theme) -> str:
     parts = []
-    for effect in shown:
+    for effect in effects:
         means = [
             (v, m)
             for v, m in zip(effect["values"], effect["curves"][0]["mean"], strict=True)
@@ -97,10 +97,10 @@ def _describe_effects(shown: Sequence[Mapping[str, Any]], what: str, subject: Su
                 lowest=_format_value(low[0], theme), highest=_format_value(high[0], theme),
             )
         )  # fmt: skip
-    if len(shown[0]["curves"]) > 1:
-        what = f"{what} ({shown[0]['curves'][0]['output']})"
-    told = theme.say("{name}: mean of {what} as each feature varies.", name=subject.name, what=what)
-    return f"{told} {'; '.join(parts)}."
+    if len(effects[0]["curves"]) > 1:
+        what = f"{what} ({effects[0]['curves'][0]['output']})"
+    text = theme.say("{name}: mean of {what} as each feature varies.", name=subject.name, what=what)
+    return f"{text} {'; '.join(parts)}."
 
 
 def _format_value(value: Any, theme: Theme) -> str:
@@ -126,7 +126,7 @@ def _draw_curves(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> list[An
     axes.plot(
         deciles, np.zeros_like(deciles), "|", color=theme.ink, ms=9, transform=axes.get_xaxis_transform()
     )
-    format_ticks(axes.xaxis, theme, most=4)
+    format_ticks(axes.xaxis, theme, max_ticks=4)
     return lines
 
 
@@ -147,8 +147,8 @@ def _draw_categories(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> lis
         )
     names = [fit_label(_format_value(value, theme), MAX_CATEGORY_WIDTH, 10) for value in effect["values"]]
     is_wide = max(text_width(name, 10) for name in names) > PANEL_WIDTH / len(names) - 24
-    turned: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_wide else {}
-    axes.set_xticks(places, map(replace_invalid, names), **turned)
+    rotation: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_wide else {}
+    axes.set_xticks(places, map(replace_invalid, names), **rotation)
     axes.set_xlim(-0.5, len(places) - 0.5)
     return lines
 

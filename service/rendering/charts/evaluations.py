@@ -33,8 +33,8 @@ def draw_evaluations(evaluations: Sequence[Evaluation], subject: Subject, theme:
         theme: Colours and language.
     """
     series = _list_series(evaluations, theme)
-    told = _describe(evaluations, subject, theme)
-    chart = Chart(theme.say("Error on labelled rows"), [told], width=WIDTH, height=HEIGHT, theme=theme)
+    description = _describe(evaluations, subject, theme)
+    chart = Chart(theme.say("Error on labelled rows"), [description], width=WIDTH, height=HEIGHT, theme=theme)
     (axes,) = chart.make_axes()
     lines = [draw_series(axes, entry.x, entry.y, theme, place) for place, entry in enumerate(series)]
     for place, entry in enumerate(series):
@@ -46,7 +46,7 @@ def draw_evaluations(evaluations: Sequence[Evaluation], subject: Subject, theme:
     chart.label(axes, theme.say("evaluation"), metric)
     chart.add_legend(axes, [entry.name for entry in series], lines)
     return chart.write(
-        title=theme.say("Errors of {name} on labelled rows", name=subject.name), description=told
+        title=theme.say("Errors of {name} on labelled rows", name=subject.name), description=description
     )
 
 
@@ -60,12 +60,14 @@ def _list_series(evaluations: Sequence[Evaluation], theme: Theme) -> list[Series
     }
     series = []
     for by in dict.fromkeys(entry["by"] for entry in evaluations):
-        own = [(float(place), entry) for place, entry in enumerate(evaluations, 1) if entry["by"] == by]
-        errors = [entry["error"] for _, entry in own]
-        series.append(Series(names[by], [place for place, _ in own], errors, is_measured=True))
-        if (expected := own[-1][1]["expected_error"]) is not None:
+        points = [(float(place), entry) for place, entry in enumerate(evaluations, 1) if entry["by"] == by]
+        errors = [entry["error"] for _, entry in points]
+        series.append(Series(names[by], [place for place, _ in points], errors, is_measured=True))
+        if (training_error := points[-1][1]["expected_error"]) is not None:
             name = theme.say("{member}, in training", member=names[by])
-            series.append(Series(name, _find_ends(evaluations), [expected, expected], is_measured=False))
+            series.append(
+                Series(name, _find_ends(evaluations), [training_error, training_error], is_measured=False)
+            )
     return series
 
 
@@ -74,11 +76,11 @@ def _find_ends(evaluations: Sequence[Evaluation]) -> list[float]:
 
 
 def _describe(evaluations: Sequence[Evaluation], subject: Subject, theme: Theme) -> str:
-    last = evaluations[-1]
-    told = theme.say(
+    newest_entry = evaluations[-1]
+    text = theme.say(
         "{name}: {count} evaluations, the last with an error of {error} on {rows} rows.",
-        name=subject.name, count=len(evaluations), error=last["error"], rows=last["rows"],
+        name=subject.name, count=len(evaluations), error=newest_entry["error"], rows=newest_entry["rows"],
     )  # fmt: skip
-    if last["expected_error"] is None:
-        return told
-    return f"{told} " + theme.say("In training it was {error}.", error=last["expected_error"])
+    if newest_entry["expected_error"] is None:
+        return text
+    return f"{text} " + theme.say("In training it was {error}.", error=newest_entry["expected_error"])

@@ -50,23 +50,23 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         course.values: [entry.get(course.name) for entry in history],
         theme.say("validation loss"): [entry.get("validation_loss") for entry in history],
     }
-    shown = {name: values for name, values in losses.items() if any(value for value in values)}
-    told = _describe_history(history, course, subject, theme)
-    chart = Chart(course.heading, [told], width=WIDTH, height=HEIGHT, theme=theme)
+    curves = {name: values for name, values in losses.items() if any(value for value in values)}
+    description = _describe_history(history, course, subject, theme)
+    chart = Chart(course.heading, [description], width=WIDTH, height=HEIGHT, theme=theme)
     (axes,) = chart.make_axes()
-    use_log_axis(axes, [value for values in shown.values() for value in values], theme)
-    lines = [draw_series(axes, steps, values, theme, place) for place, values in enumerate(shown.values())]
+    use_log_axis(axes, [value for values in curves.values() for value in values], theme)
+    lines = [draw_series(axes, steps, values, theme, place) for place, values in enumerate(curves.values())]
     if len(steps) == 1:
         axes.set_xlim(steps[0] - 1, steps[0] + 1)
     format_ticks(axes.xaxis, theme, is_whole=True)
     _draw_refinements(history, steps, axes, theme)
     chart.label(axes, theme.say("step"), course.unit)
-    chart.add_legend(axes, list(shown), lines)
-    return chart.write(title=course.title, description=told)
+    chart.add_legend(axes, list(curves), lines)
+    return chart.write(title=course.title, description=description)
 
 
 def _training_texts(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> HistoryTexts:
-    first, last = history[0]["loss"], history[-1]["loss"]
+    start, end = history[0]["loss"], history[-1]["loss"]
     return HistoryTexts(
         name="loss",
         heading=theme.say("Loss during training"),
@@ -75,15 +75,15 @@ def _training_texts(history: Sequence[Mapping[str, Any]], subject: Subject, them
         unit=theme.say("loss"),
         told=theme.say(
             "the training loss went from {first} to {last} in {count} recorded steps",
-            first=first, last=last, count=len(history),
+            first=start, last=end, count=len(history),
         )
         if len(history) > 1
-        else theme.say("the training loss was {last} after the only recorded step", last=last),
+        else theme.say("the training loss was {last} after the only recorded step", last=end),
     )  # fmt: skip
 
 
 def _equation_texts(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> HistoryTexts:
-    first, last = history[0]["error"], history[-1]["error"]
+    start, end = history[0]["error"], history[-1]["error"]
     return HistoryTexts(
         name="error",
         heading=theme.say("Error during the solution of the equations"),
@@ -92,10 +92,10 @@ def _equation_texts(history: Sequence[Mapping[str, Any]], subject: Subject, them
         unit=theme.say("error"),
         told=theme.say(
             "the error went from {first} to {last} in {count} steps",
-            first=first, last=last, count=len(history),
+            first=start, last=end, count=len(history),
         )
         if len(history) > 1
-        else theme.say("the error was {last} after the only step", last=last),
+        else theme.say("the error was {last} after the only step", last=end),
     )  # fmt: skip
 
 
@@ -103,12 +103,12 @@ def _describe_history(
     history: Sequence[Mapping[str, Any]], course: HistoryTexts, subject: Subject, theme: Theme
 ) -> str:
     grids = list(dict.fromkeys(str(entry["grid"]) for entry in history))
-    valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
-    told = [f"{subject.name}: {course.told}."]
-    if valued:
-        told.append(theme.say("The lowest validation loss was {best}.", best=min(valued)))
-    refined = theme.say("The grid was refined: G = {grids}.", grids=", ".join(grids))
-    return " ".join([*told, refined if len(grids) > 1 else f"G = {grids[0]}."])
+    losses = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
+    sentences = [f"{subject.name}: {course.told}."]
+    if losses:
+        sentences.append(theme.say("The lowest validation loss was {best}.", best=min(losses)))
+    refinement = theme.say("The grid was refined: G = {grids}.", grids=", ".join(grids))
+    return " ".join([*sentences, refinement if len(grids) > 1 else f"G = {grids[0]}."])
 
 
 def _draw_refinements(
@@ -116,14 +116,14 @@ def _draw_refinements(
 ) -> None:
     """Draw a line where the grid was refined, with the new number of intervals."""
     start, end = axes.get_xlim()
-    labelled = -1.0
+    label_share = -1.0
     for step, before, entry in zip(steps[1:], history, history[1:], strict=False):
         if entry["grid"] == before["grid"]:
             continue
         axes.axvline(step, color=theme.line, linestyle=(0, (3, 3)), linewidth=1.0)
         share = (step - start) / (end - start)
-        if share - labelled > MIN_LABEL_SPACING:
-            labelled = share
+        if share - label_share > MIN_LABEL_SPACING:
+            label_share = share
             axes.annotate(
                 f"G = {entry['grid']}", (step, 1), xycoords=axes.get_xaxis_transform(), xytext=(3, -3),
                 textcoords="offset points", va="top", color=theme.quiet,

@@ -21,10 +21,10 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
         theme: Colours and language.
     """
     features = [feature for feature in importance["features"] if feature["mean"] is not None]
-    shown = features[:MAX_FEATURES]
+    drawn_features = features[:MAX_FEATURES]
     unit = subject.units.get(subject.target, "") if importance["metric"] == "rmse" else ""
     error = "RMSE" if importance["metric"] == "rmse" else "log loss"
-    told = [
+    notes = [
         theme.say(
             "{name}: the {metric} on {rows} is {error}.",
             name=subject.name, metric=error, rows=subject.format_row_count(importance["rows"], theme),
@@ -33,13 +33,13 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
         theme.say("Each bar is its increase when the values of that feature are shuffled."),
     ]  # fmt: skip
     chart = Chart(
-        theme.say("Importance of the features"), told,
-        width=WIDTH, height=60 + BAR_HEIGHT * max(len(shown), 1), theme=theme,
-        remarks=_notes(importance, len(features), len(shown), theme),
+        theme.say("Importance of the features"), notes,
+        width=WIDTH, height=60 + BAR_HEIGHT * max(len(drawn_features), 1), theme=theme,
+        remarks=_notes(importance, len(features), len(drawn_features), theme),
     )  # fmt: skip
     (axes,) = chart.make_axes()
-    places, means = range(len(shown)), to_array([feature["mean"] for feature in shown])
-    spreads = to_array([feature["std"] or 0.0 for feature in shown])
+    places, means = range(len(drawn_features)), to_array([feature["mean"] for feature in drawn_features])
+    spreads = to_array([feature["std"] or 0.0 for feature in drawn_features])
     axes.barh(places, means, BAR_SHARE, color=theme.series[0], alpha=0.8, gid="bars")
     axes.errorbar(means, places, xerr=spreads, fmt="none", ecolor=theme.ink, elinewidth=1.2, capsize=4)
     for place, mean, spread in zip(places, means, spreads, strict=True):
@@ -47,9 +47,9 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
             theme.localise_number(format_number(mean)), (mean + spread, place), xytext=(7, 0),
             textcoords="offset points", va="center", size=11, color=theme.quiet,
         )  # fmt: skip
-    labels = [fit_label(subject.label(feature["name"]), MAX_NAME_WIDTH, 12) for feature in shown]
+    labels = [fit_label(subject.label(feature["name"]), MAX_NAME_WIDTH, 12) for feature in drawn_features]
     axes.set_yticks(places, map(replace_invalid, labels), size=12, color=theme.ink)
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_ylim(len(drawn_features) - 0.5, -0.5)
     axes.tick_params("y", length=0)
     axes.grid(visible=False, axis="y")
     chart.label(axes, theme.say("increase of the {metric}", metric=error) + (f" [{unit}]" if unit else ""))
@@ -58,7 +58,7 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
             "Importance of the features of {name} for {target}", name=subject.name, target=subject.target
         ),
         description=" ".join(
-            [*told, "; ".join(_describe_feature(feature, theme) for feature in shown) + "."]
+            [*notes, "; ".join(_describe_feature(feature, theme) for feature in drawn_features) + "."]
         ),
     )
 
@@ -68,12 +68,14 @@ def _describe_feature(feature: Mapping[str, Any], theme: Theme) -> str:
     return f"{feature['name']} {theme.localise_number(rise)}"
 
 
-def _notes(importance: Mapping[str, Any], known: int, shown: int, theme: Theme) -> list[str]:
+def _notes(importance: Mapping[str, Any], feature_count: int, bar_count: int, theme: Theme) -> list[str]:
     shuffles = importance["shuffles"]
     notes = [theme.say("Thin lines: one standard deviation over {count} shuffles.", count=shuffles)]
-    if known > shown:
+    if feature_count > bar_count:
         notes.append(
-            theme.say("The {shown} most important of {all} features are drawn.", shown=shown, all=known)
+            theme.say(
+                "The {shown} most important of {all} features are drawn.", shown=bar_count, all=feature_count
+            )
         )
     if importance["left_out"]:
         notes.append(theme.say("{count} features were not evaluated.", count=importance["left_out"]))

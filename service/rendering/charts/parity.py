@@ -28,11 +28,11 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
         subject: The model.
         theme: Colours and language.
     """
-    pairs, lost = _select_known_pairs(figures)
-    told = _describe_errors(pairs, lost, subject, theme)
+    pairs, gap_count = _select_known_pairs(figures)
+    notes = _describe_errors(pairs, gap_count, subject, theme)
     remark = theme.say("On the dashed diagonal, predictions equal the true values.")
     chart = Chart(
-        theme.say("Predicted and true values"), told, width=SIDE, height=SIDE - 30, theme=theme,
+        theme.say("Predicted and true values"), notes, width=SIDE, height=SIDE - 30, theme=theme,
         remarks=[remark],
     )  # fmt: skip
     (axes,) = chart.make_axes()
@@ -48,7 +48,7 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     )
     return chart.write(
         title=theme.say("Predicted and true {target} of {name}", target=subject.target, name=subject.name),
-        description=" ".join([*told, theme.say("Dots on the diagonal are correct predictions.")]),
+        description=" ".join([*notes, theme.say("Dots on the diagonal are correct predictions.")]),
     )
 
 
@@ -60,25 +60,25 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
         subject: The model.
         theme: Colours and language.
     """
-    pairs, lost = _select_known_pairs(figures)
-    left_over = [(predicted, true - predicted) for true, predicted in pairs]
+    pairs, gap_count = _select_known_pairs(figures)
+    left_over = [(prediction, true - prediction) for true, prediction in pairs]
     residuals = [residual for _, residual in left_over]
     unit = subject.units.get(subject.target)
-    told = _describe_errors(pairs, lost, subject, theme)
+    notes = _describe_errors(pairs, gap_count, subject, theme)
     chart = Chart(
-        theme.say("Residuals: true minus predicted"), told,
+        theme.say("Residuals: true minus predicted"), notes,
         width=RESIDUALS_WIDTH, height=RESIDUALS_HEIGHT, theme=theme,
     )  # fmt: skip
     axes, histogram = chart.make_axes(1, 2, sharey=True, width_ratios=(4, 1))
     _draw_pairs(axes, left_over, theme)
-    known = to_array(residuals)
+    values = to_array(residuals)
     histogram.hist(
-        known[np.isfinite(known)], HISTOGRAM_BINS, range=axes.get_ylim(), orientation="horizontal",
+        values[np.isfinite(values)], HISTOGRAM_BINS, range=axes.get_ylim(), orientation="horizontal",
         color=theme.series[0], alpha=0.75,
     )  # fmt: skip
     for panel in (axes, histogram):
         panel.axhline(0.0, color=theme.quiet, **DIAGONAL)
-    format_ticks(histogram.xaxis, theme, most=3, is_whole=True)
+    format_ticks(histogram.xaxis, theme, max_ticks=3, is_whole=True)
     chart.label(
         axes,
         theme.say("predicted {target}", target=subject.target_label),
@@ -87,35 +87,40 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     chart.label(histogram, theme.say("count"))
     return chart.write(
         title=theme.say("Residuals of {name} for {target}", name=subject.name, target=subject.target),
-        description=" ".join([*told, _describe_balance(residuals, theme)]),
+        description=" ".join([*notes, _describe_balance(residuals, theme)]),
     )
 
 
 def _select_known_pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
     """Return pairs of true and predicted values, and the number of rows without such a pair."""
-    every = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
-    known = [(float(t), float(p)) for t, p in every if t is not None and p is not None]
-    return known, len(every) - len(known)
+    pairs = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
+    complete_pairs = [(float(t), float(p)) for t, p in pairs if t is not None and p is not None]
+    return complete_pairs, len(pairs) - len(complete_pairs)
 
 
-def _describe_errors(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
+def _describe_errors(pairs: Pairs, gap_count: int, subject: Subject, theme: Theme) -> list[str]:
     """Describe the errors in sentences."""
-    errors = sorted(abs(true - predicted) for true, predicted in pairs)
+    errors = sorted(abs(true - prediction) for true, prediction in pairs)
     metrics = [
         f"{name} {theme.localise_number(_format_metric(key, subject.metrics[key]))}"
         for key, name in (("rmse", "RMSE"), ("mae", "MAE"), ("r2", "R²"))
         if subject.metrics.get(key) is not None
     ]
     of = f": {', '.join(metrics)}" if metrics else ""
-    told = [f"{subject.name}, {subject.format_row_count(len(pairs), theme)}{of}."]
+    notes = [f"{subject.name}, {subject.format_row_count(len(pairs), theme)}{of}."]
     if errors:
-        half, most = errors[len(errors) // 2], errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))]
-        told.append(
-            theme.say("Half of the errors are at most {half}, 90 % at most {most}.", half=half, most=most)
+        median, quantile = (
+            errors[len(errors) // 2],
+            errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))],
         )
-    if lost:
-        told.append(theme.say("{count} rows without a prediction are omitted.", count=lost))
-    return told
+        notes.append(
+            theme.say(
+                "Half of the errors are at most {half}, 90 % at most {most}.", half=median, most=quantile
+            )
+        )
+    if gap_count:
+        notes.append(theme.say("{count} rows without a prediction are omitted.", count=gap_count))
+    return notes
 
 
 def _format_metric(name: str, value: float | None) -> str:

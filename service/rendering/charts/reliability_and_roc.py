@@ -22,65 +22,67 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         theme: Colours and language.
     """
     bins, curves = figures["reliability"], figures["roc"]
-    shown = sorted(curves, key=lambda curve: -curve["auc"])[:MAX_CURVES]
+    drawn_curves = sorted(curves, key=lambda curve: -curve["auc"])[:MAX_CURVES]
     across = (
         theme.say("probability of any class")
         if bins["class"] is None
         else theme.say("probability of {name}", name=bins["class"])
     )
-    told = [
+    notes = [
         f"{subject.name}, {subject.format_row_count(figures['rows'], theme)}.",
         _describe_reliability(bins, theme),
-        _describe_roc(shown, len(curves), theme),
+        _describe_roc(drawn_curves, len(curves), theme),
     ]
     chart = Chart(
-        theme.say("Reliability diagram and ROC curves"), told,
-        width=WIDTH, height=HEIGHT + LEGEND_HEIGHT * len(shown), theme=theme,
+        theme.say("Reliability diagram and ROC curves"), notes,
+        width=WIDTH, height=HEIGHT + LEGEND_HEIGHT * len(drawn_curves), theme=theme,
     )  # fmt: skip
-    left, right = chart.make_axes(1, 2)
-    for axes in (left, right):
+    reliability, roc = chart.make_axes(1, 2)
+    for axes in (reliability, roc):
         axes.set_box_aspect(1)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.plot([0, 1], [0, 1], color=theme.quiet, linestyle=(0, (6, 4)), linewidth=1.4)
-    _draw_bins(bins, left, theme)
+    _draw_bins(bins, reliability, theme)
     lines = [
-        draw_series(right, curve["false_positive_rate"], curve["true_positive_rate"], theme, place)
-        for place, curve in enumerate(shown)
+        draw_series(roc, curve["false_positive_rate"], curve["true_positive_rate"], theme, place)
+        for place, curve in enumerate(drawn_curves)
     ]
-    chart.label(left, across, theme.say("observed share"), theme.say("Reliability"))
-    chart.label(right, theme.say("false positive rate"), theme.say("true positive rate"), "ROC")
-    names = [f"AUC {_format_area(curve, theme)}: {curve['class']}" for curve in shown]
-    chart.add_legend(right, names, lines, is_below=True)
+    chart.label(reliability, across, theme.say("observed share"), theme.say("Reliability"))
+    chart.label(roc, theme.say("false positive rate"), theme.say("true positive rate"), "ROC")
+    names = [f"AUC {_format_area(curve, theme)}: {curve['class']}" for curve in drawn_curves]
+    chart.add_legend(roc, names, lines, is_below=True)
     return chart.write(
         title=theme.say("Probabilities of {name} for {target}", name=subject.name, target=subject.target),
-        description=" ".join(told),
+        description=" ".join(notes),
     )
 
 
 def _describe_reliability(bins: Mapping[str, Any], theme: Theme) -> str:
     parts = zip(bins["mean_probability"], bins["observed_share"], bins["count"], strict=True)
-    known = [(abs(p - share), count) for p, share, count in parts if p is not None and share is not None]
-    total = sum(count for _, count in known)
+    differences = [
+        (abs(p - share), count) for p, share, count in parts if p is not None and share is not None
+    ]
+    total = sum(count for _, count in differences)
     if not total:
         return theme.say("No probability is defined.")
-    error = theme.localise_number(format_number(sum(d * n for d, n in known) / total, 2))
+    error = theme.localise_number(format_number(sum(d * n for d, n in differences) / total, 2))
     return theme.say("The expected calibration error is {error}.", error=error)
 
 
-def _describe_roc(shown: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> str:
-    if not shown:
+def _describe_roc(curves: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> str:
+    if not curves:
         return theme.say("There is no ROC curve: all rows have the same class.")
-    most, least = _format_area(shown[0], theme), _format_area(shown[-1], theme)
+    max_area, min_area = _format_area(curves[0], theme), _format_area(curves[-1], theme)
     if count == 1:
-        return theme.say("The area under the ROC curve is {area}.", area=most)
-    told = theme.say(
+        return theme.say("The area under the ROC curve is {area}.", area=max_area)
+    text = theme.say(
         "Areas under the ROC curves, each class against all others: {least} to {most}.",
-        least=least,
-        most=most,
+        least=min_area,
+        most=max_area,
     )
-    if count == len(shown):
-        return told
-    return f"{told} {theme.say('The {shown} largest of {all} are drawn.', shown=len(shown), all=count)}"
+    if count == len(curves):
+        return text
+    return f"{text} {theme.say('The {shown} largest of {all} are drawn.', shown=len(curves), all=count)}"
 
 
 def _format_area(curve: Mapping[str, Any], theme: Theme) -> str:
@@ -92,9 +94,9 @@ def _draw_bins(bins: Mapping[str, Any], axes: Axes, theme: Theme) -> None:
     xs, ys, counts = bins["mean_probability"], bins["observed_share"], bins["count"]
     pairs = [(x, y, count) for x, y, count in zip(xs, ys, counts, strict=True) if x is not None]
     draw_series(axes, [x for x, _, _ in pairs], [y for _, y, _ in pairs], theme, 0)
-    most = max(counts, default=0) or 1
+    max_count = max(counts, default=0) or 1
     for x, y, count in pairs:
-        radius = 3.0 + 5.0 * (count / most) ** 0.5
+        radius = 3.0 + 5.0 * (count / max_count) ** 0.5
         draw_dots(axes, [x], [y], colour=theme.series[0], radius=radius, opacity=0.85)
         is_high = y > 0.93
         axes.annotate(

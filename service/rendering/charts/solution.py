@@ -31,31 +31,31 @@ def draw_solution(figures: SolutionFigures, subject: Subject, theme: Theme) -> s
     """
     solution = figures["solution"]
     chart = (_draw_curves if len(solution["axes"]) == 1 else _draw_maps)(solution, subject, theme)
-    told = "; ".join(_describe_range(each, solution, theme) for each in solution["unknowns"])
+    ranges = "; ".join(_describe_range(unknown, solution, theme) for unknown in solution["unknowns"])
     return chart.write(
         title=theme.say("Solution {target} of {name}", target=subject.target, name=subject.name),
-        description=" ".join([*_notes(solution, subject, theme), f"{told}."]),
+        description=" ".join([*_notes(solution, subject, theme), f"{ranges}."]),
     )
 
 
 def _draw_curves(solution: SolutionFigures, subject: Subject, theme: Theme) -> Chart:
     unknowns, axis = solution["unknowns"], solution["axes"][0]
     is_single = len(unknowns) == 1
-    is_measured = any(each["measured"] for each in unknowns)
+    is_measured = any(unknown["measured"] for unknown in unknowns)
     chart = Chart(
         theme.say("Solution of the equations"), _notes(solution, subject, theme),
         width=WIDTH, height=SINGLE_HEIGHT if is_single else 40 + MULTIPLE_HEIGHT * len(unknowns), theme=theme,
         remarks=[theme.say("Line: solution; dots: measurements.")] if is_measured else [],
     )  # fmt: skip
     panels = chart.make_axes(len(unknowns), sharex=True)
-    for each, axes in zip(unknowns, panels, strict=True):
-        axes.plot(axis, to_array(each["values"]), color=theme.series[0], linewidth=2.2, gid="series")
+    for unknown, axes in zip(unknowns, panels, strict=True):
+        axes.plot(axis, to_array(unknown["values"]), color=theme.series[0], linewidth=2.2, gid="series")
         axes.set_xlim(axis[0], axis[-1])
-        if each["measured"]:
-            xs, ys = zip(*each["measured"], strict=True)
+        if unknown["measured"]:
+            xs, ys = zip(*unknown["measured"], strict=True)
             draw_dots(axes, xs, ys, colour=theme.series[1], radius=3.0, opacity=0.75)
         x_label = subject.label(solution["independent"][0]) if axes is panels[-1] else ""
-        chart.label(axes, x_label, subject.label(each["name"]))
+        chart.label(axes, x_label, subject.label(unknown["name"]))
     return chart
 
 
@@ -64,8 +64,8 @@ def _draw_maps(solution: SolutionFigures, subject: Subject, theme: Theme) -> Cha
     side = SINGLE_SIDE if len(unknowns) == 1 else MULTIPLE_SIDE
     columns = min(MAPS_PER_ROW, len(unknowns))
     rows = -(-len(unknowns) // columns)
-    is_below_0 = any(_find_extremes(each)[0][0] < 0 for each in unknowns)
-    is_measured = any(each["measured"] for each in unknowns)
+    is_below_0 = any(_find_extremes(unknown)[0][0] < 0 for unknown in unknowns)
+    is_measured = any(unknown["measured"] for unknown in unknowns)
     chart = Chart(
         theme.say("Solution of the equations"), _notes(solution, subject, theme),
         width=columns * (side + 40), height=rows * (side - 20), theme=theme,
@@ -76,29 +76,29 @@ def _draw_maps(solution: SolutionFigures, subject: Subject, theme: Theme) -> Cha
         ],
     )  # fmt: skip
     panels = chart.make_axes(rows, columns)
-    for each, axes in zip(unknowns, panels, strict=False):
-        _draw_map(each, solution["axes"], axes, chart, theme)
+    for unknown, axes in zip(unknowns, panels, strict=False):
+        _draw_map(unknown, solution["axes"], axes, chart, theme)
         across, up = (subject.label(name) for name in solution["independent"])
-        chart.label(axes, across, up, subject.label(each["name"]))
+        chart.label(axes, across, up, subject.label(unknown["name"]))
     for axes in panels[len(unknowns) :]:
         axes.set_axis_off()
     return chart
 
 
 def _draw_map(
-    each: SolutionFigures, axes_values: Sequence[Sequence[float]], axes: Axes, chart: Chart, theme: Theme
+    unknown: SolutionFigures, axes_values: Sequence[Sequence[float]], axes: Axes, chart: Chart, theme: Theme
 ) -> None:
     """Draw an unknown as colours with contours, or say that it is constant."""
-    (low, _), (high, _) = _find_extremes(each)
+    (low, _), (high, _) = _find_extremes(unknown)
     across, up = axes_values
     axes.set_box_aspect(1)
     axes.grid(visible=False)
-    format_ticks(axes.xaxis, theme, most=6)
+    format_ticks(axes.xaxis, theme, max_ticks=6)
     if low == high:
-        told = theme.say("{name} is {value} everywhere", name=each["name"], value=low)
-        axes.text(0.5, 0.5, told, transform=axes.transAxes, ha="center", size=12, color=theme.ink)
+        text = theme.say("{name} is {value} everywhere", name=unknown["name"], value=low)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", size=12, color=theme.ink)
     else:
-        values = np.array(each["values"], dtype=float).T
+        values = np.array(unknown["values"], dtype=float).T
         colours = axes.contourf(across, up, values, levels=3 * LEVELS, cmap=COLOURS, vmin=low, vmax=high)
         colours.set_edgecolor("face")  # else there are seams between the colours
         axes.contour(across, up, values, levels=LEVELS, colors="white", linewidths=0.9)
@@ -108,8 +108,8 @@ def _draw_map(
         bar.ax.tick_params(color=theme.line, labelcolor=theme.quiet)
         bar.ax.yaxis.get_offset_text().set_color(theme.quiet)
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
-    if each["measured"]:
-        xs, ys, _ = zip(*each["measured"], strict=True)
+    if unknown["measured"]:
+        xs, ys, _ = zip(*unknown["measured"], strict=True)
         draw_dots(axes, xs, ys, colour=theme.series[1], radius=2.5, opacity=0.75)
 
 
@@ -133,28 +133,30 @@ def _notes(solution: SolutionFigures, subject: Subject, theme: Theme) -> list[st
     return notes
 
 
-def _describe_range(each: SolutionFigures, solution: SolutionFigures, theme: Theme) -> str:
+def _describe_range(unknown: SolutionFigures, solution: SolutionFigures, theme: Theme) -> str:
     """Describe the minimum and the maximum of an unknown with their positions."""
-    (low, lowest), (high, highest) = _find_extremes(each)
+    (low, lowest), (high, highest) = _find_extremes(unknown)
     if low == high:
-        return theme.say("{name} is {value} everywhere", name=each["name"], value=low)
+        return theme.say("{name} is {value} everywhere", name=unknown["name"], value=low)
     names, axes = solution["independent"], solution["axes"]
 
-    def format_position(found: Sequence[int]) -> str:
-        return _format_place({name: axis[n] for name, axis, n in zip(names, axes, found, strict=True)}, theme)
+    def format_position(indices: Sequence[int]) -> str:
+        return _format_place(
+            {name: axis[n] for name, axis, n in zip(names, axes, indices, strict=True)}, theme
+        )
 
     return theme.say(
         "{name}: from {low} at {lowest} to {high} at {highest}",
-        name=each["name"],
+        name=unknown["name"],
         low=low, lowest=format_position(lowest), high=high, highest=format_position(highest),
     )  # fmt: skip
 
 
 def _find_extremes(
-    each: SolutionFigures,
+    unknown: SolutionFigures,
 ) -> tuple[tuple[float, tuple[int, ...]], tuple[float, tuple[int, ...]]]:
     """Return the minimum and the maximum, each with its indices on the axes."""
-    rows = each["values"]
+    rows = unknown["values"]
     if isinstance(rows[0], list):
         values = [(value, (i, j)) for i, row in enumerate(rows) for j, value in enumerate(row)]
         return min(values), max(values)

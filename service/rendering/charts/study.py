@@ -88,13 +88,13 @@ def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: st
         theme: Colours and language.
     """
     groups = _group_by_settings(trainings, view)
-    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MAX_SERIES])
-    places = [place for group in shown.values() for place in group]
-    orders = _slope_origins(trainings, shown) if view.has_slope else {}
+    drawn_groups = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MAX_SERIES])
+    places = [place for group in drawn_groups.values() for place in group]
+    orders = _slope_origins(trainings, drawn_groups) if view.has_slope else {}
     across, up = _x_label(view, theme), _y_label(view, theme)
-    told = list(_describe_study(shown, len(groups), view, across, theme))
-    names = list(shown) if len(shown) > 1 or next(iter(shown)) else []
-    chart = Chart(title, told, width=WIDTH, height=HEIGHT + 16 * len(names), theme=theme)
+    notes = list(_describe_study(drawn_groups, len(groups), view, across, theme))
+    names = list(drawn_groups) if len(drawn_groups) > 1 or next(iter(drawn_groups)) else []
+    chart = Chart(title, notes, width=WIDTH, height=HEIGHT + 16 * len(names), theme=theme)
     (axes,) = chart.make_axes()
     use_log_axis(axes, [end for p in places for end in (p.low, p.high)], theme, room=0.08)
     use_log_axis(axes, [place.x for place in places], theme, along="x", room=0.08)
@@ -102,40 +102,40 @@ def draw_study(trainings: Sequence[StudyTraining], view: StudyView, *, title: st
     if view.across == "grid" and len(grids) <= MAX_GRID_TICKS:
         axes.set_xticks(grids)
     for order, settings in sorted(orders.items()):
-        _draw_slope(order, shown[settings][0], view.across, axes, theme)
-    lines = [_draw_series(group, place, axes, theme) for place, group in enumerate(shown.values())]
+        _draw_slope(order, drawn_groups[settings][0], view.across, axes, theme)
+    lines = [_draw_series(group, place, axes, theme) for place, group in enumerate(drawn_groups.values())]
     chart.label(axes, across, up)
     chart.add_legend(axes, names, lines)
     return chart.write(
         title=theme.say(
             "{title}: {metric} against {axis}", title=title, metric=_y_quantity(view, theme), axis=across
         ),
-        description=" ".join(told),
+        description=" ".join(notes),
     )
 
 
 def _group_by_settings(trainings: Sequence[StudyTraining], view: StudyView) -> dict[str, list[_SeriesPoint]]:
     """Return the median and the range of the trainings at each x, by settings."""
-    found: dict[str, dict[float, list[float]]] = {}
-    for training in sorted(trainings, key=lambda each: (each.settings, view.x(each))):
+    groups: dict[str, dict[float, list[float]]] = {}
+    for training in sorted(trainings, key=lambda entry: (entry.settings, view.x(entry))):
         y = view.y(training)
         if y is not None:
-            found.setdefault(training.settings, {}).setdefault(view.x(training), []).append(y)
+            groups.setdefault(training.settings, {}).setdefault(view.x(training), []).append(y)
     return {
         settings: [_SeriesPoint(x, median(ys), min(ys), max(ys)) for x, ys in places.items()]
-        for settings, places in found.items()
+        for settings, places in groups.items()
     }
 
 
-def _slope_origins(trainings: Sequence[StudyTraining], shown: Mapping[str, object]) -> dict[int, str]:
+def _slope_origins(trainings: Sequence[StudyTraining], groups: Mapping[str, object]) -> dict[int, str]:
     """Return, by order, the settings at whose first point the slope line starts: the best ones drawn."""
     order_of = {training.settings: training.order for training in trainings}
-    found: dict[int, str] = {}
-    for settings in shown:
+    origins: dict[int, str] = {}
+    for settings in groups:
         order = order_of[settings]
         if order is not None:
-            found.setdefault(order, settings)
-    return found
+            origins.setdefault(order, settings)
+    return origins
 
 
 def _x_label(view: StudyView, theme: Theme) -> str:
@@ -153,32 +153,32 @@ def _y_quantity(view: StudyView, theme: Theme) -> str:
 
 
 def _describe_study(
-    shown: Mapping[str, Sequence[_SeriesPoint]], count: int, view: StudyView, across: str, theme: Theme
+    groups: Mapping[str, Sequence[_SeriesPoint]], count: int, view: StudyView, across: str, theme: Theme
 ) -> list[str]:
-    told = [
-        _describe_ends(group, settings, view, across, theme) for settings, group in list(shown.items())[:4]
+    notes = [
+        _describe_ends(group, settings, view, across, theme) for settings, group in list(groups.items())[:4]
     ]
-    if count > len(shown):
-        told.append(theme.say("The {shown} best of {all} settings are drawn.", shown=len(shown), all=count))
-    if any(place.low < place.high for group in shown.values() for place in group):
-        told.append(theme.say("Dots: medians; bars: minimum to maximum."))
+    if count > len(groups):
+        notes.append(theme.say("The {shown} best of {all} settings are drawn.", shown=len(groups), all=count))
+    if any(place.low < place.high for group in groups.values() for place in group):
+        notes.append(theme.say("Dots: medians; bars: minimum to maximum."))
     if view.has_slope and view.across == "parameters":
-        told.append(
+        notes.append(
             theme.say("For a fixed shape, parameters are proportional to G, so the slope is the same.")
         )
-    return told
+    return notes
 
 
 def _describe_ends(
     group: Sequence[_SeriesPoint], settings: str, view: StudyView, across: str, theme: Theme
 ) -> str:
-    first, last = group[0], group[-1]
-    told = theme.say(
+    start, end = group[0], group[-1]
+    text = theme.say(
         "{metric} {error} at {first} and {less} at {last} {axis}.",
-        metric=_y_quantity(view, theme), error=first.middle, less=last.middle,
-        first=f"{first.x:g}", last=f"{last.x:g}", axis=across,
+        metric=_y_quantity(view, theme), error=start.middle, less=end.middle,
+        first=f"{start.x:g}", last=f"{end.x:g}", axis=across,
     )  # fmt: skip
-    return f"{settings}: {told}" if settings else told
+    return f"{settings}: {text}" if settings else text
 
 
 def _draw_series(group: Sequence[_SeriesPoint], place: int, axes: Axes, theme: Theme) -> Any:

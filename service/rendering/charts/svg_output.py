@@ -24,9 +24,9 @@ def write_svg(figure: Figure, *, title: str, description: str, theme: Theme) -> 
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314  # written by Matplotlib
-    for unwanted in (f"{SVG}metadata", "{*}style"):
-        for parent in [element for element in root.iter() if element.find(unwanted) is not None]:
-            for child in parent.findall(unwanted):
+    for tag in (f"{SVG}metadata", "{*}style"):
+        for parent in [element for element in root.iter() if element.find(tag) is not None]:
+            for child in parent.findall(tag):
                 parent.remove(child)
     _replace_references(root)
     for element in root.iter():
@@ -46,9 +46,9 @@ def _replace_references(root: ElementTree.Element) -> None:
             if child.tag == f"{SVG}use":
                 parent[place] = _copy_marker(markers[child.attrib[LINK].removeprefix("#")], child)
     for parent in list(root.iter()):
-        for defined in parent.findall(f"{SVG}defs"):
-            if defined.find(f"{SVG}clipPath") is None:
-                parent.remove(defined)
+        for definitions in parent.findall(f"{SVG}defs"):
+            if definitions.find(f"{SVG}clipPath") is None:
+                parent.remove(definitions)
 
 
 def _copy_marker(marker: ElementTree.Element, use: ElementTree.Element) -> ElementTree.Element:

@@ -27,15 +27,15 @@ class NumberFormatter(ScalarFormatter):
         return f"× 10{power.translate(SUPERSCRIPTS)}" if power else ""
 
 
-def format_ticks(axis: Axis, theme: Theme, *, most: int = 7, is_whole: bool = False) -> None:
-    """Set at most ``most`` ticks, at whole numbers only if ``is_whole``."""
-    axis.set_major_locator(MaxNLocator(most, integer=is_whole, steps=[1, 2, 5, 10]))
+def format_ticks(axis: Axis, theme: Theme, *, max_ticks: int = 7, is_whole: bool = False) -> None:
+    """Set at most ``max_ticks`` ticks, at whole numbers only if ``is_whole``."""
+    axis.set_major_locator(MaxNLocator(max_ticks, integer=is_whole, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(NumberFormatter(theme))
 
 
-def format_log_ticks(axis: Axis, theme: Theme, *, decades: float, most: int = 7) -> None:
+def format_log_ticks(axis: Axis, theme: Theme, *, decades: float, max_ticks: int = 7) -> None:
     """Set the ticks of a logarithmic axis: powers of ten, and 2 and 5 in between if these are few."""
     steps = (1.0,) if decades > DECADES_OF_POWERS else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=steps, numticks=most))
+    axis.set_major_locator(LogLocator(subs=steps, numticks=max_ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: theme.localise_number(format_number(value))))
