@@ -64,6 +64,7 @@ def _show_law(client: Client, job: Job) -> None:
     _save_picture(client, model, "law")
     row = {"x1": 0.3, "x2": -0.7}
     value = client.predict(model, [row]).values[0]
+    # The law itself, for comparison with the prediction of the network
     truth = float(np.exp(np.sin(np.pi * row["x1"]) + row["x2"] ** 2))
     _print_line(f"prediction: y = {value:.9f} at {row}; the law gives {truth:.9f}")
     if not formula.exact:
@@ -86,12 +87,14 @@ def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
     low, high = interval or (None, None)
     interval_text = "no interval" if low is None or high is None else f"90 % interval {low:.1f} to {high:.1f}"
     _print_line(f"prediction: {value:.1f} dB, {interval_text}; measured {row[AIRFOIL_TARGET]}")
+    # The measurements have no known formula, so a linear model is what the network must beat
     linear = model.baselines.get("linear")
     if linear is not None and (model.metrics["r2"] or 0) <= linear["metrics"]["r2"]:
         raise DemoFailed("the network does not beat the linear model")
 
 
 def _upload_law(client: Client) -> Dataset:
+    # Samples without noise, so that the exact formula fits them to rounding error
     x1, x2 = np.random.default_rng(0).uniform(-1, 1, size=(2, 1000))
     return client.upload({"x1": x1, "x2": x2, "y": np.exp(np.sin(np.pi * x1) + x2**2)}, name="law")
 

@@ -45,9 +45,11 @@ class JsonScan:
             TooLarge: There are too many lists or objects.
         """
         text = self._rest + chunk
+        # A backslash at the end may escape the first character of the next chunk, so it waits for it
         escaping = (len(text) - len(text.rstrip(b"\\"))) % 2  # a backslash whose character is still to come
         self._rest = text[len(text) - escaping :]
         text = text[: len(text) - escaping].replace(b"\\\\", b"").replace(b'\\"', b"")
+        # Without escaped quotes, quotes separate what is inside strings from what is outside
         parts = text.split(b'"')
         brackets = b"".join(parts[self._is_in_string :: 2]).translate(None, NON_BRACKETS)
         self._is_in_string ^= len(parts) % 2 == 0
@@ -60,6 +62,7 @@ class JsonScan:
     def _check_depth(self, brackets: bytes) -> None:
         if not brackets:
             return
+        # Depth after each bracket: a running sum, which is fast over millions of them
         steps = np.where(OPENING[np.frombuffer(brackets, np.uint8)], 1, -1)
         depths = self._depth + np.cumsum(steps)
         self._depth = int(depths[-1])

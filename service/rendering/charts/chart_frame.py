@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -110,6 +111,7 @@ class Chart:
             [fit_label(line, room, NOTE_SIZE) for line in wrap_sentences(sentences, room, NOTE_SIZE)]
             for sentences in ([" ".join(filter(None, notes))], list(filter(None, remarks)))
         )
+        # The texts determine the height of the picture; Matplotlib lays out the axes between them
         head, foot = 44 + LINE_HEIGHT * len(above), 14 + LINE_HEIGHT * len(below)
         self.theme, self._width, self._height, self._body = theme, width, head + height + foot, height
         self.figure = Figure((width / 72, self._height / 72), dpi=72, facecolor="none")
@@ -156,6 +158,7 @@ class Chart:
         if not names:
             return
         labels = [replace_invalid(fit_label(name, LEGEND_NAME_WIDTH, NOTE_SIZE)) for name in names]
+        # Room for the longest name with its sample line, so that no column overlaps the next
         widest = max(text_width(name, NOTE_SIZE) for name in labels) + 52
         axes.legend(
             handles, labels, borderaxespad=0.2,
@@ -172,8 +175,9 @@ class Chart:
         return write_svg(self.figure, title=title, description=description, theme=self.theme)
 
 
-def to_array(values: ArrayLike) -> NDArray[np.float64]:
+def to_array(values: ArrayLike) -> Float[np.ndarray, "..."]:
     """Return values as an array: NaN where one is missing, infinite or undefined, magnitudes clipped."""
+    # Matplotlib draws gaps for NaN; clipped magnitudes keep its squares and ratios finite
     array: NDArray[np.float64] = np.array(values, dtype=float)
     array[~np.isfinite(array)] = math.nan
     return array.clip(-MAX_MAGNITUDE, MAX_MAGNITUDE)
@@ -186,6 +190,7 @@ def use_log_axis(
     positive_values = [value for value in values if value is not None and 0 < value < math.inf]
     ends = (min(positive_values, default=1.0), max(positive_values, default=10.0))
     low, high = (math.log10(min(max(end, 1 / MAX_MAGNITUDE), MAX_MAGNITUDE)) for end in ends)
+    # Half a decade on each side of a single magnitude, which has no range of its own
     wider = room * (high - low) if high - low > 1e-6 else 0.5
     if along == "x":
         axes.set_xscale("log")
@@ -202,11 +207,13 @@ def draw_series(
 ) -> Any:
     """Draw a curve with gaps where it is undefined. A single value between gaps is a dot."""
     x, y = to_array(xs), to_array(ys)
+    # A logarithmic axis has no place for 0 and below, which become gaps
     if axes.get_yscale() == "log":
         y[y <= 0] = math.nan
+    # A line joins neighbours, so a value between two gaps would be invisible; the ends count as gaps
     is_finite = np.isfinite(x + y)
-    padded = np.concatenate(([False], is_finite, [False]))
-    is_single = is_finite & ~padded[:-2] & ~padded[2:]
+    mask = np.concatenate(([False], is_finite, [False]))
+    is_single = is_finite & ~mask[:-2] & ~mask[2:]
     style = series_style(place, theme)
     (line,) = axes.plot(x, y, linewidth=width, gid="series", **style)
     if is_single.any():

@@ -87,12 +87,14 @@ def _summarise_counts(
 def _draw_cells(axes: Axes, counts: list[list[int]], size: float, theme: Theme) -> None:
     """Draw the cells, with their counts unless ``size`` of the text is 0."""
     cells = np.array(counts, dtype=float)
+    # Shares of each true class; a class without rows has only zeros, and must not divide by 0
     shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1.0)
     colours = LinearSegmentedColormap.from_list("share", [theme.paper, theme.spline])
     axes.pcolormesh(shares, cmap=colours, vmin=0.0, vmax=1.0, edgecolors=theme.grid, linewidth=1.0)
     axes.set_aspect("equal")
     axes.invert_yaxis()
     axes.grid(visible=False)
+    # Zeros stay blank, so that errors are easy to see
     for row, column in zip(*np.nonzero(cells if size else [[]]), strict=True):
         axes.text(
             column + 0.5, row + 0.5, f"{counts[row][column]}", ha="center", va="center", size=size,

@@ -42,6 +42,7 @@ def _draw_univariate(estimate: Figures, notes: Sequence[str], subject: Subject, 
     axes.stairs(estimate["bars"], estimate["edges"], fill=True, color=theme.quiet, alpha=0.28)
     lines = [draw_series(axes, axis, curve, theme, place, 2.2) for place, curve in enumerate(curves)]
     axes.set_xlim(axis[0], axis[-1])
+    # From 0, so that areas are proportional to probabilities
     axes.set_ylim(0.0, axes.get_ylim()[1])
     chart.label(axes, subject.label(estimate["columns"][0]), theme.say("density"))
     chart.add_legend(axes, _legend_entries(estimate, theme), lines)
@@ -56,6 +57,7 @@ def _draw_bivariate(estimate: Figures, notes: Sequence[str], subject: Subject, t
     )
     (axes,) = chart.make_axes()
     axes.set_box_aspect(1)
+    # The limits of the axes are those of the grid, so rows outside it are not drawn
     dots = [
         dot for dot in estimate["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]
     ]
@@ -99,7 +101,9 @@ def _draw_contours(
     axes: Axes, estimate: Figures, values: Sequence[Sequence[float]], count: int, style: Mapping[str, Any]
 ) -> None:
     """Draw contours of equal density, wider for higher levels."""
+    # The grid has the first column along its first axis; contours expect it along the second
     heights = np.array(values, dtype=float).T
+    # Levels in geometric progression, because equal steps would leave the tails without contours
     steps = (np.arange(count) + 0.5) / count
     shares = MIN_LEVEL_SHARE * (MAX_LEVEL_SHARE / MIN_LEVEL_SHARE) ** steps
     axes.contour(

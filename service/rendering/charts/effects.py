@@ -57,10 +57,12 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
             chart.add_legend(axes, outputs if len(outputs) > 1 else [], lines)
     for axes in panels[len(drawn_effects) :]:
         axes.set_axis_off()
+    # Else rounding errors of constant predictions would fill the axis
     low, high = panels[0].get_ylim()
     if high - low < LEAST_RANGE * max(abs(low), abs(high)):
         panels[0].set_ylim(low - abs(low) / 2, high + abs(high) / 2)
     if is_probability:
+        # Probabilities start at 0, and the axis ends at 1 unless all are small
         highest = panels[0].get_ylim()[1]
         panels[0].set_ylim(0.0, 1.0 if highest > 0.6 else highest)
     return chart.write(
@@ -122,6 +124,7 @@ def _draw_curves(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> list[An
             colour = series_style(place, theme)["color"]
             axes.fill_between(to_array(effect["values"]), low, high, color=colour, alpha=0.22, linewidth=0)
         lines.append(draw_series(axes, effect["values"], curve["mean"], theme, place))
+    # The marks stand at the lower edge of the panel, whatever its range of predictions
     deciles = to_array(effect["deciles"] or [])
     axes.plot(
         deciles, np.zeros_like(deciles), "|", color=theme.ink, ms=9, transform=axes.get_xaxis_transform()
@@ -133,6 +136,7 @@ def _draw_curves(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> list[An
 def _draw_categories(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> list[Any]:
     """Draw a dot per category with its band as a bar, and the name of the category."""
     places, lines = np.arange(len(effect["values"])), []
+    # Curves of several outputs lie side by side, centred on the category, so that no dot hides another
     apart = min(0.1, 0.6 / len(effect["curves"]))
     for place, curve in enumerate(effect["curves"]):
         colour = series_style(place, theme)["color"]

@@ -38,6 +38,7 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     (axes,) = chart.make_axes()
     axes.set_box_aspect(1)
     _draw_pairs(axes, pairs, theme)
+    # One range for both axes, so that equal values lie on the diagonal of the square
     ends = [min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])]
     axes.plot(ends, ends, color=theme.quiet, gid="diagonal", **DIAGONAL)
     axes.set(xlim=ends, ylim=ends)
@@ -71,6 +72,7 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     )  # fmt: skip
     axes, histogram = chart.make_axes(1, 2, sharey=True, width_ratios=(4, 1))
     _draw_pairs(axes, left_over, theme)
+    # The bins cover the range of the dots beside them; undefined residuals belong to no bin
     values = to_array(residuals)
     histogram.hist(
         values[np.isfinite(values)], HISTOGRAM_BINS, range=axes.get_ylim(), orientation="horizontal",
@@ -109,6 +111,7 @@ def _describe_errors(pairs: Pairs, gap_count: int, subject: Subject, theme: Them
     of = f": {', '.join(metrics)}" if metrics else ""
     notes = [f"{subject.name}, {subject.format_row_count(len(pairs), theme)}{of}."]
     if errors:
+        # Order statistics of the absolute errors, which outliers hardly change
         median, quantile = (
             errors[len(errors) // 2],
             errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))],

@@ -94,10 +94,12 @@ def _draw_map(
     axes.set_box_aspect(1)
     axes.grid(visible=False)
     format_ticks(axes.xaxis, theme, max_ticks=6)
+    # A constant has no levels between which contours could be drawn
     if low == high:
         text = theme.say("{name} is {value} everywhere", name=unknown["name"], value=low)
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", size=12, color=theme.ink)
     else:
+        # The grid has the first variable along its first axis; contours expect it along the second
         values = np.array(unknown["values"], dtype=float).T
         colours = axes.contourf(across, up, values, levels=3 * LEVELS, cmap=COLOURS, vmin=low, vmax=high)
         colours.set_edgecolor("face")  # else there are seams between the colours
