@@ -267,10 +267,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         InvalidSettings: A variable is unknown, has no valid value, or is given twice.
     """
     environ = os.environ if environ is None else environ
-    variables = {name: value for name, value in environ.items() if value and name.startswith(PREFIX)}
-    values = {
-        _field_name(name): value for name, value in variables.items() if not name.startswith(TEST_PREFIX)
-    }
+    texts = {name: value for name, value in environ.items() if value and name.startswith(PREFIX)}
+    values = {_field_name(name): value for name, value in texts.items() if not name.startswith(TEST_PREFIX)}
     for secret in SECRETS:
         _read_secret_file(values, secret)
     unknown = sorted(values.keys() - Settings.model_fields.keys())

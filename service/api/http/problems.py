@@ -115,14 +115,14 @@ def _merge_literal_alternatives(errors: list[Any]) -> list[Any]:
         for error in errors
         if error["type"] == "literal_error" and str(error["loc"][-1]).startswith("literal[")
     }
-    remaining_errors = [
+    entries = [
         error for error in errors if error["loc"][:-1] not in words or error["type"] != "literal_error"
     ]
     return [
         {**error, "msg": f"{error['msg']} or {words[error['loc'][:-1]]}"}
         if error["type"].endswith("_type") and error["loc"][:-1] in words
         else error
-        for error in remaining_errors
+        for error in entries
     ]
 
 

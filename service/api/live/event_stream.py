@@ -90,10 +90,8 @@ async def _follow_events(
             yield format_sse_event(data_str=None, comment="ping")
 
 
-def _read_events(
-    job_id: str, after: int, sessions: Sessions, max_events: int
-) -> tuple[list[EventOut], str | None]:
-    """Up to ``max_events`` events after this number, and the status of the job if it has ended.
+def _read_events(job_id: str, after: int, sessions: Sessions, size: int) -> tuple[list[EventOut], str | None]:
+    """Up to ``size`` events after this number, and the status of the job if it has ended.
 
     The status is read before the events, so that the events of an ended job include its last one.
     """
@@ -102,6 +100,6 @@ def _read_events(
             ApiKeys(session).refuse_invalid(sessions.caller.key_id)
         jobs = Jobs(session)
         status = JobStatus(jobs.get(job_id).status)
-        events = jobs.events(job_id, after=after, limit=max_events)[:max_events]
+        events = jobs.events(job_id, after=after, limit=size)[:size]
         items = [EventOut.model_validate(event, from_attributes=True) for event in events]
     return items, status if status.is_final else None

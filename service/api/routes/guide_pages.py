@@ -207,11 +207,9 @@ def _neighbour_links(name: str, language: LanguageName, root: str, query: str) -
     return "\n".join(links)
 
 
-def _page_link(
-    name: str, language: LanguageName, root: str, query: str, attributes: str, arrow: str = ""
-) -> str:
+def _page_link(name: str, language: LanguageName, root: str, query: str, attrs: str, arrow: str = "") -> str:
     href = escape(f"{root}/guide/{name}{query}")
-    return f'<a href="{href}"{attributes}>{arrow}{escape(read_title(name, language))}</a>'
+    return f'<a href="{href}"{attrs}>{arrow}{escape(read_title(name, language))}</a>'
 
 
 def _language_links(name: str, present: str, root: str) -> str:

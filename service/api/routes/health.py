@@ -126,17 +126,13 @@ def _check_broker(settings: Settings, *, timeout_s: float = 1.0) -> str:
 def _check_worker(sessions: Sessions) -> str:
     with sessions.read() as session:
         workers = Workers(session)
-        live_workers, within_s = workers.count_live(), workers.max_silence.seconds
-    newest = (
-        "none ever was"
-        if live_workers.newest is None
-        else f"the newest {live_workers.newest.total_seconds():.0f} s ago"
-    )
-    if not live_workers.count:
+        pool, within_s = workers.count_live(), workers.max_silence.seconds
+    newest = "none ever was" if pool.newest is None else f"the newest {pool.newest.total_seconds():.0f} s ago"
+    if not pool.count:
         raise _NotReady(
             f"no worker was seen in the last {within_s} s ({newest}); start one with `kan-service worker`"
         )
-    return f"{live_workers.count} seen in the last {within_s} s, {newest}"
+    return f"{pool.count} seen in the last {within_s} s, {newest}"
 
 
 def _check_queue(sessions: Sessions, *, max_wait_s: float = 30.0) -> str:

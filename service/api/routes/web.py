@@ -111,10 +111,8 @@ def asset(
 def choose_language(accept_language: str) -> str:
     """The most preferred supported language (RFC 9110, 12.5.4); English if none is supported."""
     preferences = [_parse_preference(part) for part in accept_language.split(",")]
-    candidates = [
-        (weight, language) for weight, language in preferences if language in LANGUAGES and weight > 0
-    ]
-    return max(candidates, key=lambda candidate: candidate[0])[1] if candidates else "en"
+    matches = [(weight, language) for weight, language in preferences if language in LANGUAGES and weight > 0]
+    return max(matches, key=lambda match: match[0])[1] if matches else "en"
 
 
 def _parse_preference(part: str) -> tuple[float, str]:

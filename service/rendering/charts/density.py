@@ -34,23 +34,23 @@ def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
     )
 
 
-def _draw_univariate(estimate: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
-    axis = estimate["axes"][0]
-    curves = [estimate["density"], *([estimate["law_density"]] if estimate["law_density"] else [])]
+def _draw_univariate(fit: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
+    axis = fit["axes"][0]
+    curves = [fit["density"], *([fit["law_density"]] if fit["law_density"] else [])]
     chart = Chart(theme.say("Density estimate"), notes, width=WIDTH, height=HEIGHT, theme=theme)
     (axes,) = chart.make_axes()
-    axes.stairs(estimate["bars"], estimate["edges"], fill=True, color=theme.quiet, alpha=0.28)
+    axes.stairs(fit["bars"], fit["edges"], fill=True, color=theme.quiet, alpha=0.28)
     lines = [draw_series(axes, axis, curve, theme, place, 2.2) for place, curve in enumerate(curves)]
     axes.set_xlim(axis[0], axis[-1])
     # From 0, so that areas are proportional to probabilities
     axes.set_ylim(0.0, axes.get_ylim()[1])
-    chart.label(axes, subject.label(estimate["columns"][0]), theme.say("density"))
-    chart.add_legend(axes, _legend_entries(estimate, theme), lines)
+    chart.label(axes, subject.label(fit["columns"][0]), theme.say("density"))
+    chart.add_legend(axes, _legend_entries(fit, theme), lines)
     return chart
 
 
-def _draw_bivariate(estimate: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
-    across, up = estimate["axes"]
+def _draw_bivariate(fit: Figures, notes: Sequence[str], subject: Subject, theme: Theme) -> Chart:
+    across, up = fit["axes"]
     remark = theme.say("Dots: rows; lines: contours of equal density, wider where the density is higher.")
     chart = Chart(
         theme.say("Density estimate"), notes, width=MAP_SIDE, height=MAP_SIDE, theme=theme, remarks=[remark]
@@ -58,31 +58,25 @@ def _draw_bivariate(estimate: Figures, notes: Sequence[str], subject: Subject, t
     (axes,) = chart.make_axes()
     axes.set_box_aspect(1)
     # The limits of the axes are those of the grid, so rows outside it are not drawn
-    dots = [
-        dot for dot in estimate["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]
-    ]
+    dots = [dot for dot in fit["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]]
     xs, ys = [x for x, _ in dots], [y for _, y in dots]
     draw_dots(axes, xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45)
-    _draw_contours(axes, estimate, estimate["density"], LEVELS, series_style(0, theme))
-    if estimate["law"]:
-        _draw_contours(axes, estimate, estimate["law_density"], LAW_LEVELS, series_style(1, theme))
+    _draw_contours(axes, fit, fit["density"], LEVELS, series_style(0, theme))
+    if fit["law"]:
+        _draw_contours(axes, fit, fit["law_density"], LAW_LEVELS, series_style(1, theme))
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
-    chart.label(axes, *(subject.label(name) for name in estimate["columns"]))
-    names = _legend_entries(estimate, theme)
+    chart.label(axes, *(subject.label(name) for name in fit["columns"]))
+    names = _legend_entries(fit, theme)
     samples = [axes.plot([], [], **series_style(place, theme))[0] for place in range(len(names))]
     chart.add_legend(axes, names, samples)
     return chart
 
 
-def _legend_entries(estimate: Figures, theme: Theme) -> list[str]:
+def _legend_entries(fit: Figures, theme: Theme) -> list[str]:
     """Return the names of the curves for the legend."""
     return [
         theme.say("network"),
-        *(
-            [theme.say("law: {name}", name=name_law(theme.language, estimate["law"]))]
-            if estimate["law"]
-            else []
-        ),
+        *([theme.say("law: {name}", name=name_law(theme.language, fit["law"]))] if fit["law"] else []),
     ]
 
 
@@ -98,7 +92,7 @@ def _describe_fit(figures: Figures, subject: Subject, theme: Theme) -> list[str]
 
 
 def _draw_contours(
-    axes: Axes, estimate: Figures, values: Sequence[Sequence[float]], count: int, style: Mapping[str, Any]
+    axes: Axes, fit: Figures, values: Sequence[Sequence[float]], count: int, style: Mapping[str, Any]
 ) -> None:
     """Draw contours of equal density, wider for higher levels."""
     # The grid has the first column along its first axis; contours expect it along the second
@@ -107,6 +101,6 @@ def _draw_contours(
     steps = (np.arange(count) + 0.5) / count
     shares = MIN_LEVEL_SHARE * (MAX_LEVEL_SHARE / MIN_LEVEL_SHARE) ** steps
     axes.contour(
-        *estimate["axes"], heights, levels=shares * heights.max(), colors=[style["color"]],
+        *fit["axes"], heights, levels=shares * heights.max(), colors=[style["color"]],
         linestyles=[style["linestyle"]], linewidths=0.9 + 1.2 * steps,
     )  # fmt: skip

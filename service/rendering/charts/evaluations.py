@@ -63,11 +63,9 @@ def _list_series(evaluations: Sequence[Evaluation], theme: Theme) -> list[Series
         points = [(float(place), entry) for place, entry in enumerate(evaluations, 1) if entry["by"] == by]
         errors = [entry["error"] for _, entry in points]
         series.append(Series(names[by], [place for place, _ in points], errors, is_measured=True))
-        if (training_error := points[-1][1]["expected_error"]) is not None:
+        if (level := points[-1][1]["expected_error"]) is not None:
             name = theme.say("{member}, in training", member=names[by])
-            series.append(
-                Series(name, _find_ends(evaluations), [training_error, training_error], is_measured=False)
-            )
+            series.append(Series(name, _find_ends(evaluations), [level, level], is_measured=False))
     return series
 
 

@@ -68,14 +68,12 @@ def _describe_feature(feature: Mapping[str, Any], theme: Theme) -> str:
     return f"{feature['name']} {theme.localise_number(rise)}"
 
 
-def _notes(importance: Mapping[str, Any], feature_count: int, bar_count: int, theme: Theme) -> list[str]:
+def _notes(importance: Mapping[str, Any], total: int, count: int, theme: Theme) -> list[str]:
     shuffles = importance["shuffles"]
     notes = [theme.say("Thin lines: one standard deviation over {count} shuffles.", count=shuffles)]
-    if feature_count > bar_count:
+    if total > count:
         notes.append(
-            theme.say(
-                "The {shown} most important of {all} features are drawn.", shown=bar_count, all=feature_count
-            )
+            theme.say("The {shown} most important of {all} features are drawn.", shown=count, all=total)
         )
     if importance["left_out"]:
         notes.append(theme.say("{count} features were not evaluated.", count=importance["left_out"]))

@@ -112,14 +112,9 @@ def _describe_errors(pairs: Pairs, gap_count: int, subject: Subject, theme: Them
     notes = [f"{subject.name}, {subject.format_row_count(len(pairs), theme)}{of}."]
     if errors:
         # Order statistics of the absolute errors, which outliers hardly change
-        median, quantile = (
-            errors[len(errors) // 2],
-            errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))],
-        )
+        q50, q90 = errors[len(errors) // 2], errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))]
         notes.append(
-            theme.say(
-                "Half of the errors are at most {half}, 90 % at most {most}.", half=median, most=quantile
-            )
+            theme.say("Half of the errors are at most {half}, 90 % at most {most}.", half=q50, most=q90)
         )
     if gap_count:
         notes.append(theme.say("{count} rows without a prediction are omitted.", count=gap_count))

@@ -59,13 +59,11 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
 
 def _describe_reliability(bins: Mapping[str, Any], theme: Theme) -> str:
     parts = zip(bins["mean_probability"], bins["observed_share"], bins["count"], strict=True)
-    differences = [
-        (abs(p - share), count) for p, share, count in parts if p is not None and share is not None
-    ]
-    total = sum(count for _, count in differences)
+    gaps = [(abs(p - share), count) for p, share, count in parts if p is not None and share is not None]
+    total = sum(count for _, count in gaps)
     if not total:
         return theme.say("No probability is defined.")
-    error = theme.localise_number(format_number(sum(d * n for d, n in differences) / total, 2))
+    error = theme.localise_number(format_number(sum(d * n for d, n in gaps) / total, 2))
     return theme.say("The expected calibration error is {error}.", error=error)
 
 

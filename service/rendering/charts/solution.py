@@ -142,10 +142,8 @@ def _describe_range(unknown: SolutionFigures, solution: SolutionFigures, theme: 
         return theme.say("{name} is {value} everywhere", name=unknown["name"], value=low)
     names, axes = solution["independent"], solution["axes"]
 
-    def format_position(indices: Sequence[int]) -> str:
-        return _format_place(
-            {name: axis[n] for name, axis, n in zip(names, axes, indices, strict=True)}, theme
-        )
+    def format_position(index: Sequence[int]) -> str:
+        return _format_place({name: axis[n] for name, axis, n in zip(names, axes, index, strict=True)}, theme)
 
     return theme.say(
         "{name}: from {low} at {lowest} to {high} at {highest}",

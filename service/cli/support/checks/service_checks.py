@@ -107,15 +107,15 @@ def check_worker(read: Settings) -> Finding:
     try:
         with make_sessions(engine).read() as session:
             workers = Workers(session)
-            live_workers = workers.count_live()
+            pool = workers.count_live()
     except SQLAlchemyError:
         return report_warning(
             "worker", "unknown, because the database cannot be read", "repair the database first"
         )
     finally:
         engine.dispose()
-    if live_workers.count:
-        return report_ok("worker", f"{live_workers.count} alive, for {live_workers.slots} jobs at a time")
+    if pool.count:
+        return report_ok("worker", f"{pool.count} alive, for {pool.slots} jobs at a time")
     return report_warning(
         "worker", f"none was seen in the last {workers.max_silence.seconds} s: jobs would wait", START_HINT
     )
