@@ -108,27 +108,27 @@ class DatasetEntries(BaseModel):
     has_more: bool
 
 
-async def upload_table(given: TableArguments, context: ToolContext, _: ProgressReporter) -> DatasetReport:
+async def upload_table(arguments: TableArguments, context: ToolContext, _: ProgressReporter) -> DatasetReport:
     """Store a table as a dataset, with one row per observation. Read the warnings of the result."""
-    if given.csv is None:
+    if arguments.csv is None:
         add = partial(
             datasets.add_body,
-            given,
+            arguments,
             sessions=context.sessions,
             settings=context.settings,
             limits=context.limits.ingest,
         )
         return _report_dataset(await run_in_threadpool(add), 50, [])
     with tempfile.TemporaryFile(dir=context.settings.data_dir) as file:
-        file.write(given.csv.encode())
+        file.write(arguments.csv.encode())
         add = partial(
             datasets.add_upload,
             file,
             None,
-            name=given.name,
-            units=given.units,
-            missing=given.missing,
-            corrections=datasets.read_corrections(given),
+            name=arguments.name,
+            units=arguments.units,
+            missing=arguments.missing,
+            corrections=datasets.read_corrections(arguments),
             sessions=context.sessions,
             settings=context.settings,
             limits=context.limits.ingest,
@@ -138,29 +138,33 @@ async def upload_table(given: TableArguments, context: ToolContext, _: ProgressR
             return _report_dataset(await run_in_threadpool(add), 50, [])
 
 
-def describe_dataset(given: DescribeArguments, context: ToolContext, _: ProgressReporter) -> DatasetReport:
+def describe_dataset(
+    arguments: DescribeArguments, context: ToolContext, _: ProgressReporter
+) -> DatasetReport:
     """Types, units and ranges of the columns, warnings and first rows. Look at them before a training: a
     wrong type or a code for missing values spoils the formula.
     """
     with context.sessions.read() as session:
-        dataset = Datasets(session).get(given.dataset_id)
-    preview = datasets.preview(given.dataset_id, given.max_rows, context.sessions, context.settings)
-    columns = preview.columns[: given.max_columns]
+        dataset = Datasets(session).get(arguments.dataset_id)
+    preview = datasets.preview(arguments.dataset_id, arguments.max_rows, context.sessions, context.settings)
+    columns = preview.columns[: arguments.max_columns]
     return _report_dataset(
-        dataset, given.max_columns, [{name: row[name] for name in columns} for row in preview.rows]
+        dataset, arguments.max_columns, [{name: row[name] for name in columns} for row in preview.rows]
     )
 
 
-def change_dataset(given: ChangeDatasetArguments, context: ToolContext, _: ProgressReporter) -> DatasetOut:
+def change_dataset(
+    arguments: ChangeDatasetArguments, context: ToolContext, _: ProgressReporter
+) -> DatasetOut:
     """Rename or tag a dataset, or correct units and types of its columns; its values stay."""
-    patch = DatasetPatch.model_validate(given.model_dump(exclude_unset=True, exclude={"dataset_id"}))
-    return datasets.change(given.dataset_id, patch, context.sessions)
+    patch = DatasetPatch.model_validate(arguments.model_dump(exclude_unset=True, exclude={"dataset_id"}))
+    return datasets.change(arguments.dataset_id, patch, context.sessions)
 
 
-def list_datasets(given: ListArguments, context: ToolContext, _: ProgressReporter) -> DatasetEntries:
+def list_datasets(arguments: ListArguments, context: ToolContext, _: ProgressReporter) -> DatasetEntries:
     """The stored tables, newest first."""
     with context.sessions.read() as session:
-        rows = Datasets(session).page(limit=given.limit, after=given.after)
+        rows = Datasets(session).page(limit=arguments.limit, after=arguments.after)
     items = [
         DatasetEntry(
             id=row.id,
@@ -169,9 +173,9 @@ def list_datasets(given: ListArguments, context: ToolContext, _: ProgressReporte
             columns=[column["name"] for column in row.columns[:50]],
             created_at=row.created_at,
         )
-        for row in rows[: given.limit]
+        for row in rows[: arguments.limit]
     ]
-    return DatasetEntries(items=items, has_more=len(rows) > given.limit)
+    return DatasetEntries(items=items, has_more=len(rows) > arguments.limit)
 
 
 def _report_dataset(dataset: Dataset, columns: int, first_rows: list[dict[str, Any]]) -> DatasetReport:

@@ -96,43 +96,43 @@ class JobEntries(BaseModel):
     has_more: bool
 
 
-def train(given: TrainRequest, context: ToolContext, _: ProgressReporter) -> JobOut:
+def train(arguments: TrainRequest, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Start the search for a formula of `target`, and for a network that predicts it. `dataset_id` and
     `target` suffice. Then call wait_for_job.
     """
-    return _submit(given, context)
+    return _submit(arguments, context)
 
 
-def solve_equations(given: SolveArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+def solve_equations(arguments: SolveArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Start solving ordinary or partial differential equations, such as `y'' + 4*y = 0` or `u_t = 0.1*u_xx`,
     with conditions such as `y(0) = 1`. Then call wait_for_job, and read_formula of the model.
     """
-    return _submit(given, context)
+    return _submit(arguments, context)
 
 
-def change_formula(given: ChangeArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+def change_formula(arguments: ChangeArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Make the next version of a model with another formula: one of `pareto` (`choose`), with functions on
     edges (`fix`), without columns or functions; or let another member answer. Then call wait_for_job.
     """
-    return _submit(given, context)
+    return _submit(arguments, context)
 
 
-def predict_table(given: TableArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+def predict_table(arguments: TableArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Start the prediction of every row of a dataset. Then call wait_for_job and read_result."""
-    return _submit(given, context)
+    return _submit(arguments, context)
 
 
-def run_study(given: StudyArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+def run_study(arguments: StudyArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Start trainings that differ in settings (`vary`) or in `targets`. Then call wait_for_job and
     read_result, which has a row per training.
     """
-    return _submit(given, context)
+    return _submit(arguments, context)
 
 
-def retry_job(given: JobArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+def retry_job(arguments: JobArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Submit the request of an ended job again, as a new job."""
     job = lifecycle.retry(
-        given.job_id,
+        arguments.job_id,
         context.sessions,
         context.queue,
         context.settings,
@@ -142,39 +142,45 @@ def retry_job(given: JobArguments, context: ToolContext, _: ProgressReporter) ->
     return JobOut.from_row(job)
 
 
-def read_result(given: ResultArguments, context: ToolContext, _: ProgressReporter) -> ResultRows:
+def read_result(arguments: ResultArguments, context: ToolContext, _: ProgressReporter) -> ResultRows:
     """Rows of the result of predict_table or run_study."""
-    return ResultRows(**read_result_rows(given.job_id, given.offset, given.limit, context.sessions))
+    return ResultRows(
+        **read_result_rows(arguments.job_id, arguments.offset, arguments.limit, context.sessions)
+    )
 
 
-def read_trace(given: JobArguments, context: ToolContext, _: ProgressReporter) -> TraceOut:
+def read_trace(arguments: JobArguments, context: ToolContext, _: ProgressReporter) -> TraceOut:
     """What the search of an ended job did: its strategies, what they proposed and kept, why it ended."""
-    return search_trace.read_trace(given.job_id, context.sessions)
+    return search_trace.read_trace(arguments.job_id, context.sessions)
 
 
-async def wait_for_job(given: WaitArguments, context: ToolContext, report: ProgressReporter) -> JobOut:
+async def wait_for_job(arguments: WaitArguments, context: ToolContext, report: ProgressReporter) -> JobOut:
     """Wait until a job has ended, at most `max_seconds`. Call it again while `status` is queued or running.
     `succeeded` has a `model_id`, `failed` an `error`.
     """
     reported_fraction = -1.0
-    async for job in follow_job(given.job_id, context.sessions, context.watch, within_s=given.max_seconds):
+    async for job in follow_job(
+        arguments.job_id, context.sessions, context.watch, within_s=arguments.max_seconds
+    ):
         if job.progress.fraction > reported_fraction:  # the protocol wants progress that grows
             reported_fraction = job.progress.fraction
             await report(reported_fraction, 1.0, job.progress.message or job.progress.stage or job.status)
     return job
 
 
-def cancel_job(given: CancelArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
+def cancel_job(arguments: CancelArguments, context: ToolContext, _: ProgressReporter) -> JobOut:
     """Stop a queued or running job."""
-    return JobOut.from_row(lifecycle.cancel(given.job_id, context.sessions, keep_best=given.keep_best))
+    return JobOut.from_row(
+        lifecycle.cancel(arguments.job_id, context.sessions, keep_best=arguments.keep_best)
+    )
 
 
-def list_jobs(given: ListJobsArguments, context: ToolContext, _: ProgressReporter) -> JobEntries:
+def list_jobs(arguments: ListJobsArguments, context: ToolContext, _: ProgressReporter) -> JobEntries:
     """Trainings and other jobs with their progress, newest first."""
     with context.sessions.read() as session:
-        rows = Jobs(session).page(limit=given.limit, after=given.after, status=given.status)
-    items = [JobOut.from_row(row) for row in rows[: given.limit]]
-    return JobEntries(items=items, has_more=len(rows) > given.limit)
+        rows = Jobs(session).page(limit=arguments.limit, after=arguments.after, status=arguments.status)
+    items = [JobOut.from_row(row) for row in rows[: arguments.limit]]
+    return JobEntries(items=items, has_more=len(rows) > arguments.limit)
 
 
 def _submit(request: AnyRequest, context: ToolContext) -> JobOut:

@@ -189,43 +189,45 @@ class ExportArguments(ModelArguments):
     )
 
 
-def describe_model(given: ModelArguments, context: ToolContext, _: ProgressReporter) -> ModelReport:
+def describe_model(arguments: ModelArguments, context: ToolContext, _: ProgressReporter) -> ModelReport:
     """The inputs of a model with their ranges, and its errors on the hold-out rows beside other models'."""
     with context.sessions.read() as session:
         models = TrainedModels(session)
-        model = models.get(given.model)
+        model = models.get(arguments.model)
         out = ModelOut.from_row(model, models.list_aliases([model])[model.id])
     return ModelReport.model_validate(out)
 
 
-def read_formula(given: FormulaArguments, context: ToolContext, _: ProgressReporter) -> FormulaReport:
+def read_formula(arguments: FormulaArguments, context: ToolContext, _: ProgressReporter) -> FormulaReport:
     """The formula of a model with verdict, errors, range and alternatives. Tell the verdict with the formula:
     only `exact` and `consistent` formulas may be the law.
     """
-    formulas = read_formulas(given.model, context.sessions)
+    formulas = read_formulas(arguments.model, context.sessions)
     document: dict[str, Any] = formulas.to_json()
     evidence = document.get("evidence") or {}
-    code = None if given.language is None else formulas.write(given.language)
+    code = None if arguments.language is None else formulas.write(arguments.language)
     return FormulaReport.model_validate(document | {"reasons": evidence.get("reasons") or [], "code": code})
 
 
-def read_edges(given: EdgesArguments, context: ToolContext, _: ProgressReporter) -> EdgesReport:
+def read_edges(arguments: EdgesArguments, context: ToolContext, _: ProgressReporter) -> EdgesReport:
     """The activations of a network with the functions that fit them, for `fix` of change_formula."""
     with context.sessions.read() as session:
-        member = select_network(TrainedModels(session).get(given.model), given.network)
+        member = select_network(TrainedModels(session).get(arguments.model), arguments.network)
         document: dict[str, Any] = {"network": member.name, **member.edges}
     ranking = sorted(document["edges"], key=lambda edge: -(edge.get("score") or 0.0))
     edges = [
         {key: value for key, value in edge.items() if key not in CURVES}
-        for edge in ranking[: given.max_edges]
+        for edge in ranking[: arguments.max_edges]
     ]
     details = {"edges": edges, "edge_count": len(ranking), "functions": list(LIBRARY)}
     return EdgesReport.model_validate(document | details)
 
 
-def export_model(given: ExportArguments, context: ToolContext, _: ProgressReporter) -> ExportedFile:
+def export_model(arguments: ExportArguments, context: ToolContext, _: ProgressReporter) -> ExportedFile:
     """The model as a file, after a check that its predictions are those of the model."""
-    file = exports.export_model(given.model, given.format, context.sessions, context.serving.predictors)
+    file = exports.export_model(
+        arguments.model, arguments.format, context.sessions, context.serving.predictors
+    )
     facts = {
         "filename": file.filename,
         "bytes": len(file.data),
@@ -237,64 +239,64 @@ def export_model(given: ExportArguments, context: ToolContext, _: ProgressReport
     return ExportedFile(uri, file.media_type, file.data, facts)
 
 
-def predict(given: PredictArguments, context: ToolContext, _: ProgressReporter) -> dict[str, Any]:
+def predict(arguments: PredictArguments, context: ToolContext, _: ProgressReporter) -> dict[str, Any]:
     """Predict the target for rows. A warning marks a row outside the range of training: do not rely on it."""
     with context.meters.time_prediction("predict") as count:
-        document = prediction.predict(given.model, given, context.serving)
-        count(given.row_count)
+        document = prediction.predict(arguments.model, arguments, context.serving)
+        count(arguments.row_count)
     return document
 
 
-def evaluate(given: EvaluateArguments, context: ToolContext, _: ProgressReporter) -> EvaluationOut:
+def evaluate(arguments: EvaluateArguments, context: ToolContext, _: ProgressReporter) -> EvaluationOut:
     """Measure a model on labelled rows that came after its training: does it still hold? `verdict` and
     `summary` tell it; `drift` names inputs whose values have changed. The result is kept.
     """
     folder = context.settings.data_dir
-    return EvaluationOut.from_row(evaluations.evaluate(given.model, given, context.serving, folder))
+    return EvaluationOut.from_row(evaluations.evaluate(arguments.model, arguments, context.serving, folder))
 
 
-def propose_rows(given: NextRowsArguments, context: ToolContext, _: ProgressReporter) -> NextRowsOut:
+def propose_rows(arguments: NextRowsArguments, context: ToolContext, _: ProgressReporter) -> NextRowsOut:
     """Rows to measure next: those that tell most about which of the formulas is the law, with what each of
     them foretells there.
     """
     folder = context.settings.data_dir
-    return NextRowsOut(**next_rows.propose_next_rows(given.model, given, context.serving, folder))
+    return NextRowsOut(**next_rows.propose_next_rows(arguments.model, arguments, context.serving, folder))
 
 
-async def draw_plot(given: PlotArguments, context: ToolContext, _: ProgressReporter) -> Picture:
+async def draw_plot(arguments: PlotArguments, context: ToolContext, _: ProgressReporter) -> Picture:
     """A picture of a model as PNG: its network, its quality, or the effects of its features."""
-    look = replace(THEMES[given.theme], language=given.language)
+    look = replace(THEMES[arguments.theme], language=arguments.language)
     draw = (
-        partial(management.draw_model, given.model, context.sessions, look)
-        if given.plot == NETWORK
-        else partial(plots.draw_plot, given.model, given.plot, context.sessions, look)
+        partial(management.draw_model, arguments.model, context.sessions, look)
+        if arguments.plot == NETWORK
+        else partial(plots.draw_plot, arguments.model, arguments.plot, context.sessions, look)
     )
-    png = await to_thread.run_sync(lambda: to_png(draw(), given.width), limiter=context.drawing)
+    png = await to_thread.run_sync(lambda: to_png(draw(), arguments.width), limiter=context.drawing)
     return Picture(png)
 
 
-def change_model(given: ChangeModelArguments, context: ToolContext, _: ProgressReporter) -> ModelReport:
+def change_model(arguments: ChangeModelArguments, context: ToolContext, _: ProgressReporter) -> ModelReport:
     """Rename or tag a model, or let an alias such as `production` refer to it."""
-    patch = ModelPatch.model_validate(given.model_dump(exclude_unset=True, exclude={"model"}))
+    patch = ModelPatch.model_validate(arguments.model_dump(exclude_unset=True, exclude={"model"}))
     with context.sessions.read() as session:
-        model_id = TrainedModels(session).get(given.model).id
+        model_id = TrainedModels(session).get(arguments.model).id
     out = management.change_model(model_id, patch, context.sessions)
     context.serving.directory.clear()
     return ModelReport.model_validate(out)
 
 
-def compare_models(given: CompareArguments, context: ToolContext, _: ProgressReporter) -> CompareOut:
+def compare_models(arguments: CompareArguments, context: ToolContext, _: ProgressReporter) -> CompareOut:
     """Metrics and formulas of models of the same target side by side, with warnings about differences."""
-    return comparison.compare_models(given.models, context.sessions)
+    return comparison.compare_models(arguments.models, context.sessions)
 
 
-def list_models(given: ListModelsArguments, context: ToolContext, _: ProgressReporter) -> ModelEntries:
+def list_models(arguments: ListModelsArguments, context: ToolContext, _: ProgressReporter) -> ModelEntries:
     """Trained models with their errors, newest first."""
     with context.sessions.read() as session:
         models = TrainedModels(session)
-        rows = models.page(limit=given.limit, after=given.after, name=given.name)
-        items = [ModelEntry.model_validate(ModelOut.from_row(row, [])) for row in rows[: given.limit]]
-    return ModelEntries(items=items, has_more=len(rows) > given.limit)
+        rows = models.page(limit=arguments.limit, after=arguments.after, name=arguments.name)
+        items = [ModelEntry.model_validate(ModelOut.from_row(row, [])) for row in rows[: arguments.limit]]
+    return ModelEntries(items=items, has_more=len(rows) > arguments.limit)
 
 
 MODEL_TOOLS = (
