@@ -49,9 +49,9 @@ class Block:
 
         The heights of columns differ by at most one box.
         """
-        least, higher = divmod(len(self.edges), self.columns)
+        min_rows, higher = divmod(len(self.edges), self.columns)
         for column in range(self.columns):
-            rows = least + (column < higher)
+            rows = min_rows + (column < higher)
             for row in range(rows):
                 yield column, row, rows - 1 - row
 
@@ -90,17 +90,19 @@ def place_boxes(
     """
     (width, height), gap = box, block.style.box_gap
     apart = (step - width) / (2 * block.most_rows)  # distance between lines beside a column
-    found = {}
+    placements = {}
     for n, (column, below, above) in zip(block.edges, block.box_positions(), strict=True):
         x = node[0] + (column - (block.columns - 1) / 2) * step
         low = bottom - below * (height + gap)
         high = low - height
-        left, right = x - width / 2 - below * apart, x + width / 2 + above * apart
-        past_those_below = ((left, bottom), (left, low + gap)) if below else ()
-        past_those_above = ((right, high - gap), (right, top)) if above else ((x, top),) if high > top else ()
-        found[n] = BoxPlacement(
+        x_left, x_right = x - width / 2 - below * apart, x + width / 2 + above * apart
+        past_those_below = ((x_left, bottom), (x_left, low + gap)) if below else ()
+        past_those_above = (
+            ((x_right, high - gap), (x_right, top)) if above else ((x, top),) if high > top else ()
+        )
+        placements[n] = BoxPlacement(
             box=(x, low - height / 2),
             enters=(node, *past_those_below, (x, low)),
             leaves=((x, high), *past_those_above),
         )
-    return found
+    return placements

@@ -29,9 +29,9 @@ def text_width(text: str, size: float) -> float:
 
 
 def _character_width(character: str) -> float:
-    known = WIDTH_OF.get(character)
-    if known is not None:
-        return known
+    width = WIDTH_OF.get(character)
+    if width is not None:
+        return width
     if east_asian_width(character) in "WF":
         return EAST_ASIAN
     return CAPITAL if character.isupper() else MIDDLE
@@ -64,12 +64,12 @@ def write_text(
     is_bold: bool = False,
 ) -> str:
     """Return a text element that fits ``room``; its tooltip is ``full``, or the text if it is shortened."""
-    shown = fit_label(text, room, size)
-    element = text_element(shown, x, y, size=size, fill=fill, anchor=anchor, is_bold=is_bold)
-    told = full or (text if shown != text else "")
-    if not told:
+    label = fit_label(text, room, size)
+    element = text_element(label, x, y, size=size, fill=fill, anchor=anchor, is_bold=is_bold)
+    tooltip = full or (text if label != text else "")
+    if not tooltip:
         return element
-    return element.removesuffix("</text>") + f"<title>{escape_text(told)}</title></text>"
+    return element.removesuffix("</text>") + f"<title>{escape_text(tooltip)}</title></text>"
 
 
 def wrap_sentences(sentences: Sequence[str], room: float, size: float) -> list[str]:
@@ -94,10 +94,10 @@ def _append_or_break(lines: list[str], part: str, room: float, size: float) -> l
 
 def list_names(names: Sequence[str], room: float, size: float, count_rest: Callable[[int], str]) -> str:
     """Join names by commas; if they do not fit, end with ``count_rest`` of the number of the others."""
-    told = ", ".join(names)
-    if text_width(told, size) <= room:
-        return told
-    left = room - text_width(f" {count_rest(len(names))}", size)
+    text = ", ".join(names)
+    if text_width(text, size) <= room:
+        return text
+    free_width = room - text_width(f" {count_rest(len(names))}", size)
     widths = accumulate(text_width(f"{name}, ", size) for name in names)
-    count = max(1, sum(width <= left for width in widths))
+    count = max(1, sum(width <= free_width for width in widths))
     return f"{', '.join(names[:count])} {count_rest(len(names) - count)}"

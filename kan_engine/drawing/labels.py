@@ -14,13 +14,13 @@ CHARACTER_WIDTH = 0.6  # mean width of a character as a share of the font size; 
 
 def format_label(name: str, units: Mapping[str, str], style: DiagramStyle = DEFAULT_STYLE) -> str:
     """Return a name with its unit unless it ends with it, each cut to ``max_name_length`` characters."""
-    unit, most = units.get(name), style.max_name_length
-    label = _shorten(name, most)
-    return label if not unit or ends_with_unit(name, unit) else f"{label} [{_shorten(unit, most)}]"
+    unit, max_length = units.get(name), style.max_name_length
+    label = _shorten(name, max_length)
+    return label if not unit or ends_with_unit(name, unit) else f"{label} [{_shorten(unit, max_length)}]"
 
 
-def _shorten(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+def _shorten(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
 def label_width(label: str, style: DiagramStyle = DEFAULT_STYLE) -> float:
@@ -33,7 +33,7 @@ def describe_network(picture: Mapping[str, Any], theme: Theme) -> str:
     """Describe the diagram for screen readers."""
     edges = picture["edges"]
     strongest = sorted(edges, key=lambda edge: -(edge["score"] or 0.0))[:5]
-    told = [
+    sentences = [
         theme.say("Inputs at the bottom: {inputs}.", inputs=", ".join(picture["inputs"][:30])),
         theme.say("Outputs at the top: {outputs}.", outputs=", ".join(picture["outputs"][:30])),
         _describe_products(picture, theme),
@@ -43,7 +43,7 @@ def describe_network(picture: Mapping[str, Any], theme: Theme) -> str:
             edges="; ".join(describe_edge(edge, picture, theme) for edge in strongest) or theme.say("none"),
         ),
     ]
-    return " ".join(sentence for sentence in told if sentence)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _describe_products(picture: Mapping[str, Any], theme: Theme) -> str:
@@ -81,22 +81,22 @@ def node_name(picture: Mapping[str, Any], layer: int, node: int) -> str:
 
 def build_caption(picture: Mapping[str, Any], layout: NetworkLayout, theme: Theme) -> list[str]:
     """Explain how to read the diagram and what it omits, in lines that fit its width."""
-    told = [theme.say("The more opaque an edge, the higher its score within its layer.")]
+    sentences = [theme.say("The more opaque an edge, the higher its score within its layer.")]
     if any(is_product_node(picture["nodes"][layer][node]) for layer, node in layout.nodes):
-        told.append(theme.say("Nodes with × multiply their inputs; all others add."))
-    if any(placed.skips_layers for placed in layout.edges):
-        told.append(theme.say("Dashed edges skip layers."))
+        sentences.append(theme.say("Nodes with × multiply their inputs; all others add."))
+    if any(edge.skips_layers for edge in layout.edges):
+        sentences.append(theme.say("Dashed edges skip layers."))
     if layout.hidden_edges:
-        told.append(theme.say("{count} weaker edges are not drawn.", count=layout.hidden_edges))
+        sentences.append(theme.say("{count} weaker edges are not drawn.", count=layout.hidden_edges))
     if layout.hidden_inputs:
-        told.append(
+        sentences.append(
             theme.say(
                 "{count} of {all} inputs are omitted: none of their edges is drawn.",
                 count=layout.hidden_inputs, all=picture["width"][0],
             )
         )  # fmt: skip
-    lines = [told[0]]
-    for sentence in told[1:]:
+    lines = [sentences[0]]
+    for sentence in sentences[1:]:
         longer = f"{lines[-1]} {sentence}"
         if len(longer) * CHARACTER_WIDTH * theme.diagram.caption_size <= layout.width:
             lines[-1] = longer

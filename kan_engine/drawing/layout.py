@@ -88,10 +88,10 @@ def lay_out(
         left_room: Width of the name of the first input left of the network.
         style: Measures of the diagram.
     """
-    sizes, every = list(picture["width"]), list(picture["edges"])
-    strengths = _relative_scores(every)
-    strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[: style.max_edges]
-    edges = {n: every[n] for n in sorted(strongest)}
+    sizes, all_edges = list(picture["width"]), list(picture["edges"])
+    strengths = _relative_scores(all_edges)
+    strongest = sorted(range(len(all_edges)), key=lambda n: (-strengths[n], n))[: style.max_edges]
+    edges = {n: all_edges[n] for n in sorted(strongest)}
     layers = [
         _build_blocks(layer, sizes, edges, 0 if layer else input_room, style)
         for layer in range(len(sizes) - 1)
@@ -103,36 +103,39 @@ def lay_out(
     natural = [sum(block.width(side) for block in blocks) for blocks in layers]
     width = max(style.min_width, sizes[-1] * output_room, *natural)
     heights = _layer_heights(layers, width, box, style.box_gap)
-    base, left = style.top_margin + heights[-1], style.margin + left_room
+    base, x_left = style.top_margin + heights[-1], style.margin + left_room
 
     tops = [base - height + _lead_height(width) for height in heights]  # of the boxes below a layer of nodes
     nodes: dict[LayerItem, Point] = {}
-    placed: dict[int, BoxPlacement] = {}
+    placements: dict[int, BoxPlacement] = {}
     for layer, blocks in enumerate(layers):
-        boxes = {n: place.box for n, place in placed.items()}
-        for block, x, step in _place_blocks(_order_blocks(blocks, edges, nodes, boxes), side, left, width):
+        boxes = {n: place.box for n, place in placements.items()}
+        for block, x, step in _place_blocks(_order_blocks(blocks, edges, nodes, boxes), side, x_left, width):
             node = nodes[block.item] = (x, base - heights[layer])
-            placed |= place_boxes(block, node, node[1] - _lead_height(width), tops[layer + 1], box, step)
+            placements |= place_boxes(block, node, node[1] - _lead_height(width), tops[layer + 1], box, step)
     for output in range(sizes[-1]):
-        nodes[LayerItem(len(layers), output)] = (left + (output + 0.5) / sizes[-1] * width, style.top_margin)
+        nodes[LayerItem(len(layers), output)] = (
+            x_left + (output + 0.5) / sizes[-1] * width,
+            style.top_margin,
+        )
 
     return NetworkLayout(
-        width=left + width + style.margin,
+        width=x_left + width + style.margin,
         height=base + 24 + label_room,
         box=box,
         nodes={(item.layer, item.number): at for item, at in nodes.items() if not item.passes},
         edges=tuple(
             PlacedEdge(
                 edge=edge,
-                box=placed[n].box,
-                enters=placed[n].enters,
-                leaves=placed[n].leaves,
+                box=placements[n].box,
+                enters=placements[n].enters,
+                leaves=placements[n].leaves,
                 way=_route_edge(n, edge, nodes, tops),
                 strength=strengths[n],
             )
             for n, edge in edges.items()
         ),
-        hidden_edges=len(every) - len(edges),
+        hidden_edges=len(all_edges) - len(edges),
         hidden_inputs=sizes[0] - len(layers[0]),
     )
 
@@ -224,16 +227,16 @@ def _order_blocks(
 
 
 def _place_blocks(
-    blocks: list[Block], side: float, left: float, width: float
+    blocks: list[Block], side: float, x_left: float, width: float
 ) -> list[tuple[Block, float, float]]:
     """Return the centre of each block and the step between its columns; the blocks fill the whole width."""
     stretch = width / max(sum(block.width(side) for block in blocks), 1.0)
-    placed, x = [], left
+    positions, x = [], x_left
     for block in blocks:
         room = stretch * block.width(side)
-        placed.append((block, x + room / 2, min(stretch, 1.6) * (side + block.gap)))
+        positions.append((block, x + room / 2, min(stretch, 1.6) * (side + block.gap)))
         x += room
-    return placed
+    return positions
 
 
 def _route_edge(n: int, edge: Edge, nodes: dict[LayerItem, Point], tops: list[float]) -> tuple[Point, ...]:

@@ -82,21 +82,21 @@ def describe_level_curves(
     """
     depth = len(network.stack)
     layers = [(network.stack[0], 1), *([(network.direct, depth)] if network.direct is not None else [])]
-    found = []
+    curves = []
     for columns in _find_level_columns(encoding):
         z = _standardize_levels(columns, inputs)
         width = range(columns.start, columns.start + columns.encoded.shape[1])
         for layer, to_layer in layers:
             sources = {j: [i for i in width if (0, i, to_layer, j) in scores] for j in range(layer.out_dim)}
             activations = layer.postacts(z).detach() if any(sources.values()) else None
-            for target, own in sources.items():
-                if activations is None or not own:
+            for target, indices in sources.items():
+                if activations is None or not indices:
                     continue
-                values = _combine(layer, activations[:, own, target], target)
+                values = _combine(layer, activations[:, indices, target], target)
                 levels = [Level(*level, value) for level, value in zip(columns.levels, values, strict=True)]
-                score = math.hypot(*(scores[0, i, to_layer, target] for i in own))
-                found.append(LevelCurve(columns.name, 0, own, to_layer, target, score, levels))
-    return found
+                score = math.hypot(*(scores[0, i, to_layer, target] for i in indices))
+                curves.append(LevelCurve(columns.name, 0, indices, to_layer, target, score, levels))
+    return curves
 
 
 def _find_level_columns(encoding: Encoding) -> Iterator[_LevelColumns]:
@@ -115,14 +115,18 @@ def _find_level_columns(encoding: Encoding) -> Iterator[_LevelColumns]:
 
 def _list_levels(feature: Feature, start: int) -> _LevelColumns:
     """Encode every level of a category or a boolean."""
-    known = [False, True] if feature.type == "boolean" else list(feature.categories)
-    values: list[str | bool | None] = [*known, *feature.rare[:1], *([None] if feature.has_missing else [])]
-    encoded = np.zeros((len(values), len(feature.columns)))
-    encode_feature(encoded, feature, np.array(values, dtype=object))
-    levels: list[NamedLevel] = [(value, "value") for value in known]
+    categories = [False, True] if feature.type == "boolean" else list(feature.categories)
+    values: list[str | bool | None] = [
+        *categories,
+        *feature.rare[:1],
+        *([None] if feature.has_missing else []),
+    ]
+    content = np.zeros((len(values), len(feature.columns)))
+    encode_feature(content, feature, np.array(values, dtype=object))
+    levels: list[NamedLevel] = [(value, "value") for value in categories]
     levels += [(None, "other")] if feature.rare else []
     levels += [(None, "missing")] if feature.has_missing else []
-    return _LevelColumns(feature.name, start, tuple(levels), encoded)
+    return _LevelColumns(feature.name, start, tuple(levels), content)
 
 
 def _standardize_levels(columns: _LevelColumns, inputs: Standardizer) -> torch.Tensor:

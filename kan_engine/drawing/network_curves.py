@@ -131,7 +131,7 @@ def describe_edges(
     network: KAN,
     inputs: Standardizer,
     encoding: Encoding,
-    encoded: np.ndarray,
+    training_rows: np.ndarray,
     outputs: Sequence[str],
     should_stop: Callable[[], bool] = lambda: False,
     *,
@@ -146,25 +146,25 @@ def describe_edges(
         network: The network to draw.
         inputs: Scale of the encoded columns.
         encoding: Encoding of the client's columns.
-        encoded: Training rows [n, d], for scores and ranges.
+        training_rows: Training rows [n, d], for scores and ranges.
         outputs: Names of the outputs.
         should_stop: Once true, no further edge gets suggestions.
         scaler: Scale of the outputs; None if they have none.
         thresholds: Sizes of the document, and the ranking of suggestions.
     """
-    count = min(thresholds.max_sample_rows, len(encoded))
-    rows = encoded[np.linspace(0, len(encoded) - 1, count).astype(int)]
+    count = min(thresholds.max_sample_rows, len(training_rows))
+    rows = training_rows[np.linspace(0, len(training_rows) - 1, count).astype(int)]
     x = torch.from_numpy(inputs.forward(rows))
     entering, scores = network.preacts(x), edge_scores(network, x)
     depth = len(network.stack)
-    shown = _select_edges([layer.mask for layer in network.all_layers], scores, thresholds.max_edges)
+    masks = _select_edges([layer.mask for layer in network.all_layers], scores, thresholds.max_edges)
     edges = []
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
         source, target = (number, number + 1) if number < depth else (0, depth)
-        seen = torch.from_numpy(rows) if source == 0 else h
-        at, curves = _sample_curves(layer, h, seen, thresholds.curve_points)
+        raw_values = torch.from_numpy(rows) if source == 0 else h
+        at, curves = _sample_curves(layer, h, raw_values, thresholds.curve_points)
         means = _mean_activations(layer, h)
-        for i, j in torch.nonzero(shown[number]).tolist():
+        for i, j in torch.nonzero(masks[number]).tolist():
             edges.append(
                 EdgeCurve(
                     layer=source,
@@ -208,14 +208,14 @@ def describe_nodes(
     names = [column.name for column in encoding.names]
     is_small = len(scores) <= thresholds.max_combined_edges
     live = zip(encoding.names, live_inputs(network).tolist(), strict=True)
-    used = {column.feature for column, is_live in live if is_live}
+    used_features = {column.feature for column, is_live in live if is_live}
     return NetworkPicture(
         inputs=names,
         outputs=list(outputs),
         width=list(network.config.width),
         nodes=_list_nodes(network, names, outputs, scaler),
         level_curves=describe_level_curves(network, inputs, encoding, scores) if is_small else [],
-        unused=[feature.name for feature in encoding.features if feature.name not in used],
+        unused=[feature.name for feature in encoding.features if feature.name not in used_features],
     )
 
 
@@ -226,18 +226,18 @@ def _select_edges(
     live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
     if len(live) <= max_edges:
         return masks
-    least = live.topk(max_edges).values[-1]
-    return [mask & (score >= least) for score, mask in zip(scores, masks, strict=True)]
+    min_score = live.topk(max_edges).values[-1]
+    return [mask & (score >= min_score) for score, mask in zip(scores, masks, strict=True)]
 
 
 def _sample_curves(
-    layer: KANLayer, h: torch.Tensor, seen: torch.Tensor, count: int
+    layer: KANLayer, h: torch.Tensor, raw_values: torch.Tensor, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Activations [points, in, out] at points [points, in] over the range of ``seen``, in its units."""
-    ordered, order = seen.sort(dim=0)
-    shown, inside = ordered.numpy(), h.gather(0, order).numpy()
-    at = np.linspace(shown[0], shown[-1], count)
-    points = np.stack([np.interp(*column) for column in zip(at.T, shown.T, inside.T, strict=True)], axis=1)
+    """Activations [points, in, out] at points [points, in] over the range of ``raw_values``, in its units."""
+    sorted_values, order = raw_values.sort(dim=0)
+    axis, inside = sorted_values.numpy(), h.gather(0, order).numpy()
+    at = np.linspace(axis[0], axis[-1], count)
+    points = np.stack([np.interp(*column) for column in zip(at.T, axis.T, inside.T, strict=True)], axis=1)
     with torch.no_grad():
         return at, layer.postacts(torch.from_numpy(points)).numpy()
 
@@ -265,11 +265,13 @@ def _add_suggestions_(
             return
         batch = strongest[start : start + size]
         fits = suggest_symbolic([(np.array(edges[place].x), np.array(edges[place].y)) for place in batch])
-        for place, found in zip(batch, fits, strict=True):
-            rated = [_rate_suggestion(fit, thresholds) for fit in found]
-            best = {each.function: each for each in sorted(rated, key=lambda each: -each.total)}
-            ranked = sorted(best.values(), key=lambda each: each.total)[: thresholds.max_suggestions]
-            edges[place] = replace(edges[place], suggestions=ranked)
+        for place, candidates in zip(batch, fits, strict=True):
+            suggestions = [_rate_suggestion(fit, thresholds) for fit in candidates]
+            best = {
+                option.function: option for option in sorted(suggestions, key=lambda option: -option.total)
+            }
+            ranking = sorted(best.values(), key=lambda option: option.total)[: thresholds.max_suggestions]
+            edges[place] = replace(edges[place], suggestions=ranking)
 
 
 def _rate_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> SuggestedFunction:
@@ -285,8 +287,8 @@ def _list_nodes(
     """Names of all nodes, the operation of every node except the inputs, and the scale of every output."""
     nodes = [[Node(name) for name in inputs]]
     for depth, layer in enumerate(network.stack, start=1):
-        hidden = [f"h{depth},{node + 1}" for node in range(layer.out_dim)]
-        names = outputs if depth == len(network.stack) else hidden
+        hidden_names = [f"h{depth},{node + 1}" for node in range(layer.out_dim)]
+        names = outputs if depth == len(network.stack) else hidden_names
         sums = layer.out_dim - layer.products
         operations = ["sum"] * sums + ["product"] * layer.products
         nodes.append([Node(name, does) for name, does in zip(names, operations, strict=True)])

@@ -68,7 +68,7 @@ def draw_network(
         style=style,
     )
     caption = build_caption(picture, layout, theme)
-    told = {**picture, "outputs": [f"{before}{name}{after}" for name in picture["outputs"]]}
+    titled_picture = {**picture, "outputs": [f"{before}{name}{after}" for name in picture["outputs"]]}
     shape = ", ".join(str(nodes) for nodes in picture["width"])
     return svg_document(
         layout.width,
@@ -77,12 +77,12 @@ def draw_network(
             "Kolmogorov-Arnold network [{shape}] for {outputs}",
             shape=shape, outputs=", ".join(picture["outputs"]),
         ),
-        description=describe_network(told, theme),
+        description=describe_network(titled_picture, theme),
         theme=theme,
         body=[
-            *(_draw_edge_line(placed, theme) for placed in layout.edges),
-            *(_draw_activation(placed, told, layout.box, theme) for placed in layout.edges),
-            *_draw_nodes(told, layout, inputs, outputs, is_slanted, theme),
+            *(_draw_edge_line(edge, theme) for edge in layout.edges),
+            *(_draw_activation(edge, titled_picture, layout.box, theme) for edge in layout.edges),
+            *_draw_nodes(titled_picture, layout, inputs, outputs, is_slanted, theme),
             *_draw_caption(caption, layout, theme),
         ],
     )  # fmt: skip
@@ -93,36 +93,36 @@ def _append_unit(name: str, units: Mapping[str, str]) -> str:
     return name if not unit or ends_with_unit(name, unit) else f"{name} [{unit}]"
 
 
-def _draw_edge_line(placed: PlacedEdge, theme: Theme) -> str:
+def _draw_edge_line(edge: PlacedEdge, theme: Theme) -> str:
     """Draw the line of an edge, dashed if the edge skips layers. Lines lie below all other elements."""
-    *passing, node = placed.way
-    path = f"{_polyline(placed.enters)}{_polyline(placed.leaves)}{_bezier_path(placed.leaves[-1], passing)}"
+    *passing, node = edge.way
+    path = f"{_polyline(edge.enters)}{_polyline(edge.leaves)}{_bezier_path(edge.leaves[-1], passing)}"
     path += f"L{_format_point(node)}"
-    dashes = ' stroke-dasharray="5 3"' if placed.skips_layers else ""
+    dashes = ' stroke-dasharray="5 3"' if edge.skips_layers else ""
     return (
         f'<path d="{path}" fill="none" stroke="{theme.line}" '
-        f'stroke-width="{number(0.8 + 1.2 * placed.strength)}" '
-        f'stroke-opacity="{_opacity(placed, theme)}"{dashes}/>'
+        f'stroke-width="{number(0.8 + 1.2 * edge.strength)}" '
+        f'stroke-opacity="{_opacity(edge, theme)}"{dashes}/>'
     )
 
 
 def _draw_activation(
-    placed: PlacedEdge, picture: Mapping[str, Any], box: tuple[float, float], theme: Theme
+    placement: PlacedEdge, picture: Mapping[str, Any], box: tuple[float, float], theme: Theme
 ) -> str:
     """Draw the box with the curve and its tooltip."""
     width, height = box
-    left, top = placed.box[0] - width / 2, placed.box[1] - height / 2
-    function = edge_function(placed.edge, theme.diagram)
+    x_left, top = placement.box[0] - width / 2, placement.box[1] - height / 2
+    function = edge_function(placement.edge, theme.diagram)
     colour, frame = (theme.symbolic, theme.symbolic) if function else (theme.spline, theme.ink)
     is_small = width < theme.diagram.small_box_width
-    curve = _curve_path(placed.edge, left, top + height - width, width, is_coarse=is_small)
-    ink = f'stroke-opacity="{_opacity(placed, theme)}"'
+    curve = _curve_path(placement.edge, x_left, top + height - width, width, is_coarse=is_small)
+    ink = f'stroke-opacity="{_opacity(placement, theme)}"'
     return (
-        f"<g {_edge_attributes(placed.edge)}>"
-        f"<title>{escape_text(describe_edge(placed.edge, picture, theme))}</title>"
-        f'<rect x="{number(left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}" '
+        f"<g {_edge_attributes(placement.edge)}>"
+        f"<title>{escape_text(describe_edge(placement.edge, picture, theme))}</title>"
+        f'<rect x="{number(x_left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}" '
         f'rx="3" fill="{theme.paper}" stroke="{frame}" stroke-width="1" {ink}/>'
-        f"{_draw_function_name(function, placed.box[0], top, width, theme)}"
+        f"{_draw_function_name(function, placement.box[0], top, width, theme)}"
         f'<path d="{curve}" fill="none" stroke="{colour}" stroke-linejoin="round" '
         f'stroke-width="{1.3 if is_small else 1.8}" {ink}/></g>'
     )
@@ -142,7 +142,7 @@ def _draw_function_name(function: str, x: float, top: float, width: float, theme
     return text_element(function, x, y, size=size, anchor="middle", fill=theme.symbolic)
 
 
-def _curve_path(edge: Edge, left: float, top: float, side: float, *, is_coarse: bool) -> str:
+def _curve_path(edge: Edge, x_left: float, top: float, side: float, *, is_coarse: bool) -> str:
     """Return the path of the activation, scaled to its square, with gaps where it is not finite."""
     step = max(1, len(edge["x"]) // 50) if is_coarse else 1
     points = list(zip(edge["x"], edge["y"], strict=True))[::step]
@@ -153,7 +153,7 @@ def _curve_path(edge: Edge, left: float, top: float, side: float, *, is_coarse: 
     path, is_open = "", False
     for point in points:
         if _is_finite(point):
-            x = left + side * _scale_to_box(point[0], *bounds[0])
+            x = x_left + side * _scale_to_box(point[0], *bounds[0])
             y = top + side * (1 - _scale_to_box(point[1], *bounds[1]))
             path += f"{'L' if is_open else 'M'}{number(x)},{number(y)}"
         is_open = _is_finite(point)
@@ -178,8 +178,8 @@ def _draw_nodes(
     theme: Theme,
 ) -> Iterator[str]:
     """Draw a dot per node, with the sign × in product nodes, and the names of inputs and outputs."""
-    last, style = len(picture["width"]) - 1, theme.diagram
-    busy = {node for placed in layout.edges for node in _end_nodes(placed.edge)}
+    top_layer, style = len(picture["width"]) - 1, theme.diagram
+    busy = {node for placement in layout.edges for node in _end_nodes(placement.edge)}
     for (layer, node), (x, y) in sorted(layout.nodes.items()):
         fill = theme.ink if (layer, node) in busy else theme.idle
         is_product = is_product_node(picture["nodes"][layer][node])
@@ -195,16 +195,16 @@ def _draw_nodes(
         if layer == 0:
             colour = theme.ink if (layer, node) in busy else theme.quiet
             yield _draw_input_name(inputs[node], x, y, is_slanted, colour, style)
-        elif layer == last:
+        elif layer == top_layer:
             label, size = outputs[node], style.font_size
             yield text_element(label, x, y - 14, size=size, anchor="middle", fill=theme.ink)
 
 
 def _draw_times_sign(x: float, y: float, theme: Theme) -> str:
     """Draw the sign × as lines, because fonts place it differently. The node receives its pointer events."""
-    half = theme.diagram.times_half_side
-    falling = _polyline([(x - half, y - half), (x + half, y + half)])
-    rising = _polyline([(x - half, y + half), (x + half, y - half)])
+    half_side = theme.diagram.times_half_side
+    falling = _polyline([(x - half_side, y - half_side), (x + half_side, y + half_side)])
+    rising = _polyline([(x - half_side, y + half_side), (x + half_side, y - half_side)])
     return (
         f'<path d="{falling}{rising}" stroke="{theme.paper}" stroke-width="1.8" stroke-linecap="round" '
         f'pointer-events="none"/>'
@@ -232,10 +232,10 @@ def _draw_caption(caption: list[str], layout: NetworkLayout, theme: Theme) -> It
         yield text_element(line, layout.width / 2, y, size=size, anchor="middle", fill=theme.quiet)
 
 
-def _opacity(placed: PlacedEdge, theme: Theme) -> str:
+def _opacity(edge: PlacedEdge, theme: Theme) -> str:
     """Return the opacity. It grows with the square root, so that a tenth of the highest score is visible."""
-    least, strength = theme.diagram.min_opacity, min(max(placed.strength, 0.0), 1.0)
-    return f"{least + (1 - least) * math.sqrt(strength):.2f}"
+    min_opacity, strength = theme.diagram.min_opacity, min(max(edge.strength, 0.0), 1.0)
+    return f"{min_opacity + (1 - min_opacity) * math.sqrt(strength):.2f}"
 
 
 def _polyline(points: Iterable[Point]) -> str:

@@ -85,9 +85,9 @@ class PanelStyle:
         if width >= self.width:
             return self
         columns = max(2, min(self.columns, int(width / (self.width / self.columns - self.gap))))
-        fitted = replace(self, width=width, min_width=min(self.min_width, width), columns=columns)
+        style = replace(self, width=width, min_width=min(self.min_width, width), columns=columns)
         return (
-            fitted if columns > 2 else replace(fitted, margin=self.padding, max_gutter=0.75 * self.max_gutter)
+            style if columns > 2 else replace(style, margin=self.padding, max_gutter=0.75 * self.max_gutter)
         )
 
 

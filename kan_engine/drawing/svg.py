@@ -120,11 +120,11 @@ def text_element(
     ``turn`` is the rotation in degrees around the anchor, or around the point ``around``.
     """
     centre = around or (x, y)
-    turned = f' transform="rotate({number(turn)} {number(centre[0])} {number(centre[1])})"' if turn else ""
+    transform = f' transform="rotate({number(turn)} {number(centre[0])} {number(centre[1])})"' if turn else ""
     bold = ' font-weight="bold"' if is_bold else ""
     return (
         f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" text-anchor="{anchor}" '
-        f'fill="{fill}"{bold}{turned}>{escape_text(label)}</text>'
+        f'fill="{fill}"{bold}{transform}>{escape_text(label)}</text>'
     )
 
 

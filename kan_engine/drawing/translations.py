@@ -243,8 +243,8 @@ def say(language: LanguageName, sentence: str, **values: str | float | None) -> 
         sentence: The English sentence with placeholders in braces.
         **values: Values of the placeholders: texts unchanged, integers in full, other numbers with 3 digits.
     """
-    told = sentence if language == "en" else RUSSIAN[sentence]
-    return told.format(**{name: _format_value(language, value) for name, value in values.items()})
+    template = sentence if language == "en" else RUSSIAN[sentence]
+    return template.format(**{name: _format_value(language, value) for name, value in values.items()})
 
 
 def name_law(language: LanguageName, law: str) -> str:
@@ -265,8 +265,8 @@ def format_number(value: float | None, digits: int = 3) -> str:
     """Format a number for a sentence; ``?`` if it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return "?"
-    told = f"{value:.{digits}g}"
-    return format_power_of_ten(value, digits) if "e" in told else told.replace("-", "−")
+    text = f"{value:.{digits}g}"
+    return format_power_of_ten(value, digits) if "e" in text else text.replace("-", "−")
 
 
 def format_end(value: float, digits: int = 3) -> str:
@@ -282,7 +282,7 @@ def format_power_of_ten(value: float, digits: int = 3) -> str:
         return "0"
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     mantissa = mantissa.rstrip("0").rstrip(".")
-    raised = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
     sign = "−" if mantissa.startswith("-") else ""
     factor = mantissa.lstrip("-")
-    return f"{sign}{raised}" if factor == "1" else f"{sign}{factor}·{raised}"
+    return f"{sign}{power}" if factor == "1" else f"{sign}{factor}·{power}"

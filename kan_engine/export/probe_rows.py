@@ -23,9 +23,11 @@ def probe_columns(encoding: Encoding, thresholds: ProbeThresholds = DEFAULT_PROB
     generator = np.random.default_rng(thresholds.seed)
     rows = max(
         thresholds.min_rows,
-        *(len(each.categories + each.rare) + thresholds.spare_rows for each in encoding.features),
+        *(len(feature.categories + feature.rare) + thresholds.spare_rows for feature in encoding.features),
     )
-    return {each.name: _probe_column(each, rows, generator, thresholds) for each in encoding.features}
+    return {
+        feature.name: _probe_column(feature, rows, generator, thresholds) for feature in encoding.features
+    }
 
 
 def _probe_column(
@@ -40,12 +42,12 @@ def _probe_column(
     elif feature.type == "number":
         column[:] = _probe_numbers(feature, rows, generator, limits).tolist()
     else:
-        known = (
+        values = (
             (False, True)
             if feature.type == "boolean"
             else (*feature.categories, *feature.rare, UNSEEN_CATEGORY)
         )
-        column[:] = [known[place % len(known)] for place in range(rows)]
+        column[:] = [values[place % len(values)] for place in range(rows)]
     if feature.has_missing:
         column[-limits.spare_rows // 2 :] = None
     generator.shuffle(column)

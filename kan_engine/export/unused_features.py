@@ -19,16 +19,16 @@ def drop_unused_features(predictor: Predictor) -> Predictor:
     One feature must stay since its length gives the number of rows, even if the output is constant.
     """
     features = predictor.encoding.features
-    kept = [feature for feature in features if feature.name not in predictor.unused] or [features[0]]
-    if len(kept) == len(features):
+    used_features = [feature for feature in features if feature.name not in predictor.unused] or [features[0]]
+    if len(used_features) == len(features):
         return predictor
-    names = {feature.name for feature in kept}
+    names = {feature.name for feature in used_features}
     places = [place for place, column in enumerate(predictor.encoding.names) if column.feature in names]
     inputs = predictor.inputs
     quantiles = None if inputs.quantiles is None else inputs.quantiles[places]
     return replace(
         predictor,
-        encoding=Encoding(tuple(kept)),
+        encoding=Encoding(tuple(used_features)),
         inputs=Standardizer(inputs.center[places], inputs.scale[places], quantiles),
         network=_select_inputs(predictor.network, places),
         support=predictor.support and tuple(predictor.support[place] for place in places),
@@ -39,13 +39,15 @@ def drop_unused_features(predictor: Predictor) -> Predictor:
 def _select_inputs(network: KAN, places: list[int]) -> KAN:
     """The network restricted to these inputs."""
     config = replace(network.config, width=(len(places), *network.config.width[1:]))
-    less = KAN(config)
-    for layer, whole in zip(less.all_layers, network.all_layers, strict=True):
-        reads_inputs = layer is less.stack[0] or layer is less.direct
-        rows = places if reads_inputs else list(range(whole.in_dim))
-        resize_grid_(layer, whole.grid_size)
-        layer.knots, layer.mask = whole.knots[rows].clone(), whole.mask[rows].clone()
-        layer.weight = nn.Parameter(whole.weight[rows].clone())
-        moved = {old: new for new, old in enumerate(rows)}
-        layer.symbolic = {(moved[i], j): edge for (i, j), edge in whole.symbolic.items() if i in moved}
-    return less
+    reduced_network = KAN(config)
+    for layer, source in zip(reduced_network.all_layers, network.all_layers, strict=True):
+        reads_inputs = layer is reduced_network.stack[0] or layer is reduced_network.direct
+        rows = places if reads_inputs else list(range(source.in_dim))
+        resize_grid_(layer, source.grid_size)
+        layer.knots, layer.mask = source.knots[rows].clone(), source.mask[rows].clone()
+        layer.weight = nn.Parameter(source.weight[rows].clone())
+        new_places = {old: new for new, old in enumerate(rows)}
+        layer.symbolic = {
+            (new_places[i], j): edge for (i, j), edge in source.symbolic.items() if i in new_places
+        }
+    return reduced_network

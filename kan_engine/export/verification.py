@@ -34,7 +34,7 @@ def predict_rows(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Row
 
 
 def largest_difference(
-    predictor: Predictor, expected: RowPredictions, got: RowPredictions, *, tie_tolerance: float = 1e-9
+    predictor: Predictor, reference: RowPredictions, export: RowPredictions, *, tie_tolerance: float = 1e-9
 ) -> float:
     """The largest relative difference of two numbers.
 
@@ -44,39 +44,41 @@ def largest_difference(
 
     Args:
         predictor: The model.
-        expected: Its predictions.
-        got: Predictions of the exported file for the same rows.
+        reference: Its predictions.
+        export: Predictions of the exported file for the same rows.
         tie_tolerance: Relative difference of two weighted probabilities, below which either label is
             accepted.
     """
-    if got.numbers.shape != expected.numbers.shape:
+    if export.numbers.shape != reference.numbers.shape:
         return np.inf
-    defined = np.isfinite(expected.numbers)
-    if (np.isfinite(got.numbers) != defined).any():
+    is_finite = np.isfinite(reference.numbers)
+    if (np.isfinite(export.numbers) != is_finite).any():
         return np.inf
-    if _has_other_label(predictor, expected, got, tie_tolerance):
+    if _has_other_label(predictor, reference, export, tie_tolerance):
         return np.inf
-    columns = zip(expected.numbers.T, got.numbers.T, defined.T, strict=True)
-    return max(_relative_difference(mine[known], theirs[known]) for mine, theirs, known in columns)
+    columns = zip(reference.numbers.T, export.numbers.T, is_finite.T, strict=True)
+    return max(_relative_difference(mine[mask], theirs[mask]) for mine, theirs, mask in columns)
 
 
-def _relative_difference(expected: Float[np.ndarray, " rows"], got: Float[np.ndarray, " rows"]) -> float:
-    if not len(expected):
+def _relative_difference(reference: Float[np.ndarray, " rows"], export: Float[np.ndarray, " rows"]) -> float:
+    if not len(reference):
         return 0.0
-    size = np.abs(expected)
+    size = np.abs(reference)
     unit = np.maximum(size, max(1.0, float(np.median(size))))
-    return float((np.abs(got - expected) / unit).max())
+    return float((np.abs(export - reference) / unit).max())
 
 
 def _has_other_label(
-    predictor: Predictor, expected: RowPredictions, got: RowPredictions, tie_tolerance: float
+    predictor: Predictor, reference: RowPredictions, export: RowPredictions, tie_tolerance: float
 ) -> bool:
-    if expected.labels is None or got.labels is None:
-        return (expected.labels is None) != (got.labels is None)
-    weighted = np.sort(expected.numbers * np.asarray(predictor.decision_weights or 1.0), axis=1)
-    is_clear = weighted[:, -1] - weighted[:, -2] > tie_tolerance * weighted[:, -1]
+    if reference.labels is None or export.labels is None:
+        return (reference.labels is None) != (export.labels is None)
+    scores = np.sort(reference.numbers * np.asarray(predictor.decision_weights or 1.0), axis=1)
+    is_clear = scores[:, -1] - scores[:, -2] > tie_tolerance * scores[:, -1]
     return any(
         theirs not in (mine, class_name(mine))
-        for mine, theirs, clear in zip(expected.labels.tolist(), got.labels.tolist(), is_clear, strict=True)
+        for mine, theirs, clear in zip(
+            reference.labels.tolist(), export.labels.tolist(), is_clear, strict=True
+        )
         if clear
     )

@@ -72,11 +72,11 @@ class _UnitForm:
     known: Monomial = ONE
     unknown: Mapping[Unknown, Fraction] = field(default_factory=dict)
 
-    def __mul__(self, other: _UnitForm) -> _UnitForm:
+    def __mul__(self, factor: _UnitForm) -> _UnitForm:
         unknown = dict(self.unknown)
-        for name, p in other.unknown.items():
+        for name, p in factor.unknown.items():
             unknown[name] = unknown.get(name, Fraction(0)) + p
-        return _UnitForm(self.known * other.known, {name: p for name, p in unknown.items() if p})
+        return _UnitForm(self.known * factor.known, {name: p for name, p in unknown.items() if p})
 
     def __pow__(self, exponent: Fraction) -> _UnitForm:
         return _UnitForm(self.known**exponent, {name: p * exponent for name, p in self.unknown.items()})
@@ -102,16 +102,16 @@ class _System:
             self._require_one(value * _UnitForm(target) ** Fraction(-1))
         constants: list[Unknown] = [("measured", place) for place in range(self._measured)]
         constants += [("exact", place) for place in range(len(self._exact))]
-        used = {name for equation in self._equations for name in equation.unknown}
-        order = [*(name for name in constants if name in used), *sorted(used - set(constants))]
+        unknowns = {name for equation in self._equations for name in equation.unknown}
+        order = [*(name for name in constants if name in unknowns), *sorted(unknowns - set(constants))]
         solution = _eliminate(self._equations, order)
         if solution is None:
             return None
-        measured = tuple(solution.get(("measured", place)) for place in range(self._measured))
+        measured_units = tuple(solution.get(("measured", place)) for place in range(self._measured))
         exact = tuple(
             (value, solution.get(("exact", place)) or ONE) for place, value in enumerate(self._exact)
         )
-        return Balance(measured, exact if self._are_exact_free else ())
+        return Balance(measured_units, exact if self._are_exact_free else ())
 
     def _require_one(self, unit: _UnitForm) -> None:
         if unit.unknown or not unit.known.is_one:
@@ -122,28 +122,26 @@ class _System:
         match tree:
             case Variable(name):
                 unit = self._units.get(name)
-                found = (
-                    _UnitForm(unknown={("column", name): Fraction(1)}) if unit is None else _UnitForm(unit)
-                )
+                form = _UnitForm(unknown={("column", name): Fraction(1)}) if unit is None else _UnitForm(unit)
             case Number(value):
-                found = self._visit_number(value)
+                form = self._visit_number(value)
             case Add(terms):
                 is_shifted = is_shifted or any(_is_measured(term) for term in terms)
-                found, *others = [self._visit(term, is_shifted=is_shifted) for term in terms]
-                for other in others:
-                    self._require_one(found * other ** Fraction(-1))
+                form, *summands = [self._visit(term, is_shifted=is_shifted) for term in terms]
+                for summand in summands:
+                    self._require_one(form * summand ** Fraction(-1))
             case Mul(factors):
                 is_multiple = is_shifted and sum(not isinstance(f, Number) for f in factors) == 1
-                found = _UnitForm()
+                form = _UnitForm()
                 for factor in factors:
-                    found = found * self._visit(factor, is_shifted=is_multiple)
+                    form = form * self._visit(factor, is_shifted=is_multiple)
             case Pow(base, exponent):
-                found = self._visit_power(base, exponent)
+                form = self._visit_power(base, exponent)
             case Call(function, argument):
-                found = self._visit_call(function, argument, is_shifted)
+                form = self._visit_call(function, argument, is_shifted)
             case _:  # pi
-                found = _UnitForm()
-        return found
+                form = _UnitForm()
+        return form
 
     def _visit_call(self, function: str, argument: Expression, is_shifted: bool) -> _UnitForm:
         inside = self._visit(argument)
@@ -185,20 +183,20 @@ def _eliminate(equations: list[_UnitForm], order: list[Unknown]) -> dict[Unknown
     rows = [(dict(equation.unknown), equation.known) for equation in equations]
     pivots: dict[Unknown, tuple[dict[Unknown, Fraction], Monomial]] = {}
     for name in order:
-        found = next((row for row in rows if row[0].get(name)), None)
-        if found is None:
+        pivot_row = next((row for row in rows if row[0].get(name)), None)
+        if pivot_row is None:
             continue
-        rows.remove(found)
-        factor = 1 / found[0][name]
-        pivot = {key: p * factor for key, p in found[0].items()}, found[1] ** factor
+        rows.remove(pivot_row)
+        factor = 1 / pivot_row[0][name]
+        pivot = {key: p * factor for key, p in pivot_row[0].items()}, pivot_row[1] ** factor
         rows = [_subtract(row, pivot, name) for row in rows]
         pivots = {key: _subtract(row, pivot, name) for key, row in pivots.items()} | {name: pivot}
-    if any(not known.is_one for _, known in rows):
+    if any(not unit.is_one for _, unit in rows):
         return None
     solution: dict[Unknown, Monomial | None] = dict.fromkeys(order, ONE)
-    for name, (unknown, known) in pivots.items():
+    for name, (unknown, unit) in pivots.items():
         is_open = any(key[0] == "column" for key in unknown if key != name)
-        solution[name] = None if is_open else known ** Fraction(-1)
+        solution[name] = None if is_open else unit ** Fraction(-1)
     return solution
 
 

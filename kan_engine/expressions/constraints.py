@@ -107,13 +107,13 @@ class FormulaConstraints:
         """
         unknown = sorted(set(functions or ()) - set(FUNCTION_NAMES))
         if unknown:
-            known = ", ".join(FUNCTION_NAMES)
-            raise InvalidConfig(f"unknown function {unknown[0]!r}; functions names some of {known}")
-        forbidden, exponents, divides = (
+            choices = ", ".join(FUNCTION_NAMES)
+            raise InvalidConfig(f"unknown function {unknown[0]!r}; functions names some of {choices}")
+        forbidden_functions, exponents, divides = (
             expand_functions(functions) if functions is not None else (frozenset[str](), "real", True)
         )
         return FormulaConstraints(
-            forbidden=frozenset(forbid) | forbidden,
+            forbidden=frozenset(forbid) | forbidden_functions,
             max_complexity=max_complexity,
             exponents=exponents,
             divides=divides,
@@ -222,8 +222,8 @@ class FormulaConstraints:
 
         A logarithm in an exponent is allowed, since simplification turns it into a power.
         """
-        forbidden = self.forbidden - {"log"} if is_exponent else self.forbidden
-        return not (forbidden and forbidden & list_functions(tree)) and self._allow_powers(tree)
+        exclusions = self.forbidden - {"log"} if is_exponent else self.forbidden
+        return not (exclusions and exclusions & list_functions(tree)) and self._allow_powers(tree)
 
     def list_missing(self, tree: Expression) -> list[frozenset[str]]:
         """Groups of ``must_use`` of which a formula contains no variable."""
@@ -244,8 +244,8 @@ class FormulaConstraints:
             return False
         if self.exponents == "real":
             return True
-        most = {"integer": 1, "half": 2}[self.exponents]
-        return isinstance(exponent, Fraction) and exponent.denominator <= most
+        max_denominator = {"integer": 1, "half": 2}[self.exponents]
+        return isinstance(exponent, Fraction) and exponent.denominator <= max_denominator
 
 
 NO_CONSTRAINTS = FormulaConstraints()
@@ -253,11 +253,11 @@ NO_CONSTRAINTS = FormulaConstraints()
 
 def list_functions(tree: Expression) -> set[str]:
     """Return the library's names of all functions and powers in a formula."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in walk(tree):
         match node:
             case Call(function, _):
-                found.add(function)
+                names.add(function)
             case Pow(_, Number(Fraction() as exponent)) if exponent in _POWER_NAMES:
-                found.add(_POWER_NAMES[exponent])
-    return found
+                names.add(_POWER_NAMES[exponent])
+    return names

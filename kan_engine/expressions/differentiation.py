@@ -51,8 +51,8 @@ def differentiate(tree: Expression, of_leaf: LeafDerivative) -> Expression:
                 result = add(result, mul(tree, call("log", base), along_exponent))
             return result
         case Call(function, argument):
-            derived = LIBRARY[function].derived
-            if derived is None:
+            rule = LIBRARY[function].derived
+            if rule is None:
                 raise TypeError(f"the library has no derivative of {function}")
-            return ZERO if slopes[0] == ZERO else mul(derived(argument, call), slopes[0])
+            return ZERO if slopes[0] == ZERO else mul(rule(argument, call), slopes[0])
     raise TypeError(f"not a node of a formula: {tree!r}")

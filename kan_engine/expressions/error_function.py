@@ -36,10 +36,10 @@ def _write_sql() -> str:
         series = f"{coefficient!r} + erf.u*erf.u*({series})"
     fractions = " + ".join(f"{above!r}/(erf.u*erf.u + {shift!r})" for shift, above in FRACTIONS)
     bell = f"{STEP / pi!r}*ABS(erf.u)*EXP(-erf.u*erf.u)"
-    rest = f"{bell}*({fractions}) - 2.0/(EXP({POLE_RATE!r}*ABS(erf.u)) - 1.0)"
+    complement = f"{bell}*({fractions}) - 2.0/(EXP({POLE_RATE!r}*ABS(erf.u)) - 1.0)"
     cases = (
         f"CASE WHEN ABS(erf.u) < 1.0 THEN erf.u*({series}) WHEN ABS(erf.u) < {SATURATION} "
-        f"THEN SIGN(erf.u)*(1.0 - ({rest})) ELSE 1.0*SIGN(erf.u) END"
+        f"THEN SIGN(erf.u)*(1.0 - ({complement})) ELSE 1.0*SIGN(erf.u) END"
     )
     return f"(SELECT {cases} FROM (SELECT {{}} AS u) AS erf)"  # noqa: S608 - {} is a printed formula
 

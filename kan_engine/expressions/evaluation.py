@@ -183,11 +183,11 @@ class Program:
             for place in self._moving:
                 parts = [values[part] for part in self._parts[place]]
                 values[place] = evaluate_node(self._nodes[place], parts, self._columns, parameters)
-        last = np.asarray(values[-1])
-        if last.shape != self._shape:
-            last = np.broadcast_to(last, np.broadcast_shapes(last.shape, self._shape))
-        self._run_shape = last.shape
-        return last
+        result = np.asarray(values[-1])
+        if result.shape != self._shape:
+            result = np.broadcast_to(result, np.broadcast_shapes(result.shape, self._shape))
+        self._run_shape = result.shape
+        return result
 
     def compute_jacobian(self) -> NDArray[np.float64]:
         """Compute the derivatives with respect to the parameters [N, P], at those of the last ``run``.
@@ -259,7 +259,7 @@ def pass_adjoint(
         case Add():
             return adjoint
         case Mul():
-            return prod((other for at, other in enumerate(parts) if at != place), start=adjoint)
+            return prod((factor for at, factor in enumerate(parts) if at != place), start=adjoint)
         case Pow() if place == 0:
             base, exponent = parts
             return adjoint * exponent * _evaluate_power(base, exponent - 1)
@@ -306,12 +306,12 @@ def _complexity_of_sum(terms: tuple[Expression, ...]) -> int:
     varying = [term for term in terms if not is_constant(term)]
     count = len(varying) + (1 if len(varying) < len(terms) else 0)
     signs = [_is_negative(term.factors[0] if isinstance(term, Mul) else term) for term in terms]
-    unsigned = [
+    bodies = [
         mul(*term.factors[1:]) if isinstance(term, Mul) and term.factors[0] == MINUS_ONE else term
         for term in varying
     ]
     leading_sign = 1 if all(signs) else 0
-    return sum(map(complexity, unsigned)) + (count - len(varying)) + (count - 1) + leading_sign
+    return sum(map(complexity, bodies)) + (count - len(varying)) + (count - 1) + leading_sign
 
 
 def _complexity_of_product(factors: tuple[Expression, ...]) -> int:
@@ -374,10 +374,10 @@ def from_json(data: Any, *, max_depth: int = 200) -> Expression:
     return _parse_node(data, max_depth, max_depth)
 
 
-def _parse_node(data: Any, levels: int, most: int) -> Expression:
-    """Parse one node with at most ``levels`` of the ``most`` levels of nodes below it."""
+def _parse_node(data: Any, levels: int, max_depth: int) -> Expression:
+    """Parse one node with at most ``levels`` of the ``max_depth`` levels of nodes below it."""
     if levels < 0:
-        raise ArtifactError(f"the formula is nested deeper than {most} levels")
+        raise ArtifactError(f"the formula is nested deeper than {max_depth} levels")
     match data:
         case {"number": str(text)}:
             tree: Expression = _parse_number(text)
@@ -388,13 +388,13 @@ def _parse_node(data: Any, levels: int, most: int) -> Expression:
         case {"variable": str(name)}:
             tree = Variable(name)
         case {"call": str(function), "of": argument} if function in LIBRARY and LIBRARY[function].elementary:
-            tree = Call(function, _parse_node(argument, levels - 1, most))
+            tree = Call(function, _parse_node(argument, levels - 1, max_depth))
         case {"add": [_, _, *_] as terms}:
-            tree = Add(tuple(_parse_node(term, levels - 1, most) for term in terms))
+            tree = Add(tuple(_parse_node(term, levels - 1, max_depth) for term in terms))
         case {"mul": [_, _, *_] as factors}:
-            tree = Mul(tuple(_parse_node(factor, levels - 1, most) for factor in factors))
+            tree = Mul(tuple(_parse_node(factor, levels - 1, max_depth) for factor in factors))
         case {"pow": [base, exponent]}:
-            tree = Pow(_parse_node(base, levels - 1, most), _parse_node(exponent, levels - 1, most))
+            tree = Pow(_parse_node(base, levels - 1, max_depth), _parse_node(exponent, levels - 1, max_depth))
         case _:
             raise ArtifactError(f"this is not a node of a formula: {str(data)[:80]}")
     return tree

@@ -36,16 +36,16 @@ def expand_functions(names: Collection[str]) -> tuple[frozenset[str], Exponents,
     Returns:
         Forbidden functions of the library, the exponents that are allowed, and whether columns may divide.
     """
-    allowed = {name for given in names for name in FUNCTION_SETS.get(given, (given,))}
+    choices = {name for entry in names for name in FUNCTION_SETS.get(entry, (entry,))}
     exponents: Exponents = (
-        "real" if POWER in allowed or {"exp", "log"} <= allowed else "half" if ROOT in allowed else "integer"
+        "real" if POWER in choices or {"exp", "log"} <= choices else "half" if ROOT in choices else "integer"
     )
     divides = "polynomial" not in names or "rational" in names
-    forbidden = {name for name in ELEMENTARY if name not in allowed}
+    forbidden_functions = {name for name in ELEMENTARY if name not in choices}
     for name, function in LIBRARY.items():
         if function.exponent is None:
             continue
         is_root = function.exponent.denominator > 1 and exponents == "integer"
         if is_root or (function.exponent < 0 and not divides):
-            forbidden.add(name)
-    return frozenset(forbidden), exponents, divides
+            forbidden_functions.add(name)
+    return frozenset(forbidden_functions), exponents, divides

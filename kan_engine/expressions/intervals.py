@@ -102,29 +102,25 @@ def _widen(interval: Interval) -> Interval:
     )
 
 
-def _add(first: Interval, second: Interval) -> Interval:
-    is_defined = first.is_defined & second.is_defined
-    lower, upper = first.lower + second.lower, first.upper + second.upper
+def _add(a: Interval, b: Interval) -> Interval:
+    is_defined = a.is_defined & b.is_defined
+    lower, upper = a.lower + b.lower, a.upper + b.upper
     # Opposite infinities have no sum: nothing is known of the value
     return _widen(Interval(_replace_nan(lower, -np.inf), _replace_nan(upper, np.inf), is_defined))
 
 
-def _multiply(first: Interval, second: Interval) -> Interval:
+def _multiply(a: Interval, b: Interval) -> Interval:
     # A product is monotone in each factor: its extremes are at the ends
-    products = [
-        _multiply_ends(one, other)
-        for one in (first.lower, first.upper)
-        for other in (second.lower, second.upper)
-    ]
+    products = [_multiply_ends(x, y) for x in (a.lower, a.upper) for y in (b.lower, b.upper)]
     lower = reduce(np.minimum, [low for low, _ in products])
     upper = reduce(np.maximum, [high for _, high in products])
-    return _widen(Interval(lower, upper, first.is_defined & second.is_defined))
+    return _widen(Interval(lower, upper, a.is_defined & b.is_defined))
 
 
-def _multiply_ends(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _multiply_ends(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of a product of two ends; an end that is 0 is attained, an infinite one is not."""
-    product = _replace_nan(one * other, 0.0)
-    underflows = (product == 0) & (one != 0) & (other != 0)
+    product = _replace_nan(x * y, 0.0)
+    underflows = (product == 0) & (x != 0) & (y != 0)
     return np.where(underflows, -TINY, product), np.where(underflows, TINY, product)
 
 
@@ -199,5 +195,5 @@ def _enclose_values(values: Sequence[np.ndarray], is_defined: np.ndarray) -> Int
     return Interval(lower, upper, is_defined & is_finite)
 
 
-def _replace_nan(values: np.ndarray, other: float) -> np.ndarray:
-    return np.where(np.isnan(values), other, values)
+def _replace_nan(values: np.ndarray, replacement: float) -> np.ndarray:
+    return np.where(np.isnan(values), replacement, values)

@@ -463,5 +463,5 @@ LIBRARY: dict[str, Function] = {function.name: function for function in (*_FORMS
 
 def select_functions(dictionary: Dictionary) -> list[Function]:
     """The functions that a dictionary of the searches offers, in its order."""
-    offered = (f for f in LIBRARY.values() if f.searched and dictionary in f.dictionaries)
-    return sorted(offered, key=lambda function: function.rank)
+    functions = (f for f in LIBRARY.values() if f.searched and dictionary in f.dictionaries)
+    return sorted(functions, key=lambda function: function.rank)

@@ -67,11 +67,13 @@ def rank_constants(
         return []
     zero = [(0.0, ZERO)] if abs(value) <= tolerance or value == 0 else []
     tolerance = max(tolerance, thresholds.relative_rounding * abs(value))
-    found: dict[float, tuple[float, Callable[[], Expression]]] = {}
+    matches: dict[float, tuple[float, Callable[[], Expression]]] = {}
     for bits, constant, write in _generate_candidates(value, thresholds):
         if constant != 0 and abs(constant - value) <= tolerance:
-            found[constant] = min((bits, write), found.get(constant, (inf, write)), key=lambda pair: pair[0])
-    return zero + sorted(((bits, write()) for bits, write in found.values()), key=lambda pair: pair[0])
+            matches[constant] = min(
+                (bits, write), matches.get(constant, (inf, write)), key=lambda pair: pair[0]
+            )
+    return zero + sorted(((bits, write()) for bits, write in matches.values()), key=lambda pair: pair[0])
 
 
 def _generate_candidates(
@@ -127,13 +129,13 @@ def is_decimal(tree: Expression) -> bool:
     """Whether a tree is a measured number or a fraction that is written as a decimal: 0.3."""
     if not isinstance(tree, Number):
         return False
-    written = tree if isinstance(tree.value, float) else write_fraction(tree.value)
-    return isinstance(written.value, float)
+    form = tree if isinstance(tree.value, float) else write_fraction(tree.value)
+    return isinstance(form.value, float)
 
 
-def _nearest_decimals(value: float, most: int) -> Iterator[tuple[float, float]]:
-    """Yield (bits, decimal): the value rounded to one, two, … ``most`` significant digits."""
-    for digits in range(1, most + 1):
+def _nearest_decimals(value: float, max_digits: int) -> Iterator[tuple[float, float]]:
+    """Yield (bits, decimal): the value rounded to one, two, … ``max_digits`` significant digits."""
+    for digits in range(1, max_digits + 1):
         text = f"{value:.{digits - 1}e}"
         exponent = int(text.partition("e")[2])
         if not isfinite(float(text)):  # rounding up the largest float overflows

@@ -19,32 +19,32 @@ class Expression:
 
     __slots__ = ()
 
-    def __add__(self, other: "Operand") -> "Expression":
-        return add(self, other)
+    def __add__(self, operand: "Operand") -> "Expression":
+        return add(self, operand)
 
-    def __radd__(self, other: "Operand") -> "Expression":
-        return add(other, self)
+    def __radd__(self, operand: "Operand") -> "Expression":
+        return add(operand, self)
 
-    def __sub__(self, other: "Operand") -> "Expression":
-        return add(self, mul(-1, other))
+    def __sub__(self, operand: "Operand") -> "Expression":
+        return add(self, mul(-1, operand))
 
-    def __rsub__(self, other: "Operand") -> "Expression":
-        return add(other, mul(-1, self))
+    def __rsub__(self, operand: "Operand") -> "Expression":
+        return add(operand, mul(-1, self))
 
-    def __mul__(self, other: "Operand") -> "Expression":
-        return mul(self, other)
+    def __mul__(self, operand: "Operand") -> "Expression":
+        return mul(self, operand)
 
-    def __rmul__(self, other: "Operand") -> "Expression":
-        return mul(other, self)
+    def __rmul__(self, operand: "Operand") -> "Expression":
+        return mul(operand, self)
 
-    def __truediv__(self, other: "Operand") -> "Expression":
-        return mul(self, power(other, -1))
+    def __truediv__(self, operand: "Operand") -> "Expression":
+        return mul(self, power(operand, -1))
 
-    def __rtruediv__(self, other: "Operand") -> "Expression":
-        return mul(other, power(self, -1))
+    def __rtruediv__(self, operand: "Operand") -> "Expression":
+        return mul(operand, power(self, -1))
 
-    def __pow__(self, other: "Operand") -> "Expression":
-        return power(self, other)
+    def __pow__(self, operand: "Operand") -> "Expression":
+        return power(self, operand)
 
     def __neg__(self) -> "Expression":
         return mul(-1, self)
@@ -138,17 +138,17 @@ def number(value: Fraction | float) -> Number:
 
 def add(*terms: Operand) -> Expression:
     """Return the flattened sum, with its numbers folded into one term at the position of the first."""
-    kept, constant = _fold(terms, Add, lambda a, b: a + b, ZERO)
-    return _join(kept, constant, ZERO, Add)
+    slots, constant = _fold(terms, Add, lambda a, b: a + b, ZERO)
+    return _join(slots, constant, ZERO, Add)
 
 
 def mul(*factors: Operand) -> Expression:
     """Return the flattened product, with its numbers folded into a leading coefficient; 0 if that is 0."""
-    kept, coefficient = _fold(factors, Mul, lambda a, b: a * b, ONE)
+    slots, coefficient = _fold(factors, Mul, lambda a, b: a * b, ONE)
     if coefficient == ZERO:
         return ZERO
-    kept = [factor for factor in kept if factor is not None]
-    return _join([None, *kept], coefficient, ONE, Mul)
+    slots = [factor for factor in slots if factor is not None]
+    return _join([None, *slots], coefficient, ONE, Mul)
 
 
 def power(base: Operand, exponent: Operand) -> Expression:
@@ -199,16 +199,16 @@ def _fold(
     Returns:
         The operands, with None at the position of the folded number, and that number.
     """
-    kept: list[Expression | None] = []
-    folded = neutral
-    for operand in (flat for given in operands for flat in _flatten(to_expression(given), kind)):
+    slots: list[Expression | None] = []
+    constant = neutral
+    for operand in (flat for value in operands for flat in _flatten(to_expression(value), kind)):
         if not isinstance(operand, Number):
-            kept.append(operand)
+            slots.append(operand)
             continue
-        if None not in kept:
-            kept.append(None)
-        folded = number(combine(folded.value, operand.value))
-    return kept, folded
+        if None not in slots:
+            slots.append(None)
+        constant = number(combine(constant.value, operand.value))
+    return slots, constant
 
 
 def _flatten(tree: Expression, kind: type[Add] | type[Mul]) -> tuple[Expression, ...]:
@@ -216,9 +216,9 @@ def _flatten(tree: Expression, kind: type[Add] | type[Mul]) -> tuple[Expression,
 
 
 def _join(
-    kept: Sequence[Expression | None], folded: Number, neutral: Number, kind: type[Add] | type[Mul]
+    slots: Sequence[Expression | None], constant: Number, neutral: Number, kind: type[Add] | type[Mul]
 ) -> Expression:
-    operands = [folded if operand is None else operand for operand in kept]
+    operands = [constant if operand is None else operand for operand in slots]
     operands = [operand for operand in operands if operand != neutral]
     if len(operands) > 1:
         return kind(tuple(operands))

@@ -57,16 +57,16 @@ _NAME = re.compile(r"[^\W\d]\w*")  # as far as regular expressions know
 PRINTED_SIGNS: Mapping[str, str] = {"^": "**", "−": "-", "·": "*", "⋅": "*", "×": "*"}
 
 
-def compile_tokens(*more: str) -> re.Pattern[str]:
+def compile_tokens(*extra_patterns: str) -> re.Pattern[str]:
     """The pattern of a token; each alternative is a group that is named after the token's kind."""
-    known = (
+    base_patterns = (
         r"(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)",
         rf"(?P<name>{_NAME.pattern})",
         r"(?P<sign>\*\*|[-+*/(),=])",
         rf"(?P<printed>[{re.escape(''.join(PRINTED_SIGNS))}])",
         r"`(?P<quoted>[^`]+)`",
     )
-    return re.compile(rf"\s*(?:{'|'.join((*known, *more))})")
+    return re.compile(rf"\s*(?:{'|'.join((*base_patterns, *extra_patterns))})")
 
 
 FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
@@ -108,9 +108,9 @@ class ExpressionParser(ABC):
     hints: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, text: str, limits: TextLimits) -> None:
-        most = limits.max_characters
-        if len(text) > most:
-            raise self.error(f"{self.noun} may have {most} characters, this one has {len(text)}", 0)
+        max_characters = limits.max_characters
+        if len(text) > max_characters:
+            raise self.error(f"{self.noun} may have {max_characters} characters, this one has {len(text)}", 0)
         self._tokens = list(self._tokenise(text))
         self._at, self._depth, self._limits = 0, 0, limits
         self._forms: Mapping[str, Callable[[Token], Expression]] = {
@@ -145,22 +145,22 @@ class ExpressionParser(ABC):
     def _tokenise(self, text: str) -> Iterator[Token]:
         place, end = 0, len(text.rstrip())
         while place < end:
-            found = self.token_pattern.match(text, place)
-            if found is None:
+            match = self.token_pattern.match(text, place)
+            if match is None:
                 wrong = text[place:].lstrip()
                 hint = self.hints.get(wrong[:1], "")
                 raise self.error(
                     f"{wrong[:1]!r} is not part of the language of {self.language}{hint}",
                     len(text) - len(wrong),
                 )
-            kind, place = str(found.lastgroup), found.end()
+            kind, place = str(match.lastgroup), match.end()
             if kind == "name":
                 place = _find_end_of_name(text, place)
-                yield Token(kind, text[found.start(kind) : place], found.start(kind))
+                yield Token(kind, text[match.start(kind) : place], match.start(kind))
             elif kind == "printed":
-                yield Token("sign", PRINTED_SIGNS[found[kind]], found.start(kind))
+                yield Token("sign", PRINTED_SIGNS[match[kind]], match.start(kind))
             else:
-                yield Token(kind, found[kind], found.start(kind))
+                yield Token(kind, match[kind], match.start(kind))
         yield Token("end", "", len(text))
 
     @property
@@ -175,8 +175,8 @@ class ExpressionParser(ABC):
 
     def _expect(self, sign: str) -> None:
         if not self._accept(sign):
-            seen = repr(self._current.text) if self._current.text else "the end"
-            raise self._error(f"{sign!r} was expected here, not {seen}{self._suggest_product()}")
+            token_text = repr(self._current.text) if self._current.text else "the end"
+            raise self._error(f"{sign!r} was expected here, not {token_text}{self._suggest_product()}")
 
     def _suggest_product(self) -> str:
         """What to write where two operands follow each other."""
@@ -194,10 +194,12 @@ class ExpressionParser(ABC):
 
     def _check_formula(self, tree: Expression, token: Token) -> Expression:
         """Return the formula if its numbers are finite and it is not too large."""
-        most = self._limits.max_nodes
+        max_nodes = self._limits.max_nodes
         for count, node in enumerate(walk(tree)):
-            if count >= most:
-                raise self._error(f"{self.noun} may have {most} operations and operands, not more", token)
+            if count >= max_nodes:
+                raise self._error(
+                    f"{self.noun} may have {max_nodes} operations and operands, not more", token
+                )
             if isinstance(node, Number) and not math.isfinite(node.value):
                 raise self._error("a number in this is too large", token)
         return tree
@@ -257,8 +259,8 @@ class ExpressionParser(ABC):
             self._expect(")")
             return tree
         self._at -= 1
-        seen = repr(token.text) if token.text else "the end"
-        raise self._error(f"a number, a name or a bracket was expected here, not {seen}")
+        token_text = repr(token.text) if token.text else "the end"
+        raise self._error(f"a number, a name or a bracket was expected here, not {token_text}")
 
     def _parse_arguments(self) -> list[tuple[Token, Expression]]:
         """Parse expressions up to the closing bracket, with their first tokens."""
@@ -315,8 +317,8 @@ class ExpressionParser(ABC):
 
 def is_name(text: str) -> bool:
     """Whether a text is one name of this language: letters of any script, digits and underscores."""
-    found = _NAME.match(text)
-    return found is not None and _find_end_of_name(text, found.end()) == len(text)
+    match = _NAME.match(text)
+    return match is not None and _find_end_of_name(text, match.end()) == len(text)
 
 
 def _find_end_of_name(text: str, place: int) -> int:

@@ -65,7 +65,7 @@ def _has_slopes(tree: Expression, name: str, sign: int, columns: dict[str, np.nd
 def _keeps_direction(tree: Expression, name: str, sign: int, columns: dict[str, np.ndarray]) -> bool:
     """Whether values along lines never turn back: beyond a pole or a jump the derivative tells nothing."""
     ends = columns[name].min(), columns[name].max()
-    lines = {other: np.repeat(values[:LINES, None], LINE_POINTS, 1) for other, values in columns.items()}
+    lines = {column: np.repeat(values[:LINES, None], LINE_POINTS, 1) for column, values in columns.items()}
     lines[name] = np.broadcast_to(np.linspace(*ends, LINE_POINTS), lines[name].shape)
     values = evaluate(tree, lines)
     steps = sign * np.diff(values, axis=1)

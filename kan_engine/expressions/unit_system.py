@@ -70,8 +70,8 @@ class UnitSystem:
     @cached_property
     def units(self) -> dict[str, Unit]:
         """The columns with known units."""
-        found = {name: read_unit(text) for name, text in self.columns.items()}
-        return {name: unit for name, unit in found.items() if unit is not None}
+        units_of_columns = {name: read_unit(text) for name, text in self.columns.items()}
+        return {name: unit for name, unit in units_of_columns.items() if unit is not None}
 
     @cached_property
     def target_unit(self) -> Unit | None:
@@ -89,9 +89,9 @@ class UnitSystem:
         dimensions = self._balance(tree, "dimension", level)
         symbols = self._balance(tree, "symbols", level)
         assert dimensions is not None  # noqa: S101 - the level is one that adds up
-        named = {} if symbols is None else dict(enumerate(symbols.exact))
+        exact_symbols = {} if symbols is None else dict(enumerate(symbols.exact))
         exact = tuple(
-            (value, self._make_unit(dimension, named[place][1] if place in named else None))
+            (value, self._make_unit(dimension, exact_symbols[place][1] if place in exact_symbols else None))
             for place, (value, dimension) in enumerate(dimensions.exact)
             if not dimension.is_one
         )
@@ -124,10 +124,10 @@ class UnitSystem:
 
     def _join(self, dimensions: Balance, symbols: Balance | None) -> tuple[Unit | None, ...]:
         """Units of constants in the words of the table, where its units make them up."""
-        named = symbols.measured if symbols is not None else (None,) * len(dimensions.measured)
+        measured_symbols = symbols.measured if symbols is not None else (None,) * len(dimensions.measured)
         return tuple(
             None if dimension is None else self._make_unit(dimension, words)
-            for dimension, words in zip(dimensions.measured, named, strict=True)
+            for dimension, words in zip(dimensions.measured, measured_symbols, strict=True)
         )
 
     def _make_unit(self, dimension: Monomial, words: Monomial | None) -> Unit:

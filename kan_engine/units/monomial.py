@@ -22,14 +22,14 @@ class Monomial:
         """The product of these powers."""
         return Monomial(tuple(sorted((base, Fraction(p)) for base, p in exponents.items() if p)))
 
-    def __mul__(self, other: Monomial) -> Monomial:
+    def __mul__(self, factor: Monomial) -> Monomial:
         exponents = dict(self.powers)
-        for base, p in other.powers:
+        for base, p in factor.powers:
             exponents[base] = exponents.get(base, Fraction(0)) + p
         return Monomial.create(exponents)
 
-    def __truediv__(self, other: Monomial) -> Monomial:
-        return self * other ** Fraction(-1)
+    def __truediv__(self, divisor: Monomial) -> Monomial:
+        return self * divisor ** Fraction(-1)
 
     def __pow__(self, exponent: Fraction | int) -> Monomial:
         return Monomial.create({base: p * exponent for base, p in self.powers})

@@ -33,9 +33,9 @@ def reduce_unit(unit: Unit) -> Unit:
     shortest = unit.symbols
     for words in (_merge(unit.symbols), write_base_units(unit.dimension)):
         size = compute_scale(words)
-        scaled = _scale(words, unit.scale / size) if size else None
-        if scaled is not None and _count_factors(scaled) < _count_factors(shortest):
-            shortest = scaled
+        candidate = _scale(words, unit.scale / size) if size else None
+        if candidate is not None and _count_factors(candidate) < _count_factors(shortest):
+            shortest = candidate
     return Unit(shortest, unit.dimension, unit.scale)
 
 
@@ -64,11 +64,11 @@ def _count_factors(words: Monomial) -> tuple[Fraction, int]:
 
 def _merge(words: Monomial) -> Monomial:
     """Powers of one unit for all units of one dimension: of that whose size is nearest 1."""
-    powers, kept = dict[str, Fraction](), dict[Monomial, str]()
-    for name, power in sorted(words.powers, key=lambda each: abs(log10(_get_size(each[0])))):
+    powers, symbols = dict[str, Fraction](), dict[Monomial, str]()
+    for name, power in sorted(words.powers, key=lambda entry: abs(log10(_get_size(entry[0])))):
         unit = read_unit(name)
-        known = name if unit is None else kept.setdefault(unit.dimension, name)
-        powers[known] = powers.get(known, Fraction(0)) + power
+        symbol = name if unit is None else symbols.setdefault(unit.dimension, name)
+        powers[symbol] = powers.get(symbol, Fraction(0)) + power
     return Monomial.create(powers)
 
 
@@ -79,22 +79,22 @@ def _scale(words: Monomial, factor: float) -> Monomial | None:
         return None
     if exponent == 0:
         return words
-    for name, power in sorted(words.powers, key=lambda each: (each[1] < 0, abs(each[1]))):
-        scaled = next(_write_prefixes(name, exponent / power), None)
-        if scaled is not None:
-            return words / Monomial.create({name: power}) * Monomial.create({scaled: power})
+    for name, power in sorted(words.powers, key=lambda entry: (entry[1] < 0, abs(entry[1]))):
+        symbol = next(_write_prefixes(name, exponent / power), None)
+        if symbol is not None:
+            return words / Monomial.create({name: power}) * Monomial.create({symbol: power})
     return None
 
 
 def _write_prefixes(name: str, exponent: Fraction) -> Iterator[str]:
     """A unit 10^exponent times as large, with a prefix."""
     size = _get_size(name)
-    for known, power in (PREFIXES | OTHER_PREFIXES).items():
-        base = name.removeprefix(known)
-        is_unit = 0 < len(base) <= MAX_SYMBOL and name == known + base and _is_same(base, name, -power)
+    for old_prefix, power in (PREFIXES | OTHER_PREFIXES).items():
+        base = name.removeprefix(old_prefix)
+        is_unit = 0 < len(base) <= MAX_SYMBOL and name == old_prefix + base and _is_same(base, name, -power)
         if is_unit and _find_exponent(size) is not None:
-            for prefix, other in PREFIXES.items():
-                if other == power + exponent and _is_same(prefix + base, base, other):
+            for prefix, new_power in PREFIXES.items():
+                if new_power == power + exponent and _is_same(prefix + base, base, new_power):
                     yield prefix + base
 
 
@@ -106,12 +106,12 @@ def _find_exponent(size: float) -> int | None:
     return exponent if isclose(size, 10.0**exponent, rel_tol=ROUNDING) else None
 
 
-def _is_same(name: str, other: str, exponent: int) -> bool:
+def _is_same(name: str, reference: str, exponent: int) -> bool:
     """Whether a unit is 10^exponent of another one."""
-    first, second = read_unit(name), read_unit(other)
+    unit, reference_unit = read_unit(name), read_unit(reference)
     return (
-        first is not None
-        and second is not None
-        and first.dimension == second.dimension
-        and isclose(first.scale, second.scale * 10.0**exponent, rel_tol=ROUNDING)
+        unit is not None
+        and reference_unit is not None
+        and unit.dimension == reference_unit.dimension
+        and isclose(unit.scale, reference_unit.scale * 10.0**exponent, rel_tol=ROUNDING)
     )

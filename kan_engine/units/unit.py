@@ -46,8 +46,10 @@ class Unit:
     dimension: Monomial = ONE
     scale: float = 1.0
 
-    def __mul__(self, other: Unit) -> Unit:
-        return Unit(self.symbols * other.symbols, self.dimension * other.dimension, self.scale * other.scale)
+    def __mul__(self, factor: Unit) -> Unit:
+        return Unit(
+            self.symbols * factor.symbols, self.dimension * factor.dimension, self.scale * factor.scale
+        )
 
     def __pow__(self, exponent: Fraction | int) -> Unit:
         return Unit(self.symbols**exponent, self.dimension**exponent, float(self.scale) ** float(exponent))
@@ -172,9 +174,9 @@ def _look_up(name: str) -> Unit:
 
     registry = _load_registry()
     try:
-        found = registry.parse_units("degC" if name in {"°C", "℃"} else name)
-        base = registry.get_base_units(found)
-        dimension = {key: Fraction(p).limit_denominator(12) for key, p in found.dimensionality.items()}
+        pint_unit = registry.parse_units("degC" if name in {"°C", "℃"} else name)
+        base = registry.get_base_units(pint_unit)
+        dimension = {key: Fraction(p).limit_denominator(12) for key, p in pint_unit.dimensionality.items()}
     except (PintError, AttributeError, TypeError) as error:
         raise ValueError(f"{name} is no unit") from error
     symbols = Monomial.create({name: 1}) if dimension else ONE

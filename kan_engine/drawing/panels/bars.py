@@ -27,14 +27,19 @@ def draw_named_bars(curve: Curve, names: list[str], plot: Plot, gutter: float, t
     """Draw a horizontal bar per level, with its name on the left, and the ends of the range below."""
     style = theme.diagram.panels
     size, slot = style.number_size, (plot.bottom - plot.top) / len(names)
-    half, zero = style.bar_share * min(slot, 2 * size) / 2, plot.x(0.0)
+    half_height, zero = style.bar_share * min(slot, 2 * size) / 2, plot.x(0.0)
     yield draw_zero((zero, plot.top), (zero, plot.bottom), theme)
     for place, (level, name) in enumerate(zip(curve.levels, names, strict=True)):
         y = plot.top + (place + 0.5) * slot
         yield write_text(name, plot.left - gutter, y + 0.36 * size, gutter - 6, size=size, fill=theme.ink)
         if level.value is not None and math.isfinite(level.value):
             yield _draw_bar(
-                curve, level.value, name, (zero, y - half), (plot.x(level.value), y + half), theme
+                curve,
+                level.value,
+                name,
+                (zero, y - half_height),
+                (plot.x(level.value), y + half_height),
+                theme,
             )
     yield from _write_bar_range(plot, plot.bottom + style.number_room, theme)
 
@@ -43,12 +48,13 @@ def _write_bar_range(plot: Plot, y: float, theme: Theme) -> Iterator[str]:
     """Write the ends of the range of horizontal bars, and 0 between them if there is room."""
     size = theme.diagram.panels.number_size
     low, high = (format_contribution(value, theme) if value else "" for value in (plot.low, plot.high))
-    right = plot.right - text_width(high, size) - 6
-    left = min(plot.left + text_width(low, size), right)  # in a narrow plot, under the names of the levels
-    yield text_element(low, left, y, size=size, anchor="end", fill=theme.quiet) if low else ""
+    x_right = plot.right - text_width(high, size) - 6
+    # In a narrow plot the number at the left end is under the names of the levels
+    x_left = min(plot.left + text_width(low, size), x_right)
+    yield text_element(low, x_left, y, size=size, anchor="end", fill=theme.quiet) if low else ""
     yield text_element(high, plot.right, y, size=size, anchor="end", fill=theme.quiet) if high else ""
-    zero, half = plot.x(0.0), text_width("0", size) / 2
-    if (left + 6 <= zero - half and zero + half <= right) or not (low and high):
+    zero, half_width = plot.x(0.0), text_width("0", size) / 2
+    if (x_left + 6 <= zero - half_width and zero + half_width <= x_right) or not (low and high):
         yield text_element("0", zero, y, size=size, anchor="middle", fill=theme.quiet)
 
 
@@ -56,12 +62,12 @@ def draw_bars(curve: Curve, names: list[str], plot: Plot, theme: Theme) -> Itera
     """Draw a vertical bar per level, with the number of levels below."""
     style = theme.diagram.panels
     slot = (plot.right - plot.left) / len(names)
-    zero, half = plot.y(0.0), style.bar_share * slot / 2
+    zero, half_width = plot.y(0.0), style.bar_share * slot / 2
     for place, (level, name) in enumerate(zip(curve.levels, names, strict=True)):
         if level.value is not None and math.isfinite(level.value):
             x = plot.left + (place + 0.5) * slot
             yield _draw_bar(
-                curve, level.value, name, (x - half, zero), (x + half, plot.y(level.value)), theme
+                curve, level.value, name, (x - half_width, zero), (x + half_width, plot.y(level.value)), theme
             )
     label = theme.say("{count} levels", count=len(names))
     x, y = (plot.left + plot.right) / 2, plot.bottom + style.number_room

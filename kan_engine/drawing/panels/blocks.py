@@ -133,9 +133,9 @@ def build_sections(
     def build_unit(curve: Curve, room: float) -> Unit:
         if not is_nested(curve.source):
             return Unit(curve, style)
-        rest = room + style.trunk - style.panel_width - style.node_gap
-        if not curve.is_line and rest >= style.panel_width + style.trunk:
-            unit = Unit(curve, style, build(curve.source, rest), is_beside=True)
+        node_room = room + style.trunk - style.panel_width - style.node_gap
+        if not curve.is_line and node_room >= style.panel_width + style.trunk:
+            unit = Unit(curve, style, build(curve.source, node_room), is_beside=True)
             if unit.width <= room:
                 return unit
         return Unit(curve, style, build(curve.source, room))
@@ -144,22 +144,24 @@ def build_sections(
         return source in entering and leaving[source] == 1
 
     heads = list(outputs)
-    hidden = [place for place in sorted(entering, reverse=True) if place not in heads and leaving[place] > 1]
-    return [build(place, room) for place in [*heads, *hidden]]
+    hidden_places = [
+        place for place in sorted(entering, reverse=True) if place not in heads and leaving[place] > 1
+    ]
+    return [build(place, room) for place in [*heads, *hidden_places]]
 
 
 def pack(items: Sequence[Item], room: float, gap: float, width: Callable[[Item], float]) -> list[list[Item]]:
     """Distribute items over rows in order; rows of equal items are about equally long."""
     rows: list[list[Item]] = []
-    most = _most_per_row([width(item) for item in items], room, gap)
-    used = 0.0
+    max_items = _most_per_row([width(item) for item in items], room, gap)
+    length = 0.0
     for item in items:
-        if rows and len(rows[-1]) < most and used + gap + width(item) <= room + 0.01:
+        if rows and len(rows[-1]) < max_items and length + gap + width(item) <= room + 0.01:
             rows[-1].append(item)
-            used += gap + width(item)
+            length += gap + width(item)
         else:
             rows.append([item])
-            used = width(item)
+            length = width(item)
     return rows
 
 

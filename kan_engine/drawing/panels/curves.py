@@ -65,31 +65,31 @@ def read_curves(picture: Mapping[str, Any], style: DiagramStyle = DEFAULT_STYLE)
     return [_rate_strength(curve, highest[curve.target[0]]) for curve in curves]
 
 
-def keep_strongest(curves: Sequence[Curve], most: int, outputs: Collection[Place]) -> list[Curve]:
+def keep_strongest(curves: Sequence[Curve], max_curves: int, outputs: Collection[Place]) -> list[Curve]:
     """Return the strongest curves that lead to an output; lines from hidden nodes do not count.
 
     Args:
         curves: All curves, the highest scores first.
-        most: How many of them.
+        max_curves: How many of them.
         outputs: Places of the outputs.
     """
-    kept, count = [], 0
+    selection, count = [], 0
     for curve in curves:
         count += not curve.is_line
-        if count <= most or curve.is_line:
-            kept.append(curve)
+        if count <= max_curves or curve.is_line:
+            selection.append(curve)
     while True:
-        left = {curve.source for curve in kept}
-        joined = [curve for curve in kept if curve.target in outputs or curve.target in left]
-        if len(joined) == len(kept):
-            return kept
-        kept = joined
+        sources = {curve.source for curve in selection}
+        linked_curves = [curve for curve in selection if curve.target in outputs or curve.target in sources]
+        if len(linked_curves) == len(selection):
+            return selection
+        selection = linked_curves
 
 
 def count_curves(picture: Mapping[str, Any]) -> int:
     """Count the curves that need a picture of their own: lines from hidden nodes need none."""
-    combined = _list_combined_places(picture)
-    edges = [edge for edge in picture["edges"] if _edge_key(edge) not in combined]
+    combined_keys = _list_combined_places(picture)
+    edges = [edge for edge in picture["edges"] if _edge_key(edge) not in combined_keys]
     return len(picture.get("level_curves", ())) + sum(not _is_line(edge) for edge in edges)
 
 
@@ -98,8 +98,8 @@ def mean_output(picture: Mapping[str, Any], output: int) -> float | None:
 
     None if the document lacks the means.
     """
-    last = len(picture["width"]) - 1
-    mean, node = _mean_node(picture, (last, output)), picture["nodes"][last][output]
+    top_layer = len(picture["width"]) - 1
+    mean, node = _mean_node(picture, (top_layer, output)), picture["nodes"][top_layer][output]
     return None if mean is None else _scale(node) * mean + float(node.get("offset") or 0.0)
 
 
@@ -107,14 +107,14 @@ def list_unused_inputs(picture: Mapping[str, Any]) -> list[str]:
     """Return the names of the columns without effect; documents of older models list them by their edges."""
     if "unused" in picture:
         return list(picture["unused"])
-    used = {edge["in"] for edge in picture["edges"] if edge["layer"] == 0}
-    return [name for number, name in enumerate(picture["inputs"]) if number not in used]
+    used_inputs = {edge["in"] for edge in picture["edges"] if edge["layer"] == 0}
+    return [name for number, name in enumerate(picture["inputs"]) if number not in used_inputs]
 
 
 def _read_edges(picture: Mapping[str, Any], style: DiagramStyle) -> Iterator[Curve]:
-    combined = _list_combined_places(picture)
+    combined_keys = _list_combined_places(picture)
     for edge in picture["edges"]:
-        if _edge_key(edge) in combined:
+        if _edge_key(edge) in combined_keys:
             continue
         target = edge["to_layer"], edge["out"]
         scale, shift = _find_scale(picture, target, [edge])

@@ -33,19 +33,19 @@ def draw_curves(
         outputs: Labels of the outputs.
         theme: Colours, language and measures.
     """
-    style, last = theme.diagram.panels, len(picture["width"]) - 1
-    every = read_curves(picture, theme.diagram)
-    places = [(last, number_) for number_ in range(len(outputs))]
-    curves = keep_strongest(every, style.max_curves, places)
+    style, top_layer = theme.diagram.panels, len(picture["width"]) - 1
+    all_curves = read_curves(picture, theme.diagram)
+    places = [(top_layer, number_) for number_ in range(len(outputs))]
+    curves = keep_strongest(all_curves, style.max_curves, places)
     head_room = style.label_size + style.text_size + 14
     means = [_write_mean(picture, number_, theme) for number_ in range(len(outputs))]
     longest = max(
         max(text_width(label, style.label_size), text_width(mean, style.text_size))
         for label, mean in zip(outputs, means, strict=True)
     )
-    most = (style.width - 2 * style.margin) / min(style.max_sections, len(outputs))
-    layout = lay_out_curves(curves, places, style, head_room=head_room, label_width=min(longest, most))
-    footer = _write_footer(picture, layout, len(every) - len(curves), theme)
+    max_width = (style.width - 2 * style.margin) / min(style.max_sections, len(outputs))
+    layout = lay_out_curves(curves, places, style, head_room=head_room, label_width=min(longest, max_width))
+    footer = _write_footer(picture, layout, len(all_curves) - len(curves), theme)
     line_height = style.text_size + 5
     gutter = measure_gutter(curves, theme)
     return svg_document(
@@ -123,12 +123,15 @@ def _write_mean(picture: Mapping[str, Any], output: int, theme: Theme) -> str:
 
 def _draw_sign(x: float, y: float, is_product: bool, theme: Theme) -> str:
     """Draw the sign × or + as lines, because fonts place it differently."""
-    half = theme.diagram.panels.sign_half_side
+    half_side = theme.diagram.panels.sign_half_side
     if is_product:
-        half *= 0.8
-        ends = ((x - half, y - half), (x + half, y + half)), ((x - half, y + half), (x + half, y - half))
+        half_side *= 0.8
+        ends = (
+            ((x - half_side, y - half_side), (x + half_side, y + half_side)),
+            ((x - half_side, y + half_side), (x + half_side, y - half_side)),
+        )
     else:
-        ends = ((x - half, y), (x + half, y)), ((x, y - half), (x, y + half))
+        ends = ((x - half_side, y), (x + half_side, y)), ((x, y - half_side), (x, y + half_side))
     path = "".join(f"M{number(a)},{number(b)}L{number(c)},{number(d)}" for (a, b), (c, d) in ends)
     return (
         f'<path d="{path}" stroke="{theme.paper}" stroke-width="1.8" stroke-linecap="round" '
@@ -155,8 +158,8 @@ def _describe_curve(curve: Curve, picture: Mapping[str, Any], outputs: list[str]
 def _describe(picture: Mapping[str, Any], curves: list[Curve], outputs: list[str], theme: Theme) -> str:
     """Describe the diagram for screen readers."""
     products = [node["name"] for layer in picture["nodes"] for node in layer if is_product_node(node)]
-    unused = list_unused_inputs(picture)
-    told = [
+    unused_inputs = list_unused_inputs(picture)
+    sentences = [
         theme.say("Outputs at the top: {outputs}.", outputs=", ".join(outputs)),
         theme.say("Nodes that multiply their inputs: {names}; all others add.", names=", ".join(products))
         if products
@@ -167,9 +170,9 @@ def _describe(picture: Mapping[str, Any], curves: list[Curve], outputs: list[str
             curves="; ".join(_describe_curve(curve, picture, outputs, theme) for curve in curves)
             or theme.say("none"),
         ),
-        theme.say("Unused: {names}.", names=", ".join(unused)) if unused else "",
+        theme.say("Unused: {names}.", names=", ".join(unused_inputs)) if unused_inputs else "",
     ]
-    return " ".join(sentence for sentence in told if sentence)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _write_footer(
@@ -178,24 +181,24 @@ def _write_footer(
     """Return the lines below the diagram: how to read it, and the unused inputs, with their tooltips."""
     style = theme.diagram.panels
     room = layout.width - 2 * style.margin
-    told = [theme.say("Below a curve: the range of its input; left: its contribution.")]
+    sentences = [theme.say("Below a curve: the range of its input; left: its contribution.")]
     is_relative = any(mean_output(picture, number_) is not None for number_ in range(picture["width"][-1]))
     if is_relative:
-        told.append(theme.say("Contributions to sums are relative to their means."))
-    told.append(theme.say("The more opaque an edge, the higher its score within its layer."))
+        sentences.append(theme.say("Contributions to sums are relative to their means."))
+    sentences.append(theme.say("The more opaque an edge, the higher its score within its layer."))
     if left_out:
-        told.append(theme.say("{count} weaker edges are not drawn.", count=left_out))
-    lines = [(line, "") for line in wrap_sentences(told, room, style.text_size)]
-    unused = list_unused_inputs(picture)
-    if unused:
+        sentences.append(theme.say("{count} weaker edges are not drawn.", count=left_out))
+    lines = [(line, "") for line in wrap_sentences(sentences, room, style.text_size)]
+    unused_inputs = list_unused_inputs(picture)
+    if unused_inputs:
         prefix = theme.say("Unused: {names}.", names="")
         names = list_names(
-            unused,
+            unused_inputs,
             room - text_width(prefix, style.text_size),
             style.text_size,
             lambda count: theme.say("and {count} more", count=count),
         )
-        lines.append((theme.say("Unused: {names}.", names=names), ", ".join(unused)))
+        lines.append((theme.say("Unused: {names}.", names=names), ", ".join(unused_inputs)))
     return lines
 
 

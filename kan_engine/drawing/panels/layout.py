@@ -90,12 +90,12 @@ def lay_out_curves(
     ]
     width = max([style.min_width - 2 * style.margin, *widths])
     drawing, top = _Drawing(style), style.margin
-    for row, used in zip(rows, widths, strict=True):
-        left = style.margin + (width - used) / 2
+    for row, content_width in zip(rows, widths, strict=True):
+        x_left = style.margin + (width - content_width) / 2
         for block in row:
             room = max(block.width, label_width)
-            drawing.add_section(block, left, top + head_room, room)
-            left += room + style.gap * 2
+            drawing.add_section(block, x_left, top + head_room, room)
+            x_left += room + style.gap * 2
         top += head_room + max(block.height for block in row) + style.gap * 2
     return CurveLayout(
         width=width + 2 * style.margin,
@@ -115,23 +115,25 @@ class _Drawing:
         self.nodes: list[PlacedNode] = []
         self.lines: list[PlacedLine] = []
 
-    def add_section(self, block: Block, left: float, top: float, room: float) -> None:
+    def add_section(self, block: Block, x_left: float, top: float, room: float) -> None:
         """Place an output, or a node that several curves leave, in the middle of its room."""
-        self.add_tree(block, left + (room - block.width) / 2, top, "above", room)
+        self.add_tree(block, x_left + (room - block.width) / 2, top, "above", room)
 
-    def add_tree(self, block: Block, left: float, top: float, name_at: NamePlace, room: float = 0.0) -> Point:
+    def add_tree(
+        self, block: Block, x_left: float, top: float, name_at: NamePlace, room: float = 0.0
+    ) -> Point:
         """Place a node at the given top, and its rows under it; return the centre of the node."""
         style = self.style
         middle = row_width(block.rows[0], style) / 2 if block.rows else 0.0
-        node = (left + block.indent + middle, top + style.node_radius)
+        node = (x_left + block.indent + middle, top + style.node_radius)
         self.nodes.append(PlacedNode(block.place, node, block.count, name_at, room))
         if not block.rows:
             return node
-        first = top + 2 * style.node_radius + 2 * style.stem + block.leads[0]
-        self._add_rows(block, left + block.indent, first, node, left + style.plain_radius)
+        rows_top = top + 2 * style.node_radius + 2 * style.stem + block.leads[0]
+        self._add_rows(block, x_left + block.indent, rows_top, node, x_left + style.plain_radius)
         return node
 
-    def _add_rows(self, block: Block, left: float, top: float, node: Point, trunk: float) -> None:
+    def _add_rows(self, block: Block, x_left: float, top: float, node: Point, trunk: float) -> None:
         """Place the rows of a block, and the lines from the node to their panels.
 
         Args:
@@ -144,46 +146,46 @@ class _Drawing:
         for row, lead in zip(block.rows, block.leads, strict=True):
             top += lead if start is not node else 0.0
             bus = top - lead - style.stem
-            ends = list(self._add_row(row, left, top))
+            ends = list(self._add_row(row, x_left, top))
             strength = max(strength for _, strength in ends)
             self._add_line(strength, start, (start[0], bus))
             xs = [start[0], *(x for x, _ in ends), *([trunk] if len(block.rows) > 1 else [])]
             self._add_line(strength, (min(xs), bus), (max(xs), bus))
-            for x, own in ends:
-                self._add_line(own, (x, bus), (x, top))
+            for x, line_strength in ends:
+                self._add_line(line_strength, (x, bus), (x, top))
             start = (trunk, bus)
             top += max(unit.height for unit in row) + style.gap + 2 * style.stem
 
-    def _add_row(self, row: Sequence[Unit], left: float, top: float) -> Iterator[tuple[float, float]]:
+    def _add_row(self, row: Sequence[Unit], x_left: float, top: float) -> Iterator[tuple[float, float]]:
         """Place the units of a row; yield where lines enter their panels, and how strong these are."""
         for unit in row:
-            x = self._add_beside(unit, left, top) if unit.is_beside else self._add_under(unit, left, top)
+            x = self._add_beside(unit, x_left, top) if unit.is_beside else self._add_under(unit, x_left, top)
             width, height = unit.head
             is_small = height < self.style.height
             self.panels.append(PlacedPanel(unit.curve, x - width / 2, top, width, height, is_small))
             yield x, unit.curve.strength
-            left += unit.width + self.style.gap
+            x_left += unit.width + self.style.gap
 
-    def _add_under(self, unit: Unit, left: float, top: float) -> float:
+    def _add_under(self, unit: Unit, x_left: float, top: float) -> float:
         """Place the node of a unit under its panel; return the centre of the panel."""
-        x, (width, height) = left + unit.width / 2, unit.head
+        x, (width, height) = x_left + unit.width / 2, unit.head
         if unit.node is not None:
-            left += (unit.width - unit.node.width) / 2
+            x_left += (unit.width - unit.node.width) / 2
             name_at: NamePlace = "right" if unit.curve.is_line else ""
-            node = self.add_tree(unit.node, left, top + height + self.style.stem, name_at)
-            x = min(max(node[0], left + width / 2), left + unit.width - width / 2)
+            node = self.add_tree(unit.node, x_left, top + height + self.style.stem, name_at)
+            x = min(max(node[0], x_left + width / 2), x_left + unit.width - width / 2)
             self._add_line(unit.curve.strength, (x, top + height), node)
         return x
 
-    def _add_beside(self, unit: Unit, left: float, top: float) -> float:
+    def _add_beside(self, unit: Unit, x_left: float, top: float) -> float:
         """Place the node of a unit on the right of its panel; return the centre of the panel."""
         style, (width, height) = self.style, unit.head
         if unit.node is not None:
-            node = (left + width + style.node_gap / 2, top + height / 2)
-            self._add_line(unit.curve.strength, (left + width, node[1]), node)
+            node = (x_left + width + style.node_gap / 2, top + height / 2)
+            self._add_line(unit.curve.strength, (x_left + width, node[1]), node)
             self.nodes.append(PlacedNode(unit.node.place, node, unit.node.count, ""))
-            self._add_rows(unit.node, left + width + style.node_gap, top, node, node[0])
-        return left + width / 2
+            self._add_rows(unit.node, x_left + width + style.node_gap, top, node, node[0])
+        return x_left + width / 2
 
     def _add_line(self, strength: float, *points: Point) -> None:
         self.lines.append(PlacedLine(points, strength))

@@ -21,21 +21,21 @@ from kan_engine.drawing.translations import format_end
 
 
 def draw_panel(
-    placed: PlacedPanel, units: Mapping[str, str], description: str, gutter: float, theme: Theme
+    panel: PlacedPanel, units: Mapping[str, str], description: str, gutter: float, theme: Theme
 ) -> str:
     """Draw a panel as a group that a web page identifies by its ``data-`` attributes.
 
     Args:
-        placed: The curve and its place.
+        panel: The curve and its place.
         units: Units of the inputs by name.
         description: The curve in words, for its tooltip.
         gutter: Width of the numbers left of the curve.
         theme: Colours, language and measures.
     """
-    content = _draw_pill(placed, theme) if placed.is_small else _draw_content(placed, units, gutter, theme)
+    content = _draw_pill(panel, theme) if panel.is_small else _draw_content(panel, units, gutter, theme)
     return (
-        f"<g {_edge_attributes(placed.curve)}><title>{escape_text(description)}</title>"
-        f"{_draw_frame(placed, theme)}{''.join(content)}</g>"
+        f"<g {_edge_attributes(panel.curve)}><title>{escape_text(description)}</title>"
+        f"{_draw_frame(panel, theme)}{''.join(content)}</g>"
     )
 
 
@@ -45,50 +45,48 @@ def _edge_attributes(curve: Curve) -> str:
     return " ".join(f'data-{name}="{place}"' for name, place in places.items())
 
 
-def _draw_frame(placed: PlacedPanel, theme: Theme) -> str:
-    colour = theme.symbolic if placed.curve.function and not placed.is_small else theme.ink
+def _draw_frame(panel: PlacedPanel, theme: Theme) -> str:
+    colour = theme.symbolic if panel.curve.function and not panel.is_small else theme.ink
     return (
-        f'<rect x="{number(placed.left)}" y="{number(placed.top)}" width="{number(placed.width)}" '
-        f'height="{number(placed.height)}" rx="4" fill="{theme.paper}" stroke="{colour}" '
-        f'stroke-opacity="{opacity(placed.curve.strength, theme)}"/>'
+        f'<rect x="{number(panel.left)}" y="{number(panel.top)}" width="{number(panel.width)}" '
+        f'height="{number(panel.height)}" rx="4" fill="{theme.paper}" stroke="{colour}" '
+        f'stroke-opacity="{opacity(panel.curve.strength, theme)}"/>'
     )
 
 
 def opacity(strength: float, theme: Theme) -> str:
     """Return the opacity. It grows with the square root, so that a tenth of the highest score is visible."""
-    least = theme.diagram.panels.min_opacity
-    return f"{least + (1 - least) * math.sqrt(min(max(strength, 0.0), 1.0)):.2f}"
+    min_opacity = theme.diagram.panels.min_opacity
+    return f"{min_opacity + (1 - min_opacity) * math.sqrt(min(max(strength, 0.0), 1.0)):.2f}"
 
 
-def _draw_pill(placed: PlacedPanel, theme: Theme) -> Iterator[str]:
+def _draw_pill(panel: PlacedPanel, theme: Theme) -> Iterator[str]:
     """Draw the small box of a line: the factor by which the node is multiplied."""
-    slope, style = placed.curve.slope, theme.diagram.panels
+    slope, style = panel.curve.slope, theme.diagram.panels
     factor = "" if slope is None else f" {theme.localise_number(format_end(slope))}"
-    middle = placed.left + placed.width / 2, placed.top + placed.height / 2 + 0.36 * style.text_size
+    middle = panel.left + panel.width / 2, panel.top + panel.height / 2 + 0.36 * style.text_size
     yield text_element(f"×{factor}", *middle, size=style.text_size, anchor="middle", fill=theme.ink)
 
 
-def _draw_content(
-    placed: PlacedPanel, units: Mapping[str, str], gutter: float, theme: Theme
-) -> Iterator[str]:
-    style, curve = theme.diagram.panels, placed.curve
-    left, right = placed.left + style.padding, placed.left + placed.width - style.padding
-    yield from _draw_title(curve, left, placed.top + style.padding + style.title_size * 0.8, right, theme)
-    found = contribution_range(curve)
-    if found is None:
+def _draw_content(panel: PlacedPanel, units: Mapping[str, str], gutter: float, theme: Theme) -> Iterator[str]:
+    style, curve = theme.diagram.panels, panel.curve
+    x_left, x_right = panel.left + style.padding, panel.left + panel.width - style.padding
+    yield from _draw_title(curve, x_left, panel.top + style.padding + style.title_size * 0.8, x_right, theme)
+    limits = contribution_range(curve)
+    if limits is None:
         return
     has_names = bool(curve.levels) and len(curve.levels) <= style.max_named_levels
     names = [name_level(level, theme) for level in curve.levels]
     if has_names:
         widest = max(text_width(name, style.number_size) for name in names)
-        gutter = min(widest + 6, style.max_name_share * (right - left))
+        gutter = min(widest + 6, style.max_name_share * (x_right - x_left))
     plot = Plot(
-        left=left + gutter,
-        top=placed.top + style.padding + style.title_size + 10,
-        right=right,
-        bottom=placed.top + placed.height - style.padding - style.number_room,
-        low=found[0],
-        high=found[1],
+        left=x_left + gutter,
+        top=panel.top + style.padding + style.title_size + 10,
+        right=x_right,
+        bottom=panel.top + panel.height - style.padding - style.number_room,
+        low=limits[0],
+        high=limits[1],
     )
     if has_names:
         yield from draw_named_bars(curve, names, plot, gutter, theme)
@@ -101,15 +99,15 @@ def _draw_content(
         yield from _draw_range(curve, plot, units.get(curve.name, ""), theme)
 
 
-def _draw_title(curve: Curve, left: float, y: float, right: float, theme: Theme) -> Iterator[str]:
+def _draw_title(curve: Curve, x_left: float, y: float, x_right: float, theme: Theme) -> Iterator[str]:
     """Draw the name of what enters, and the function on the right if it is known."""
     size = theme.diagram.panels.title_size
-    room = right - left
+    room = x_right - x_left
     if curve.function:
         function = fit_label(curve.function, room * 0.5, size)
-        yield text_element(function, right, y, size=size, anchor="end", fill=theme.symbolic)
+        yield text_element(function, x_right, y, size=size, anchor="end", fill=theme.symbolic)
         room -= text_width(function, size) + 6
-    yield write_text(curve.name, left, y, room, size=size, fill=theme.ink)
+    yield write_text(curve.name, x_left, y, room, size=size, fill=theme.ink)
 
 
 def _draw_graph(curve: Curve, plot: Plot, theme: Theme) -> str:
@@ -145,6 +143,6 @@ def _draw_range(curve: Curve, plot: Plot, unit: str, theme: Theme) -> Iterator[s
         return
     yield text_element(low, plot.left, y, size=size, fill=theme.quiet)
     yield text_element(high, plot.right, y, size=size, anchor="end", fill=theme.quiet)
-    left, right = plot.left + text_width(low, size) + 6, plot.right - text_width(high, size) - 6
-    if unit and text_width(unit, size) <= right - left:
-        yield text_element(unit, (left + right) / 2, y, size=size, anchor="middle", fill=theme.quiet)
+    x_left, x_right = plot.left + text_width(low, size) + 6, plot.right - text_width(high, size) - 6
+    if unit and text_width(unit, size) <= x_right - x_left:
+        yield text_element(unit, (x_left + x_right) / 2, y, size=size, anchor="middle", fill=theme.quiet)

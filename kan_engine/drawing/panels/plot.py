@@ -63,12 +63,12 @@ def contribution_range(curve: Curve) -> tuple[float, float] | None:
 
 def format_contribution(value: float, theme: Theme) -> str:
     """Format a contribution with its sign, with fewer digits where it would not fit beside a curve."""
-    style, told = theme.diagram.panels, ""
+    style, text = theme.diagram.panels, ""
     for digits in (3, 2, 1):
-        told = ("+" if value > 0 else "") + theme.localise_number(format_end(value, digits))
-        if text_width(told, style.number_size) <= style.max_gutter - style.number_gap:
+        text = ("+" if value > 0 else "") + theme.localise_number(format_end(value, digits))
+        if text_width(text, style.number_size) <= style.max_gutter - style.number_gap:
             break
-    return told
+    return text
 
 
 def draw_contributions(plot: Plot, theme: Theme) -> Iterator[str]:

@@ -28,8 +28,8 @@ def describe_feature(feature: Feature, unit: str | None) -> str:
     """Description of a feature for users."""
     if feature.type == "number":
         missing = "; NaN for missing values" if feature.has_missing else ""
-        seen = f"{feature.min!r} to {feature.max!r} in training"
-        return f"a number{f' in {unit}' if unit else ''}, {seen}{missing}"
+        span = f"{feature.min!r} to {feature.max!r} in training"
+        return f"a number{f' in {unit}' if unit else ''}, {span}{missing}"
     if feature.type == "boolean":
         return "1, 0, or NaN for missing values" if feature.has_missing else "true or false"
     missing = f"; {placeholder_text(feature)!r} for missing values" if feature.has_missing else ""
@@ -64,8 +64,8 @@ def _write_feature(g: Graph, feature: Feature) -> str:
     if _tensor_type(feature) == TensorProto.BOOL:
         return g.cast_to_numbers(x)
     is_missing = g.add("IsNaN", x)
-    filled = g.add("Where", is_missing, g.constant(feature.fill), x)
-    return g.concatenate(filled, g.cast_to_numbers(is_missing)) if feature.has_missing else filled
+    values = g.add("Where", is_missing, g.constant(feature.fill), x)
+    return g.concatenate(values, g.cast_to_numbers(is_missing)) if feature.has_missing else values
 
 
 def _write_category(g: Graph, feature: Feature) -> str:
@@ -82,8 +82,8 @@ def _write_category(g: Graph, feature: Feature) -> str:
         default_int64=len(feature.categories) if feature.rare else UNKNOWN_CATEGORY,
     )
     width = len(feature.columns)
-    first = 1 if width == 1 and max(slots.values()) == 1 else 0
-    columns = g.constant(np.arange(first, first + width), np.int64)
+    start = 1 if width == 1 and max(slots.values()) == 1 else 0
+    columns = g.constant(np.arange(start, start + width), np.int64)
     return g.cast_to_numbers(g.add("Equal", g.add("Unsqueeze", place, g.integers(1)), columns))
 
 
@@ -102,13 +102,13 @@ def _write_curve(g: Graph, curve: PiecewiseLinearMap, x: str) -> str:
     start, end = curve.start, curve.end
     inside = g.clip(x, start[0], start[-1])
     beyond = g.add("Sub", x, inside)
-    first, last = (g.constant(slope) for slope in curve.slopes)
-    slope = g.add("Where", g.add("Less", beyond, g.constant(0.0)), first, last)
+    low_slope, high_slope = (g.constant(slope) for slope in curve.slopes)
+    slope = g.add("Where", g.add("Less", beyond, g.constant(0.0)), low_slope, high_slope)
     off = g.add("Mul", beyond, slope)
     if len(start) == 1:
         return g.shift(off, end[0])
-    passed = g.add("GreaterOrEqual", inside, g.constant(start[1:-1]))
-    piece = g.add("ReduceSum", g.add("Cast", passed, to=TensorProto.INT64), g.integers(1))
+    is_reached = g.add("GreaterOrEqual", inside, g.constant(start[1:-1]))
+    piece = g.add("ReduceSum", g.add("Cast", is_reached, to=TensorProto.INT64), g.integers(1))
     origin, width, value, rise = (
         g.add("Gather", g.constant(table), piece, axis=0)
         for table in (start[:-1], np.diff(start), end[:-1], np.diff(end))

@@ -47,20 +47,20 @@ def to_onnx(
     part = drop_unused_features(predictor)
     _check_exportable(part, max_symbolic_edges)
     names = [feature.name for feature in part.encoding.features]
-    wanted = (VALUE,) if part.classes is None else (LABEL, PROBABILITIES)
-    outputs = output_names(names, wanted)
+    default_names = (VALUE,) if part.classes is None else (LABEL, PROBABILITIES)
+    outputs = output_names(names, default_names)
     g = Graph([*names, *outputs])
-    encoded = write_encoding(g, part.encoding)
-    raw = write_network(g, compile_network(part.network), write_scale(g, part.inputs, encoded))
+    inputs = write_encoding(g, part.encoding)
+    raw = write_network(g, compile_network(part.network), write_scale(g, part.inputs, inputs))
     if part.outputs is not None:
-        is_zero = None if part.support is None else _write_support_test(g, encoded, part.support)
-        described = _write_values(g, part.outputs, raw, outputs[0], part.target, is_zero)
+        is_zero = None if part.support is None else _write_support_test(g, inputs, part.support)
+        value_infos = _write_values(g, part.outputs, raw, outputs[0], part.target, is_zero)
     else:
-        described = _write_classes(g, part, raw, outputs)
+        value_infos = _write_classes(g, part, raw, outputs)
     return serialize_model(
         g,
         describe_inputs(part.encoding, dict(units or {})),
-        described,
+        value_infos,
         meaning=f"A Kolmogorov-Arnold network that predicts {part.target!r}.",
         metadata={
             "target": part.target,
@@ -71,14 +71,14 @@ def to_onnx(
     )
 
 
-def output_names(features: list[str], wanted: tuple[str, ...]) -> list[str]:
+def output_names(features: list[str], default_names: tuple[str, ...]) -> list[str]:
     """Output names that differ from all inputs."""
-    taken = set(features)
-    return [_available_name(name, taken) for name in wanted]
+    input_names = set(features)
+    return [_available_name(name, input_names) for name in default_names]
 
 
-def _available_name(name: str, taken: set[str]) -> str:
-    return _available_name(f"{name}_", taken) if name in taken else name
+def _available_name(name: str, input_names: set[str]) -> str:
+    return _available_name(f"{name}_", input_names) if name in input_names else name
 
 
 def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> RowPredictions:
@@ -92,10 +92,10 @@ def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray
     evaluator = ReferenceEvaluator(onnx.load_from_string(data))
     feed = to_tensors(predictor, columns)
     with np.errstate(all="ignore"):
-        first, *others = evaluator.run(None, {name: feed[name] for name in evaluator.input_names})
+        values, *probabilities = evaluator.run(None, {name: feed[name] for name in evaluator.input_names})
     if predictor.classes is None:
-        return RowPredictions(np.asarray(first).reshape(-1, predictor.network.config.width[-1]))
-    return RowPredictions(np.asarray(others[0]), np.asarray(first))
+        return RowPredictions(np.asarray(values).reshape(-1, predictor.network.config.width[-1]))
+    return RowPredictions(np.asarray(probabilities[0]), np.asarray(values))
 
 
 def to_tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -120,10 +120,10 @@ def _check_exportable(predictor: Predictor, max_symbolic_edges: int) -> None:
     times = [feature.name for feature in predictor.encoding.features if feature.type == "datetime"]
     if times:
         raise NotExportable(f"ONNX cannot parse the times in {times[0]!r}; export the model as python")
-    fixed = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
-    if fixed > max_symbolic_edges:
+    symbolic_count = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
+    if symbolic_count > max_symbolic_edges:
         raise NotExportable(
-            f"{fixed} edges are symbolic functions; an ONNX graph may have {max_symbolic_edges}"
+            f"{symbolic_count} edges are symbolic functions; an ONNX graph may have {max_symbolic_edges}"
         )
 
 
@@ -132,19 +132,19 @@ def _write_values(
 ) -> list[onnx.ValueInfoProto]:
     """Values in the target's units; see ``TargetScaler.inverse``. A density is 0 outside of its support."""
     transform = TRANSFORMS[scaler.transform]
-    moved = g.shift(g.scale(raw, scaler.std), scaler.mean)
+    image = g.shift(g.scale(raw, scaler.std), scaler.mean)
     if scaler.bounds is not None and np.isfinite(transform.reach).any():
-        moved = g.add("Where", g.add("IsNaN", moved), moved, g.clip(moved, *transform.reach))
+        image = g.add("Where", g.add("IsNaN", image), image, g.clip(image, *transform.reach))
     for end, outwards in zip(transform.ends, (-1.0, 1.0), strict=True):
         if np.isfinite(end) and scaler.bounds is None:
-            beyond = g.scale(g.shift(moved, -end), outwards)
+            beyond = g.scale(g.shift(image, -end), outwards)
             is_over = g.add("Greater", beyond, g.constant(0.0))
             is_near = g.add("Less", beyond, g.constant(MAX_OVERSHOOT_STDS * scaler.std))
-            moved = g.add("Where", g.add("And", is_over, is_near), g.constant(end), moved)
-    value = _write_inverse(g, scaler.transform, moved)
+            image = g.add("Where", g.add("And", is_over, is_near), g.constant(end), image)
+    value = _write_inverse(g, scaler.transform, image)
     if scaler.bounds is not None:
-        is_undefined = g.add("IsNaN", moved)  # the result of Max and Min for NaN depends on the runtime
-        value = g.add("Where", is_undefined, moved, g.clip(value, *scaler.bounds))
+        is_undefined = g.add("IsNaN", image)  # the result of Max and Min for NaN depends on the runtime
+        value = g.add("Where", is_undefined, image, g.clip(value, *scaler.bounds))
     if is_zero is not None:
         value = g.add("Where", is_zero, g.constant(0.0), value)
     if len(scaler.mean) == 1:
@@ -154,10 +154,10 @@ def _write_values(
     return [describe_tensor(name, TensorProto.DOUBLE, ["rows", len(scaler.mean)], target)]
 
 
-def _write_support_test(g: Graph, encoded: str, support: tuple[tuple[float, float], ...]) -> str:
+def _write_support_test(g: Graph, inputs: str, support: tuple[tuple[float, float], ...]) -> str:
     """Whether each row is outside of the support, [rows, 1]."""
     low, high = (g.constant(ends) for ends in np.array(support).T)
-    is_beyond = g.add("Or", g.add("Less", encoded, low), g.add("Greater", encoded, high))
+    is_beyond = g.add("Or", g.add("Less", inputs, low), g.add("Greater", inputs, high))
     count = g.add("ReduceSum", g.cast_to_numbers(is_beyond), g.integers(1), keepdims=1)
     return g.add("Greater", count, g.constant(0.0))
 
@@ -178,12 +178,12 @@ def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> lis
         g.add("Concat", *sides, axis=1, name=probabilities)
     else:
         g.add("Softmax", raw, axis=1, name=probabilities)
-    weighted = probabilities
+    scores = probabilities
     if part.decision_weights is not None:
-        weighted = g.scale(probabilities, part.decision_weights)
-    chosen = g.add("ArgMax", weighted, axis=1, keepdims=0)
+        scores = g.scale(probabilities, part.decision_weights)
+    label_index = g.add("ArgMax", scores, axis=1, keepdims=0)
     kind, table = _write_labels(g, classes)
-    g.add("Gather", table, chosen, axis=0, name=label)
+    g.add("Gather", table, label_index, axis=0, name=label)
     return [
         describe_tensor(label, kind, ["rows"], part.target),
         describe_tensor(

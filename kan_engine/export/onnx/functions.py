@@ -121,11 +121,11 @@ def _one_minus(g: Graph, u: str) -> str:
 def _log1p(g: Graph, z: str) -> str:
     """log(1 + z) with full precision for small z: z · log w / (w - 1) with w = 1 + z rounded (Kahan)."""
     w = g.shift(z, 1.0)
-    rest = g.shift(w, -1.0)
-    is_lost = g.add("Equal", rest, g.constant(0.0))
-    safe = g.add("Where", is_lost, g.constant(1.0), rest)
-    scaled = g.add("Mul", g.add("Log", w), g.add("Div", z, safe))
-    return g.add("Where", is_lost, z, scaled)
+    difference = g.shift(w, -1.0)
+    is_lost = g.add("Equal", difference, g.constant(0.0))
+    safe = g.add("Where", is_lost, g.constant(1.0), difference)
+    quotient = g.add("Mul", g.add("Log", w), g.add("Div", z, safe))
+    return g.add("Where", is_lost, z, quotient)
 
 
 def _expm1(g: Graph, u: str) -> str:
@@ -180,8 +180,8 @@ def _erf(g: Graph, u: str) -> str:
     parts = [g.add("Div", g.constant(top), g.shift(above, shift)) for shift, top in FRACTIONS]
     bell = g.add("Mul", g.scale(z, STEP / np.pi), g.add("Exp", g.add("Neg", above)))
     pole = g.add("Div", g.constant(2.0), g.shift(g.add("Exp", g.scale(z, POLE_RATE)), -1.0))
-    rest = g.add("Sub", g.add("Mul", bell, reduce(partial(g.add, "Add"), parts)), pole)
-    far = g.add("Mul", g.add("Sign", u), _one_minus(g, rest))
+    complement = g.add("Sub", g.add("Mul", bell, reduce(partial(g.add, "Add"), parts)), pole)
+    far = g.add("Mul", g.add("Sign", u), _one_minus(g, complement))
     value = g.add("Where", g.add("Less", g.add("Abs", u), g.constant(1.0)), g.add("Mul", u, series), far)
     return g.add("Where", g.add("IsNaN", u), u, value)
 

@@ -23,12 +23,12 @@ class Graph:
         reserved: Names of inputs and outputs, which no other value may have.
     """
 
-    def __init__(self, reserved: Iterable[str]) -> None:
+    def __init__(self, interface_names: Iterable[str]) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._prefix = "kan"
-        while any(name.startswith(self._prefix) for name in reserved):
+        while any(name.startswith(self._prefix) for name in interface_names):
             self._prefix += "_"
 
     def add(self, operator: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
@@ -56,11 +56,11 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.array(values, dtype=object), name))
         return name
 
-    def sum(self, first: str, *others: str) -> str:
+    def sum(self, x: str, *terms: str) -> str:
         """Write first + second + …, in this order."""
-        for other in others:
-            first = self.add("Add", first, other)
-        return first
+        for term in terms:
+            x = self.add("Add", x, term)
+        return x
 
     def scale(self, x: str, factor: Any) -> str:
         """x · factor."""

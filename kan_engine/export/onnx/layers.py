@@ -22,8 +22,8 @@ def write_network(g: Graph, network: CompiledNetwork, x: str) -> str:
         h = _write_layer(g, layer, h)
     if network.direct is not None:
         h = g.add("Add", h, _write_layer(g, network.direct, x))
-    nothing = g.add("ReduceSum", g.add("Sub", x, x), g.integers(1))  # 0, and NaN if a value is not finite
-    return g.add("Add", h, nothing)
+    zero_or_nan = g.add("ReduceSum", g.add("Sub", x, x), g.integers(1))  # 0, and NaN if a value is not finite
+    return g.add("Add", h, zero_or_nan)
 
 
 def _write_layer(g: Graph, layer: CompiledLayer, h: str) -> str:
@@ -58,11 +58,11 @@ def _write_edge(g: Graph, edge: SymbolicEdge, h: str) -> str:
 
 def _append_products(g: Graph, layer: CompiledLayer, y: str) -> str:
     """The sum nodes, followed by the products of the last columns."""
-    first = layer.out_dim - sum(layer.factors)
-    parts = [_slice_columns(g, y, 0, first)] if first else []
+    start = layer.out_dim - sum(layer.factors)
+    parts = [_slice_columns(g, y, 0, start)] if start else []
     for count in layer.factors:
-        parts.append(_product(g, y, range(first, first + count)))
-        first += count
+        parts.append(_product(g, y, range(start, start + count)))
+        start += count
     return g.concatenate(*parts)
 
 
@@ -85,8 +85,8 @@ def _write_pieces(g: Graph, layer: PiecewiseLayer, x: str) -> str:
     )
     inputs, powers = len(layer.low), layer.powers
     outputs = layer.table.shape[1] // powers
-    found = g.add("Gather", g.constant(layer.table), rows, axis=0)
-    coefficients = g.add("Reshape", found, g.integers(0, inputs * powers, outputs))
+    entries = g.add("Gather", g.constant(layer.table), rows, axis=0)
+    coefficients = g.add("Reshape", entries, g.integers(0, inputs * powers, outputs))
     sides = g.add("Reshape", _powers(g, u, powers), g.integers(0, 1, inputs * powers))
     y = g.add("Squeeze", g.add("MatMul", sides, coefficients), g.integers(1))
     if layer.base is None:
@@ -105,10 +105,10 @@ def _locate_uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
 def _locate_irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str]:
     """The same for irregular grids, by counting the grid points that are not above an input."""
     grids = np.stack(find.grids)
-    passed = g.add("GreaterOrEqual", g.add("Unsqueeze", x, g.integers(2)), g.constant(grids))
-    count = g.add("ReduceSum", g.add("Cast", passed, to=TensorProto.INT64), g.integers(2), keepdims=0)
-    first = np.arange(len(grids)) * (grids.shape[1] + 1)
-    rows = g.add("Add", count, g.constant(first, np.int64))
+    is_reached = g.add("GreaterOrEqual", g.add("Unsqueeze", x, g.integers(2)), g.constant(grids))
+    count = g.add("ReduceSum", g.add("Cast", is_reached, to=TensorProto.INT64), g.integers(2), keepdims=0)
+    offsets = np.arange(len(grids)) * (grids.shape[1] + 1)
+    rows = g.add("Add", count, g.constant(offsets, np.int64))
     origin, density = (
         g.add("Gather", g.constant(table), rows, axis=0) for table in (find.origins, find.densities)
     )
@@ -118,8 +118,8 @@ def _locate_irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str
 def _powers(g: Graph, u: str, count: int) -> str:
     """1, u, u², … [rows, inputs, count]; from the square on, u is clipped to [-1, 1]."""
     deep = g.add("Unsqueeze", u, g.integers(2))
-    one = helper.make_tensor("", TensorProto.DOUBLE, [1], [1.0])
-    powers = [g.add("ConstantOfShape", g.add("Shape", deep), value=one), deep]
+    unit = helper.make_tensor("", TensorProto.DOUBLE, [1], [1.0])
+    powers = [g.add("ConstantOfShape", g.add("Shape", deep), value=unit), deep]
     if count > 2:
         near = g.clip(deep, -1.0, 1.0)
         powers.append(g.add("Mul", near, near))
@@ -135,15 +135,15 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     inside = g.clip(x, layer.low, layer.high)
     beyond = g.add("Sub", x, inside)
     u = g.add("Mul", g.shift(inside, -layer.low), g.constant(layer.density))
-    last = terms - count - 1.0
-    interval = g.add("Min", g.add("Floor", u), g.constant(last))
+    max_interval = terms - count - 1.0
+    interval = g.add("Min", g.add("Floor", u), g.constant(max_interval))
     u = g.add("Unsqueeze", g.add("Sub", u, interval), g.integers(2))
     steps = g.add("Unsqueeze", g.add("Mul", beyond, g.constant(layer.density)), g.integers(2))
     slopes = g.add("Mul", _horner(g, layer.slopes, u), steps)
     local = g.add("Add", _horner(g, layer.polynomials, u), slopes)
     base = g.add("Add", silu(g, inside), g.add("Mul", _silu_slope(g, inside), beyond))
-    first = g.cast_to_index(g.clip(interval, 0.0, last))
-    places = g.add("Add", g.add("Unsqueeze", first, g.integers(2)), g.constant(np.arange(count), np.int64))
+    start = g.cast_to_index(g.clip(interval, 0.0, max_interval))
+    places = g.add("Add", g.add("Unsqueeze", start, g.integers(2)), g.constant(np.arange(count), np.int64))
     shape = g.add("Concat", g.add("Shape", x), g.integers(terms - 1), axis=0)
     zero = helper.make_tensor("", TensorProto.DOUBLE, [1], [0.0])
     empty = g.add("ConstantOfShape", shape, value=zero)
@@ -154,15 +154,15 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
 
 def _horner(g: Graph, coefficients: tuple[np.ndarray, ...], u: str) -> str:
     """Evaluate all polynomials at once, [rows, inputs, local]."""
-    highest, *rest = (c.reshape(-1) for c in coefficients)
+    highest, *lower_coefs = (c.reshape(-1) for c in coefficients)
     total = g.scale(u, highest)
-    for c in rest[:-1]:
+    for c in lower_coefs[:-1]:
         total = g.add("Mul", g.shift(total, c), u)
-    return g.shift(total, rest[-1])
+    return g.shift(total, lower_coefs[-1])
 
 
 def _silu_slope(g: Graph, x: str) -> str:
     """s · (1 + x · (1 - s)) with s = 1 / (1 + exp(-x))."""
     s = g.add("Reciprocal", g.shift(g.add("Exp", g.add("Neg", x)), 1.0))
-    rest = g.add("Mul", x, g.add("Sub", g.constant(1.0), s))
-    return g.add("Mul", s, g.shift(rest, 1.0))
+    term = g.add("Mul", x, g.add("Sub", g.constant(1.0), s))
+    return g.add("Mul", s, g.shift(term, 1.0))

@@ -149,8 +149,8 @@ def _describe_feature(feature: Feature, unit: str | None) -> str:
     if feature.type == "boolean":
         return "true or false"
     if feature.type == "datetime":
-        seen = f"{format_iso_time(feature.min or 0.0)} to {format_iso_time(feature.max or 0.0)} in training"
-        return f"a time in ISO 8601{f' or in the format {feature.form!r}' if feature.form else ''}, {seen}"
+        span = f"{format_iso_time(feature.min or 0.0)} to {format_iso_time(feature.max or 0.0)} in training"
+        return f"a time in ISO 8601{f' or in the format {feature.form!r}' if feature.form else ''}, {span}"
     return f"a category, such as {feature.categories[0]!r}"
 
 
@@ -175,28 +175,28 @@ def _model_data(part: Predictor) -> Model:
 def _output_data(part: Predictor) -> Model:
     if part.outputs is not None:
         scaler = part.outputs
-        told = {
+        data = {
             "transform": scaler.transform,
             "mean": _array_data(scaler.mean),
             "std": _array_data(scaler.std),
             "bounds": None if scaler.bounds is None else list(scaler.bounds),
         }
         if part.support is None:
-            return told
+            return data
         low, high = np.array(part.support).T
-        return told | {"low": _array_data(low), "high": _array_data(high)}
+        return data | {"low": _array_data(low), "high": _array_data(high)}
     weights = part.decision_weights
     return {"classes": list(part.classes or ()), "weights": None if weights is None else list(weights)}
 
 
 def _feature_data(feature: Feature) -> Model:
-    known: Model = {"name": feature.name, "type": feature.type, "has_missing": feature.has_missing}
+    data: Model = {"name": feature.name, "type": feature.type, "has_missing": feature.has_missing}
     if feature.type == "category":
-        return known | {"categories": list(feature.categories), "rare": list(feature.rare)}
+        return data | {"categories": list(feature.categories), "rare": list(feature.rare)}
     if feature.type == "datetime":
         parts = [[part, wave, *PERIODS.get(part, (0.0, 1.0))] for part, wave in feature.parts]
-        return known | {"fill": feature.fill, "form": feature.form, "parts": parts}
-    return known | {"fill": feature.fill}
+        return data | {"fill": feature.fill, "form": feature.form, "parts": parts}
+    return data | {"fill": feature.fill}
 
 
 def _scale_data(inputs: Standardizer) -> Model:
@@ -246,8 +246,8 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
             "base": None if splines.base is None else _array_data(splines.base),
         }
     inputs, outputs = len(splines.low), splines.weight.shape[1]
-    named = {name: _array_data(getattr(splines, name)) for name in ("low", "high", "density")}
-    return named | {
+    arrays = {name: _array_data(getattr(splines, name)) for name in ("low", "high", "density")}
+    return arrays | {
         "polynomials": _array_data(np.stack([c.reshape(-1) for c in splines.polynomials])),
         "slopes": _array_data(np.stack([c.reshape(-1) for c in splines.slopes])),
         "weight": _array_data(splines.weight.reshape(inputs, -1, outputs)),
@@ -256,8 +256,8 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
 
 def _piece_data(find: UniformPieces | IrregularPieces) -> Model:
     if isinstance(find, UniformPieces):
-        named = {name: _array_data(getattr(find, name)[:, 0]) for name in ("low", "density", "intervals")}
-        return named | {"size": find.size}
+        arrays = {name: _array_data(getattr(find, name)[:, 0]) for name in ("low", "density", "intervals")}
+        return arrays | {"size": find.size}
     return {
         "grids": _array_data(np.stack(find.grids)),
         "origins": _array_data(find.origins),
@@ -286,8 +286,8 @@ def _literal(value: Any, indent: str = "", width: int = 88) -> str:
         and len(text := str(value["float64"])) > width
         and isinstance(value["float64"], str)
     ):
-        wrapped = "".join(f"{inner}{line!a}\n" for line in _split_lines(text, width))
-        return f'{{"shape": {value["shape"]!a}, "float64": (\n{wrapped}{indent})}}'
+        body = "".join(f"{inner}{line!a}\n" for line in _split_lines(text, width))
+        return f'{{"shape": {value["shape"]!a}, "float64": (\n{body}{indent})}}'
     return ascii(value)
 
 

@@ -35,10 +35,10 @@ def predict(columns: Columns) -> Array:
 
 def probabilities(columns: Columns) -> Array:
     """The probability of every class, [rows, classes], in the order of ``classes``; only for a classifier."""
-    found = predict_rows(columns, _load_model())[1]
-    if found is None:
+    chances = predict_rows(columns, _load_model())[1]
+    if chances is None:
         raise ValueError("the target is a number: there are no probabilities")
-    return found
+    return chances
 
 
 def formula(columns: Columns) -> Array:
@@ -48,16 +48,16 @@ def formula(columns: Columns) -> Array:
 
 def predict_rows(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     """Values and None, or labels and probabilities."""
-    encoded = _encode_columns(columns, model["features"])
+    inputs = _encode_columns(columns, model["features"])
     blocks = [
-        _evaluate_network(_standardize(encoded[start : start + ROWS_AT_A_TIME], model["scale"]), model)
-        for start in range(0, max(1, len(encoded)), ROWS_AT_A_TIME)
+        _evaluate_network(_standardize(inputs[start : start + ROWS_AT_A_TIME], model["scale"]), model)
+        for start in range(0, max(1, len(inputs)), ROWS_AT_A_TIME)
     ]
     raw, end = np.concatenate(blocks), model["answer"]
     if "transform" in end:
         values = _invert_transform(end["transform"], raw, end["mean"], end["std"], end["bounds"])
         if "low" in end:  # a density, which is 0 outside of its support
-            values[((encoded < end["low"]) | (encoded > end["high"])).any(axis=1)] = 0.0
+            values[((inputs < end["low"]) | (inputs > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
     chances = _class_probabilities(raw)
     return _select_labels(chances, end["classes"], end["weights"]), chances
@@ -67,10 +67,10 @@ def formula_values(columns: Columns, model: Model) -> Array:
     """Values of the formulas: a number per row, or a column for each of several outputs."""
     if not model["formulas"]:
         raise ValueError("this file has no formula: the model has none, or none that is exact")
-    encoded = _encode_columns(columns, model["features"])
-    named = dict(zip(model["encoded"], encoded.T, strict=True))
+    inputs = _encode_columns(columns, model["features"])
+    variables = dict(zip(model["encoded"], inputs.T, strict=True))
     with np.errstate(all="ignore"):
-        parts = [np.broadcast_to(_evaluate_tree(tree, named), len(encoded)) for tree in model["formulas"]]
+        parts = [np.broadcast_to(_evaluate_tree(tree, variables), len(inputs)) for tree in model["formulas"]]
     values = np.stack(parts, axis=1)
     values = np.where(np.isfinite(values), values, np.nan)
     return values[:, 0] if len(parts) == 1 else values
@@ -93,8 +93,8 @@ def _encode_columns(columns: Columns, features: list[Model]) -> Array:
 def _encode_numbers(values: Values, feature: Model) -> Array:
     numbers = np.array([_check_number(value, feature["name"]) for value in values], dtype=np.float64)
     missing = np.isnan(numbers)
-    filled = np.where(missing, feature["fill"], numbers)
-    return np.stack([filled, missing] if feature["has_missing"] else [filled], axis=1)
+    column = np.where(missing, feature["fill"], numbers)
+    return np.stack([column, missing] if feature["has_missing"] else [column], axis=1)
 
 
 def _check_number(value: Any, name: str) -> float:
@@ -108,15 +108,15 @@ def _check_number(value: Any, name: str) -> float:
 
 def _encode_categories(values: Values, feature: Model) -> Array:
     """A column of 0 and 1 per category; rare ones share one, missing values have one if training had any."""
-    own, rare = feature["categories"], feature["rare"]
-    places = {name: place for place, name in enumerate(own)} | dict.fromkeys(rare, len(own))
+    categories, rare = feature["categories"], feature["rare"]
+    places = {name: place for place, name in enumerate(categories)} | dict.fromkeys(rare, len(categories))
     if feature["has_missing"]:
-        places[None] = len(own) + bool(rare)
-    other = len(own) if rare else -1
-    found = np.array([places.get(_format_category(value), other) for value in values], dtype=int)
+        places[None] = len(categories) + bool(rare)
+    default = len(categories) if rare else -1
+    indices = np.array([places.get(_format_category(value), default) for value in values], dtype=int)
     count = max(places.values()) + 1
-    first = 1 if count == 2 else 0  # of two columns the second is sufficient
-    return np.array(found[:, None] == np.arange(first, count), dtype=np.float64)
+    start = 1 if count == 2 else 0  # of two columns the second is sufficient
+    return np.array(indices[:, None] == np.arange(start, count), dtype=np.float64)
 
 
 def _format_category(value: Any) -> str | None:
@@ -135,11 +135,11 @@ def _encode_times(values: Values, feature: Model) -> Array:
     """The parts of times that varied in training, cyclic ones as sine or cosine."""
     seconds = np.array([_parse_time(value, feature) for value in values], dtype=np.float64)
     missing = np.isnan(seconds)
-    filled = np.where(missing, feature["fill"], seconds)
+    times = np.where(missing, feature["fill"], seconds)
     columns = []
-    for name, wave, first, period in feature["parts"]:
-        part = np.array([_time_part(second, name) for second in filled.tolist()])
-        angle = 2 * np.pi * (part - first) / period
+    for name, wave, origin, period in feature["parts"]:
+        part = np.array([_time_part(second, name) for second in times.tolist()])
+        angle = 2 * np.pi * (part - origin) / period
         values = np.sin(angle) if wave == "sin" else np.cos(angle) if wave == "cos" else part
         columns.append(np.round(values, 15) if wave else values)
     return np.stack([*columns, missing] if feature["has_missing"] else columns, axis=1)
@@ -213,10 +213,10 @@ def _evaluate_layer(h: Array, layer: Model) -> Array:
         y = splines(h if layer["inputs"] is None else h[:, layer["inputs"]], **layer["splines"])
     for i, j, name, a, b, c, d in layer["fixed"]:
         y[:, j] += c * _evaluate_function(name, a * h[:, i] + b) + d
-    first, nodes = layer["columns"] - sum(layer["factors"]), []
+    start, nodes = layer["columns"] - sum(layer["factors"]), []
     for count in layer["factors"]:
-        nodes.append(y[:, first : first + count].prod(axis=1))
-        first += count
+        nodes.append(y[:, start : start + count].prod(axis=1))
+        start += count
     return np.column_stack([y[:, : layer["columns"] - sum(layer["factors"])], *nodes])
 
 
@@ -269,8 +269,8 @@ def _evaluate_basis(
     u = (u - interval)[..., None]
     local = _horner(polynomials, u) + _horner(slopes, u) * (beyond * density)[..., None]
     features = np.zeros((len(x), inputs, terms))
-    first = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
-    np.put_along_axis(features, first[..., None] + np.arange(local.shape[2]), local, axis=2)
+    start = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
+    np.put_along_axis(features, start[..., None] + np.arange(local.shape[2]), local, axis=2)
     features[..., -1] = _silu(inside) + _silu_slope(inside) * beyond
     return np.asarray(features.reshape(len(x), -1) @ weight.reshape(-1, outputs))
 
@@ -345,20 +345,20 @@ def _evaluate_function(function: Any, u: Array) -> Any:
 # Evaluation of formulas: numbers, columns, functions, sums, products and powers
 
 
-def _evaluate_tree(tree: Model, named: Mapping[str, Array]) -> Any:
+def _evaluate_tree(tree: Model, variables: Mapping[str, Array]) -> Any:
     if "number" in tree:
         return float(Fraction(tree["number"]))
     if "constant" in tree:
         return {"pi": np.pi}[tree["constant"]]
     if "variable" in tree:
-        return named[tree["variable"]]
+        return variables[tree["variable"]]
     if "call" in tree:
-        return FUNCTIONS[tree["call"]](_evaluate_tree(tree["of"], named))
+        return FUNCTIONS[tree["call"]](_evaluate_tree(tree["of"], variables))
     ((kind, parts),) = tree.items()
-    first, *others = [_evaluate_tree(part, named) for part in parts]
-    for other in others:
-        first = _OPERATIONS[kind](first, other)
-    return first
+    value, *operands = [_evaluate_tree(part, variables) for part in parts]
+    for operand in operands:
+        value = _OPERATIONS[kind](value, operand)
+    return value
 
 
 _OPERATIONS: dict[str, Any] = {"add": np.add, "mul": np.multiply, "pow": np.float_power}
@@ -376,14 +376,14 @@ def _invert_transform(
     """
     back, ends = _INVERSES[transform]
     with np.errstate(all="ignore"):
-        moved = raw * std + mean
+        image = raw * std + mean
         if bounds is not None:
             (low, high), (lowest, highest) = _TRANSFORM_REACH.get(transform, ends), bounds
-            return np.asarray(np.clip(back(np.clip(moved, low, high)), lowest, highest))
+            return np.asarray(np.clip(back(np.clip(image, low, high)), lowest, highest))
         for end, outwards in zip(ends, (-1, 1), strict=True):
-            beyond = outwards * (moved - end)
-            moved = np.where((beyond > 0) & (beyond < 0.02 * std), end, moved)
-        return np.asarray(back(moved))
+            beyond = outwards * (image - end)
+            image = np.where((beyond > 0) & (beyond < 0.02 * std), end, image)
+        return np.asarray(back(image))
 
 
 _TRANSFORM_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # with bounds, if not the range
@@ -415,8 +415,8 @@ def _select_labels(chances: Array, classes: list[Any], weights: list[float] | No
     """The class with the largest weighted probability; None in rows without probabilities."""
     labels = np.empty(len(classes) + 1, dtype=object)
     labels[:-1] = classes
-    chosen = (chances if weights is None else chances * np.array(weights)).argmax(axis=1)
-    return np.asarray(labels[np.where(np.isfinite(chances).all(axis=1), chosen, -1)])
+    best = (chances if weights is None else chances * np.array(weights)).argmax(axis=1)
+    return np.asarray(labels[np.where(np.isfinite(chances).all(axis=1), best, -1)])
 
 
 # Decoding of the data, and prediction of a CSV file

@@ -74,8 +74,8 @@ def _sql_condition(definition: ColumnDefinition) -> str:
     match definition:
         case IsCategory():
             return f"{column} = {_quote_sql_text(definition.equals)}"
-        case IsOtherCategory(other_than=others) if others:
-            return f"{column} NOT IN ({', '.join(map(_quote_sql_text, others))})"
+        case IsOtherCategory(other_than=categories) if categories:
+            return f"{column} NOT IN ({', '.join(map(_quote_sql_text, categories))})"
         case IsOtherCategory():
             return f"{column} IS NOT NULL"
         case IsMissing():
@@ -114,8 +114,8 @@ def _cell_condition(definition: ColumnDefinition) -> str:
         case IsCategory():
             return f"EXACT({cell},{_quote_cell_text(definition.equals)})"
         case IsOtherCategory():
-            others = [f"NOT(EXACT({cell},{_quote_cell_text(value)}))" for value in definition.other_than]
-            return f"AND({','.join([f'NOT(ISBLANK({cell}))', *others])})"
+            conditions = [f"NOT(EXACT({cell},{_quote_cell_text(value)}))" for value in definition.other_than]
+            return f"AND({','.join([f'NOT(ISBLANK({cell}))', *conditions])})"
         case IsMissing():
             return f"ISBLANK({cell})"
         case TimePart():
@@ -134,8 +134,8 @@ def _quote_cell_text(value: Any) -> str:
 
 def describe_variables(columns: Iterable[str], derivation: VariableDefinitions) -> Names:
     """Describe the value to pass for each variable that is not just a column."""
-    found = {column: _describe_variable(column, derivation) for column in columns}
-    return {column: meaning for column, meaning in found.items() if meaning}
+    meanings = {column: _describe_variable(column, derivation) for column in columns}
+    return {column: meaning for column, meaning in meanings.items() if meaning}
 
 
 def _describe_variable(variable: str, derivation: VariableDefinitions) -> str:

@@ -78,34 +78,34 @@ def safe_names(columns: Iterable[str], *, reserved: frozenset[str] = SYMPY_WORDS
     columns = list(columns)
     good = {name for name in columns if _is_safe(name, reserved)}
     names = {name: name for name in good}
-    taken = set(good) | reserved
+    used_names = set(good) | reserved
     for column in columns:
         if column not in good:
-            names[column] = _make_identifier(column, taken)
-            taken.add(names[column])
+            names[column] = _make_identifier(column, used_names)
+            used_names.add(names[column])
     return {column: names[column] for column in columns}
 
 
-def _is_safe(name: str, reserved: frozenset[str]) -> bool:
+def _is_safe(name: str, reserved_words: frozenset[str]) -> bool:
     """Whether a name is a valid identifier, also of forms; no name that Python normalises or with __."""
     return (
         name.isidentifier()
         and is_name(name)
-        and name not in reserved
+        and name not in reserved_words
         and not name.startswith("__")
         and unicodedata.normalize("NFKC", name) == name
     )
 
 
-def _make_identifier(column: str, taken: set[str] | frozenset[str]) -> str:
+def _make_identifier(column: str, used_names: set[str] | frozenset[str]) -> str:
     letters = unicodedata.normalize("NFKC", column)
-    allowed = (letter if f"x{letter}".isidentifier() else " " for letter in letters)
-    stem = re.sub(r"\W+", "_", "".join(allowed)).strip("_")[:40]
+    characters = (letter if f"x{letter}".isidentifier() else " " for letter in letters)
+    stem = re.sub(r"\W+", "_", "".join(characters)).strip("_")[:40]
     if not stem.isidentifier() or not stem[0].isalpha():
         stem = f"x_{stem}".rstrip("_")
-    if stem in taken:
+    if stem in used_names:
         stem = f"{stem}_"
     name, count = stem, 2
-    while name in taken:
+    while name in used_names:
         name, count = f"{stem}{count}", count + 1
     return name

@@ -134,9 +134,9 @@ class _Writer:
     def write(self, tree: Expression) -> str:
         return self.piece(tree)[0]
 
-    def write_operand(self, tree: Expression, needed: int) -> str:
+    def write_operand(self, tree: Expression, min_precedence: int) -> str:
         text, precedence = self.piece(tree)
-        return text if precedence >= needed else f"({text})"
+        return text if precedence >= min_precedence else f"({text})"
 
     def piece(self, tree: Expression) -> tuple[str, Precedence]:
         match tree:
@@ -157,12 +157,12 @@ class _Writer:
 
     def sum(self, terms: tuple[Expression, ...]) -> str:
         """Write the terms in order, but the first positive one in front."""
-        signed = [split_sign(term) for term in terms]
-        first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
-        signed.insert(0, signed.pop(first))
-        negative, body = signed[0]
+        signed_terms = [split_sign(term) for term in terms]
+        front = next((at for at, (negative, _) in enumerate(signed_terms) if not negative), 0)
+        signed_terms.insert(0, signed_terms.pop(front))
+        negative, body = signed_terms[0]
         text = self.write_negated(body) if negative else self.write_operand(body, PRODUCT)
-        for negative, body in signed[1:]:
+        for negative, body in signed_terms[1:]:
             text += (" - " if negative else " + ") + self.write_operand(body, PRODUCT)
         return text
 
@@ -197,8 +197,8 @@ class _Writer:
 
     def guard_integers(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
         """Return the factors, preceded by 1.0 if the first two may be integers."""
-        needed = self.dialect.guards_integers and not any(map(is_real, factors[:2]))
-        return (ONE, *factors) if needed else factors
+        needs_guard = self.dialect.guards_integers and not any(map(is_real, factors[:2]))
+        return (ONE, *factors) if needs_guard else factors
 
     def divisor(self, factors: tuple[Expression, ...]) -> str:
         """Write a denominator, in parentheses if it is a product."""
@@ -225,8 +225,8 @@ def split_sign(tree: Expression) -> tuple[bool, Expression]:
     match tree:
         case Number(value) if value < 0:
             return True, Number(-value)
-        case Mul((Number(value), *rest)) if value < 0:
-            return True, mul(Number(-value), *rest)
+        case Mul((Number(value), *factors)) if value < 0:
+            return True, mul(Number(-value), *factors)
     return False, tree
 
 
@@ -253,9 +253,9 @@ def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expr
 
 def is_clear_as_decimal(value: Fraction) -> bool:
     """Whether a decimal is exactly this number and shorter: 9.81, but x/10, 5/2 and 1/3."""
-    decimal, most = repr(float(value)), len(str(value)) - (value.denominator < 10)
+    decimal, max_length = repr(float(value)), len(str(value)) - (value.denominator < 10)
     is_whole_part = 1 in (abs(value.numerator), value.denominator)
-    return not is_whole_part and len(decimal) <= most and Fraction(decimal) == value
+    return not is_whole_part and len(decimal) <= max_length and Fraction(decimal) == value
 
 
 def is_real(tree: Expression) -> bool:
@@ -266,8 +266,8 @@ def is_real(tree: Expression) -> bool:
         case Add(terms):
             return any(map(is_real, terms))
         case Mul(factors):
-            unsigned = [factor for factor in factors if factor not in (ONE, MINUS_ONE)]
-            return len(unsigned) != 1 or is_real(unsigned[0])  # ``guard_integers`` makes products real
+            bodies = [factor for factor in factors if factor not in (ONE, MINUS_ONE)]
+            return len(bodies) != 1 or is_real(bodies[0])  # ``guard_integers`` makes products real
         case Call(function, argument):
             return function not in ("abs", "sign") or is_real(argument)
     return True

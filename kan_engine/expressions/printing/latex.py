@@ -76,17 +76,17 @@ def symbols(names: Mapping[str, str]) -> dict[str, str]:
     Args:
         names: Display names by column; columns with their own name take precedence.
     """
-    found: dict[str, str] = {}
-    taken = {r"\pi", "e"}  # constants: columns of these names are set in upright letters
+    result: dict[str, str] = {}
+    used_symbols = {r"\pi", "e"}  # constants: columns of these names are set in upright letters
     for column, name in sorted(names.items(), key=lambda item: item[0] != item[1]):
         short = drop_header_unit(column)
         short = name if short == column else short
-        spelled = _typeset_upright(name)
-        numbered = (f"{spelled}_{{({number})}}" for number in count(2))
-        candidates = chain([symbol(short), symbol(name), spelled], numbered)
-        found[column] = next(text for text in candidates if text not in taken)
-        taken.add(found[column])
-    return found
+        upright = _typeset_upright(name)
+        variants = (f"{upright}_{{({number})}}" for number in count(2))
+        candidates = chain([symbol(short), symbol(name), upright], variants)
+        result[column] = next(text for text in candidates if text not in used_symbols)
+        used_symbols.add(result[column])
+    return result
 
 
 def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, Precedence]:
@@ -110,9 +110,9 @@ def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, Precedenc
     return result
 
 
-def _write_operand(tree: Expression, needed: int, symbols: Mapping[str, str]) -> str:
+def _write_operand(tree: Expression, min_precedence: int, symbols: Mapping[str, str]) -> str:
     text, precedence = _piece(tree, symbols)
-    return text if precedence >= needed else _parenthesise(text)
+    return text if precedence >= min_precedence else _parenthesise(text)
 
 
 def _parenthesise(text: str) -> str:
@@ -121,11 +121,12 @@ def _parenthesise(text: str) -> str:
 
 def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
     """Write the terms in order, but the first positive one in front."""
-    signed = [split_sign(term) for term in terms]
-    first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
-    signed.insert(0, signed.pop(first))
+    signed_terms = [split_sign(term) for term in terms]
+    front = next((at for at, (negative, _) in enumerate(signed_terms) if not negative), 0)
+    signed_terms.insert(0, signed_terms.pop(front))
     text = "".join(
-        (" - " if negative else " + ") + _write_operand(body, PRODUCT, symbols) for negative, body in signed
+        (" - " if negative else " + ") + _write_operand(body, PRODUCT, symbols)
+        for negative, body in signed_terms
     )
     return text.removeprefix(" + ").lstrip()
 
@@ -151,22 +152,22 @@ def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str
         return _piece(factors[0], symbols)[0]
     pieces = [_write_operand(factor, PRODUCT, symbols) for factor in factors]
     text = pieces[0]
-    for left, right in pairwise(pieces):
-        text += (r" \cdot " if _needs_dot(left, right) else " ") + right
+    for before, after in pairwise(pieces):
+        text += (r" \cdot " if _needs_dot(before, after) else " ") + after
     return text
 
 
-def _needs_dot(left: str, right: str) -> bool:
+def _needs_dot(before: str, after: str) -> bool:
     """Whether two adjacent factors need a dot between them.
 
     These are a number after any factor, a word next to anything but a number, and a fraction after a number,
     since 2 1/3 does not mean 2/3.
     """
-    is_fraction, is_word = right.startswith((r"\frac", r"\left(\frac")), right.startswith(_WORD_COMMANDS)
+    is_fraction, is_word = after.startswith((r"\frac", r"\left(\frac")), after.startswith(_WORD_COMMANDS)
     return (
-        right[0].isdigit()
-        or left.startswith(_WORD_COMMANDS)
-        or (is_fraction if left[-1].isdigit() else is_word)
+        after[0].isdigit()
+        or before.startswith(_WORD_COMMANDS)
+        or (is_fraction if before[-1].isdigit() else is_word)
     )
 
 
@@ -197,8 +198,8 @@ def _call(function: str, argument: str) -> tuple[str, Precedence]:
 
 
 def _function_command(name: str) -> str:
-    known = LIBRARY[name].latex if name in LIBRARY else None
-    return f"\\{name}" if known is None else known
+    command = LIBRARY[name].latex if name in LIBRARY else None
+    return f"\\{name}" if command is None else command
 
 
 def symbol(name: str) -> str:
@@ -227,6 +228,6 @@ def _typeset_upright(name: str) -> str:
     return rf"\{style}{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"
 
 
-def unescape_name(spelled: str) -> str:
+def unescape_name(text: str) -> str:
     """Undo the escaping of the text inside ``\\mathrm{…}`` or ``\\textrm{…}``."""
-    return _ESCAPE_PATTERN.sub(lambda match: _UNESCAPED[match[0]], spelled)
+    return _ESCAPE_PATTERN.sub(lambda match: _UNESCAPED[match[0]], text)

@@ -34,30 +34,30 @@ def to_mathml(formula: str) -> str:
         names.append(latex.unescape_name(match[1]))
         return chr(_FIRST_PLACEHOLDER + len(names) - 1)
 
-    placed = _BETWEEN_FACTORS.sub(r" \\, ", _NAME_COMMAND.sub(store_name, formula))
-    converted = _fit_brackets(_NAMED_OPERATOR.sub(r"<mi>\1</mi>", convert(placed, display="block")))
-    return _PLACEHOLDER.sub(lambda match: _name_element(names, match[1]), converted)
+    source = _BETWEEN_FACTORS.sub(r" \\, ", _NAME_COMMAND.sub(store_name, formula))
+    mathml = _fit_brackets(_NAMED_OPERATOR.sub(r"<mi>\1</mi>", convert(source, display="block")))
+    return _PLACEHOLDER.sub(lambda match: _name_element(names, match[1]), mathml)
 
 
 def _fit_brackets(mathml: str) -> str:
     """Let only brackets around something tall stretch, and separate bars from what they enclose."""
-    written: list[str] = []
-    opened: list[int] = []
+    output: list[str] = []
+    starts: list[int] = []
     for at, piece in enumerate(pieces := _FENCE.split(mathml)):
         match at % 3:
             case 0:
-                written.append(piece)
+                output.append(piece)
             case 1 if piece == "prefix":
-                opened.append(len(written))
-                written.append("")
+                starts.append(len(output))
+                output.append("")
             case 2 if pieces[at - 1] == "prefix":
-                written[-1] = piece
+                output[-1] = piece
             case 2:
-                start = opened.pop()
-                stretchy = any(tag in part for part in written[start + 1 :] for tag in _TALL)
-                written[start] = _fence("prefix", written[start], stretchy=stretchy)
-                written.append(_fence("postfix", piece, stretchy=stretchy))
-    return "".join(written)
+                start = starts.pop()
+                stretchy = any(tag in part for part in output[start + 1 :] for tag in _TALL)
+                output[start] = _fence("prefix", output[start], stretchy=stretchy)
+                output.append(_fence("postfix", piece, stretchy=stretchy))
+    return "".join(output)
 
 
 def _fence(form: str, sign: str, *, stretchy: bool) -> str:

@@ -61,8 +61,8 @@ def c_module(functions: Sequence[SourceFunction]) -> str:
     """Return C functions of the columns."""
 
     def write_function(name: str, function: SourceFunction, arguments: Names) -> str:
-        taken = ", ".join(f"double {argument}" for argument in arguments.values()) or "void"
-        return f"double {name}({taken}) {{\n    return {to_c(function.tree, arguments)};\n}}\n"
+        parameters = ", ".join(f"double {argument}" for argument in arguments.values()) or "void"
+        return f"double {name}({parameters}) {{\n    return {to_c(function.tree, arguments)};\n}}\n"
 
     return "#include <math.h>\n\n" + "\n".join(
         _write_functions(functions, write_function, "//", C_WORDS, C_FUNCTIONS)
@@ -91,28 +91,32 @@ def _write_functions(
     A comment also says what is called otherwise than in the table.
     """
     arguments = [_name_arguments(function, words) for function in functions]
-    taken = words | library | {name for names in arguments for name in names.values()}
-    names = safe_names([function.name for function in functions], reserved=taken)
-    written = []
-    for function, own in zip(functions, arguments, strict=True):
+    used_names = words | library | {name for names in arguments for name in names.values()}
+    names = safe_names([function.name for function in functions], reserved=used_names)
+    texts = []
+    for function, argument_names in zip(functions, arguments, strict=True):
         meanings, title = function.meanings or {}, {function.name: names[function.name]}
-        told = [f"{own[column]}: {meaning}" for column, meaning in meanings.items() if column in own]
-        renamed = [
-            *title.items(),
-            *((column, name) for column, name in own.items() if column not in meanings),
+        notes = [
+            f"{argument_names[column]}: {meaning}"
+            for column, meaning in meanings.items()
+            if column in argument_names
         ]
-        told += [f"{name}: {column}" for column, name in renamed if name != column]
-        lines = [f"{comment} {to_single_line(line)}\n" for line in [*function.remarks, *told]]
-        written.append("".join(lines) + text(names[function.name], function, own))
-    return written
+        new_names = [
+            *title.items(),
+            *((column, name) for column, name in argument_names.items() if column not in meanings),
+        ]
+        notes += [f"{name}: {column}" for column, name in new_names if name != column]
+        lines = [f"{comment} {to_single_line(line)}\n" for line in [*function.remarks, *notes]]
+        texts.append("".join(lines) + text(names[function.name], function, argument_names))
+    return texts
 
 
 def _name_arguments(function: SourceFunction, words: frozenset[str]) -> dict[str, str]:
     """The name of the argument of every variable."""
     symbols = function.symbols or {}
-    printed = {column: symbols.get(column, column) for column in variables(function.tree)}
-    safe = safe_names(printed.values(), reserved=words)
-    return {column: safe[symbol] for column, symbol in printed.items()}
+    labels = {column: symbols.get(column, column) for column in variables(function.tree)}
+    safe = safe_names(labels.values(), reserved=words)
+    return {column: safe[symbol] for column, symbol in labels.items()}
 
 
 def to_single_line(text: str) -> str:

@@ -47,16 +47,16 @@ def to_display_form(tree: Expression) -> Expression:
 
 def _gather_roots(factors: tuple[Expression, ...]) -> Expression:
     groups: dict[Expression, list[tuple[Expression, int]]] = {}
-    others: list[Expression] = []
+    parts: list[Expression] = []
     for factor in _move_root_to_denominator(factors):
         match factor:
             case Pow(base, Number(value)) if not is_whole(factor.exponent):
                 sign = 1 if value > 0 else -1
                 groups.setdefault(number(sign * value), []).append((base, sign))
             case _:
-                others.append(factor)
-    others += [_build_root(bases, exponent) for exponent, bases in groups.items()]
-    return mul(*sorted(others, key=factor_order))
+                parts.append(factor)
+    parts += [_build_root(bases, exponent) for exponent, bases in groups.items()]
+    return mul(*sorted(parts, key=factor_order))
 
 
 def _build_root(bases: list[tuple[Expression, int]], exponent: Expression) -> Expression:
@@ -69,12 +69,16 @@ def _build_root(bases: list[tuple[Expression, int]], exponent: Expression) -> Ex
 def _move_root_to_denominator(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
     """Rewrite a/(b·n)·√n as a/(b·√n) for an integer n."""
     match factors:
-        case (Number(Fraction() as coefficient), *rest):
-            for root in rest:
+        case (Number(Fraction() as coefficient), *cofactors):
+            for root in cofactors:
                 match root:
                     case Pow(Number(Fraction() as n), exponent) if (
                         exponent == HALF and n.denominator == 1 and coefficient.denominator % n.numerator == 0
                     ):
-                        others = [factor for factor in rest if factor != root]
-                        return (Number(coefficient * n), power(root.base, Number(Fraction(-1, 2))), *others)
+                        remainder = [factor for factor in cofactors if factor != root]
+                        return (
+                            Number(coefficient * n),
+                            power(root.base, Number(Fraction(-1, 2))),
+                            *remainder,
+                        )
     return factors

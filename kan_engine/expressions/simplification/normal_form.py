@@ -61,18 +61,18 @@ def _canonicalize_node(tree: Expression, sample: CheckRows) -> Expression:
     node = rebuild(tree, parts) if parts else tree
     match node:
         case Number(value):
-            tidied = sample.recognise(value) if isinstance(value, float) else node
+            result = sample.recognise(value) if isinstance(value, float) else node
         case Add(terms):
-            tidied = canonical_sum(terms, sample)
+            result = canonical_sum(terms, sample)
         case Mul(factors):
-            tidied = canonical_product(factors, sample)
+            result = canonical_product(factors, sample)
         case Pow(base, exponent):
-            tidied = canonical_power(base, exponent, sample)
+            result = canonical_power(base, exponent, sample)
         case Call(function, argument):
-            tidied = canonical_call(function, argument, sample)
+            result = canonical_call(function, argument, sample)
         case _:
-            tidied = node
-    return tidied if tidied == node or sample.are_equal(node, tidied) else node
+            result = node
+    return result if result == node or sample.are_equal(node, result) else node
 
 
 # --- sums -------------------------------------------------------------------------------------------
@@ -84,13 +84,13 @@ def canonical_sum(terms: Iterable[Expression], sample: CheckRows) -> Expression:
     for term in flat_parts(terms, Add):
         coefficient, symbolic, varying = split_coefficient(term)
         groups.setdefault(varying, {}).setdefault(symbolic, []).append(coefficient)
-    collected = [
+    summands = [
         canonical_product([coefficient, varying], sample)
         for varying, coefficients in groups.items()
         for coefficient in _add_constants(coefficients, sample)
     ]
-    collected = [term for term in flat_parts(collected, Add) if term != ZERO]
-    return add(*sorted(_drop_negligible(collected, sample), key=term_order))
+    summands = [term for term in flat_parts(summands, Add) if term != ZERO]
+    return add(*sorted(_drop_negligible(summands, sample), key=term_order))
 
 
 def _add_constants(
@@ -103,9 +103,9 @@ def _add_constants(
             for kind, values in coefficients.items()
             for value in values
         ]
-        summed, rounding = sum(parts), sample.thresholds.constants.relative_rounding
-        cancelled = abs(summed) <= rounding * len(parts) * max(map(abs, parts))
-        return [ZERO if cancelled else sample.recognise(summed)]
+        total, rounding = sum(parts), sample.thresholds.constants.relative_rounding
+        is_zero = abs(total) <= rounding * len(parts) * max(map(abs, parts))
+        return [ZERO if is_zero else sample.recognise(total)]
     return [mul(number(sum(values, Fraction(0))), kind) for kind, values in coefficients.items()]
 
 
@@ -116,8 +116,8 @@ def _drop_negligible(terms: list[Expression], sample: CheckRows) -> list[Express
         values = np.abs(np.asarray(sample.values(term)))
         values = values[np.isfinite(values)]
         sizes.append(float(values.max()) if values.size else float("inf"))
-    least = sample.thresholds.negligible_ratio * max(sizes, default=0.0)
-    return [term for term, size in zip(terms, sizes, strict=True) if size > least] or terms
+    min_size = sample.thresholds.negligible_ratio * max(sizes, default=0.0)
+    return [term for term, size in zip(terms, sizes, strict=True) if size > min_size] or terms
 
 
 # --- products ---------------------------------------------------------------------------------------
@@ -140,15 +140,15 @@ def canonical_product(factors: Iterable[Expression], sample: CheckRows) -> Expre
                 exponents.setdefault(factor, []).append(ONE)
     if coefficient == 0:
         return ZERO
-    merged = [_merge_powers(base, found, sample) for base, found in exponents.items()]
-    if any(isinstance(factor, Number | Mul) for factor in merged):  # to be merged again: √2·√2·x
-        return canonical_product([number(coefficient), *merged], sample)
-    constants = [factor for factor in merged if is_constant(factor)]
+    powers = [_merge_powers(base, base_exponents, sample) for base, base_exponents in exponents.items()]
+    if any(isinstance(factor, Number | Mul) for factor in powers):  # to be merged again: √2·√2·x
+        return canonical_product([number(coefficient), *powers], sample)
+    constants = [factor for factor in powers if is_constant(factor)]
     if isinstance(coefficient, float) or any(contains_float(factor) for factor in constants):
         value = float(coefficient) * float(np.prod([sample.values(factor) for factor in constants]))
-        merged = [sample.recognise(value), *(factor for factor in merged if factor not in constants)]
+        powers = [sample.recognise(value), *(factor for factor in powers if factor not in constants)]
         coefficient = Fraction(1)
-    return mul(number(coefficient), *sorted(flat_parts(merged, Mul), key=factor_order))
+    return mul(number(coefficient), *sorted(flat_parts(powers, Mul), key=factor_order))
 
 
 _EULER = Call("exp", ONE)
@@ -178,11 +178,13 @@ def canonical_power(base: Expression, exponent: Expression, sample: CheckRows) -
             result = power(negate(base), exponent)
         case Call("abs", argument) if is_even(exponent):
             result = canonical_power(argument, exponent, sample)
-        case Pow(inner, first) if is_whole(exponent) or sample.sign(inner) == 1:
-            result = canonical_power(inner, canonical_product([first, exponent], sample), sample)
-        case Pow(inner, first) if is_even(first):
+        case Pow(inner, inner_exponent) if is_whole(exponent) or sample.sign(inner) == 1:
+            result = canonical_power(inner, canonical_product([inner_exponent, exponent], sample), sample)
+        case Pow(inner, inner_exponent) if is_even(inner_exponent):
             result = canonical_power(
-                canonical_call("abs", inner, sample), canonical_product([first, exponent], sample), sample
+                canonical_call("abs", inner, sample),
+                canonical_product([inner_exponent, exponent], sample),
+                sample,
             )
         case Mul(factors):
             result = _power_of_product(factors, exponent, sample)
@@ -215,9 +217,10 @@ def _power_of_product(factors: tuple[Expression, ...], exponent: Expression, sam
             sample,
         )
     leaving = [factor for factor, sign in zip(factors, signs, strict=True) if sign == 1]
-    rest = mul(*(factor for factor, sign in zip(factors, signs, strict=True) if sign != 1))
+    remainder = mul(*(factor for factor, sign in zip(factors, signs, strict=True) if sign != 1))
     return canonical_product(
-        [*(canonical_power(factor, exponent, sample) for factor in leaving), power(rest, exponent)], sample
+        [*(canonical_power(factor, exponent, sample) for factor in leaving), power(remainder, exponent)],
+        sample,
     )
 
 
@@ -251,10 +254,10 @@ def _fold_constant_call(function: str, argument: Expression, sample: CheckRows) 
     value = float(sample.values(node))
     if not np.isfinite(value):
         return node
-    known = sample.recognise(value)
+    constant = sample.recognise(value)
     if contains_float(argument):
-        return known
-    return known if isinstance(known, Number) and abs(known.value) in _EXACT_VALUES else node
+        return constant
+    return constant if isinstance(constant, Number) and abs(constant.value) in _EXACT_VALUES else node
 
 
 _EXACT_VALUES = (0, 1, Fraction(1, 2), 2)
@@ -262,7 +265,7 @@ _EXACT_VALUES = (0, 1, Fraction(1, 2), 2)
 
 def _canonical_exp(argument: Expression, sample: CheckRows) -> Expression:
     """Rewrite exp(c + a·log u + …) as e^c · u^a · exp(…)."""
-    factors, rest = [], []
+    factors, remainder = [], []
     for term in _distribute(argument, sample):
         match _match_multiple_of_log(term):
             case (exponent, inner):
@@ -274,11 +277,12 @@ def _canonical_exp(argument: Expression, sample: CheckRows) -> Expression:
             ):
                 factors.append(sample.recognise(float(np.exp(float(term.value)))))
             case _:
-                rest.append(term)
+                remainder.append(term)
     if not factors:
         return call("exp", argument)
     return canonical_product(
-        [*factors, canonical_call("exp", canonical_sum(rest, sample), sample)] if rest else factors, sample
+        [*factors, canonical_call("exp", canonical_sum(remainder, sample), sample)] if remainder else factors,
+        sample,
     )
 
 
@@ -294,8 +298,8 @@ def _match_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | 
     """Return (a, u) if the term is a·log(u), else None."""
     factors = term.factors if isinstance(term, Mul) else (term,)
     logs = [factor for factor in factors if isinstance(factor, Call) and factor.function == "log"]
-    others = mul(*(factor for factor in factors if factor not in logs))
-    return (others, logs[0].argument) if len(logs) == 1 else None
+    coefficient = mul(*(factor for factor in factors if factor not in logs))
+    return (coefficient, logs[0].argument) if len(logs) == 1 else None
 
 
 def _canonical_log(argument: Expression, sample: CheckRows) -> Expression:
@@ -311,18 +315,18 @@ def _canonical_log(argument: Expression, sample: CheckRows) -> Expression:
                 factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "exp"
             ]
             if shifts:
-                rest = mul(*(f for f in factors if not (isinstance(f, Call) and f.function == "exp")))
-                return canonical_sum([*shifts, canonical_call("log", rest, sample)], sample)
+                remainder = mul(*(f for f in factors if not (isinstance(f, Call) and f.function == "exp")))
+                return canonical_sum([*shifts, canonical_call("log", remainder, sample)], sample)
     return call("log", argument)
 
 
 def _canonical_abs(argument: Expression, sample: CheckRows) -> Expression:
     """Take factors with a constant sign in the data out of the absolute value."""
     signs = {factor: sample.sign(factor) for factor in flat_parts([argument], Mul)}
-    known = [negate(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
-    rest = [factor for factor, sign in signs.items() if not sign]
+    magnitudes = [negate(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
+    remainder = [factor for factor, sign in signs.items() if not sign]
     return canonical_product(
-        [*known, call("abs", canonical_product(rest, sample))] if rest else known, sample
+        [*magnitudes, call("abs", canonical_product(remainder, sample))] if remainder else magnitudes, sample
     )
 
 
@@ -332,33 +336,35 @@ def _canonical_sign(argument: Expression, sample: CheckRows) -> Expression:
 
 
 def _canonical_sin(argument: Expression, sample: CheckRows) -> Expression:
-    quarters, rest = _split_quarter_turns(argument, sample, 4)
+    quarters, remainder = _split_quarter_turns(argument, sample, 4)
     function, sign = (("sin", 1), ("cos", 1), ("sin", -1), ("cos", -1))[quarters]
     if function in sample.forbidden:
         return call("sin", argument)
-    return _apply_turn(function, sign, quarters, rest, sample)
+    return _apply_turn(function, sign, quarters, remainder, sample)
 
 
 def _canonical_cos(argument: Expression, sample: CheckRows) -> Expression:
-    quarters, rest = _split_quarter_turns(argument, sample, 4)
+    quarters, remainder = _split_quarter_turns(argument, sample, 4)
     function, sign = (("cos", 1), ("sin", -1), ("cos", -1), ("sin", 1))[quarters]
     if function in sample.forbidden:
         return call("cos", argument)
-    return _apply_turn(function, sign, quarters, rest, sample)
+    return _apply_turn(function, sign, quarters, remainder, sample)
 
 
 def _canonical_tan(argument: Expression, sample: CheckRows) -> Expression:
-    quarters, rest = _split_quarter_turns(argument, sample, 2)
+    quarters, remainder = _split_quarter_turns(argument, sample, 2)
     if quarters == 0:
-        return _apply_turn("tan", 1, quarters, rest, sample)
+        return _apply_turn("tan", 1, quarters, remainder, sample)
     return canonical_product(
-        [MINUS_ONE, canonical_power(canonical_call("tan", rest, sample), MINUS_ONE, sample)], sample
+        [MINUS_ONE, canonical_power(canonical_call("tan", remainder, sample), MINUS_ONE, sample)], sample
     )
 
 
-def _apply_turn(function: str, sign: int, quarters: int, rest: Expression, sample: CheckRows) -> Expression:
+def _apply_turn(
+    function: str, sign: int, quarters: int, remainder: Expression, sample: CheckRows
+) -> Expression:
     """Return the function after ``quarters`` quarter turns; without any, its sign is canonical already."""
-    node = canonical_call(function, rest, sample) if quarters else call(function, rest)
+    node = canonical_call(function, remainder, sample) if quarters else call(function, remainder)
     return canonical_product([number(Fraction(sign)), node], sample)
 
 
@@ -369,14 +375,14 @@ def _split_quarter_turns(argument: Expression, sample: CheckRows, period: int) -
     """
     terms = flat_parts([argument], Add)
     phase = [term for term in terms if is_constant(term)]
-    rest = [term for term in terms if not is_constant(term)]
+    remainder = [term for term in terms if not is_constant(term)]
     shift = float(sum(sample.values(term) for term in phase))
     quarters = round(shift / (pi / 2))
     if quarters and abs(shift - quarters * pi / 2) <= 1e-14 * abs(shift) + 1e-15:
-        return quarters % period, canonical_sum(rest, sample)
+        return quarters % period, canonical_sum(remainder, sample)
     turns = round(shift / (period * pi / 2))
     if turns and any(contains_float(term) or is_decimal(term) for term in phase):
-        return 0, canonical_sum([*rest, sample.recognise(shift - turns * period * pi / 2)], sample)
+        return 0, canonical_sum([*remainder, sample.recognise(shift - turns * period * pi / 2)], sample)
     return 0, argument
 
 

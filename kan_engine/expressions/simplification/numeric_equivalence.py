@@ -26,10 +26,10 @@ class CheckRows:
     def __init__(
         self,
         columns: Mapping[str, NDArray[Any]],
-        forbidden: frozenset[str],
+        forbidden_functions: frozenset[str],
         thresholds: SimplificationThresholds,
     ) -> None:
-        self.forbidden, self.thresholds = forbidden, thresholds
+        self.forbidden, self.thresholds = forbidden_functions, thresholds
         self._columns = columns
         self._values: dict[Expression, Any] = {}
         self.tidied: dict[Expression, Expression] = {}
@@ -54,12 +54,12 @@ class CheckRows:
     def recognise(self, value: float, size: float = 0.0) -> Expression:
         """Return the constant that a float equals to within rounding; see ``recognise_constant``."""
         limits = self.thresholds.constants
-        found = recognise_constant(value, limits, size)
-        if isinstance(found, Number) and isinstance(found.value, float) and np.isfinite(found.value):
-            exact = Fraction(found.value).limit_denominator(limits.max_small_denominator)
-            if float(exact) == found.value:
+        constant = recognise_constant(value, limits, size)
+        if isinstance(constant, Number) and isinstance(constant.value, float) and np.isfinite(constant.value):
+            exact = Fraction(constant.value).limit_denominator(limits.max_small_denominator)
+            if float(exact) == constant.value:
                 return Number(exact)
-        return found
+        return constant
 
     def are_equal(self, before: Expression, after: Expression) -> bool:
         """Whether both have the same values, to rounding, where the first is finite; False if it never is."""
@@ -70,5 +70,5 @@ class CheckRows:
         old, new = old[good], new[good]
         with np.errstate(all="ignore"):
             limits = self.thresholds
-            allowed = limits.relative_tolerance * np.abs(old) + limits.peak_tolerance * np.abs(old).max()
-            return bool((np.abs(new - old) <= allowed).all())  # false for NaN
+            tolerance = limits.relative_tolerance * np.abs(old) + limits.peak_tolerance * np.abs(old).max()
+            return bool((np.abs(new - old) <= tolerance).all())  # false for NaN

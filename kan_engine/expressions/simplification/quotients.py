@@ -79,8 +79,8 @@ def _reduce_quotient(tree: Expression, sample: CheckRows) -> Expression:
     above, below = split_quotient(tree)
     if not isinstance(below, Add) or not isinstance(below := expand_tree(below, sample) or below, Add):
         return tree
-    shared = mul(split_coefficient(below.terms[-1])[0], _find_common_monomial(below, sample))
-    return _build_quotient(above, below, shared, sample)
+    common_factor = mul(split_coefficient(below.terms[-1])[0], _find_common_monomial(below, sample))
+    return _build_quotient(above, below, common_factor, sample)
 
 
 def split_quotient(tree: Expression) -> tuple[Expression, Expression]:
@@ -131,11 +131,11 @@ def _exponents(term: Expression) -> dict[Expression, Fraction | float]:
 
 
 def _build_quotient(
-    above: Expression, below: Expression, shared: Expression, sample: CheckRows
+    above: Expression, below: Expression, common_factor: Expression, sample: CheckRows
 ) -> Expression:
-    """Return (above/shared) / (below/shared), each divided term by term."""
-    divided = [_divide_terms(part, shared, sample) for part in (above, below)]
-    return canonical_product([divided[0], canonical_power(divided[1], MINUS_ONE, sample)], sample)
+    """Return (above/common factor) / (below/common factor), each divided term by term."""
+    quotients = [_divide_terms(part, common_factor, sample) for part in (above, below)]
+    return canonical_product([quotients[0], canonical_power(quotients[1], MINUS_ONE, sample)], sample)
 
 
 def _divide_terms(tree: Expression, divisor: Expression, sample: CheckRows) -> Expression:
@@ -154,8 +154,8 @@ def generate_quotients(node: Expression, sample: CheckRows) -> Iterator[Expressi
     for holder in factors:
         base, exponent = (holder.base, holder.exponent) if isinstance(holder, Pow) else (holder, ONE)
         if isinstance(base, Add) and base != node and len(base.terms) <= sample.thresholds.max_rescaled_terms:
-            others = mul(*(factor for factor in factors if factor != holder))
-            yield from _rescale(others, base, exponent, sample)
+            cofactor = mul(*(factor for factor in factors if factor != holder))
+            yield from _rescale(cofactor, base, exponent, sample)
     above, below = split_quotient(node)
     if isinstance(below, Add) and len(below.terms) <= sample.thresholds.max_rescaled_terms:
         for term in below.terms:
@@ -173,14 +173,16 @@ def _rescale_quotient(tree: Expression, sample: CheckRows) -> Iterator[Expressio
         yield from _rescale(above, below, MINUS_ONE, sample)
 
 
-def _rescale(others: Expression, base: Add, exponent: Expression, sample: CheckRows) -> Iterator[Expression]:
-    """Yield others·base^exponent with other scales of the base.
+def _rescale(
+    cofactor: Expression, base: Add, exponent: Expression, sample: CheckRows
+) -> Iterator[Expression]:
+    """Yield cofactor·base^exponent with other scales of the base.
 
     The scales are those with which a coefficient of the base, or that of the whole product, becomes 1, and
     with which exact coefficients become whole.
     """
     (outer, symbolic, _), coefficients = (
-        split_coefficient(others),
+        split_coefficient(cofactor),
         [split_coefficient(term)[0] for term in base.terms],
     )
     scales: list[Fraction | float] = [magnitude(value) for value in coefficients]
@@ -194,10 +196,10 @@ def _rescale(others: Expression, base: Add, exponent: Expression, sample: CheckR
             if sign * scale != 1:
                 divisor = number(sign * scale)
                 inner = power(_divide_terms(base, divisor, sample), exponent)
-                front = canonical_product([others, canonical_power(divisor, exponent, sample)], sample)
+                front = canonical_product([cofactor, canonical_power(divisor, exponent, sample)], sample)
                 yield mul(front, inner)
-                if sign < 0 and (negated := _negate_sum(front)) is not None:
-                    yield mul(negated, inner)
+                if sign < 0 and (negative_front := _negate_sum(front)) is not None:
+                    yield mul(negative_front, inner)
 
 
 def _invert(
@@ -206,8 +208,8 @@ def _invert(
     """Return the scale of a sum to the power 1/``degree`` with which the number before it is 1."""
     if symbolic == ONE:
         return magnitude(coefficient) ** -degree
-    whole = sample.recognise(abs(float(coefficient) * float(sample.values(symbolic))) ** -degree)
-    return whole.value if isinstance(whole, Number) else magnitude(coefficient) ** -degree
+    scale = sample.recognise(abs(float(coefficient) * float(sample.values(symbolic))) ** -degree)
+    return scale.value if isinstance(scale, Number) else magnitude(coefficient) ** -degree
 
 
 def _negate_sum(tree: Expression) -> Expression | None:
@@ -227,19 +229,21 @@ def _find_content(values: list[Fraction]) -> Fraction:
 def _divide(above: Expression, below: Add, sample: CheckRows) -> Iterator[Expression]:
     """Rewrite p/q as s + r/q by long division, with each term of q as the leading one: 1 - 9/(e^x + 9)."""
     for leading in below.terms:
-        quotient, rest = [], flat_parts([above], Add)
+        quotient, remainder = [], flat_parts([above], Add)
         for _ in range(sample.thresholds.max_division_steps):
-            ratios = (canonical_product([term, power(leading, MINUS_ONE)], sample) for term in rest)
+            ratios = (canonical_product([term, power(leading, MINUS_ONE)], sample) for term in remainder)
             ratio = next((ratio for ratio in ratios if not _has_variable_below(ratio)), None)
             if ratio is None:
                 break
             quotient.append(ratio)
             product = [canonical_product([MINUS_ONE, ratio, term], sample) for term in below.terms]
-            rest = [
-                term for term in flat_parts([canonical_sum([*rest, *product], sample)], Add) if term != ZERO
+            remainder = [
+                term
+                for term in flat_parts([canonical_sum([*remainder, *product], sample)], Add)
+                if term != ZERO
             ]
         if quotient:
-            yield add(*quotient, mul(add(*rest), power(below, MINUS_ONE)))
+            yield add(*quotient, mul(add(*remainder), power(below, MINUS_ONE)))
 
 
 def _has_variable_below(tree: Expression) -> bool:

@@ -71,27 +71,27 @@ def _turn_phases(node: Expression, sample: CheckRows) -> Iterator[Expression]:
             case Call("sin" | "cos" as name, Add(terms)) if any(
                 is_constant(term) and contains_float(term) for term in terms
             ):
-                others = [other for other in factors if other != factor]
+                cofactors = [cofactor for cofactor in factors if cofactor != factor]
                 turns = ("sin", "cos") if name == "sin" else ("cos", "sin")
                 for quarters, sign in (
                     (1, 1 if name == "cos" else -1),
                     (2, -1),
                     (3, -1 if name == "cos" else 1),
                 ):
-                    turned = _turn_sum(terms, quarters * pi / 2, sample)
-                    if all(map(_has_few_digits, flat_parts([turned], Add))):
-                        yield mul(sign, *others, call(turns[quarters % 2], turned))
+                    shifted_sum = _turn_sum(terms, quarters * pi / 2, sample)
+                    if all(map(_has_few_digits, flat_parts([shifted_sum], Add))):
+                        yield mul(sign, *cofactors, call(turns[quarters % 2], shifted_sum))
 
 
 def _turn_sum(terms: Sequence[Expression], shift: float, sample: CheckRows) -> Expression:
     """Return the sum plus a shift, with its number recognised to the rounding error of both."""
     size = shift + sum(abs(float(sample.values(term))) for term in terms if is_constant(term))
-    turned = canonical_sum([*terms, number(shift)], sample)
+    shifted_sum = canonical_sum([*terms, number(shift)], sample)
     parts = [
         sample.recognise(term.value, size)
         if isinstance(term, Number) and isinstance(term.value, float)
         else term
-        for term in flat_parts([turned], Add)
+        for term in flat_parts([shifted_sum], Add)
     ]
     return canonical_sum(parts, sample)
 
@@ -105,7 +105,7 @@ def _has_few_digits(term: Expression, digits: int = 6) -> bool:
 
 def _rewrite_inner_sum(node: Pow | Call, sample: CheckRows) -> Iterator[Expression]:
     """Yield the node with other forms of the sum inside it, which may be longer by themselves."""
-    inner, *others = children(node)
+    inner, *siblings = children(node)
     match inner:
         case Mul((Number(), Add())) if isinstance(node, Call):
             yield rebuild(node, [expand_tree(inner, sample) or inner])
@@ -116,15 +116,15 @@ def _rewrite_inner_sum(node: Pow | Call, sample: CheckRows) -> Iterator[Expressi
             expand_tree(inner, sample),
         ):
             if form is not None:
-                yield rebuild(node, [form, *others])
+                yield rebuild(node, [form, *siblings])
 
 
 # --- sums -------------------------------------------------------------------------------------------
 
 
 def _rewrite_sum(node: Add, sample: CheckRows) -> Iterator[Expression]:
-    for whole in (expand_tree, factor_out_common, combine_fractions, merge_logarithms):
-        form = whole(node, sample)
+    for rewrite in (expand_tree, factor_out_common, combine_fractions, merge_logarithms):
+        form = rewrite(node, sample)
         if form is not None:
             yield form
     yield from _factor_out_number(node, sample)
@@ -172,10 +172,10 @@ def _multiply_sums(
     for factor in factors:
         if factor is None or len(terms) * len(factor) > sample.thresholds.max_expanded_terms:
             return None
-        summed = canonical_sum(
-            [canonical_product([term, other], sample) for term in terms for other in factor], sample
+        product = canonical_sum(
+            [canonical_product([term, addend], sample) for term in terms for addend in factor], sample
         )
-        terms = summed.terms if isinstance(summed, Add) else (summed,)
+        terms = product.terms if isinstance(product, Add) else (product,)
     return terms
 
 
@@ -185,15 +185,15 @@ def factor_out_common(tree: Expression, sample: CheckRows) -> Expression | None:
     A number is factored out if all coefficients have the same absolute value.
     """
     terms = tree.terms if isinstance(tree, Add) else (tree,)
-    shared = dict(_bases(terms[0]))
+    common_exponents = dict(_bases(terms[0]))
     for term in terms[1:]:
         bases = dict(_bases(term))
-        shared = {
+        common_exponents = {
             base: _common_exponent(exponent, bases[base])
-            for base, exponent in shared.items()
+            for base, exponent in common_exponents.items()
             if base in bases
         }
-    factor = mul(*(power(base, number(exponent)) for base, exponent in shared.items() if exponent))
+    factor = mul(*(power(base, number(exponent)) for base, exponent in common_exponents.items() if exponent))
     sizes = _count_sizes(terms)
     if len(sizes) == 1:
         factor = mul(number(next(iter(sizes))), factor)
@@ -224,12 +224,12 @@ def _are_all_negative(terms: tuple[Expression, ...]) -> bool:
 
 
 def _factor_out(
-    factor: Expression, terms: tuple[Expression, ...], rest: tuple[Expression, ...], sample: CheckRows
+    factor: Expression, terms: tuple[Expression, ...], remainder: tuple[Expression, ...], sample: CheckRows
 ) -> Expression:
-    """Return factor · (Σ terms / factor) + Σ rest."""
+    """Return factor · (Σ terms / factor) + Σ remainder."""
     inverse = canonical_power(factor, MINUS_ONE, sample)
     inner = canonical_sum([canonical_product([term, inverse], sample) for term in terms], sample)
-    return add(mul(factor, inner), *rest)
+    return add(mul(factor, inner), *remainder)
 
 
 def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
@@ -237,18 +237,18 @@ def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
     sizes = _count_sizes(node.terms)
     for size, count in sizes.items():
         is_shared = count > 1 or (isinstance(size, float) and not any(map(is_constant, node.terms)))
-        if size != 1 and is_shared and all(is_short(other / size, sample.thresholds) for other in sizes):
+        if size != 1 and is_shared and all(is_short(c / size, sample.thresholds) for c in sizes):
             yield _factor_out(number(size), node.terms, (), sample)
         if size != 1 and 1 < count < len(node.terms):
-            alike = tuple(term for term in node.terms if _is_close(_size(term), size))
-            yield _factor_out(number(size), alike, tuple(t for t in node.terms if t not in alike), sample)
+            group = tuple(term for term in node.terms if _is_close(_size(term), size))
+            yield _factor_out(number(size), group, tuple(t for t in node.terms if t not in group), sample)
 
 
 def _count_sizes(terms: tuple[Expression, ...]) -> dict[Fraction | float, int]:
     """Return the absolute values of the coefficients and how many terms have each, to rounding."""
     counts: dict[Fraction | float, int] = {}
     for term in terms:
-        size = next((other for other in counts if _is_close(other, _size(term))), _size(term))
+        size = next((candidate for candidate in counts if _is_close(candidate, _size(term))), _size(term))
         counts[size] = counts.get(size, 0) + 1
     return counts
 
@@ -264,19 +264,20 @@ def _is_close(a: Fraction | float, b: Fraction | float) -> bool:
 def _factor_out_partially(node: Add, sample: CheckRows) -> Iterator[Expression]:
     """Yield b · (…) + rest for the most common bases of several terms: x*y + x*z + w → x*(y + z) + w."""
     bases = [dict(_bases(term)) for term in node.terms]
-    counts = Counter(base for found in bases for base in found if not is_constant(base))
+    counts = Counter(base for exponents in bases for base in exponents if not is_constant(base))
     for base, count in counts.most_common(sample.thresholds.max_factors_tried):
         if not count > 1:
             break
         for sign in (1, -1):
-            having = [found.get(base, 0) * sign > 0 for found in bases]
-            if sum(having) > 1:
+            membership = [exponents.get(base, 0) * sign > 0 for exponents in bases]
+            if sum(membership) > 1:
                 exponent = reduce(
-                    _common_exponent, (found[base] for found, has in zip(bases, having, strict=True) if has)
+                    _common_exponent,
+                    (exponents[base] for exponents, has in zip(bases, membership, strict=True) if has),
                 )
-                chosen = tuple(term for term, has in zip(node.terms, having, strict=True) if has)
-                rest = tuple(term for term, has in zip(node.terms, having, strict=True) if not has)
-                yield _factor_out(power(base, number(exponent)), chosen, rest, sample)
+                group = tuple(term for term, has in zip(node.terms, membership, strict=True) if has)
+                remainder = tuple(term for term, has in zip(node.terms, membership, strict=True) if not has)
+                yield _factor_out(power(base, number(exponent)), group, remainder, sample)
 
 
 def combine_fractions(tree: Expression, sample: CheckRows) -> Expression | None:
@@ -297,11 +298,11 @@ def combine_fractions(tree: Expression, sample: CheckRows) -> Expression | None:
 def merge_logarithms(tree: Expression, sample: CheckRows) -> Expression | None:
     """Rewrite a·log u ± a·log v as a·log(u·v^±1); None without two such terms."""
     groups: dict[Expression, list[tuple[int, Expression]]] = {}
-    others = []
+    new_terms = []
     for term in children(tree):
         log = next((f for f in _factors(term) if isinstance(f, Call) and f.function == "log"), None)
         if log is None:
-            others.append(term)
+            new_terms.append(term)
             continue
         front = canonical_product([term, power(log, MINUS_ONE)], sample)
         negative = split_coefficient(front)[0] < 0
@@ -314,8 +315,8 @@ def merge_logarithms(tree: Expression, sample: CheckRows) -> Expression | None:
         inner = canonical_product(
             [canonical_power(u, number(Fraction(s * sign)), sample) for s, u in group], sample
         )
-        others.append(mul(sign, front, call("log", inner)))
-    return add(*others)
+        new_terms.append(mul(sign, front, call("log", inner)))
+    return add(*new_terms)
 
 
 def _factors(term: Expression) -> tuple[Expression, ...]:
@@ -324,33 +325,33 @@ def _factors(term: Expression) -> tuple[Expression, ...]:
 
 def _join_pairs(terms: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Yield the sum with two of its terms combined by an identity."""
-    for first, second in permutations(terms, 2):
-        for call_factor in _factors(first):
-            for joined in _apply_identities(first, second, call_factor, sample):
-                yield add(*(term for term in terms if term not in (first, second)), joined)
+    for term_a, term_b in permutations(terms, 2):
+        for call_factor in _factors(term_a):
+            for combination in _apply_identities(term_a, term_b, call_factor, sample):
+                yield add(*(term for term in terms if term not in (term_a, term_b)), combination)
 
 
 def _apply_identities(
-    first: Expression, second: Expression, factor: Expression, sample: CheckRows
+    term_a: Expression, term_b: Expression, factor: Expression, sample: CheckRows
 ) -> Iterator[Expression]:
-    """Yield forms of ``first`` + ``second`` by identities, where ``first`` is r times ``factor``.
+    """Yield forms of ``term_a`` + ``term_b`` by identities, where ``term_a`` is r times ``factor``.
 
-    With ``second`` = r·s, the identities for ``factor`` + s are sin² + cos² = 1, 1 ± cos v = 2 cos²(v/2) or
+    With ``term_b`` = r·s, the identities for ``factor`` + s are sin² + cos² = 1, 1 ± cos v = 2 cos²(v/2) or
     2 sin²(v/2), 1 + tanh v = 2/(1 + e^(-2v)), and e^u ± e^(-u) = 2 cosh u or 2 sinh u.
     """
-    rest = canonical_product([first, canonical_power(factor, MINUS_ONE, sample)], sample)
-    ratio = canonical_product([second, canonical_power(rest, MINUS_ONE, sample)], sample)
-    double = _double(rest, sample)
+    cofactor = canonical_product([term_a, canonical_power(factor, MINUS_ONE, sample)], sample)
+    ratio = canonical_product([term_b, canonical_power(cofactor, MINUS_ONE, sample)], sample)
+    double = _double(cofactor, sample)
     match factor:
         case Pow(Call("sin" | "cos" as name, u), Number(exponent)) if exponent == 2:
-            other = power(call(_COFUNCTIONS[name], u), 2)
-            if ratio == other:
-                yield rest
+            counterpart = power(call(_COFUNCTIONS[name], u), 2)
+            if ratio == counterpart:
+                yield cofactor
             elif ratio == MINUS_ONE:
-                yield canonical_product([MINUS_ONE, rest, other], sample)
+                yield canonical_product([MINUS_ONE, cofactor, counterpart], sample)
         case Call("cos", v) if ratio in (ONE, MINUS_ONE):
-            half = call("cos" if ratio == ONE else "sin", canonical_product([HALF, v], sample))
-            yield canonical_product([double, ratio, power(half, 2)], sample)
+            wave = call("cos" if ratio == ONE else "sin", canonical_product([HALF, v], sample))
+            yield canonical_product([double, ratio, power(wave, 2)], sample)
         case Call("tanh", v) if ratio in (ONE, MINUS_ONE):
             sign = -2 if ratio == ONE else 2
             yield mul(
@@ -381,13 +382,13 @@ def _reciprocal_exponential(u: Expression, sign: int, sample: CheckRows) -> Expr
 def _complete_squares(terms: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Rewrite p² ± 2pq + q² as (p ± q)²."""
     roots = {term: root for term in terms if (root := _square_root(term)) is not None}
-    for (first, p), (second, q) in combinations(roots.items(), 2):
-        mixed = canonical_product([number(Fraction(2)), p, q], sample)
+    for (term_p, p), (term_q, q) in combinations(roots.items(), 2):
+        double_product = canonical_product([number(Fraction(2)), p, q], sample)
         for sign in (1, -1):
-            third = canonical_product([number(Fraction(sign)), mixed], sample)
-            if third in terms:
-                rest = (term for term in terms if term not in (first, second, third))
-                yield add(power(add(p, mul(sign, q)), 2), *rest)
+            mixed_term = canonical_product([number(Fraction(sign)), double_product], sample)
+            if mixed_term in terms:
+                remainder = (term for term in terms if term not in (term_p, term_q, mixed_term))
+                yield add(power(add(p, mul(sign, q)), 2), *remainder)
     yield from _complete_squares_with_rest(terms, sample)
 
 
@@ -400,18 +401,20 @@ def _complete_squares_with_rest(terms: tuple[Expression, ...], sample: CheckRows
             continue
         b = parts[root][0]
         shift, constant = b / (2 * a), -b * b / (4 * a)
-        others = [term for term in terms if split_coefficient(term)[2] not in (varying, root)]
-        if any({*variables(root)} & {*variables(term)} for term in others):
+        other_terms = [term for term in terms if split_coefficient(term)[2] not in (varying, root)]
+        if any({*variables(root)} & {*variables(term)} for term in other_terms):
             continue
-        rest = canonical_sum([*others, canonical_product([number(constant), symbolic], sample)], sample)
-        left = split_coefficient(next((t for t in flat_parts([rest], Add) if is_constant(t)), ZERO))[0]
+        remainder = canonical_sum(
+            [*other_terms, canonical_product([number(constant), symbolic], sample)], sample
+        )
+        offset = split_coefficient(next((t for t in flat_parts([remainder], Add) if is_constant(t)), ZERO))[0]
         if not is_short(shift, sample.thresholds):
             continue
         front, square = mul(number(a), symbolic), power(add(root, sample.recognise(float(shift))), 2)
-        if is_short(left, sample.thresholds):
-            yield add(mul(front, square), rest)
-        if is_short(left / a, sample.thresholds):
-            yield _factor_out(front, (mul(front, square), *flat_parts([rest], Add)), (), sample)
+        if is_short(offset, sample.thresholds):
+            yield add(mul(front, square), remainder)
+        if is_short(offset / a, sample.thresholds):
+            yield _factor_out(front, (mul(front, square), *flat_parts([remainder], Add)), (), sample)
 
 
 def _square_root(term: Expression) -> Expression | None:
@@ -444,11 +447,11 @@ def _rewrite_product(factors: tuple[Expression, ...], sample: CheckRows) -> Iter
         match factor:
             case Pow(Add() as base, exponent):
                 for inner in _rewrite_power(base, exponent, sample):
-                    yield mul(*(other for other in factors if other != factor), inner)
+                    yield mul(*(cofactor for cofactor in factors if cofactor != factor), inner)
             case Add():
                 front = factor_out_common(factor, sample)
                 if front is not None:
-                    yield mul(*(other for other in factors if other != factor), front)
+                    yield mul(*(cofactor for cofactor in factors if cofactor != factor), front)
 
 
 def _distribute_factors(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
@@ -457,30 +460,30 @@ def _distribute_factors(factors: tuple[Expression, ...], sample: CheckRows) -> I
     sums += [
         (f, -1) for f in factors if isinstance(f, Pow) and isinstance(f.base, Add) and f.exponent == MINUS_ONE
     ]
-    most = sample.thresholds.max_factors_tried
-    for holder, sign in sums[:most]:
-        others = [f for f in factors if f != holder and (sign == 1 or _is_exponential(f))]
-        for factor in others[:most]:
-            moved = factor if sign == 1 else canonical_power(factor, MINUS_ONE, sample)
+    max_tries = sample.thresholds.max_factors_tried
+    for holder, sign in sums[:max_tries]:
+        cofactors = [f for f in factors if f != holder and (sign == 1 or _is_exponential(f))]
+        for factor in cofactors[:max_tries]:
+            multiplier = factor if sign == 1 else canonical_power(factor, MINUS_ONE, sample)
             inner = holder if isinstance(holder, Add) else children(holder)[0]
-            summed = canonical_sum(
-                [canonical_product([term, moved], sample) for term in children(inner)], sample
+            product = canonical_sum(
+                [canonical_product([term, multiplier], sample) for term in children(inner)], sample
             )
             # x*(x + 1) is better than x**2 + x within a product
-            if sign == 1 and complexity(summed) > complexity(inner):
+            if sign == 1 and complexity(product) > complexity(inner):
                 continue
-            yield mul(*(f for f in factors if f not in (holder, factor)), power(summed, sign))
+            yield mul(*(f for f in factors if f not in (holder, factor)), power(product, sign))
 
 
 def _multiply_alike(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Rewrite (a + b)^e · (a - b)^e as (a² - b²)^e."""
     sums = [(f.base, f.exponent) if isinstance(f, Pow) else (f, ONE) for f in factors]
-    for (first, a), (second, b) in combinations(sums, 2):
-        if a == b and isinstance(first, Add) and isinstance(second, Add):
-            product = expand_tree(mul(first, second), sample)
+    for (base_a, a), (base_b, b) in combinations(sums, 2):
+        if a == b and isinstance(base_a, Add) and isinstance(base_b, Add):
+            product = expand_tree(mul(base_a, base_b), sample)
             if product is not None:
-                gone = (power(first, a), power(second, b))
-                yield mul(*(factor for factor in factors if factor not in gone), power(product, a))
+                pair = (power(base_a, a), power(base_b, b))
+                yield mul(*(factor for factor in factors if factor not in pair), power(product, a))
 
 
 def _is_exponential(tree: Expression) -> bool:
@@ -490,19 +493,19 @@ def _is_exponential(tree: Expression) -> bool:
 def _merge_absolute_values(factors: tuple[Expression, ...]) -> Expression:
     """Rewrite |u|·|v| as |u·v|."""
     inside = [factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "abs"]
-    others = [factor for factor in factors if not (isinstance(factor, Call) and factor.function == "abs")]
-    return mul(*others, call("abs", mul(*inside))) if len(inside) > 1 else Mul(factors)
+    cofactors = [factor for factor in factors if not (isinstance(factor, Call) and factor.function == "abs")]
+    return mul(*cofactors, call("abs", mul(*inside))) if len(inside) > 1 else Mul(factors)
 
 
 def _join_function_pairs(factors: tuple[Expression, ...], sample: CheckRows) -> Iterator[Expression]:
     """Apply sin·cos → sin(2u)/2, sin/cos → tan, tan·cos → sin, sinh/cosh → tanh, tanh·cosh → sinh."""
     bases = [(b, e) for f in factors for b, e in _bases(f) if isinstance(b, Call)]
-    for (first, a), (second, b) in permutations(bases, 2):
-        rule = _PAIR_IDENTITIES.get((first.function, second.function, a == b)) if abs(a) == abs(b) else None
-        if rule is not None and first.argument == second.argument:
-            joined = canonical_power(rule(first.argument, sample), number(a), sample)
-            gone = (power(first, number(a)), power(second, number(b)))
-            yield mul(*(factor for factor in factors if factor not in gone), joined)
+    for (call_a, a), (call_b, b) in permutations(bases, 2):
+        rule = _PAIR_IDENTITIES.get((call_a.function, call_b.function, a == b)) if abs(a) == abs(b) else None
+        if rule is not None and call_a.argument == call_b.argument:
+            combination = canonical_power(rule(call_a.argument, sample), number(a), sample)
+            pair = (power(call_a, number(a)), power(call_b, number(b)))
+            yield mul(*(factor for factor in factors if factor not in pair), combination)
 
 
 _PAIR_IDENTITIES: dict[tuple[str, str, bool], Callable[[Expression, CheckRows], Expression]] = {

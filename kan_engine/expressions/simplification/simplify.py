@@ -82,31 +82,31 @@ def simplify(
     """
     if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
         return tree
-    used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
-    unwanted = forbidden - list_functions(tree)
-    every_row = CheckRows(used, unwanted, thresholds)
+    used_columns = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
+    exclusions = forbidden - list_functions(tree)
+    every_row = CheckRows(used_columns, exclusions, thresholds)
     if not every_row.are_equal(tree, tree):  # no finite value
         return tree
-    some_rows = CheckRows(_select_rows(used, thresholds.max_sample_rows), unwanted, thresholds)
+    some_rows = CheckRows(_select_rows(used_columns, thresholds.max_sample_rows), exclusions, thresholds)
     for sample in (some_rows, every_row):
         for form in _generate_forms(tree, sample, should_stop):
             for result in (to_display_form(form), form):
                 longest = complexity(tree) + thresholds.max_extra_nodes
                 is_short = complexity(result) <= longest or cost(result) < cost(tree)
-                if is_short and every_row.are_equal(tree, result) and not unwanted & list_functions(result):
+                if is_short and every_row.are_equal(tree, result) and not exclusions & list_functions(result):
                     return result
     return tree
 
 
-def _select_rows(columns: Mapping[str, NDArray[np.float64]], most: int) -> dict[str, NDArray[np.float64]]:
-    """Return at most ``most`` evenly spaced rows of the table, and those with the extremes of each column."""
+def _select_rows(columns: Mapping[str, NDArray[np.float64]], max_rows: int) -> dict[str, NDArray[np.float64]]:
+    """Return at most ``max_rows`` evenly spaced rows, and those with the extremes of each column."""
     rows = min(len(column) for column in columns.values())
-    chosen = set(np.linspace(0, rows - 1, min(rows, most)).astype(int).tolist())
+    selection = set(np.linspace(0, rows - 1, min(rows, max_rows)).astype(int).tolist())
     for column in columns.values():
-        chosen |= (
+        selection |= (
             {int(np.nanargmin(column)), int(np.nanargmax(column))} if np.isfinite(column).any() else set()
         )
-    return {name: column[sorted(chosen)] for name, column in columns.items()}
+    return {name: column[sorted(selection)] for name, column in columns.items()}
 
 
 def _generate_forms(
@@ -152,13 +152,15 @@ def cost(
     nodes, text = list(walk(form)), write_rounded(form)
     sums = sum(isinstance(node, Add) for node in nodes)
     below = [terms for node in nodes if (terms := _terms_below(node))]
-    nested = sum(map(_contains_fraction, below)) + sum(map(_nests_divisors, nodes))
-    hidden = sum(map(_hides_limit, below)) + sum(map(_is_logistic, nodes)) + sum(map(_is_long_square, nodes))
-    price = nested_price * nested + hidden_limit_price * hidden
+    nested_count = sum(map(_contains_fraction, below)) + sum(map(_nests_divisors, nodes))
+    hidden_count = (
+        sum(map(_hides_limit, below)) + sum(map(_is_logistic, nodes)) + sum(map(_is_long_square, nodes))
+    )
+    price = nested_price * nested_count + hidden_limit_price * hidden_count
     signs = sum(map(_starts_with_sign, nodes))
     return (
         complexity(form) + sums + price,
-        sums + nested,
+        sums + nested_count,
         len(text),
         signs,
         text.replace("(", "~"),
@@ -198,8 +200,8 @@ def _is_logistic(node: Expression) -> bool:
     """Whether a node is ±tanh(u) ± 1, a logistic function."""
     if not isinstance(node, Add) or len(node.terms) != 2:
         return False
-    first, second = sorted(node.terms, key=is_constant)
-    (size, _, wave), (offset, _, constant) = split_coefficient(first), split_coefficient(second)
+    wave_term, constant_term = sorted(node.terms, key=is_constant)
+    (size, _, wave), (offset, _, constant) = split_coefficient(wave_term), split_coefficient(constant_term)
     is_wave = isinstance(wave, Call) and wave.function == "tanh" and constant == ONE
     return is_wave and isclose(abs(float(size)), abs(float(offset)), rel_tol=10.0**-ORDER_DIGITS)
 
@@ -215,7 +217,7 @@ def _is_long_square(node: Expression) -> bool:
     ]
     shifts = [term for term in chain.from_iterable(squares) if isinstance(term, Number)]
     constants = [term for term in node.terms if isinstance(term, Number)]
-    return bool(shifts and constants) and not all(is_short(each.value) for each in (*shifts, *constants))
+    return bool(shifts and constants) and not all(is_short(part.value) for part in (*shifts, *constants))
 
 
 _TWO = Number(Fraction(2))
@@ -313,8 +315,8 @@ def _sympy_forms(tree: Expression, limits: SimplificationThresholds) -> Iterator
     for node in dict.fromkeys(walk(tree)):
         is_short = isinstance(node, Add) and len(node.terms) <= limits.max_factored_terms
         if is_short and _is_polynomial(node, limits.max_factored_exponent):
-            for factored in _apply_sympy(node, sympy.factor, symbols, names):
-                yield substitute(tree, {node: factored})
+            for factorization in _apply_sympy(node, sympy.factor, symbols, names):
+                yield substitute(tree, {node: factorization})
 
 
 def _apply_sympy(
