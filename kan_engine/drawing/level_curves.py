@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature, encode_feature
@@ -66,7 +68,7 @@ class _LevelColumns:
     name: str
     start: int
     levels: tuple[NamedLevel, ...]
-    encoded: np.ndarray  # (levels, columns)
+    encoded: Float[np.ndarray, "levels columns"]
 
 
 def describe_level_curves(
@@ -88,6 +90,7 @@ def describe_level_curves(
         width = range(columns.start, columns.start + columns.encoded.shape[1])
         for layer, to_layer in layers:
             sources = {j: [i for i in width if (0, i, to_layer, j) in scores] for j in range(layer.out_dim)}
+            # All levels and nodes in one evaluation of the layer
             activations = layer.postacts(z).detach() if any(sources.values()) else None
             for target, indices in sources.items():
                 if activations is None or not indices:
@@ -121,6 +124,7 @@ def _list_levels(feature: Feature, start: int) -> _LevelColumns:
         *feature.rare[:1],
         *([None] if feature.has_missing else []),
     ]
+    # One row per level, where one rare category represents all of them
     content = np.zeros((len(values), len(feature.columns)))
     encode_feature(content, feature, np.array(values, dtype=object))
     levels: list[NamedLevel] = [(value, "value") for value in categories]
@@ -129,14 +133,15 @@ def _list_levels(feature: Feature, start: int) -> _LevelColumns:
     return _LevelColumns(feature.name, start, tuple(levels), content)
 
 
-def _standardize_levels(columns: _LevelColumns, inputs: Standardizer) -> torch.Tensor:
+def _standardize_levels(columns: _LevelColumns, inputs: Standardizer) -> Float[Tensor, "levels in_dim"]:
     """Return rows of the network's inputs [levels, in]; the other columns have no effect."""
+    # The other columns are at their centres, since no activation depends on two columns
     rows = np.tile(inputs.center, (len(columns.levels), 1))
     rows[:, columns.start : columns.start + columns.encoded.shape[1]] = columns.encoded
     return torch.from_numpy(inputs.forward(rows))
 
 
-def _combine(layer: KANLayer, activations: torch.Tensor, target: int) -> list[float]:
+def _combine(layer: KANLayer, activations: Float[Tensor, "levels columns"], target: int) -> list[float]:
     """Return the sum of the activations [levels, columns] at every level, or their product."""
     is_product = target >= layer.out_dim - layer.products
     values: list[float] = (activations.prod(1) if is_product else activations.sum(1)).tolist()

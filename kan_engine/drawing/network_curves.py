@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
 from kan_engine.data.encoding import Encoding
@@ -131,7 +133,7 @@ def describe_edges(
     network: KAN,
     inputs: Standardizer,
     encoding: Encoding,
-    training_rows: np.ndarray,
+    training_rows: Float[np.ndarray, "rows in_dim"],
     outputs: Sequence[str],
     should_stop: Callable[[], bool] = lambda: False,
     *,
@@ -152,6 +154,7 @@ def describe_edges(
         scaler: Scale of the outputs; None if they have none.
         thresholds: Sizes of the document, and the ranking of suggestions.
     """
+    # Evenly spaced rows, since neighbouring rows of a table are often alike
     count = min(thresholds.max_sample_rows, len(training_rows))
     rows = training_rows[np.linspace(0, len(training_rows) - 1, count).astype(int)]
     x = torch.from_numpy(inputs.forward(rows))
@@ -160,6 +163,7 @@ def describe_edges(
     masks = _select_edges([layer.mask for layer in network.all_layers], scores, thresholds.max_edges)
     edges = []
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
+        # The direct layer, the last one, leads from the inputs to the outputs
         source, target = (number, number + 1) if number < depth else (0, depth)
         raw_values = torch.from_numpy(rows) if source == 0 else h
         at, curves = _sample_curves(layer, h, raw_values, thresholds.curve_points)
@@ -220,20 +224,23 @@ def describe_nodes(
 
 
 def _select_edges(
-    masks: list[torch.Tensor], scores: list[torch.Tensor], max_edges: int
-) -> list[torch.Tensor]:
+    masks: list[Bool[Tensor, "_ _"]], scores: list[Float[Tensor, "_ _"]], max_edges: int
+) -> list[Bool[Tensor, "_ _"]]:
     """Masks of the active edges; if there are too many, of those with the highest scores."""
     live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
     if len(live) <= max_edges:
         return masks
+    # Edges with equal scores are kept or left out together
     min_score = live.topk(max_edges).values[-1]
     return [mask & (score >= min_score) for score, mask in zip(scores, masks, strict=True)]
 
 
 def _sample_curves(
-    layer: KANLayer, h: torch.Tensor, raw_values: torch.Tensor, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+    layer: KANLayer, h: Float[Tensor, "rows in_dim"], raw_values: Float[Tensor, "rows in_dim"], count: int
+) -> tuple[Float[np.ndarray, "{count} in_dim"], Float[np.ndarray, "{count} in_dim out_dim"]]:
     """Activations [points, in, out] at points [points, in] over the range of ``raw_values``, in its units."""
+    # Points are equidistant in the units of the drawing. Interpolation between the sorted rows gives the
+    # inputs of the layer at these points, without an inverse of the scale.
     sorted_values, order = raw_values.sort(dim=0)
     axis, inside = sorted_values.numpy(), h.gather(0, order).numpy()
     at = np.linspace(axis[0], axis[-1], count)
@@ -243,11 +250,13 @@ def _sample_curves(
 
 
 @torch.no_grad()
-def _mean_activations(layer: KANLayer, h: torch.Tensor) -> torch.Tensor:
+def _mean_activations(layer: KANLayer, h: Float[Tensor, "rows in_dim"]) -> Float[Tensor, "in_dim out_dim"]:
     """Mean of every activation [in, out] over the rows; of splines, from the mean of their features."""
+    # Blocks of rows bound the memory for the features
     size = max(1, FEATURE_BYTES // (8 * layer.in_dim * layer.weight.shape[1]))
     blocks = [layer.features(block).sum(0) for block in torch.split(h, size)]
     features = torch.stack(blocks).sum(0) / len(h)
+    # A spline is linear in its features: the mean of the features gives the mean of the spline
     means = torch.einsum("it,ito->io", features, layer.effective_weight())
     for (i, j), edge in layer.symbolic.items():
         means[i, j] = symbolic_value(edge, h[:, i]).mean()
@@ -275,6 +284,7 @@ def _add_suggestions_(
 
 
 def _rate_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> SuggestedFunction:
+    # The resolution keeps the logarithm of an exact fit finite
     loss = float(np.log2(max(1 - fit.r2, 0.0) + thresholds.r2_resolution))
     weight = thresholds.complexity_weight
     total = (1 - weight) * loss + weight * fit.complexity

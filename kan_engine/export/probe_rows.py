@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from kan_engine.data.datetime_parts import format_iso_time
 from kan_engine.data.encoding import Encoding
@@ -11,7 +12,7 @@ from kan_engine.export.thresholds import DEFAULT_PROBES, ProbeThresholds
 
 UNSEEN_CATEGORY = "a category that training never saw"
 
-Columns = dict[str, np.ndarray]
+Columns = dict[str, Shaped[np.ndarray, " rows"]]
 
 
 def probe_columns(encoding: Encoding, thresholds: ProbeThresholds = DEFAULT_PROBES) -> Columns:
@@ -32,7 +33,7 @@ def probe_columns(encoding: Encoding, thresholds: ProbeThresholds = DEFAULT_PROB
 
 def _probe_column(
     feature: Feature, rows: int, generator: np.random.Generator, limits: ProbeThresholds
-) -> np.ndarray:
+) -> Shaped[np.ndarray, " {rows}"]:
     column = np.empty(rows, dtype=object)
     if feature.type == "datetime":
         column[:] = [
@@ -48,6 +49,7 @@ def _probe_column(
             else (*feature.categories, *feature.rare, UNSEEN_CATEGORY)
         )
         column[:] = [values[place % len(values)] for place in range(rows)]
+    # The shuffle distributes the missing values over the rows
     if feature.has_missing:
         column[-limits.spare_rows // 2 :] = None
     generator.shuffle(column)
@@ -56,11 +58,13 @@ def _probe_column(
 
 def _probe_numbers(
     feature: Feature, rows: int, generator: np.random.Generator, limits: ProbeThresholds
-) -> np.ndarray:
+) -> Float[np.ndarray, " {rows}"]:
     low, high = float(feature.min or 0.0), float(feature.max or 0.0)
     places = generator.uniform(size=rows)
     outside = limits.outside_share
+    # Both ends of the training range, and points slightly and far beyond each
     places[:6] = 0.0, 1.0, -outside, -outside / 10, 1 + outside / 10, 1 + outside
+    # A weighted mean of the ends, since their difference may overflow
     with np.errstate(over="ignore"):
         numbers: np.ndarray = low * (1 - places) + high * places
     return numbers.clip(-limits.max_number, limits.max_number)

@@ -43,6 +43,7 @@ def _select_inputs(network: KAN, places: list[int]) -> KAN:
     for layer, source in zip(reduced_network.all_layers, network.all_layers, strict=True):
         reads_inputs = layer is reduced_network.stack[0] or layer is reduced_network.direct
         rows = places if reads_inputs else list(range(source.in_dim))
+        # The grid gets its size first, so that knots and weights fit
         resize_grid_(layer, source.grid_size)
         layer.knots, layer.mask = source.knots[rows].clone(), source.mask[rows].clone()
         layer.weight = nn.Parameter(source.weight[rows].clone())

@@ -25,7 +25,7 @@ class RowPredictions:
     labels: Shaped[np.ndarray, " rows"] | None = None
 
 
-def predict_rows(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> RowPredictions:
+def predict_rows(predictor: Predictor, columns: Mapping[str, Shaped[np.ndarray, " rows"]]) -> RowPredictions:
     """The predictions of the model itself."""
     if predictor.classes is None:
         return RowPredictions(predictor.predict(columns).reshape(-1, predictor.network.config.width[-1]))
@@ -51,6 +51,7 @@ def largest_difference(
     """
     if export.numbers.shape != reference.numbers.shape:
         return np.inf
+    # Both must be undefined in the same places
     is_finite = np.isfinite(reference.numbers)
     if (np.isfinite(export.numbers) != is_finite).any():
         return np.inf
@@ -64,6 +65,7 @@ def _relative_difference(reference: Float[np.ndarray, " rows"], export: Float[np
     if not len(reference):
         return 0.0
     size = np.abs(reference)
+    # A number near 0 among large ones has only the precision of these
     unit = np.maximum(size, max(1.0, float(np.median(size))))
     return float((np.abs(export - reference) / unit).max())
 
@@ -74,6 +76,7 @@ def _has_other_label(
     if reference.labels is None or export.labels is None:
         return (reference.labels is None) != (export.labels is None)
     scores = np.sort(reference.numbers * np.asarray(predictor.decision_weights or 1.0), axis=1)
+    # Rounding decides a tie, so only clear decisions are compared
     is_clear = scores[:, -1] - scores[:, -2] > tie_tolerance * scores[:, -1]
     return any(
         theirs not in (mine, class_name(mine))

@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float, Num, Shaped
 from numpy.typing import NDArray
 
 from kan_engine.errors import ArtifactError
@@ -101,10 +102,18 @@ if TYPE_CHECKING:
 else:
     TreeJson = dict
 
+# For mypy the numbers are float64; jaxtyping accepts only a class
+if TYPE_CHECKING:
+    FloatArray = NDArray[np.float64]
+else:
+    FloatArray = np.ndarray
+
 
 def evaluate(
-    tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any] = ()
-) -> NDArray[np.float64]:
+    tree: Expression,
+    columns: Mapping[str, Shaped[np.ndarray, "*rows"]],
+    parameters: Sequence[Any] | Num[np.ndarray, "parameters *sets"] = (),
+) -> Float[FloatArray, "*values"]:
     """Evaluate the formula in every row.
 
     Args:
@@ -118,11 +127,14 @@ def evaluate(
     """
     with np.errstate(all="ignore"):
         value = _evaluate(tree, columns, parameters)
+    # A formula without variables is one number, which also gets the shape of the columns
     shape = _broadcast_shapes(value, *columns.values())
     return np.array(np.broadcast_to(value, shape), dtype=np.float64)
 
 
-def _evaluate(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> Values:
+def _evaluate(
+    tree: Expression, columns: Mapping[str, Shaped[np.ndarray, "*rows"]], parameters: Any
+) -> Values:
     parts = [_evaluate(part, columns, parameters) for part in children(tree)]
     value = evaluate_node(tree, parts, columns, parameters)
     charge_evaluation(np.size(value))
@@ -134,8 +146,10 @@ def _broadcast_shapes(*values: Any) -> tuple[int, ...]:
 
 
 def value_and_jacobian(
-    tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    tree: Expression,
+    columns: Mapping[str, Shaped[np.ndarray, "*rows"]],
+    parameters: Sequence[Any] | Num[np.ndarray, "parameters *sets"],
+) -> tuple[Float[FloatArray, "*values"], Float[FloatArray, "*values parameters"]]:
     """Return the values [N] and their derivatives with respect to the parameters [N, P]."""
     program = Program(tree, columns, len(parameters))
     return np.array(program.run(parameters), dtype=np.float64), program.compute_jacobian()
@@ -150,7 +164,9 @@ class Program:
         count: Number of parameters.
     """
 
-    def __init__(self, tree: Expression, columns: Mapping[str, NDArray[Any]], count: int) -> None:
+    def __init__(
+        self, tree: Expression, columns: Mapping[str, Shaped[np.ndarray, "*rows"]], count: int
+    ) -> None:
         self._nodes: list[Expression] = []
         self._parts: list[tuple[int, ...]] = []
         self._values: list[Any] = []
@@ -168,6 +184,7 @@ class Program:
         self._nodes.append(node)
         self._parts.append(parts)
         self._depends.append(depends)
+        # Nodes without parameters never change: their values are computed once
         if depends:
             self._moving.append(place)
             self._values.append(0.0)
@@ -175,21 +192,25 @@ class Program:
             self._values.append(evaluate_node(node, [self._values[part] for part in parts], self._columns))
         return place
 
-    def run(self, parameters: Sequence[Any] | NDArray[Any]) -> NDArray[np.float64]:
+    def run(
+        self, parameters: Sequence[Any] | Num[np.ndarray, "parameters *sets"]
+    ) -> Float[FloatArray, "*values"]:
         """Compute the values [N] for these parameters, which are numbers or arrays; not to be changed."""
         values = self._values
         charge_evaluation(len(self._moving) * prod(self._shape), trials=1)
         with np.errstate(all="ignore"):
+            # Children come before their parents, so that one pass evaluates the tree
             for place in self._moving:
                 parts = [values[part] for part in self._parts[place]]
                 values[place] = evaluate_node(self._nodes[place], parts, self._columns, parameters)
+        # Parameters may be arrays, and a formula of parameters alone has a smaller shape than the columns
         result = np.asarray(values[-1])
         if result.shape != self._shape:
             result = np.broadcast_to(result, np.broadcast_shapes(result.shape, self._shape))
         self._run_shape = result.shape
         return result
 
-    def compute_jacobian(self) -> NDArray[np.float64]:
+    def compute_jacobian(self) -> Float[FloatArray, "*values parameters"]:
         """Compute the derivatives with respect to the parameters [N, P], at those of the last ``run``.
 
         They come from one backward pass (reverse accumulation): every node passes its adjoint ∂v/∂node to its
@@ -197,10 +218,12 @@ class Program:
         """
         jacobian = np.zeros((self._count, *self._run_shape))
         charge_evaluation((len(self._moving) + self._count) * prod(self._run_shape))
+        # The adjoint of the root is 1. A node has one parent, so that its adjoint has one summand.
         adjoints: dict[int, Values] = {len(self._nodes) - 1: 1.0}
         with np.errstate(all="ignore"):
             for place in reversed(self._moving):
                 node, adjoint = self._nodes[place], adjoints.pop(place)
+                # A parameter may occur several times: its derivative is the sum over its places
                 if isinstance(node, Parameter):
                     jacobian[node.index] += adjoint
                     continue
@@ -209,11 +232,15 @@ class Program:
                 for at, part in enumerate(places):
                     if self._depends[part]:
                         adjoints[part] = pass_adjoint(node, at, parts, self._values[place], adjoint)
+        # The view has the parameters last, while each derivative stays contiguous
         return jacobian.transpose(*range(1, jacobian.ndim), 0)
 
 
 def evaluate_node(
-    tree: Expression, parts: Sequence[Values], columns: Mapping[str, NDArray[Any]], parameters: Any = ()
+    tree: Expression,
+    parts: Sequence[Values],
+    columns: Mapping[str, Shaped[np.ndarray, "*rows"]],
+    parameters: Any = (),
 ) -> Values:
     """Evaluate one node, given the values of its children."""
     value: Values
@@ -259,6 +286,7 @@ def pass_adjoint(
         case Add():
             return adjoint
         case Mul():
+            # The product of the other factors and not value / factor, since a factor may be 0
             return prod((factor for at, factor in enumerate(parts) if at != place), start=adjoint)
         case Pow() if place == 0:
             base, exponent = parts
@@ -306,6 +334,7 @@ def _complexity_of_sum(terms: tuple[Expression, ...]) -> int:
     varying = [term for term in terms if not is_constant(term)]
     count = len(varying) + (1 if len(varying) < len(terms) else 0)
     signs = [_is_negative(term.factors[0] if isinstance(term, Mul) else term) for term in terms]
+    # A sign is part of the operator before the term, so that a factor of -1 does not count
     bodies = [
         mul(*term.factors[1:]) if isinstance(term, Mul) and term.factors[0] == MINUS_ONE else term
         for term in varying

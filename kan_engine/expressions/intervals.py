@@ -48,7 +48,9 @@ class Interval:
     is_defined: Bool[np.ndarray, " boxes"]
 
 
-def enclose(tree: Expression, box: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Interval:
+def enclose(
+    tree: Expression, box: Mapping[str, tuple[Float[np.ndarray, " boxes"], Float[np.ndarray, " boxes"]]]
+) -> Interval:
     """Bounds of a formula over boxes.
 
     Args:
@@ -60,7 +62,7 @@ def enclose(tree: Expression, box: Mapping[str, tuple[np.ndarray, np.ndarray]]) 
 
 
 def _enclose(  # noqa: PLR0911 - one for each kind of node
-    tree: Expression, box: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    tree: Expression, box: Mapping[str, tuple[Float[np.ndarray, " boxes"], Float[np.ndarray, " boxes"]]]
 ) -> Interval:
     match tree:
         case Number(value):
@@ -117,7 +119,9 @@ def _multiply(a: Interval, b: Interval) -> Interval:
     return _widen(Interval(lower, upper, a.is_defined & b.is_defined))
 
 
-def _multiply_ends(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _multiply_ends(
+    x: Float[np.ndarray, " #boxes"], y: Float[np.ndarray, " #boxes"]
+) -> tuple[Float[np.ndarray, " boxes"], Float[np.ndarray, " boxes"]]:
     """Bounds of a product of two ends; an end that is 0 is attained, an infinite one is not."""
     product = _replace_nan(x * y, 0.0)
     underflows = (product == 0) & (x != 0) & (y != 0)
@@ -171,13 +175,16 @@ def _apply(function: Function, argument: Interval) -> Interval:
     )
 
 
-def _find(places: Places, low: np.ndarray, high: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _find(
+    places: Places, low: Float[np.ndarray, " boxes"], high: Float[np.ndarray, " boxes"]
+) -> list[tuple[Float[np.ndarray, " boxes"], Bool[np.ndarray, " boxes"]]]:
     """The lowest two places in intervals, and where they are inside.
 
     Places of a period are rounded, so that intervals reach a little further; of huge numbers both are inside.
     """
     if np.isinf(places.period):
         return [places.find(low, high)]
+    # The error of a place in floats grows with the argument
     reach = PLACE_ERROR * np.maximum(np.abs(low), np.abs(high))
     is_endless = reach > places.period / 2
     low, high = np.where(is_endless, 0.0, low - reach), np.where(is_endless, 3 * places.period, high + reach)
@@ -186,8 +193,11 @@ def _find(places: Places, low: np.ndarray, high: np.ndarray) -> list[tuple[np.nd
     return [(place, is_inside), (after, after <= high)]
 
 
-def _enclose_values(values: Sequence[np.ndarray], is_defined: np.ndarray) -> Interval:
+def _enclose_values(
+    values: Sequence[Float[np.ndarray, " boxes"]], is_defined: Bool[np.ndarray, " boxes"]
+) -> Interval:
     """The interval between computed values of elementary functions."""
+    # The ends of a monotone function are its extremes; 0 and infinite ends are exact, others move outward
     lower, upper = reduce(np.fmin, values), reduce(np.fmax, values)
     is_finite = np.isfinite(lower) & np.isfinite(upper)
     lower = np.where((lower == 0) | np.isinf(lower), lower, lower - LIBRARY_ERROR * np.abs(lower) - TINY)
@@ -195,5 +205,5 @@ def _enclose_values(values: Sequence[np.ndarray], is_defined: np.ndarray) -> Int
     return Interval(lower, upper, is_defined & is_finite)
 
 
-def _replace_nan(values: np.ndarray, replacement: float) -> np.ndarray:
+def _replace_nan(values: Float[np.ndarray, " boxes"], replacement: float) -> Float[np.ndarray, " boxes"]:
     return np.where(np.isnan(values), replacement, values)

@@ -42,6 +42,7 @@ class Places:
         """The lowest place in every interval [low, high], and whether there is one."""
         if math.isinf(self.period):
             return np.full(np.shape(low), self.first), (low <= self.first) & (self.first <= high)
+        # The first place that is not below the interval
         place = self.first + self.period * np.ceil((low - self.first) / self.period)
         return place, place <= high
 
@@ -119,6 +120,7 @@ class Function:
         """Whether f is finite on an interval [low, high]."""
         if low < self.domain[0] or high > self.domain[1]:
             return False
+        # A pole inside does not show in the values at the ends
         has_pole = self.pole is not None and bool(self.pole.find(low, high)[1])
         return not has_pole and bool(np.isfinite(self.value(low)) and np.isfinite(self.value(high)))
 
@@ -130,11 +132,13 @@ class Function:
     @property
     def is_one_sided(self) -> bool:
         """Whether f is defined on one side of 0 only."""
+        # A domain that ends at 0 or 1 contains one of these intervals, any other domain both or none
         return self.is_finite_on(1.0, 2.0) != self.is_finite_on(-2.0, -1.0)
 
 
 def power_value(base: Values, exponent: float) -> Values:
     """Return base^exponent, computed by a cheap and correctly rounded operation if there is one."""
+    # Exported files use the same operations for the same exponents, so that values agree to the last bit
     if exponent == 2:
         return base * base
     if exponent == 0.5:
@@ -168,6 +172,7 @@ _define_elementary = partial(_define_rare, dictionaries=ALL)
 
 
 def _sigmoid(u: Any) -> Any:
+    # By tanh, since exp(-u) overflows
     return 0.5 + 0.5 * np.tanh(0.5 * u)
 
 
@@ -183,6 +188,7 @@ def _differentiate_erf(u: Any, call: Callable[[str, Any], Any]) -> Any:
     return 2 / PI**_HALF * call("exp", -(u**2))
 
 
+# Exponents with a name for edges and dictionaries; formulas contain any exponent
 _POWERS = (
     _define_power("x^2", Fraction(2), 2),
     _define_power("x^3", Fraction(3), 3),
@@ -199,8 +205,10 @@ _POWERS = (
     _define_power("1/x^1.5", Fraction(-3, 2), 4),
 )
 
+# C and Python have no sign function: the difference of two comparisons is 1, 0 or -1
 _SIGN = "(({0} > 0) - ({0} < 0))"
 
+# Slopes with poles use np.divide, which gives infinity where the division of two floats raises
 _ELEMENTARY = (
     _define_elementary(
         "exp",
@@ -242,6 +250,7 @@ _ELEMENTARY = (
     _define_rare(
         "sign",
         np.sign,
+        # 0 in the shape of u, NaN where u is NaN
         lambda u: 0.0 * u,
         3,
         leap=Places(0.0),
@@ -401,6 +410,7 @@ _ELEMENTARY = (
     ),
 )
 
+# Values and slopes avoid overflow and cancellation, which the expressions of the forms do not
 _FORMS = (
     Function("x", lambda u: u, lambda u: 1.0 + 0.0 * u, 1, form=lambda u, _: u, degree=Fraction(1)),
     Function(
@@ -422,6 +432,7 @@ _FORMS = (
     Function(
         "sigmoid",
         _sigmoid,
+        # 1 - sigmoid(u) would cancel for large u
         lambda u: _sigmoid(u) * _sigmoid(-u),
         3,
         form=lambda u, call: 1 / (1 + call("exp", -u)),
@@ -443,6 +454,7 @@ _FORMS = (
     Function(
         "planck",
         lambda u: np.divide(1.0, np.expm1(u)),
+        # -exp(u) / (exp(u) - 1)² would overflow for large u and cancel near 0
         lambda u: np.divide(-0.25, np.sinh(u / 2) ** 2),
         4,
         pole=Places(0.0),

@@ -34,6 +34,7 @@ def make_measured(value: float) -> Number:
     """A number that counts as a measured constant, also where it happens to be an integer."""
     value = float(value)
     if value.is_integer():
+        # The neighbouring float differs by less than any measurement, and no builder makes an integer of it
         value = float(np.nextafter(value, np.inf)) if value else SMALLEST
     return Number(value)
 
@@ -55,6 +56,7 @@ def count_constants(tree: Expression) -> int:
             if isinstance(exponent, Number)
             else count_constants(exponent)
         )
+    # In 2·π and √5/3 the exact numbers belong to the recognised constant
     parts = children(tree)
     if isinstance(tree, Add | Mul) and any(map(_is_recognised, parts)):
         parts = tuple(part for part in parts if not (isinstance(part, Number) and _is_exact(part)))
@@ -107,6 +109,7 @@ def release_numbers(tree: Expression) -> ReleasedNumbers:
             values.append(float(node.value))
             return Parameter(len(values) - 1)
         if isinstance(node, Pow):
+            # Rational exponents and the radicands of roots are part of the form
             is_root = is_constant(node.base) and _is_exact(node.base) and isinstance(node.exponent, Number)
             base = release(node.base, is_form=is_root)
             return power(base, release(node.exponent, is_form=isinstance(node.exponent, Number)))
@@ -127,6 +130,7 @@ def bind_unfolded(tree: Expression, values: Sequence[float]) -> tuple[Expression
     places: list[int | None] = []
 
     def fill(node: Expression) -> Expression:
+        # Nodes are built directly: the builders would fold a number into its neighbour
         match node:
             case Parameter(index):
                 places.append(index)

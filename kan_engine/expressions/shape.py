@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.expressions.differentiation import differentiate
 from kan_engine.expressions.evaluation import ONE, ZERO, Expression, Variable, evaluate, variables
@@ -43,6 +44,7 @@ def holds_shape(
     values = evaluate(tree, columns)
     if not np.isfinite(values).all():
         return False
+    # A value beyond a bound by rounding alone is within it
     reach = ROUNDING * float(np.abs(values).max(initial=0.0))
     if values.min() < bounds[0] - reach or values.max() > bounds[1] + reach:
         return False
@@ -53,7 +55,9 @@ def holds_shape(
     )
 
 
-def _has_slopes(tree: Expression, name: str, sign: int, columns: dict[str, np.ndarray]) -> bool:
+def _has_slopes(
+    tree: Expression, name: str, sign: int, columns: dict[str, Float[np.ndarray, " points"]]
+) -> bool:
     """Whether the derivative has the sign at all points, except where it does not exist."""
     slope = differentiate(tree, lambda leaf: ONE if leaf == Variable(name) else ZERO)
     slopes = sign * evaluate(slope, columns)
@@ -62,9 +66,12 @@ def _has_slopes(tree: Expression, name: str, sign: int, columns: dict[str, np.nd
     return bool(slopes.size) and bool(slopes.min() >= -ROUNDING * steepest)
 
 
-def _keeps_direction(tree: Expression, name: str, sign: int, columns: dict[str, np.ndarray]) -> bool:
+def _keeps_direction(
+    tree: Expression, name: str, sign: int, columns: dict[str, Float[np.ndarray, " points"]]
+) -> bool:
     """Whether values along lines never turn back: beyond a pole or a jump the derivative tells nothing."""
     ends = columns[name].min(), columns[name].max()
+    # Lines parallel to the axis of the column, through the first sampled points
     lines = {column: np.repeat(values[:LINES, None], LINE_POINTS, 1) for column, values in columns.items()}
     lines[name] = np.broadcast_to(np.linspace(*ends, LINE_POINTS), lines[name].shape)
     values = evaluate(tree, lines)
@@ -73,7 +80,7 @@ def _keeps_direction(tree: Expression, name: str, sign: int, columns: dict[str, 
 
 
 @lru_cache(maxsize=64)
-def _sample_box(box: Box, points: int) -> dict[str, np.ndarray]:
+def _sample_box(box: Box, points: int) -> dict[str, Float[np.ndarray, " points"]]:
     if not box:
         return {"": np.zeros(1)}  # a constant
     from scipy.stats import qmc  # noqa: PLC0415  # takes a second, which a service that starts saves
@@ -81,6 +88,7 @@ def _sample_box(box: Box, points: int) -> dict[str, np.ndarray]:
     names, low, high = zip(*box, strict=True)
     shares = qmc.Sobol(len(box), scramble=False).random(points)
     if len(box) <= MAX_CORNER_COLUMNS:
+        # Extremes are often at corners, of which a Sobol sequence contains one at most
         corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * len(box), indexing="ij"), -1).reshape(-1, len(box))
         shares = np.concatenate([corners, shares])
     values = np.asarray(low) + shares * (np.asarray(high) - np.asarray(low))

@@ -63,6 +63,7 @@ def _write_feature(g: Graph, feature: Feature) -> str:
         return _write_category(g, feature)
     if _tensor_type(feature) == TensorProto.BOOL:
         return g.cast_to_numbers(x)
+    # A missing number is replaced, and a column of 0 and 1 indicates it
     is_missing = g.add("IsNaN", x)
     values = g.add("Where", is_missing, g.constant(feature.fill), x)
     return g.concatenate(values, g.cast_to_numbers(is_missing)) if feature.has_missing else values
@@ -82,6 +83,7 @@ def _write_category(g: Graph, feature: Feature) -> str:
         default_int64=len(feature.categories) if feature.rare else UNKNOWN_CATEGORY,
     )
     width = len(feature.columns)
+    # Of two columns of a category the second is sufficient
     start = 1 if width == 1 and max(slots.values()) == 1 else 0
     columns = g.constant(np.arange(start, start + width), np.int64)
     return g.cast_to_numbers(g.add("Equal", g.add("Unsqueeze", place, g.integers(1)), columns))
@@ -107,8 +109,10 @@ def _write_curve(g: Graph, curve: PiecewiseLinearMap, x: str) -> str:
     off = g.add("Mul", beyond, slope)
     if len(start) == 1:
         return g.shift(off, end[0])
+    # ONNX has no bisection: the number of inner points at or below x is the piece
     is_reached = g.add("GreaterOrEqual", inside, g.constant(start[1:-1]))
     piece = g.add("ReduceSum", g.add("Cast", is_reached, to=TensorProto.INT64), g.integers(1))
+    # Start and width of the piece, and the values there
     origin, width, value, rise = (
         g.add("Gather", g.constant(table), piece, axis=0)
         for table in (start[:-1], np.diff(start), end[:-1], np.diff(end))

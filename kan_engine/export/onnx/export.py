@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
+from jaxtyping import Shaped
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
@@ -81,7 +82,9 @@ def _available_name(name: str, input_names: set[str]) -> str:
     return _available_name(f"{name}_", input_names) if name in input_names else name
 
 
-def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> RowPredictions:
+def run_onnx(
+    data: bytes, predictor: Predictor, columns: Mapping[str, Shaped[np.ndarray, " rows"]]
+) -> RowPredictions:
     """Predictions of an exported model, with ONNX's reference implementation of the operators.
 
     Args:
@@ -98,19 +101,22 @@ def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray
     return RowPredictions(np.asarray(probabilities[0]), np.asarray(values))
 
 
-def to_tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def to_tensors(
+    predictor: Predictor, columns: Mapping[str, Shaped[np.ndarray, " rows"]]
+) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """Convert columns to the input tensors of an exported model."""
     return {
         feature.name: _to_tensor(feature, columns[feature.name]) for feature in predictor.encoding.features
     }
 
 
-def _to_tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
+def _to_tensor(feature: Feature, values: Shaped[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"]:
     if feature.type == "category":
         missing = placeholder_text(feature)
         return np.array([missing if value is None else value for value in values.tolist()], dtype=object)
     if feature.type == "boolean" and not feature.has_missing:
         return values.astype(bool)
+    # Booleans with missing values are numbers, since BOOL has no NaN
     return np.array([np.nan if value is None else value for value in values.tolist()], dtype=np.float64)
 
 
@@ -132,9 +138,12 @@ def _write_values(
 ) -> list[onnx.ValueInfoProto]:
     """Values in the target's units; see ``TargetScaler.inverse``. A density is 0 outside of its support."""
     transform = TRANSFORMS[scaler.transform]
+    # The image of the target under its transform
     image = g.shift(g.scale(raw, scaler.std), scaler.mean)
+    # With bounds, outputs beyond the range of the transform are clipped to its ends
     if scaler.bounds is not None and np.isfinite(transform.reach).any():
         image = g.add("Where", g.add("IsNaN", image), image, g.clip(image, *transform.reach))
+    # Without bounds, only a small overshoot counts as the end of the range; beyond it the value is NaN
     for end, outwards in zip(transform.ends, (-1.0, 1.0), strict=True):
         if np.isfinite(end) and scaler.bounds is None:
             beyond = g.scale(g.shift(image, -end), outwards)
@@ -173,11 +182,13 @@ def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> lis
     """Labels and probabilities; a label is arbitrary in rows without probabilities."""
     classes = part.classes or ()
     label, probabilities = names
+    # Two classes share one output, the log-odds of the second
     if len(classes) == 2:
         sides = g.add("Sigmoid", g.add("Neg", raw)), g.add("Sigmoid", raw)
         g.add("Concat", *sides, axis=1, name=probabilities)
     else:
         g.add("Softmax", raw, axis=1, name=probabilities)
+    # Weights change the decision, but not the probabilities
     scores = probabilities
     if part.decision_weights is not None:
         scores = g.scale(probabilities, part.decision_weights)

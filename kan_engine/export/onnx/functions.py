@@ -92,10 +92,12 @@ def arctan(g: Graph, u: str) -> str:
 
     The argument of the correction is below 1e-6, where an arc tangent equals its argument in float64.
     """
+    # The correction of an infinite argument would be NaN
     near = g.clip(u, -MAX_ARCTAN_ARGUMENT, MAX_ARCTAN_ARGUMENT)
     rough = g.add("Atan", g.add("Cast", near, to=TensorProto.FLOAT))
     y = g.cast_to_numbers(rough)
     sine, cosine = g.add("Sin", y), g.add("Cos", y)
+    # Tangent of the error of y, by the addition theorem
     above = g.add("Sub", g.add("Mul", near, cosine), sine)
     below = g.add("Add", cosine, g.add("Mul", near, sine))
     value = g.add("Add", y, g.add("Div", above, below))
@@ -122,6 +124,7 @@ def _log1p(g: Graph, z: str) -> str:
     """log(1 + z) with full precision for small z: z · log w / (w - 1) with w = 1 + z rounded (Kahan)."""
     w = g.shift(z, 1.0)
     difference = g.shift(w, -1.0)
+    # Where 1 + z rounds to 1, the logarithm equals z in float64
     is_lost = g.add("Equal", difference, g.constant(0.0))
     safe = g.add("Where", is_lost, g.constant(1.0), difference)
     quotient = g.add("Mul", g.add("Log", w), g.add("Div", z, safe))
@@ -172,12 +175,15 @@ def _artanh(g: Graph, u: str) -> str:
 def _erf(g: Graph, u: str) -> str:
     """The series for |u| < 1, else the sum of fractions; see ``expressions.error_function``."""
     square = g.add("Mul", u, u)
+    # Horner scheme in u²
     series = g.constant(SERIES[-1])
     for coefficient in SERIES[-2::-1]:
         series = g.shift(g.add("Mul", square, series), coefficient)
+    # A saturated argument keeps the exponentials finite
     z = g.clip(g.add("Abs", u), 0.0, SATURATION)
     above = g.add("Mul", z, z)
     parts = [g.add("Div", g.constant(top), g.shift(above, shift)) for shift, top in FRACTIONS]
+    # Trapezoidal rule with the residue of its pole (Chiarella and Reichel 1968)
     bell = g.add("Mul", g.scale(z, STEP / np.pi), g.add("Exp", g.add("Neg", above)))
     pole = g.add("Div", g.constant(2.0), g.shift(g.add("Exp", g.scale(z, POLE_RATE)), -1.0))
     complement = g.add("Sub", g.add("Mul", bell, reduce(partial(g.add, "Add"), parts)), pole)

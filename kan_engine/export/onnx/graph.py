@@ -27,6 +27,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        # Inner names begin with a prefix that no input and output has
         self._prefix = "kan"
         while any(name.startswith(self._prefix) for name in interface_names):
             self._prefix += "_"
@@ -40,6 +41,7 @@ class Graph:
     def constant(self, value: Any, dtype: Any = np.float64) -> str:
         """Add a tensor of numbers or booleans; equal ones are shared."""
         array = np.array(value, dtype=dtype, order="C")
+        # Keys are bytes and not values: 0 and -0 differ, and equal NaN match
         key = array.dtype.str, array.shape, array.tobytes()
         if key not in self._known:
             self._known[key] = self._new_name()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 from onnx import TensorProto, helper
 
 from kan_engine.export.onnx.functions import silu, write_function
@@ -85,6 +86,7 @@ def _write_pieces(g: Graph, layer: PiecewiseLayer, x: str) -> str:
     )
     inputs, powers = len(layer.low), layer.powers
     outputs = layer.table.shape[1] // powers
+    # The coefficients of the pieces of all inputs form one matrix per row
     entries = g.add("Gather", g.constant(layer.table), rows, axis=0)
     coefficients = g.add("Reshape", entries, g.integers(0, inputs * powers, outputs))
     sides = g.add("Reshape", _powers(g, u, powers), g.integers(0, 1, inputs * powers))
@@ -98,6 +100,7 @@ def _write_pieces(g: Graph, layer: PiecewiseLayer, x: str) -> str:
 def _locate_uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
     """Row of the table, and position in the piece, for every input."""
     u = g.add("Mul", g.shift(x, -find.low.T), g.constant(find.density.T))
+    # Pieces -1 and G are the lines outside the grid
     piece = g.clip(g.add("Floor", u), -1.0, find.size)
     return g.cast_to_index(g.shift(piece, find.intervals.T)), g.add("Sub", u, piece)
 
@@ -107,6 +110,7 @@ def _locate_irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str
     grids = np.stack(find.grids)
     is_reached = g.add("GreaterOrEqual", g.add("Unsqueeze", x, g.integers(2)), g.constant(grids))
     count = g.add("ReduceSum", g.add("Cast", is_reached, to=TensorProto.INT64), g.integers(2), keepdims=0)
+    # The pieces of one input follow those of the previous input
     offsets = np.arange(len(grids)) * (grids.shape[1] + 1)
     rows = g.add("Add", count, g.constant(offsets, np.int64))
     origin, density = (
@@ -132,6 +136,7 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     """Evaluate basis functions of uniform grids and multiply once for all edges; see ``BasisLayer``."""
     inputs, size = len(layer.low), len(layer.weight)
     terms, count = size // inputs, len(layer.polynomials)
+    # Beyond the grid, splines and base function continue along their tangents
     inside = g.clip(x, layer.low, layer.high)
     beyond = g.add("Sub", x, inside)
     u = g.add("Mul", g.shift(inside, -layer.low), g.constant(layer.density))
@@ -143,6 +148,7 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     local = g.add("Add", _horner(g, layer.polynomials, u), slopes)
     base = g.add("Add", silu(g, inside), g.add("Mul", _silu_slope(g, inside), beyond))
     start = g.cast_to_index(g.clip(interval, 0.0, max_interval))
+    # The k + 1 functions that are not 0 in the interval, at their places among all terms
     places = g.add("Add", g.add("Unsqueeze", start, g.integers(2)), g.constant(np.arange(count), np.int64))
     shape = g.add("Concat", g.add("Shape", x), g.integers(terms - 1), axis=0)
     zero = helper.make_tensor("", TensorProto.DOUBLE, [1], [0.0])
@@ -152,7 +158,7 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     return g.add("MatMul", g.add("Reshape", features, g.integers(0, size)), g.constant(layer.weight))
 
 
-def _horner(g: Graph, coefficients: tuple[np.ndarray, ...], u: str) -> str:
+def _horner(g: Graph, coefficients: tuple[Float[np.ndarray, "local 1 1"], ...], u: str) -> str:
     """Evaluate all polynomials at once, [rows, inputs, local]."""
     highest, *lower_coefs = (c.reshape(-1) for c in coefficients)
     total = g.scale(u, highest)

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Num, Shaped
 
 from kan_engine.data.datetime_parts import PERIODS, format_iso_time
 from kan_engine.data.feature import Feature
@@ -55,6 +56,7 @@ def to_python(
     """
     part = drop_unused_features(predictor)
     names = [column.name for column in part.encoding.names]
+    # The file cannot compute columns of features that the network does not use
     formulas = [to_json(tree) for tree in trees if set(variables(tree)) <= set(names)]
     formulas = formulas if len(formulas) == len(trees) else []
     model = _model_data(part) | {"encoded": names if formulas else [], "formulas": formulas}
@@ -75,17 +77,20 @@ def read_back(text: str) -> Model:
     code, model = _split_program(text)
     if code != _template_tree():
         raise NotExportable("the code of the Python file differs from the template")
+    # Only literals are read, so that nothing in the text is executed
     data: Model = ast.literal_eval(model)
     return data
 
 
-def run_formula(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
+def run_formula(
+    text: str, columns: Mapping[str, Shaped[np.ndarray, " rows"]]
+) -> Float[np.ndarray, " rows *outputs"] | None:
     """Values of the formula in an exported file; None if the file has no formula."""
     model = template.decode(read_back(text))
     return template.formula_values(columns, model) if model["formulas"] else None
 
 
-def run_python(text: str, columns: Mapping[str, np.ndarray]) -> RowPredictions:
+def run_python(text: str, columns: Mapping[str, Shaped[np.ndarray, " rows"]]) -> RowPredictions:
     """Predictions of an exported file without executing it: its code is the template's, its data are read."""
     model = template.decode(read_back(text))
     values, probabilities = template.predict_rows(columns, model)
@@ -237,6 +242,7 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
     if splines is None:
         return None
     if isinstance(splines, PiecewiseLayer):
+        # The powers are an axis of their own in the file
         shape = len(splines.table), splines.powers, splines.table.shape[1] // splines.powers
         return {
             "find": _piece_data(splines.find),
@@ -245,6 +251,7 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
             "high": _array_data(splines.high[:, 0]),
             "base": None if splines.base is None else _array_data(splines.base),
         }
+    # Weights by input, of which the last term belongs to the base function
     inputs, outputs = len(splines.low), splines.weight.shape[1]
     arrays = {name: _array_data(getattr(splines, name)) for name in ("low", "high", "density")}
     return arrays | {
@@ -265,9 +272,11 @@ def _piece_data(find: UniformPieces | IrregularPieces) -> Model:
     }
 
 
-def _array_data(values: np.ndarray, max_inline: int = 12) -> Model:
+def _array_data(values: Num[np.ndarray, "*dims"], max_inline: int = 12) -> Model:
     """Arrays of at most ``max_inline`` numbers as they are, longer ones in base64."""
+    # Base64 of the bytes keeps every bit of long arrays
     array = np.ascontiguousarray(values, "<f8")
+    # Literals of Python include neither NaN nor infinity
     is_short = array.size <= max_inline and bool(np.isfinite(array).all())
     data = array.ravel().tolist() if is_short else base64.b64encode(array.tobytes()).decode()
     return {"shape": list(array.shape), "float64": data}

@@ -203,6 +203,7 @@ def _evaluate_network(x: Array, model: Model) -> Array:
             h = _evaluate_layer(h, layer)
         if model["direct"] is not None:
             h = h + _evaluate_layer(x, model["direct"])
+    # A row with a value that is not finite has no prediction
     return np.where(np.isfinite(x).all(axis=1, keepdims=True), h, np.nan)
 
 
@@ -228,11 +229,13 @@ def _evaluate_pieces(
     ``table`` is [rows, powers, outputs]: the coefficients of all activations of an input, piece by piece.
     """
     rows, u = _locate_uniform(x, **find) if "low" in find else _locate_irregular(x, **find)
+    # Pieces outside the grid are lines, whose higher powers need not grow
     near = np.clip(u, -1.0, 1.0)
     powers = [np.ones_like(u), u, near * near]
     while len(powers) < table.shape[1]:
         powers.append(powers[-1] * near)
     sides = np.stack(powers[: table.shape[1]], axis=2).reshape(len(x), 1, -1)
+    # The coefficients of the pieces of all inputs form one matrix per row
     coefficients = table[np.clip(rows, 0, len(table) - 1)].reshape(len(x), sides.shape[2], table.shape[2])
     y = np.asarray((sides @ coefficients)[:, 0])
     return y if base is None else y + _silu(np.clip(x, low, high)) @ base
@@ -268,6 +271,7 @@ def _evaluate_basis(
     interval = np.minimum(np.floor(u), terms - polynomials.shape[1] - 1.0)
     u = (u - interval)[..., None]
     local = _horner(polynomials, u) + _horner(slopes, u) * (beyond * density)[..., None]
+    # The local functions of every input, at their places among all terms
     features = np.zeros((len(x), inputs, terms))
     start = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
     np.put_along_axis(features, start[..., None] + np.arange(local.shape[2]), local, axis=2)
@@ -380,6 +384,7 @@ def _invert_transform(
         if bounds is not None:
             (low, high), (lowest, highest) = _TRANSFORM_REACH.get(transform, ends), bounds
             return np.asarray(np.clip(back(np.clip(image, low, high)), lowest, highest))
+        # A small overshoot counts as the end of the range; beyond it the value is NaN
         for end, outwards in zip(ends, (-1, 1), strict=True):
             beyond = outwards * (image - end)
             image = np.where((beyond > 0) & (beyond < 0.02 * std), end, image)
@@ -407,6 +412,7 @@ def _class_probabilities(logits: Array) -> Array:
     with np.errstate(all="ignore"):
         if logits.shape[1] == 1:
             return np.asarray(1 / (1 + np.exp(np.concatenate([logits, -logits], axis=1))))
+        # Softmax, in which the largest exponent is 0 to prevent overflow
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 

@@ -80,6 +80,7 @@ def _canonicalize_node(tree: Expression, sample: CheckRows) -> Expression:
 
 def canonical_sum(terms: Iterable[Expression], sample: CheckRows) -> Expression:
     """Return the sum of canonical terms, with like terms collected."""
+    # Terms are alike if their varying parts are equal; multiples of π and of √2 are added separately
     groups: dict[Expression, dict[Expression, list[Fraction | float]]] = {}
     for term in flat_parts(terms, Add):
         coefficient, symbolic, varying = split_coefficient(term)
@@ -103,6 +104,7 @@ def _add_constants(
             for kind, values in coefficients.items()
             for value in values
         ]
+        # Terms cancel if their sum is below the rounding error of the largest
         total, rounding = sum(parts), sample.thresholds.constants.relative_rounding
         is_zero = abs(total) <= rounding * len(parts) * max(map(abs, parts))
         return [ZERO if is_zero else sample.recognise(total)]
@@ -111,6 +113,7 @@ def _add_constants(
 
 def _drop_negligible(terms: list[Expression], sample: CheckRows) -> list[Expression]:
     """Drop terms that are below the rounding error of the largest term."""
+    # Largest finite magnitude of every term over the rows
     sizes = []
     for term in terms:
         values = np.abs(np.asarray(sample.values(term)))
@@ -145,6 +148,7 @@ def canonical_product(factors: Iterable[Expression], sample: CheckRows) -> Expre
         return canonical_product([number(coefficient), *powers], sample)
     constants = [factor for factor in powers if is_constant(factor)]
     if isinstance(coefficient, float) or any(contains_float(factor) for factor in constants):
+        # A product with a measured factor is a measured number as a whole
         value = float(coefficient) * float(np.prod([sample.values(factor) for factor in constants]))
         powers = [sample.recognise(value), *(factor for factor in powers if factor not in constants)]
         coefficient = Fraction(1)
@@ -216,6 +220,7 @@ def _power_of_product(factors: tuple[Expression, ...], exponent: Expression, sam
             [_power_of_factor(f, sign, exponent, sample) for f, sign in zip(factors, signs, strict=True)],
             sample,
         )
+    # Other powers of a negative factor are undefined, so only positive factors may leave the root
     leaving = [factor for factor, sign in zip(factors, signs, strict=True) if sign == 1]
     remainder = mul(*(factor for factor, sign in zip(factors, signs, strict=True) if sign != 1))
     return canonical_product(
@@ -377,9 +382,11 @@ def _split_quarter_turns(argument: Expression, sample: CheckRows, period: int) -
     phase = [term for term in terms if is_constant(term)]
     remainder = [term for term in terms if not is_constant(term)]
     shift = float(sum(sample.values(term) for term in phase))
+    # A phase of kπ/2, up to rounding, turns one function into another without a phase
     quarters = round(shift / (pi / 2))
     if quarters and abs(shift - quarters * pi / 2) <= 1e-14 * abs(shift) + 1e-15:
         return quarters % period, canonical_sum(remainder, sample)
+    # A measured phase is known modulo the period: the one nearest 0 has the fewest digits
     turns = round(shift / (period * pi / 2))
     if turns and any(contains_float(term) or is_decimal(term) for term in phase):
         return 0, canonical_sum([*remainder, sample.recognise(shift - turns * period * pi / 2)], sample)

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import evaluate_node
 from kan_engine.expressions.nice_constants import recognise_constant
@@ -25,7 +25,7 @@ class CheckRows:
 
     def __init__(
         self,
-        columns: Mapping[str, NDArray[Any]],
+        columns: Mapping[str, Float[np.ndarray, " rows"]],
         forbidden_functions: frozenset[str],
         thresholds: SimplificationThresholds,
     ) -> None:
@@ -56,6 +56,7 @@ class CheckRows:
         limits = self.thresholds.constants
         constant = recognise_constant(value, limits, size)
         if isinstance(constant, Number) and isinstance(constant.value, float) and np.isfinite(constant.value):
+            # Floats such as 0.25 are short fractions to the last bit
             exact = Fraction(constant.value).limit_denominator(limits.max_small_denominator)
             if float(exact) == constant.value:
                 return Number(exact)
@@ -64,11 +65,13 @@ class CheckRows:
     def are_equal(self, before: Expression, after: Expression) -> bool:
         """Whether both have the same values, to rounding, where the first is finite; False if it never is."""
         old, new = np.broadcast_arrays(self.values(before), self.values(after))
+        # Rows in which the original is undefined are ignored, since a rewritten form may have a larger domain
         good = np.isfinite(old)
         if not good.any():
             return False
         old, new = old[good], new[good]
         with np.errstate(all="ignore"):
+            # Near zeros the tolerance is relative to the peak, since cancellation leaves errors of that size
             limits = self.thresholds
             tolerance = limits.relative_tolerance * np.abs(old) + limits.peak_tolerance * np.abs(old).max()
             return bool((np.abs(new - old) <= tolerance).all())  # false for NaN

@@ -11,11 +11,10 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import chain
 from math import isclose
-from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
+from jaxtyping import Float, Shaped
 
 from kan_engine.expressions.constraints import list_functions
 from kan_engine.expressions.evaluation import complexity
@@ -62,7 +61,7 @@ __all__ = ["from_sympy", "nice_constants", "simplify", "to_sympy"]
 
 def simplify(
     tree: Expression,
-    columns: Mapping[str, NDArray[Any]],
+    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
     should_stop: Callable[[], bool] = lambda: False,
     *,
     forbidden: frozenset[str] = frozenset(),
@@ -87,6 +86,7 @@ def simplify(
     every_row = CheckRows(used_columns, exclusions, thresholds)
     if not every_row.are_equal(tree, tree):  # no finite value
         return tree
+    # A sample of the rows is searched first; all rows decide, and are searched if the sample misleads
     some_rows = CheckRows(_select_rows(used_columns, thresholds.max_sample_rows), exclusions, thresholds)
     for sample in (some_rows, every_row):
         for form in _generate_forms(tree, sample, should_stop):
@@ -98,9 +98,12 @@ def simplify(
     return tree
 
 
-def _select_rows(columns: Mapping[str, NDArray[np.float64]], max_rows: int) -> dict[str, NDArray[np.float64]]:
+def _select_rows(
+    columns: Mapping[str, Float[np.ndarray, " rows"]], max_rows: int
+) -> dict[str, Float[np.ndarray, " sample"]]:
     """Return at most ``max_rows`` evenly spaced rows, and those with the extremes of each column."""
     rows = min(len(column) for column in columns.values())
+    # Signs change and values overflow at the extremes first, so that every sample contains them
     selection = set(np.linspace(0, rows - 1, min(rows, max_rows)).astype(int).tolist())
     for column in columns.values():
         selection |= (
@@ -117,6 +120,7 @@ def _generate_forms(
     search = _Search(sample, should_stop)
     best = search.find_shortest(start)
     if complexity(start) <= limits.max_sympy_nodes and not should_stop():
+        # From the common form of fractions the result does not depend on how the tree was written
         common = canonicalize(combine_all_fractions(start, sample), sample)
         if sample.are_equal(start, common):
             best = min(search.find_shortest(common), best, key=cost)
@@ -151,6 +155,7 @@ def cost(
     form = to_display_form(tree)
     nodes, text = list(walk(form)), write_rounded(form)
     sums = sum(isinstance(node, Add) for node in nodes)
+    # Sums below a bar: nested fractions and hidden limits are hard to read there
     below = [terms for node in nodes if (terms := _terms_below(node))]
     nested_count = sum(map(_contains_fraction, below)) + sum(map(_nests_divisors, nodes))
     hidden_count = (
@@ -259,6 +264,7 @@ class _Search:
     def _descend(self, tree: Expression) -> Expression:
         parts = [self.find_shortest(part) for part in children(tree)]
         best = self._canonicalize_checked(rebuild(tree, parts), tree) if parts else tree
+        # Rescaling keeps the parts as they are, so it is tried where no rewriting helps
         for _ in range(self._sample.thresholds.max_rounds):
             better = self._improve(best)
             if better == best:
@@ -278,6 +284,7 @@ class _Search:
             candidate = self._canonicalize_checked(form, node)
             if self._sample.forbidden & list_functions(candidate):
                 continue
+            # A longer form may lead to a shorter one; the limit bounds the detour
             longest = complexity(node) + self._sample.thresholds.max_detour_nodes
             if candidate != node and complexity(candidate) <= longest:
                 candidate = self._shorten_parts(candidate)
@@ -308,6 +315,7 @@ class _Search:
 
 def _sympy_forms(tree: Expression, limits: SimplificationThresholds) -> Iterator[Expression]:
     """Yield forms by SymPy: of the whole tree, and with one exact polynomial in it factored."""
+    # Neutral symbols, since a column may have any name
     symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
     names = {symbol.name: name for name, symbol in symbols.items()}
     for step in (sympy.factor_terms, sympy.together):
@@ -329,6 +337,7 @@ def _apply_sympy(
     before = to_sympy(tree, symbols)
     after = step(before)
     if after != before:
+        # SymPy may return a function that the library does not have
         with suppress(ValueError):
             yield from_sympy(after, names)
 
