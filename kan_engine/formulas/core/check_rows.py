@@ -36,13 +36,18 @@ class CheckRows:
         self._ends = ends
         rows, columns, target = len(table), table.columns, table.y
         count = min(count, 4 * rows)
-        picked, moved = generator.integers(0, rows, count), generator.integers(0, len(columns), count)
-        self._columns = {name: values[picked] for name, values in columns.items()}
+        # Each row is a copy of a row of the table in which one column gets a value between two of its values
+        sources, changed_columns = (
+            generator.integers(0, rows, count),
+            generator.integers(0, len(columns), count),
+        )
+        self._columns = {name: values[sources] for name, values in columns.items()}
         for place, (name, values) in enumerate(columns.items()):
-            own = moved == place
-            first, second = (values[generator.integers(0, rows, int(own.sum()))] for _ in range(2))
-            share = generator.uniform(0, 1, len(first)) if len(np.unique(values)) > 2 else 0.0
-            self._columns[name][own] = first + share * (second - first)
+            is_changed = changed_columns == place
+            start, end = (values[generator.integers(0, rows, int(is_changed.sum()))] for _ in range(2))
+            share = generator.uniform(0, 1, len(start)) if len(np.unique(values)) > 2 else 0.0
+            self._columns[name][is_changed] = start + share * (end - start)
+        # A constant target still leaves room for rounding errors
         low, high = float(target.min()), float(target.max())
         reach = overshoot * (high - low) + max(SMALLEST, ROUNDING * max(abs(low), abs(high)))
         self._low, self._high = low - reach, high + reach

@@ -54,10 +54,10 @@ class ParametricForm:
 
 def fix_parameter(form: ParametricForm, index: int, constant: Expression) -> ParametricForm:
     """Replace one parameter by a constant and renumber the later parameters."""
-    moved: dict[Expression, Expression] = {
+    replacements: dict[Expression, Expression] = {
         Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
     }
-    tree = substitute(form.tree, moved | {Parameter(index): constant})
+    tree = substitute(form.tree, replacements | {Parameter(index): constant})
     return ParametricForm(tree, np.delete(form.values, index))
 
 
@@ -139,6 +139,7 @@ def refit_constants(
         bounds: Of every constant; none by default.
         held: Places of the constants that stay.
     """
+    # Constants that stay are no unknowns of the minimiser
     start = np.array(form.values, dtype=float)
     free = [place for place in range(len(start)) if place not in held]
     ends = [(-np.inf, np.inf) if bounds is None else bounds[place] for place in free]
@@ -156,14 +157,14 @@ def refit_constants(
 
 def _minimise(
     residuals: "_FreeResiduals",
-    low: Array,
-    high: Array,
+    low: Float[Array, " free"],
+    high: Float[Array, " free"],
     iterations: int,
     min_gain: float,
     *,
     min_step: float = 1e-15,
     first_trust: float = 0.1,
-) -> Array:
+) -> Float[Array, " free"]:
     """Find the free constants with the smallest sum of squares.
 
     Args:
@@ -193,7 +194,7 @@ def _minimise(
             )[0]
         )
     unit = np.linalg.norm(residuals.compute(start))  # how near a step ends to a bound depends on the unit
-    found = least_squares(
+    solution = least_squares(
         lambda values: residuals.compute(values) / unit,
         start,
         lambda values: residuals.differentiate(values) / unit,
@@ -204,30 +205,30 @@ def _minimise(
         gtol=None,
         max_nfev=2 * iterations,
     )
-    return np.asarray(found.x)
+    return np.asarray(solution.x)
 
 
 class _FreeResiduals:
     """Residuals in the constants that are not held, finite and not fewer than these, as minimisers want."""
 
-    def __init__(self, residuals: Residuals, values: Array, free: list[int]) -> None:
+    def __init__(self, residuals: Residuals, values: Float[Array, " constants"], free: list[int]) -> None:
         self._residuals, self._values, self._free = residuals, values.copy(), free
         self.start = values[free]
 
-    def compute(self, values: Array, huge: float = 1e150) -> Array:
+    def compute(self, values: Float[Array, " free"], huge: float = 1e150) -> Float[Array, " padded"]:
         """The residuals, huge where the form is not finite, so that the minimiser steps back."""
         self._values[self._free] = values
-        found = self._residuals.compute(self._values)
-        return self._pad(np.where(np.isfinite(found), found, huge))
+        residuals = self._residuals.compute(self._values)
+        return self._pad(np.where(np.isfinite(residuals), residuals, huge))
 
-    def differentiate(self, values: Array) -> Array:
+    def differentiate(self, values: Float[Array, " free"]) -> Float[Array, "padded free"]:
         """Their derivatives [rows, free]; 0 where they are not finite."""
         self._values[self._free] = values
-        found = self._residuals.differentiate(self._values)
-        found = found if len(self._free) == len(self._values) else found[:, self._free]
-        return self._pad(np.where(np.isfinite(found), found, 0.0))
+        jacobian = self._residuals.differentiate(self._values)
+        jacobian = jacobian if len(self._free) == len(self._values) else jacobian[:, self._free]
+        return self._pad(np.where(np.isfinite(jacobian), jacobian, 0.0))
 
-    def _pad(self, rows: Array) -> Array:
+    def _pad(self, rows: Float[Array, "rows ..."]) -> Float[Array, "padded ..."]:
         missing = len(self._free) - len(rows)
         return rows if missing <= 0 else np.concatenate([rows, np.zeros((missing, *rows.shape[1:]))])
 
@@ -257,11 +258,12 @@ def refit_coarsely(
         steps_before_check: Steps after which a form that is not promising is given up.
         min_gain: Relative; a smaller gain ends the fit.
     """
-    error, (least, most) = residuals.measure(values), damping_range
+    error, (min_damping, max_damping) = residuals.measure(values), damping_range
     for step in range(steps if np.isfinite(error) else 0):
         if step == steps_before_check and error > hopeless:
             break
         jacobian = residuals.differentiate(values)
+        # Normal equations of the linearised form
         with np.errstate(all="ignore"):
             gram = jacobian.T @ jacobian
         if not np.isfinite(gram).all():
@@ -270,11 +272,12 @@ def refit_coarsely(
         scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
         gram, right = gram / np.outer(scale, scale), -(jacobian.T @ residuals.compute(values)) / scale
         before = error
-        while damping < most:
-            moved = values + _solve(gram, right, damping) / scale
-            moved_error = residuals.measure(moved)
-            if moved_error < error:
-                values, error, damping = moved, moved_error, max(damping / 10, least)
+        # More damping until a step lowers the error, less after it: shorter steps follow the gradient
+        while damping < max_damping:
+            candidate = values + _solve(gram, right, damping) / scale
+            candidate_error = residuals.measure(candidate)
+            if candidate_error < error:
+                values, error, damping = candidate, candidate_error, max(damping / 10, min_damping)
                 break
             damping *= 10
         if error > before * (1 - min_gain):
@@ -282,7 +285,9 @@ def refit_coarsely(
     return values
 
 
-def _solve(gram: Array, right: Array, damping: float) -> Array:
+def _solve(
+    gram: Float[Array, "constants constants"], right: Float[Array, " constants"], damping: float
+) -> Float[Array, " constants"]:
     try:
         factor = cho_factor(gram + damping * np.eye(len(gram)), check_finite=False)
     except LinAlgError:
@@ -309,17 +314,18 @@ def estimate_covariance(form: ParametricForm, rows: LabelledRows) -> Float[Array
         In the squared units of the constants.
     """
     values, jacobian = evaluate_derivatives(form, rows)
-    count, known = len(form.values), rows.unit_error
-    if known is None and len(rows) <= count:
+    count, noise = len(form.values), rows.unit_error
+    if noise is None and len(rows) <= count:
         return np.full((count, count), np.inf)
-    if known is None:
-        least = MIN_RELATIVE_RESIDUAL * rows.spread
+    if noise is None:
+        floor = MIN_RELATIVE_RESIDUAL * rows.spread
         squares = float(np.sum(((values - rows.y) * rows.roots) ** 2))
-        known = max((squares / (len(rows) - count)) ** 0.5, least)
+        noise = max((squares / (len(rows) - count)) ** 0.5, floor)
+    # The inverse of JᵀJ by singular values, which bounds the variance in redundant directions
     scale, singular, right = _decompose(jacobian)
     directions = right / np.maximum(singular, MIN_SINGULAR_VALUE)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):  # a constant without effect has a tiny scale
-        directions = directions * (known / scale)
+        directions = directions * (noise / scale)
         return np.asarray(directions.T @ directions)
 
 
@@ -337,14 +343,16 @@ def find_redundant_constants(
     if not len(form.values):
         return []
     _, singular, right = _decompose(evaluate_derivatives(form, rows)[1])
+    # Projection on the null space of J: constants with a share in it replace each other
     directions = right[singular < MIN_SINGULAR_VALUE]
     shares = np.abs(directions.T @ directions) > min_share
+    # Constants that share a redundant direction belong to one set
     sets: list[set[int]] = []
     for place in np.flatnonzero(shares.diagonal()).tolist():
-        joined = {place, *np.flatnonzero(shares[place]).tolist()}
-        joined.update(*(known for known in sets if known & joined))
-        sets = [*(known for known in sets if not known & joined), joined]
-    return [tuple(sorted(each)) for each in sets]
+        merged_set = {place, *np.flatnonzero(shares[place]).tolist()}
+        merged_set.update(*(other_set for other_set in sets if other_set & merged_set))
+        sets = [*(other_set for other_set in sets if not other_set & merged_set), merged_set]
+    return [tuple(sorted(members)) for members in sets]
 
 
 def evaluate_derivatives(
@@ -363,6 +371,7 @@ def _decompose(
     jacobian: Float[Array, "rows constants"],
 ) -> tuple[Float[Array, " constants"], Float[Array, " constants"], Float[Array, "constants constants"]]:
     """Lengths of the columns of J, and singular values and right singular vectors of J with columns of 1."""
+    # The triangle of QR has the same singular values, and as many rows as constants
     scale = np.linalg.norm(jacobian, axis=0) + 1e-300
     _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
     return scale, np.pad(singular, (0, len(scale) - len(singular))), right
@@ -375,6 +384,7 @@ def estimate_standard_errors(form: ParametricForm, rows: LabelledRows) -> Float[
 
 def correlate(covariance: Float[Array, "constants constants"]) -> Float[Array, "constants constants"]:
     """Divide a covariance by the standard errors; 0 off the diagonal where one is zero or not finite."""
+    # Rounding may carry a correlation beyond 1, and the diagonal is 1 by definition
     error = np.sqrt(np.diag(covariance))
     with np.errstate(all="ignore"):
         correlation = covariance / np.outer(error, error)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
@@ -63,10 +64,11 @@ def finalize_formula(
     """
     columns = validation.columns
     if compute_rmse(form, validation) / validation.spread < MAX_EXACT_ERROR:
-        first = simplify(_snap_constants(form, fit, validation).numeric_tree, columns, forbidden=forbidden)
+        draft = simplify(_snap_constants(form, fit, validation).numeric_tree, columns, forbidden=forbidden)
         # Without redundant constants, which simplification removes, a fit comes closer
-        again = refit_constants(to_form(first), fit, iterations=MAX_REFIT_STEPS)
+        again = refit_constants(to_form(draft), fit, iterations=MAX_REFIT_STEPS)
         return simplify(_snap_constants(again, fit, validation).numeric_tree, columns, forbidden=forbidden)
+    # An inexact formula is fitted to all rows: there is no exactness to prove on others
     everything = fit.append(validation)
     form = refit_constants(form, everything, iterations=FURTHER_STEPS)
     if len(form.values) <= max_constants:
@@ -74,9 +76,9 @@ def finalize_formula(
     short = round_constants(form, everything).numeric_tree
     tree = simplify(short, columns, forbidden=forbidden)
     # Simplification may combine constants, and simple numbers into one that is not
-    released = _release_numbers(tree)
-    form = to_form(released)
-    if released != tree:
+    free_tree = _release_numbers(tree)
+    form = to_form(free_tree)
+    if free_tree != tree:
         form = refit_constants(form, everything, iterations=FURTHER_STEPS)
     return round_constants(form, everything).numeric_tree
 
@@ -101,8 +103,8 @@ def _replace_steady_parts(
                 steady[node] = make_measured(float(values.mean()))
     if not steady or tree in steady:
         return form
-    fitted = refit_constants(to_form(substitute(tree, steady)), rows, iterations=FURTHER_STEPS)
-    shorter = _shorten_description(fitted, rows)
+    refit_form = refit_constants(to_form(substitute(tree, steady)), rows, iterations=FURTHER_STEPS)
+    shorter = _shorten_description(refit_form, rows)
     return shorter if description_length(shorter, rows) < description_length(form, rows) else form
 
 
@@ -120,8 +122,8 @@ def _release_numbers(tree: Expression, max_bits: float = 11.5) -> Expression:
     constants = [factor for factor in factors if is_constant(factor)]
     if sum(map(price_constant, constants)) > max_bits:
         constants = [make_measured(float(evaluate(mul(*constants), {})))]
-    others = [factor for factor in factors if not is_constant(factor)]
-    return mul(*constants, *map(_release_inside, others))
+    variable_factors = [factor for factor in factors if not is_constant(factor)]
+    return mul(*constants, *map(_release_inside, variable_factors))
 
 
 def _release_inside(tree: Expression) -> Expression:
@@ -155,10 +157,10 @@ def round_constants(
         max_standard_errors: By which rounding may move the constants together.
     """
     growth = 1 + max_standard_errors**2 / max(len(rows), 1)
-    allowed = growth**0.5 * compute_rmse(form, rows)
+    max_error = growth**0.5 * compute_rmse(form, rows)
     for digits in offered_digits:
         values = np.array([float(f"{value:.{digits}g}") for value in form.values])
-        if compute_rmse(ParametricForm(form.tree, values), rows) <= allowed:
+        if compute_rmse(ParametricForm(form.tree, values), rows) <= max_error:
             return ParametricForm(form.tree, values)
     return form
 
@@ -172,11 +174,12 @@ def _snap_constants(
     The least certain constants come first: redundant ones, which others can absorb, become 0 or 1.
     """
     error, rounding = compute_rmse(form, validation), MIN_RELATIVE_RESIDUAL * validation.spread
-    allowed = max(max_error_growth * error, rounding)
+    max_error = max(max_error_growth * error, rounding)
+    # Each round snaps one constant; the uncertainties of the others change with it
     for _ in range(len(form.values)):
         pending = len(form.values)
         for index in _order_by_uncertainty(form, _estimate_errors(form, fit[:COARSE_ROWS])):
-            better = _snap_constant(form, index, fit, validation, allowed)
+            better = _snap_constant(form, index, fit, validation, max_error)
             if better is not None:
                 form = better
                 break
@@ -185,13 +188,13 @@ def _snap_constants(
     return form
 
 
-def _estimate_errors(form: ParametricForm, rows: LabelledRows) -> Array:
+def _estimate_errors(form: ParametricForm, rows: LabelledRows) -> Float[Array, " constants"]:
     """Standard errors of the constants; 0 where too few rows leave them unknown: none is moved far."""
     errors = estimate_standard_errors(form, rows)
     return np.where(np.isfinite(errors), errors, 0.0)
 
 
-def _order_by_uncertainty(form: ParametricForm, errors: Array) -> list[int]:
+def _order_by_uncertainty(form: ParametricForm, errors: Float[Array, " constants"]) -> list[int]:
     shares = round_ranks(errors / (np.abs(form.values) + 1e-300))
     return [int(i) for i in np.argsort(-shares, kind="stable")]
 
@@ -203,49 +206,50 @@ def _shorten_description(form: ParametricForm, rows: LabelledRows) -> Parametric
     would no longer be 1. Under noise many numbers lie within the uncertainty of a constant. Only the simplest
     are tried, without π and roots.
     """
-    shortest, failed = description_length(form, rows), set[tuple[float, Expression]]()
-    offered = _rank_replacements(form, rows)
-    while offered:
-        _, bits, index, constant = offered.pop(0)
+    shortest, attempts = description_length(form, rows), set[tuple[float, Expression]]()
+    replacements = _rank_replacements(form, rows)
+    while replacements:
+        _, bits, index, constant = replacements.pop(0)
         attempt = float(form.values[index]), constant
-        if attempt in failed:
+        if attempt in attempts:
             continue
-        failed.add(attempt)
+        attempts.add(attempt)
         shorter = refit_constants(fix_parameter(form, index, constant), rows, iterations=FURTHER_STEPS)
         length = description_length(shorter, rows)
         if length + bits < shortest:
-            form, shortest, failed = shorter, length, set()
-            offered = _rank_replacements(form, rows)
+            form, shortest, attempts = shorter, length, set()
+            replacements = _rank_replacements(form, rows)
     return form
 
 
 def _rank_replacements(
-    form: ParametricForm, rows: LabelledRows, most: int = 2
+    form: ParametricForm, rows: LabelledRows, max_numbers: int = 2
 ) -> list[tuple[float, float, int, Expression]]:
     """Simple numbers for the constants of a form, with the description length expected with each.
 
     It is that of a target which is linear in the constants nearby: a constant that is fixed z standard errors
-    from its best value adds z² to the sum of squares, in units of its mean. The ``most`` simplest numbers are
-    tried for each constant.
+    from its best value adds z² to the sum of squares, in units of its mean. The ``max_numbers`` simplest
+    numbers are tried for each constant.
 
     Returns:
         Expected length, bits of the number, index of the constant and number, shortest first.
     """
     errors = _estimate_errors(form, rows)
     residuals, constants = residual_and_constant_bits(form, rows)
-    count, found = len(rows), list[tuple[float, float, int, Expression]]()
+    count, replacements = len(rows), list[tuple[float, float, int, Expression]]()
     for index, (value, error) in enumerate(zip(form.values.tolist(), errors.tolist(), strict=True)):
-        offered = [
+        numbers = [
             (bits, constant)
             for bits, constant in rank_constants(value, MAX_STANDARD_ERRORS * error)
             if bits <= MAX_SIMPLE_BITS and isinstance(constant, Number)
         ]
-        for bits, constant in offered[:most]:
+        for bits, constant in numbers[:max_numbers]:
+            # The new length: the residuals' bits rise by the z² of the constant, whose own bits are saved
             distance = (float(constant.value) - value) / error if error else 0.0
-            fixed = price_form(fix_parameter(form, index, constant).numeric_tree)
+            form_bits = price_form(fix_parameter(form, index, constant).numeric_tree)
             length = residuals + count / 2 * np.log2(1 + distance**2 / count) - float(constants[index])
-            found.append((round_rank(length + fixed + bits), bits, index, constant))
-    return sorted(found, key=lambda one: one[0])
+            replacements.append((round_rank(length + form_bits + bits), bits, index, constant))
+    return sorted(replacements, key=lambda entry: entry[0])
 
 
 def _snap_constant(
@@ -253,9 +257,9 @@ def _snap_constant(
     index: int,
     fit: LabelledRows,
     validation: LabelledRows,
-    allowed: float,
+    max_error: float,
     *,
-    most: int = 4,
+    max_numbers: int = 4,
     max_standard_errors: float = 4.0,
     min_distances: tuple[float, float] = (1e-7, 1e-9),
     max_rough_error_factor: float = 1e7,
@@ -268,23 +272,23 @@ def _snap_constant(
         index: Of the constant.
         fit: Rows to fit.
         validation: Rows that the error is measured on.
-        allowed: Largest error.
-        most: Nice numbers that are tried, cheapest first.
+        max_error: Largest error.
+        max_numbers: Nice numbers that are tried, cheapest first.
         max_standard_errors: Distance of a nice number from the constant.
         min_distances: Relative and absolute, within which a number is always tried.
-        max_rough_error_factor: A number whose refit on few rows exceeds ``allowed`` by more is rejected.
+        max_rough_error_factor: A number whose refit on few rows exceeds ``max_error`` by more is rejected.
         steps: Of the refits on few and on all rows.
     """
     value = float(form.values[index])
     error = float(_estimate_errors(form, fit[:COARSE_ROWS])[index])
     reach = max(max_standard_errors * error, min_distances[0] * abs(value), min_distances[1])
-    offered = nice_constants(value, reach)
-    for constant in offered[:most]:
-        tried = fix_parameter(form, index, constant)
-        rough = refit_constants(tried, fit[:COARSE_ROWS], iterations=steps[0])
-        if compute_rmse(rough, validation) > max_rough_error_factor * allowed:
+    numbers = nice_constants(value, reach)
+    for constant in numbers[:max_numbers]:
+        candidate = fix_parameter(form, index, constant)
+        rough = refit_constants(candidate, fit[:COARSE_ROWS], iterations=steps[0])
+        if compute_rmse(rough, validation) > max_rough_error_factor * max_error:
             continue
-        tried = refit_constants(tried, fit, iterations=steps[1])
-        if compute_rmse(tried, validation) <= allowed:
-            return tried
+        candidate = refit_constants(candidate, fit, iterations=steps[1])
+        if compute_rmse(candidate, validation) <= max_error:
+            return candidate
     return None

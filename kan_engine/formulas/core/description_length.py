@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import (
@@ -68,21 +69,27 @@ def price_constant(tree: Expression) -> float:
     return sum(map(price_constant, parts))
 
 
-def residual_and_constant_bits(form: ParametricForm, rows: LabelledRows) -> tuple[float, Array]:
+def residual_and_constant_bits(
+    form: ParametricForm, rows: LabelledRows
+) -> tuple[float, Float[Array, " constants"]]:
     """Return the bits of the residuals and the bits of each free constant."""
     values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
-    spread, known = rows.spread, rows.unit_error
+    spread, unit_error = rows.spread, rows.unit_error
+    # Residuals over the spread, weighted so that a row of weight 1 has an error of 1, or that of the mean row
     residuals = (values - rows.y) / spread
-    if known is not None or rows.unequal_weights is not None:
-        roots = np.sqrt(rows.relative_weights) if known is None else rows.roots
+    if unit_error is not None or rows.unequal_weights is not None:
+        roots = np.sqrt(rows.relative_weights) if unit_error is None else rows.roots
         residuals, jacobian = residuals * roots, jacobian * roots[:, None]
     with np.errstate(all="ignore"):
-        least = MIN_RELATIVE_RESIDUAL**2
-        mean_square = float(np.mean(residuals**2)) + least
-        noise = mean_square if known is None else (known / spread) ** 2 + least
+        # Rounding error is the smallest noise, so that an exact formula has a finite length
+        floor = MIN_RELATIVE_RESIDUAL**2
+        mean_square = float(np.mean(residuals**2)) + floor
+        noise = mean_square if unit_error is None else (unit_error / spread) ** 2 + floor
+        # The standard error of a constant with all others fixed is the noise over the length of its
+        # derivative
         steep = np.linalg.norm(jacobian / spread, axis=0)
         constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(noise)) + 1
         bits = len(rows) / 2 * float(np.log2(mean_square))
-        if known is not None:
+        if unit_error is not None:
             bits = len(rows) / 2 * float(np.log2(np.e) * mean_square / noise)
     return (bits if np.isfinite(bits) else float("inf")), np.where(np.isfinite(constants), constants, 1e3)

@@ -75,8 +75,8 @@ class Formula:
     def to_dict(self) -> StoredFormula:
         """The formula as JSON; an error or length that is not finite is null."""
         error, bits = (value if np.isfinite(value) else None for value in (self.error, self.bits))
-        told: StoredFormula = {"tree": to_json(self.tree), "error": error, "bits": bits}
-        return told if self.probability is None else {**told, "probability": self.probability}
+        document: StoredFormula = {"tree": to_json(self.tree), "error": error, "bits": bits}
+        return document if self.probability is None else {**document, "probability": self.probability}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Formula:

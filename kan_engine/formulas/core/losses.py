@@ -13,7 +13,7 @@ from kan_engine.formulas.core.constant_snapping import to_form
 
 def cross_validation_losses(
     tree: Expression, rows: LabelledRows, *, folds: int = 5, min_rows: int = 10, steps: int = 5
-) -> Array:
+) -> Float[Array, " rows"]:
     """Return the clipped squared error at every row, with the constants fitted to the other folds.
 
     Args:
@@ -24,22 +24,26 @@ def cross_validation_losses(
         steps: Of a fit.
     """
     form, count = to_form(tree), folds if len(rows) >= min_rows else len(rows)
+    # A fixed seed: formulas on the same rows have the same folds
     fold_of = np.random.default_rng(0).permutation(len(rows)) % max(count, 1)
     errors = np.empty(len(rows))
     for fold in range(count):
-        held = fold_of == fold
-        others, left_out = rows[~held], rows[held]
-        is_finite = np.isfinite(compute_rmse(form, others))
-        fitted = refit_constants(form, others, iterations=steps) if is_finite else form
-        errors[held] = evaluate(fitted.tree, left_out.columns, fitted.values) - left_out.y
+        is_left_out = fold_of == fold
+        fit_rows, left_out = rows[~is_left_out], rows[is_left_out]
+        is_finite = np.isfinite(compute_rmse(form, fit_rows))
+        refit_form = refit_constants(form, fit_rows, iterations=steps) if is_finite else form
+        errors[is_left_out] = evaluate(refit_form.tree, left_out.columns, refit_form.values) - left_out.y
     return clip_squared_errors(errors, rows.y)
 
 
-def clip_squared_errors(errors: Array, target: Array, max_deviations: float = 5.0) -> Array:
+def clip_squared_errors(
+    errors: Float[Array, " rows"], target: Float[Array, " rows"], max_deviations: float = 5.0
+) -> Float[Array, " rows"]:
     """Square the errors and clip them at ``max_deviations`` robust standard deviations of the target.
 
     The clipping keeps a single row from deciding a comparison. NaN counts as the limit.
     """
+    # The median absolute deviation, scaled to the standard deviation of a normal distribution
     middle = np.median(target)
     scale = 1.4826 * float(np.median(np.abs(target - middle))) or float(np.std(target)) or 1.0
     limit = (max_deviations * scale) ** 2
@@ -48,16 +52,22 @@ def clip_squared_errors(errors: Array, target: Array, max_deviations: float = 5.
     return np.asarray(np.where(np.isnan(squares), limit, squares))
 
 
-def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: float = 1.0) -> bool:
-    """Whether the mean excess of ``losses`` over ``others`` is within ``standard_errors`` of zero."""
+def is_no_worse(
+    losses: Float[Array, " rows"],
+    other_losses: Float[Array, " rows"],
+    weights: Float[Array, " rows"],
+    standard_errors: float = 1.0,
+) -> bool:
+    """Whether the mean excess of ``losses`` over ``other_losses`` is within ``standard_errors`` of zero."""
+    # Standard error of the weighted mean of paired differences
     share = weights / weights.sum()
-    excess = losses - others
+    excess = losses - other_losses
     mean = float(share @ excess)
     deviation = float(np.sqrt(np.sum(share**2 * (excess - mean) ** 2)))
     return mean <= standard_errors * deviation
 
 
-def leave_one_out_losses(tree: Expression, rows: LabelledRows) -> Array:
+def leave_one_out_losses(tree: Expression, rows: LabelledRows) -> Float[Array, " rows"]:
     """Return the clipped squared error at every row without it, to first order in the constants."""
     form = to_form(tree)
     values, jacobian = value_and_jacobian(form.tree, rows.columns, form.values)
@@ -79,6 +89,7 @@ def measure_error_growth(
 
 def orthonormalize(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows directions"]:
     """Orthonormal basis of the columns; without those that are not finite or depend on others."""
+    # Columns of length 1 before QR, so that its diagonal shows what is independent of the columns before
     scale = np.linalg.norm(matrix, axis=0)
     is_usable = np.isfinite(scale) & (scale > 0)
     if not is_usable.any():

@@ -32,8 +32,8 @@ class MeasuredForm:
     def fix(self, place: int) -> MeasuredForm:
         """The formula with the exact number again in place of its parameter."""
         form = fix_parameter(self.form, place, self.exact[place])
-        others = {other - (other > place): self.exact[other] for other in self.exact if other != place}
-        return MeasuredForm(form, others)
+        exact = {index - (index > place): self.exact[index] for index in self.exact if index != place}
+        return MeasuredForm(form, exact)
 
 
 def release_measured_numbers(
@@ -49,24 +49,29 @@ def release_measured_numbers(
         min_independent_share: Of the effect of a number that no others have. Far above the rounding errors
             of derivatives, far below the share of a number whose error is of use.
     """
-    released = release_numbers(tree)
-    measured = MeasuredForm(ParametricForm(released.tree, np.array(released.values)), released.exact)
-    _, jacobian = evaluate_derivatives(measured.form, rows)
+    parametrization = release_numbers(tree)
+    result = MeasuredForm(
+        ParametricForm(parametrization.tree, np.array(parametrization.values)), parametrization.exact
+    )
+    _, jacobian = evaluate_derivatives(result.form, rows)
+    # Gram-Schmidt over the derivatives in the order of rank: a number whose effect is known from others stays
     columns = jacobian / (np.linalg.norm(jacobian, axis=0) + 1e-300)
-    basis, fixed = np.zeros((len(columns), 0)), list[int]()
-    for place in sorted(range(columns.shape[1]), key=lambda place: _rank_number(released.exact.get(place))):
-        rest = columns[:, place]
+    basis, redundant = np.zeros((len(columns), 0)), list[int]()
+    for place in sorted(
+        range(columns.shape[1]), key=lambda place: _rank_number(parametrization.exact.get(place))
+    ):
+        residual = columns[:, place]
         for _ in range(2):  # the second time against rounding errors
-            rest = rest - basis @ (basis.T @ rest)
-        share = float(np.linalg.norm(rest))
+            residual = residual - basis @ (basis.T @ residual)
+        share = float(np.linalg.norm(residual))
         is_new = share > min_independent_share and basis.shape[1] + 1 < len(columns)
         if is_new:
-            basis = np.column_stack([basis, rest / share])
-        elif place in released.exact:
-            fixed.append(place)
-    for place in sorted(fixed, reverse=True):
-        measured = measured.fix(place)
-    return measured
+            basis = np.column_stack([basis, residual / share])
+        elif place in parametrization.exact:
+            redundant.append(place)
+    for place in sorted(redundant, reverse=True):
+        result = result.fix(place)
+    return result
 
 
 def _rank_number(exact: Number | None) -> int:

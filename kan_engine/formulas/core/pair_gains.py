@@ -18,9 +18,10 @@ def measure_pair_gains(
         onto: Their products with the target.
         min_share: Of the squares of a column that must be independent of the other one.
     """
+    # Nearly parallel columns count as one; each pair counts once
     gram = unit @ unit.T
-    rest, alive = 1 - gram**2, gram.diagonal() > 0
-    usable = np.triu(rest > min_share, 1) & alive & alive[:, None]
+    independent, alive = 1 - gram**2, gram.diagonal() > 0
+    usable = np.triu(independent > min_share, 1) & alive & alive[:, None]
     with np.errstate(all="ignore"):
-        both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
-    return np.where(usable, both, -np.inf)
+        gains = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / independent
+    return np.where(usable, gains, -np.inf)

@@ -37,11 +37,12 @@ class Reduction:
         These tell nothing of g. Where the factor alone is 0, g is infinite, and no law fits it. The weights,
         whose mean is 1, weight errors of y as those of the rows do.
         """
-        factors, known = self._evaluate_factor(rows)
-        if not known.all():
-            rows, factors = rows[known], factors[known]
+        factors, is_usable = self._evaluate_factor(rows)
+        if not is_usable.all():
+            rows, factors = rows[is_usable], factors[is_usable]
         groups = {name: evaluate(tree, rows.columns) for name, tree in self.groups.items()}
         with np.errstate(all="ignore"):
+            # An error of g is one of y over the factor, so that weights grow by the square of the factor
             scale = float(np.abs(factors).max()) or 1.0  # squares of factors over decades overflow
             squares = np.square(factors / scale) * rows.weights
             mean = float(squares.mean()) or 1.0
@@ -50,8 +51,8 @@ class Reduction:
 
     def select_factors(self, rows: LabelledRows) -> Float[Array, " _"]:
         """Return the factor of these rows."""
-        factors, known = self._evaluate_factor(rows)
-        return np.asarray(factors[known])
+        factors, is_usable = self._evaluate_factor(rows)
+        return np.asarray(factors[is_usable])
 
     def _evaluate_factor(self, rows: LabelledRows) -> tuple[Float[Array, " rows"], Bool[Array, " rows"]]:
         """The factor of every row, and which rows tell something of g."""
@@ -60,13 +61,13 @@ class Reduction:
 
     def expand_law(self, tree: Expression, columns: Columns) -> Expression:
         """Convert a law in the groups to a law in the columns, simplified for their values."""
-        known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
-        return simplify(mul(self.factor, substitute(tree, known)), columns)
+        replacements: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
+        return simplify(mul(self.factor, substitute(tree, replacements)), columns)
 
     def compose(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
         """Apply a further reduction, given in the variables of g, after this one."""
-        known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
+        replacements: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
         return Reduction(
-            groups={name: substitute(tree, known) for name, tree in groups.items()},
-            factor=mul(self.factor, substitute(factor, known)),
+            groups={name: substitute(tree, replacements) for name, tree in groups.items()},
+            factor=mul(self.factor, substitute(factor, replacements)),
         )

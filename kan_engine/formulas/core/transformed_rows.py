@@ -24,13 +24,17 @@ def transform_rows(rows: LabelledRows, name: str, min_share: float = 0.9) -> Lab
     if transform.degree == 1:
         return rows
     is_positive = rows.y > 0
-    own = transform.holds(rows.y) & (is_positive == (is_positive.mean() >= 0.5))
-    if own.mean() < min_share:
+    is_defined = transform.holds(rows.y) & (is_positive == (is_positive.mean() >= 0.5))
+    if is_defined.mean() < min_share:
         return None
-    kept = rows[own]
-    size = np.abs(kept.y) / np.abs(kept.y).max()
+    valid_rows = rows[is_defined]
+    # Over the largest target, since powers of huge values would overflow
+    size = np.abs(valid_rows.y) / np.abs(valid_rows.y).max()
     with np.errstate(all="ignore"):
-        y, weights = transform.forward(kept.y), kept.weights * size ** (2 - 2 * (transform.degree or 0.0))
+        y, weights = (
+            transform.forward(valid_rows.y),
+            valid_rows.weights * size ** (2 - 2 * (transform.degree or 0.0)),
+        )
     if not (np.isfinite(y).all() and (weights > 0).all()):
         return None
-    return LabelledRows(kept.x, y, weights, kept.names)
+    return LabelledRows(valid_rows.x, y, weights, valid_rows.names)

@@ -25,17 +25,17 @@ NEUTRAL = (ZERO, ONE, MINUS_ONE)  # what a constant may become
 
 
 def satisfy_wishes(
-    tree: Expression, rows: LabelledRows, limits: FormulaConstraints, *, tried: int = 4
+    tree: Expression, rows: LabelledRows, limits: FormulaConstraints, *, max_trials: int = 4
 ) -> Iterator[Expression]:
     """Yield variants of a formula with the columns that it must use and few enough constants.
 
     None is yielded for a formula that has both already. Other constraints are not considered, and constants
-    are not fitted to the last digit. For ``tried`` see ``drop_constants``.
+    are not fitted to the last digit. For ``max_trials`` see ``drop_constants``.
     """
-    missing, most = limits.list_missing(tree), limits.max_constants
+    missing, max_constants = limits.list_missing(tree), limits.max_constants
     for variant in _add_columns(tree, missing, rows) if missing else (tree,):
-        if most is not None and count_constants(variant) > most:
-            shorter = drop_constants(to_form(variant), rows, most, tried=tried)
+        if max_constants is not None and count_constants(variant) > max_constants:
+            shorter = drop_constants(to_form(variant), rows, max_constants, max_trials=max_trials)
             if shorter is not None:
                 yield shorter.numeric_tree
         elif variant != tree:
@@ -60,7 +60,7 @@ def _add_columns(
         start: Of a coefficient before its fit, over the spread of the target.
     """
     columns, coefficient = rows.columns, make_measured(start * (float(np.std(rows.y)) or 1.0))
-    offered = [
+    choices = [
         [
             curve
             for name in sorted(group)
@@ -69,16 +69,16 @@ def _add_columns(
         ]
         for group in missing
     ]
-    for curves in islice(product(*offered), max_combinations):
+    for curves in islice(product(*choices), max_combinations):
         yield add(tree, *(mul(coefficient, curve) for curve in curves))
         yield mul(tree, *curves)
         yield add(tree, mul(coefficient, *curves))
 
 
 def drop_constants(
-    form: ParametricForm, rows: LabelledRows, most: int, *, tried: int = 4, steps: int = 3
+    form: ParametricForm, rows: LabelledRows, max_constants: int, *, max_trials: int = 4, steps: int = 3
 ) -> ParametricForm | None:
-    """Replace constants by 0, 1 or -1 until at most ``most`` are measured; columns stay.
+    """Replace constants by 0, 1 or -1 until at most ``max_constants`` are measured; columns stay.
 
     Each step takes the replacement with the smallest error, once the other constants are fitted again. To
     second order, a constant c of variance v that becomes n raises the sum of squares by (n - c)²/v, and moves
@@ -88,22 +88,27 @@ def drop_constants(
     Args:
         form: A form with fitted constants.
         rows: Rows to fit.
-        most: Number of constants to reach.
-        tried: Replacements of a step whose other constants are fitted.
+        max_constants: Number of constants to reach.
+        max_trials: Replacements of a step whose other constants are fitted.
         steps: Of such a fit.
 
     Returns:
         None if no such form is finite.
     """
     columns = set(variables(form.tree))
-    while count_constants(form.numeric_tree) > most:
-        smaller = (each for each in _rank_replacements(form, rows) if set(variables(each.tree)) == columns)
-        best, least = None, float("inf")
-        for each in islice(smaller, tried):
-            residuals = Residuals(each, rows)
-            values = refit_coarsely(residuals, each.values, steps)
-            if residuals.measure(values) < least:
-                best, least = ParametricForm(each.tree, values), residuals.measure(values)
+    while count_constants(form.numeric_tree) > max_constants:
+        # The other constants move to first order here; a short fit ranks the few best
+        smaller = (
+            replacement
+            for replacement in _rank_replacements(form, rows)
+            if set(variables(replacement.tree)) == columns
+        )
+        best, lowest_error = None, float("inf")
+        for replacement in islice(smaller, max_trials):
+            residuals = Residuals(replacement, rows)
+            values = refit_coarsely(residuals, replacement.values, steps)
+            if residuals.measure(values) < lowest_error:
+                best, lowest_error = ParametricForm(replacement.tree, values), residuals.measure(values)
         if best is None:
             return None
         form = best
@@ -121,5 +126,5 @@ def _rank_replacements(form: ParametricForm, rows: LabelledRows) -> Iterator[Par
     distances = np.array([[float(constant.value)] for constant in NEUTRAL]) - form.values
     order = np.argsort(distances**2 / variances, axis=None, kind="stable")
     for number, place in zip(*np.unravel_index(order, distances.shape), strict=True):
-        moved = form.values + covariance[:, place] * (distances[number, place] / variances[place])
-        yield fix_parameter(ParametricForm(form.tree, moved), int(place), NEUTRAL[number])
+        shifted_values = form.values + covariance[:, place] * (distances[number, place] / variances[place])
+        yield fix_parameter(ParametricForm(form.tree, shifted_values), int(place), NEUTRAL[number])

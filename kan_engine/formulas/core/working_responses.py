@@ -48,15 +48,17 @@ def make_working_responses(
         place: Of the class.
     """
     is_own = rows.classes == place
-    for bound in LOGIT_BOUNDS:
-        bounded = np.clip(logits, -bound, bound)
-        shares = softmax(bounded, axis=1)[:, place]
+    # Bounds tighten until rows have enough information: in separable classes logits grow without end
+    for limit in LOGIT_BOUNDS:
+        clipped_logits = np.clip(logits, -limit, limit)
+        shares = softmax(clipped_logits, axis=1)[:, place]
         information = shares * (1 - shares)
         if np.average(information, weights=rows.weights) >= MIN_INFORMATION:
             break
+    # Newton's step for the log loss: a squared error in the logit with the information as weight
     return replace(
         rows,
-        y=bounded[:, place] + (is_own - shares) / information,
+        y=clipped_logits[:, place] + (is_own - shares) / information,
         weights=rows.weights * information,
     )
 
@@ -78,16 +80,17 @@ def refit_logits(trees: Sequence[Expression], rows: LabelledRows, *, steps: int)
     forms = [ParametricForm(form, np.array(values)) for form, values in map(parametrize_floats, trees)]
     loss = _compute_log_loss(forms, rows)
     for _ in range(MAX_ROUNDS):
-        refitted = list(forms)
+        # Each output is fitted to the logits that the others have just got, as in coordinate descent
+        new_forms = list(forms)
         for output, form in enumerate(forms):
-            logits = evaluate_logits(refitted, rows)
+            logits = evaluate_logits(new_forms, rows)
             place = output + logits.shape[1] - len(forms)  # the first of two classes has no form
             responses = make_working_responses(rows, logits, place)
-            refitted[output] = refit_constants(form, responses, iterations=steps)
-        before, loss = loss, _compute_log_loss(refitted, rows)
+            new_forms[output] = refit_constants(form, responses, iterations=steps)
+        before, loss = loss, _compute_log_loss(new_forms, rows)
         if not loss < before:  # a step too far, or nothing is defined
             return forms
-        forms = refitted
+        forms = new_forms
         if before - loss < MIN_GAIN:
             break
     return forms
@@ -108,7 +111,8 @@ def release_coefficient(trees: Sequence[Expression], rows: LabelledRows) -> list
         None if the labels refute none.
     """
     logits = evaluate_logits([ParametricForm(tree, np.zeros(0)) for tree in trees], rows)
-    refuted, largest = None, float(np.log(len(rows)))
+    position, largest = None, float(np.log(len(rows)))
+    # Score test of every exact coefficient: the squared score over its information
     for output, tree in enumerate(trees):
         responses = make_working_responses(rows, logits, output + logits.shape[1] - len(trees))
         residuals = responses.y - evaluate(tree, rows.columns)
@@ -117,10 +121,10 @@ def release_coefficient(trees: Sequence[Expression], rows: LabelledRows) -> list
             information = float(responses.weights @ values**2)
             score = float(responses.weights @ (residuals * values))
             if _has_exact_coefficient(term) and score**2 > largest * information:
-                refuted, largest = (output, place), score**2 / information
-    if refuted is None:
+                position, largest = (output, place), score**2 / information
+    if position is None:
         return None
-    output, place = refuted
+    output, place = position
     terms = _list_terms(trees[output])
     terms[place] = mul(make_measured(1.0), terms[place])
     return [*trees[:output], add(*terms), *trees[output + 1 :]]
@@ -132,7 +136,7 @@ def _list_terms(tree: Expression) -> list[Expression]:
 
 def _has_exact_coefficient(term: Expression) -> bool:
     factors = term.factors if isinstance(term, Mul) else (term,)
-    return not any(isinstance(each, Number) and isinstance(each.value, float) for each in factors)
+    return not any(isinstance(factor, Number) and isinstance(factor.value, float) for factor in factors)
 
 
 def evaluate_logits(forms: Sequence[ParametricForm], rows: LabelledRows) -> Float[np.ndarray, "rows classes"]:
@@ -149,6 +153,6 @@ def complete_logits(outputs: Float[np.ndarray, "rows outputs"]) -> Float[np.ndar
 def _compute_log_loss(forms: Sequence[ParametricForm], rows: LabelledRows) -> float:
     """Mean log loss of the labels; NaN where a logit is not finite."""
     logits = evaluate_logits(forms, rows)
-    own = logits[np.arange(len(rows)), rows.classes]
+    label_logits = logits[np.arange(len(rows)), rows.classes]
     with np.errstate(invalid="ignore"):
-        return float(np.average(logsumexp(logits, axis=1) - own, weights=rows.weights))
+        return float(np.average(logsumexp(logits, axis=1) - label_logits, weights=rows.weights))

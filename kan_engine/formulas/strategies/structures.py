@@ -53,14 +53,14 @@ class Structures:
 
         With a single column, formulas are read off the values themselves, so every structure qualifies.
         """
-        alike = [other for other in pool.read if other.shape == structure.shape]
-        is_better = all(structure.error < self.max_repeat_ratio * other.error for other in alike)
+        alike = [reading for reading in pool.read if reading.shape == structure.shape]
+        is_better = all(structure.error < self.max_repeat_ratio * reading.error for reading in alike)
         return len(pool.problem.names) == 1 or (structure.is_adequate and is_better)
 
 
-def has_enough_structures(pool: Pool, most: int = 24) -> bool:
+def has_enough_structures(pool: Pool, limit: int = 24) -> bool:
     """Whether no adequate network is to be expected any more, beside an exact law."""
-    return len(pool.structures) >= most
+    return len(pool.structures) >= limit
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ class NearStructures:
         if closest is None:
             return
         factor = pool.problem.settings.structure.equal_error_factor
-        near = [each for each in pool.structures if each.error <= factor * closest.error]
-        near.sort(key=lambda each: -rank_error(each.error))
-        distinct = {each.shape: each for each in near}  # the closest of each shape
+        near = [candidate for candidate in pool.structures if candidate.error <= factor * closest.error]
+        near.sort(key=lambda candidate: -rank_error(candidate.error))
+        distinct = {candidate.shape: candidate for candidate in near}  # the closest of each shape
         for structure in sorted(distinct.values(), key=_rank_size)[: self.max_structures]:
-            if not any(structure is other for other in pool.read):
+            if not any(structure is reading for reading in pool.read):
                 yield from read_structure(structure, pool)
 
 
@@ -149,29 +149,29 @@ class ShorterReadings:
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield them, the simplest choices of all parts first."""
-        best = next((each for each in pool.candidates if each.structure is not None), None)
+        best = next((candidate for candidate in pool.candidates if candidate.structure is not None), None)
         if best is not None and best.structure is not None:
             reading = make_reading(best.structure, pool.problem)
-            for each in extract_shorter_formulas(best.structure.network, reading):
-                yield Candidate.create(each, self.name, structure=best.structure)
+            for formula in extract_shorter_formulas(best.structure.network, reading):
+                yield Candidate.create(formula, self.name, structure=best.structure)
 
 
 def read_structure(structure: FittedStructure, pool: Pool) -> Iterator[Candidate]:
     """Prune a structure and yield the formulas that are read off it."""
-    problem, pruned = pool.problem, structure
+    problem, final_structure = pool.problem, structure
     pool.read.append(structure)
     if problem.settings.prune:
-        pruned = eliminate_edges(
+        final_structure = eliminate_edges(
             structure, *problem.samples, problem.should_stop, required=problem.settings.required
         )
     if not problem.settings.is_symbolic:
         return
-    reading, limits = make_reading(pruned, problem), problem.constraints
-    formulas = extract_formulas(pruned.network, reading)
+    reading, limits = make_reading(final_structure, problem), problem.constraints
+    formulas = extract_formulas(final_structure.network, reading)
     if limits.max_complexity is not None or limits.max_constants is not None:
-        formulas += extract_shorter_formulas(pruned.network, reading)
-    for each in formulas:
-        yield Candidate.create(each, "structures", structure=pruned)
+        formulas += extract_shorter_formulas(final_structure.network, reading)
+    for formula in formulas:
+        yield Candidate.create(formula, "structures", structure=final_structure)
 
 
 def make_reading(structure: FittedStructure, problem: Problem) -> ExtractionContext:

@@ -54,9 +54,9 @@ class ExpressionTable:
 
     @staticmethod
     def build(
-        columns: Mapping[str, Float[Array, " rows"]], *, max_operations: int, most: int
+        columns: Mapping[str, Float[Array, " rows"]], *, max_operations: int, max_expressions: int
     ) -> ExpressionTable:
-        """All expressions of at most ``max_operations`` operations, but no more than ``most``.
+        """All expressions of at most ``max_operations`` operations, but no more than ``max_expressions``.
 
         One variable has one operation more, and π.
         """
@@ -65,14 +65,16 @@ class ExpressionTable:
         leaves: list[Expression] = [Variable(name) for name in columns]
         leaves += [tree for tree, _ in constants]
         rows = len(next(iter(columns.values())))
-        own = [*columns.values(), *(np.full(rows, value) for _, value in constants)]
+        leaf_values = [*columns.values(), *(np.full(rows, value) for _, value in constants)]
         table = ExpressionTable(leaves, [], np.zeros((0, rows)))
-        seen = set[bytes]()
-        table._append(seen, [(LEAF, place, -1) for place in range(len(leaves))], np.stack(own), most)
+        keys = set[bytes]()
+        table._append(
+            keys, [(LEAF, place, -1) for place in range(len(leaves))], np.stack(leaf_values), max_expressions
+        )
         for operations in range(1, max_operations + 1 + is_single):
             for nodes, values in _combine(table.values, table.levels, operations):
-                table._append(seen, nodes, values, most)
-                if len(table.nodes) >= most:
+                table._append(keys, nodes, values, max_expressions)
+                if len(table.nodes) >= max_expressions:
                     table.counts.append(len(table.nodes))
                     return table
             table.counts.append(len(table.nodes))
@@ -90,61 +92,69 @@ class ExpressionTable:
         return list(starmap(range, pairwise([0, *self.counts])))
 
     def _append(
-        self, seen: set[bytes], nodes: list[Node], values: Array, most: int, largest: float = 1e8
+        self,
+        keys: set[bytes],
+        nodes: list[Node],
+        values: Float[Array, "new rows"],
+        max_expressions: int,
+        largest: float = 1e8,
     ) -> None:
         """Keep the expressions whose values are new, finite, and except for leaves not constant.
 
-        Beyond ``largest``, and below its inverse, nothing is gained. There are at most ``most``.
+        Beyond ``largest``, and below its inverse, nothing is gained. There are at most ``max_expressions``.
         """
         charge_enumeration(len(values))
         with np.errstate(all="ignore"):
+            # Huge, tiny and constant values tell nothing that another expression does not
             sizes = np.abs(values).max(1)
             is_usable = np.isfinite(values).all(1) & (sizes < largest) & (sizes > 1 / largest)
             if self.nodes:
                 is_usable &= np.ptp(values, axis=1) > 0
-        kept = list[int]()
+        places = list[int]()
         for place, key in zip(np.flatnonzero(is_usable), _make_keys(values[is_usable]), strict=True):
-            if key not in seen and len(self.nodes) + len(kept) < most:
-                seen.add(key)
-                kept.append(int(place))
-        self.nodes += [nodes[place] for place in kept]
-        self.values = np.concatenate([self.values, values[kept]])
+            if key not in keys and len(self.nodes) + len(places) < max_expressions:
+                keys.add(key)
+                places.append(int(place))
+        self.nodes += [nodes[place] for place in places]
+        self.values = np.concatenate([self.values, values[places]])
         if not self.counts:
             self.counts.append(len(self.nodes))
 
     def make_tree(self, index: int) -> Expression:
         """The expression with this index."""
-        operation, first, second = self.nodes[index]
+        operation, a, b = self.nodes[index]
         if operation == LEAF:
-            return self.leaves[first]
+            return self.leaves[a]
         if operation in BINARY:
-            return BINARY[operation][1](self.make_tree(first), self.make_tree(second))
-        return apply_function(operation, self.make_tree(first))
+            return BINARY[operation][1](self.make_tree(a), self.make_tree(b))
+        return apply_function(operation, self.make_tree(a))
 
 
 def _combine(
-    values: Array, levels: list[range], operations: int
+    values: Float[Array, "expressions rows"], levels: list[range], operations: int
 ) -> Iterator[tuple[list[Node], Float[Array, "new rows"]]]:
     """Yield all expressions of one operation more, in blocks."""
-    last = levels[operations - 1]
+    level = levels[operations - 1]
     with np.errstate(all="ignore"):
+        # Functions of the longest expressions so far, then operations that join two with the right total
         for function in (*(LIBRARY[name] for name in POWERS), *select_functions("expressions")):
-            nodes = [(function.name, place, -1) for place in last]
-            yield nodes, function.of(values[last.start : last.stop])
-        for fewer in range(operations):
-            others = operations - 1 - fewer
+            nodes = [(function.name, place, -1) for place in level]
+            yield nodes, function.of(values[level.start : level.stop])
+        for left_operations in range(operations):
+            right_operations = operations - 1 - left_operations
             for name, (combine, _) in BINARY.items():
-                if fewer > others and name != "difference":
+                if left_operations > right_operations and name != "difference":
                     continue
-                right = values[levels[others].start : levels[others].stop]
-                for place in levels[fewer]:
-                    nodes = [(name, place, other) for other in levels[others]]
+                right = values[levels[right_operations].start : levels[right_operations].stop]
+                for place in levels[left_operations]:
+                    nodes = [(name, place, operand) for operand in levels[right_operations]]
                     yield nodes, combine(values[place], right)
 
 
 def _make_keys(values: Float[Array, "new rows"]) -> list[bytes]:
     """Bytes that are equal for values that are equal up to rounding, relative to the largest of them."""
+    # The common exponent of a few probes makes their leading 24 bits integers, which compare exactly
     _, exponents = np.frexp(np.abs(values).max(1))
     probes = values[:, :: max(1, values.shape[1] // 8)]
-    rounded: Any = np.round(np.ldexp(probes, 24 - exponents[:, None])).astype(np.int64)
-    return [row.tobytes() + exponent.tobytes() for row, exponent in zip(rounded, exponents, strict=True)]
+    mantissas: Any = np.round(np.ldexp(probes, 24 - exponents[:, None])).astype(np.int64)
+    return [row.tobytes() + exponent.tobytes() for row, exponent in zip(mantissas, exponents, strict=True)]

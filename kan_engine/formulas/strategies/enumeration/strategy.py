@@ -34,12 +34,18 @@ class Enumeration:
 
 def enumerate_formulas(reduction: Reduction, problem: Problem) -> Iterator[Candidate]:
     """Try all short laws of a reduction; yield the formulas with the shortest descriptions."""
-    rated = dict[Expression, float]()
-    reduced = reduction.reduce_data(problem.fit)
-    known: dict[Expression, Expression] = {Variable(name): tree for name, tree in reduction.groups.items()}
-    for form in enumerate_laws(reduced, problem.should_stop):
-        whole = ParametricForm(mul(reduction.factor, substitute(form.tree, known)), form.values)
-        fitted = refit_constants(whole, problem.fit, iterations=MAX_NOISY_REFIT_STEPS)
-        rated[fitted.numeric_tree] = description_length(fitted, problem.rows)
-    best = sorted((tree for tree, bits in rated.items() if np.isfinite(bits)), key=lambda tree: rated[tree])
+    # Laws of the groups become formulas of the columns before their constants are fitted
+    bits_by_tree = dict[Expression, float]()
+    group_rows = reduction.reduce_data(problem.fit)
+    replacements: dict[Expression, Expression] = {
+        Variable(name): tree for name, tree in reduction.groups.items()
+    }
+    for form in enumerate_laws(group_rows, problem.should_stop):
+        full_form = ParametricForm(mul(reduction.factor, substitute(form.tree, replacements)), form.values)
+        refit_form = refit_constants(full_form, problem.fit, iterations=MAX_NOISY_REFIT_STEPS)
+        bits_by_tree[refit_form.numeric_tree] = description_length(refit_form, problem.rows)
+    best = sorted(
+        (tree for tree, bits in bits_by_tree.items() if np.isfinite(bits)),
+        key=lambda tree: bits_by_tree[tree],
+    )
     yield from problem.expand(Reduction(groups={}), best, "enumeration", tried_in=reduction)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import product
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
@@ -55,14 +56,14 @@ def find_rational_law(
         angles: Whether one or two columns enter by their cosines and sines.
         max_columns: Of the matrix of monomials without these.
     """
-    most = MAX_ANGLE_COLUMNS if angles else max_columns
+    column_limit = MAX_ANGLE_COLUMNS if angles else max_columns
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
         for transform in TRANSFORMS_BY_SEARCH["quotients"]:
             if not is_defined(transform, np.concatenate([fit.y, validation.y])[:, None]):
                 continue
-            moved = TRANSFORMS[transform].forward(fit.y)
-            terms = _find_quotient(values, moved, most, should_stop)
+            response = TRANSFORMS[transform].forward(fit.y)
+            terms = _find_quotient(values, response, column_limit, should_stop)
             tree = None if terms is None else _build_quotient(terms, variables, transform, fit, validation)
             if tree is not None:
                 return tree
@@ -72,9 +73,9 @@ def find_rational_law(
 
 
 def _find_quotient(
-    values: list[Array],
-    y: Array,
-    most: int,
+    values: list[Float[Array, " rows"]],
+    y: Float[Array, " rows"],
+    column_limit: int,
     should_stop: Callable[[], bool],
     *,
     max_numerator_degree: int = 6,
@@ -86,20 +87,23 @@ def _find_quotient(
     Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
     none. A polynomial of one variable may have a degree up to ``max_polynomial_degree``.
     """
+    # The matrix needs clearly more rows than columns: else every target has a null vector
     system = MonomialSystem(values, y)
-    limit = min(most, int(MAX_COLUMNS_PER_ROW * len(y)))
-    least = max_numerator_degree + 1
-    degrees = [*product(range(1, least), range(max_denominator_degree + 1))]
+    limit = min(column_limit, int(MAX_COLUMNS_PER_ROW * len(y)))
+    degree_stop = max_numerator_degree + 1
+    degrees = [*product(range(1, degree_stop), range(max_denominator_degree + 1))]
     if len(values) == 1:
-        degrees += [(p, 0) for p in range(least, max_polynomial_degree + 1)]
-    sized = sorted((system.column_count(p, q), p, q) for p, q in degrees)
-    sized = [entry for entry in sized if entry[0] <= limit]
+        degrees += [(p, 0) for p in range(degree_stop, max_polynomial_degree + 1)]
+    sizes = sorted((system.column_count(p, q), p, q) for p, q in degrees)
+    sizes = [entry for entry in sizes if entry[0] <= limit]
+    # Degrees that no others contain settle whether there is a law at all
     largest = [
-        (p, q) for _, p, q in sized if not any(p <= r and q <= s and (p, q) != (r, s) for _, r, s in sized)
+        (p, q) for _, p, q in sizes if not any(p <= r and q <= s and (p, q) != (r, s) for _, r, s in sizes)
     ]
     if not any(len(system.null_space(p, q)) for p, q in largest if not should_stop()):
         return None
-    for _, p, q in sized:
+    # The smallest matrix with a null vector has the law without common factors
+    for _, p, q in sizes:
         if should_stop():
             return None
         null = system.null_space(p, q)
@@ -119,6 +123,7 @@ def _build_quotient(
     above, below = terms
     if not above or not below or len(above) + len(below) > MAX_TERMS:
         return None
+    # One coefficient becomes 1, since P and Q are known up to a common factor
     values = np.array([*above.values(), *below.values()])
     unit, constants = _find_nicest_unit(values), list[float]()
     top, bottom = (_to_tree(part, variables, constants, unit) for part in terms)
@@ -132,12 +137,12 @@ def _finalize_law(form: ParametricForm, fit: LabelledRows, validation: LabelledR
     return finalize_formula(form, fit, validation)
 
 
-def _find_nicest_unit(values: Array) -> float:
+def _find_nicest_unit(values: Float[Array, " terms"]) -> float:
     """Return the coefficient that, as a divisor, turns most of the others into nice numbers."""
 
     def rate_unit(unit: float) -> tuple[int, float]:
-        others = [float(v) for v in values / unit]
-        return sum(bool(nice_constants(v, 1e-8 * abs(v))) for v in others), -round_rank(abs(unit))
+        quotients = [float(v) for v in values / unit]
+        return sum(bool(nice_constants(v, 1e-8 * abs(v))) for v in quotients), -round_rank(abs(unit))
 
     return max((float(v) for v in values), key=rate_unit)
 
@@ -159,16 +164,18 @@ def find_quadratic_law(
     for variables in list_variable_sets(list(fit.names), angles=angles):
         values = [evaluate(variable, fit.columns) for variable in variables]
         system = MonomialSystem(values, fit.y)
-        most = min(MAX_ANGLE_COLUMNS, int(MAX_COLUMNS_PER_ROW * len(fit)))
-        degrees = product(range(1, max_constant_degree + 1), range(max_linear_degree + 1), range(2))
-        for _, chosen in sorted((system.column_count(*each), each) for each in degrees):
-            if system.column_count(*chosen) > most:
+        max_columns = min(MAX_ANGLE_COLUMNS, int(MAX_COLUMNS_PER_ROW * len(fit)))
+        degree_triples = product(range(1, max_constant_degree + 1), range(max_linear_degree + 1), range(2))
+        for _, triple in sorted(
+            (system.column_count(*degree_triple), degree_triple) for degree_triple in degree_triples
+        ):
+            if system.column_count(*triple) > max_columns:
                 break
             if should_stop():
                 return None
-            null = system.null_space(*chosen)
+            null = system.null_space(*triple)
             if len(null):
-                tree = _build_root(system.build_polynomials(null, *chosen), variables, fit, validation)
+                tree = _build_root(system.build_polynomials(null, *triple), variables, fit, validation)
                 if tree is not None:
                     return tree
                 break
@@ -182,36 +189,39 @@ def _build_root(
     constant, linear, leading = polynomials
     if not leading or sum(map(len, polynomials)) > MAX_TERMS:
         return None
+    # The quadratic formula for R·y² + Q·y = P, scaled so that the largest coefficient of R is 1
     unit = max(leading.values(), key=lambda c: round_rank(abs(c)))
-    constant, leading = ({m: c / unit for m, c in own.items()} for own in (constant, leading))
-    half = {m: c / unit / 2 for m, c in linear.items()}
-    below_root = _add(_multiply(half, half), _multiply(leading, constant))
+    constant, leading = ({m: c / unit for m, c in part.items()} for part in (constant, leading))
+    half_linear = {m: c / unit / 2 for m, c in linear.items()}
+    below_root = _add(_multiply(half_linear, half_linear), _multiply(leading, constant))
     for sign in (1, -1):
         values: list[float] = []
         root = mul(sign, apply_function("sqrt", _to_tree(below_root, variables, values)))
-        tree = add(mul(-1, _to_tree(half, variables, values)), root) / _to_tree(leading, variables, values)
+        tree = add(mul(-1, _to_tree(half_linear, variables, values)), root) / _to_tree(
+            leading, variables, values
+        )
         law = _finalize_law(ParametricForm(tree, np.array(values)), fit, validation)
         if law is not None:
             return law
     return None
 
 
-def _multiply(first: Polynomial, second: Polynomial) -> Polynomial:
-    found: Polynomial = {}
-    for (m, a), (n, b) in product(first.items(), second.items()):
+def _multiply(p: Polynomial, q: Polynomial) -> Polynomial:
+    result: Polynomial = {}
+    for (m, a), (n, b) in product(p.items(), q.items()):
         key = tuple(sorted((*m, *n)))
-        found[key] = found.get(key, 0.0) + a * b
-    return found
+        result[key] = result.get(key, 0.0) + a * b
+    return result
 
 
-def _add(first: Polynomial, second: Polynomial) -> Polynomial:
+def _add(p: Polynomial, q: Polynomial) -> Polynomial:
     """The sum without terms that cancel up to rounding."""
-    found: Polynomial = {}
-    for key in first.keys() | second.keys():
-        a, b = first.get(key, 0.0), second.get(key, 0.0)
+    result: Polynomial = {}
+    for key in p.keys() | q.keys():
+        a, b = p.get(key, 0.0), q.get(key, 0.0)
         if abs(a + b) > NEGLIGIBLE * max(abs(a), abs(b)):
-            found[key] = a + b
-    return dict(sorted(found.items()))
+            result[key] = a + b
+    return dict(sorted(result.items()))
 
 
 def _to_tree(

@@ -12,7 +12,7 @@ from math import comb
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
+from jaxtyping import Float, Int
 
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, power
 from kan_engine.expressions.library import select_functions
@@ -38,12 +38,12 @@ def list_variable_sets(names: list[str], *, angles: bool) -> Iterator[list[Expre
     periodic = [f for f in select_functions("terms") if f.equation == "periodic"]
     periodic.sort(key=lambda function: function.parity != "even")
     for angle in variables:
-        rest = [v for v in variables if v != angle]
-        yield from ([*rest, apply_function(function.name, angle)] for function in periodic)
-    for first, second in combinations(variables, 2):
-        rest = [v for v in variables if v not in (first, second)]
-        yield [*rest, apply_function("cos", add(first, mul(-1, second)))]
-        yield [*rest, *(apply_function(f, v) for v in (first, second) for f in ("cos", "sin"))]
+        columns = [v for v in variables if v != angle]
+        yield from ([*columns, apply_function(function.name, angle)] for function in periodic)
+    for alpha, beta in combinations(variables, 2):
+        columns = [v for v in variables if v not in (alpha, beta)]
+        yield [*columns, apply_function("cos", add(alpha, mul(-1, beta)))]
+        yield [*columns, *(apply_function(f, v) for v in (alpha, beta) for f in ("cos", "sin"))]
 
 
 class MonomialSystem:
@@ -57,8 +57,15 @@ class MonomialSystem:
         max_null_singular_value: Over the largest singular value.
     """
 
-    def __init__(self, values: list[Array], y: Array, *, max_null_singular_value: float = 3e-13) -> None:
+    def __init__(
+        self,
+        values: list[Float[Array, " rows"]],
+        y: Float[Array, " rows"],
+        *,
+        max_null_singular_value: float = 3e-13,
+    ) -> None:
         self._max_null_singular_value = max_null_singular_value
+        # The largest magnitude of every column becomes 1, so that coefficients are comparable
         self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
         self._size = float(np.abs(y).max()) or 1.0
         self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
@@ -70,46 +77,49 @@ class MonomialSystem:
         d = len(self._unit)
         return sum(comb(d + degree, degree) for degree in degrees)
 
-    def null_space(self, *degrees: int) -> Array:
+    def null_space(self, *degrees: int) -> Float[Array, "vectors terms"]:
         """Orthonormal null vectors of the matrix with columns of length 1, up to rounding error."""
         if degrees not in self._known:
             matrix, _ = self._matrix(degrees)
             if not np.isfinite(matrix).all():  # powers of large values
                 return np.zeros((0, matrix.shape[1]))
+            # The triangle of QR has the null space of the matrix, and far fewer rows
             _, singular, right = _decompose(np.asarray(np.linalg.qr(matrix, mode="r")))
             largest = self._max_null_singular_value * singular[0]
             self._known[degrees] = np.asarray(right[singular < largest])
         return self._known[degrees]
 
-    def build_polynomials(self, null: Array, *degrees: int) -> list[Polynomial]:
+    def build_polynomials(self, null: Float[Array, "vectors terms"], *degrees: int) -> list[Polynomial]:
         """Reduce these null vectors to the sparsest one; return its polynomials, in units of the columns."""
         sets = [_list_monomials(len(self._unit), degree) for degree in degrees]
         _, norms = self._matrix(degrees)
-        everything = [m for own in sets for m in own]
+        everything = [m for monomials in sets for m in monomials]
         vector = _eliminate_monomials(null, np.array([len(m) for m in everything]))
+        # Back to the units of the columns; coefficients that rounding may explain become 0
         units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
         smallest = NEGLIGIBLE * np.abs(vector).max()
-        left = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
+        coefficients = iter(np.where(np.abs(vector) > smallest, vector / units, 0.0).tolist())
         return [
-            {m: c / self._size**place for m, c in zip(own, left, strict=False) if c}
-            for place, own in enumerate(sets)
+            {m: c / self._size**place for m, c in zip(monomials, coefficients, strict=False) if c}
+            for place, monomials in enumerate(sets)
         ]
 
-    def _matrix(self, degrees: tuple[int, ...]) -> tuple[Array, Array]:
+    def _matrix(self, degrees: tuple[int, ...]) -> tuple[Float[Array, "rows terms"], Float[Array, " terms"]]:
+        # Columns of y·Q and y²·R are subtracted from those of P
         columns = [
             (_product(self._unit, m) if place == 0 else -(self._y**place) * _product(self._unit, m))
             for place, degree in enumerate(degrees)
             for m in _list_monomials(len(self._unit), degree)
         ]
         matrix = np.stack(columns, 1)
-        first = np.linalg.norm(matrix, axis=0)
-        first = np.where(first > 0, first, 1.0)
-        matrix = matrix / first
+        norms = np.linalg.norm(matrix, axis=0)
+        norms = np.where(norms > 0, norms, 1.0)
+        matrix = matrix / norms
         # every row counts, also where the target covers decades; null vectors stay what they are
         matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-300)
-        second = np.linalg.norm(matrix, axis=0)
-        second = np.where(second > 0, second, 1.0)
-        return matrix / second, first * second
+        final_norms = np.linalg.norm(matrix, axis=0)
+        final_norms = np.where(final_norms > 0, final_norms, 1.0)
+        return matrix / final_norms, norms * final_norms
 
 
 def _list_monomials(d: int, degree: int) -> list[tuple[int, ...]]:
@@ -121,12 +131,15 @@ def write_monomial(monomial: tuple[int, ...], variables: list[Expression]) -> Ex
     return mul(*(power(variables[place], count) for place, count in Counter(monomial).items()))
 
 
-def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
+def _product(values: list[Float[Array, " rows"]], monomial: tuple[int, ...]) -> Float[Array, " rows"]:
     return np.prod([values[i] for i in monomial], axis=0) if monomial else np.ones_like(values[0])
 
 
-def _eliminate_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
+def _eliminate_monomials(
+    null: Float[Array, "vectors terms"], degrees: Int[np.ndarray, " terms"]
+) -> Float[Array, " terms"]:
     """Eliminate monomials, highest degrees first, until one null vector is left; return it."""
+    # Gaussian elimination with pivots, which removes one vector and one monomial in each step
     rows = null[:, np.argsort(-degrees, kind="stable")].copy()
     column = 0
     while len(rows) > 1:
@@ -141,7 +154,9 @@ def _eliminate_monomials(null: Array, degrees: NDArray[np.int64]) -> Array:
     return np.asarray(vector / np.abs(vector).max())
 
 
-def _decompose(triangle: Array) -> tuple[Array, Array, Array]:
+def _decompose(
+    triangle: Float[Array, "rows columns"],
+) -> tuple[Float[Array, "rows left"], Float[Array, " singular"], Float[Array, "right columns"]]:
     """Singular value decomposition, by QR iteration where divide and conquer does not converge."""
     try:
         return np.linalg.svd(triangle)

@@ -31,15 +31,17 @@ def find_power_product_law(
         validation: Other rows, on which the law has to hold.
         should_stop: Called before every search for closed forms; once true, the search ends.
     """
-    found = _find_index(fit)
-    if found is None:
+    pair = _find_index(fit)
+    if pair is None:
         return None
-    factor, index = found
-    inner, judged = (rows.with_target(rows.y / evaluate(factor, rows.columns)) for rows in (fit, validation))
-    tree = find_univariate_law(index, inner, judged, should_stop)
+    factor, index = pair
+    inner_fit, inner_validation = (
+        rows.with_target(rows.y / evaluate(factor, rows.columns)) for rows in (fit, validation)
+    )
+    tree = find_univariate_law(index, inner_fit, inner_validation, should_stop)
     if tree is None:
         return None
-    return simplify(mul(factor, tree), judged.columns)
+    return simplify(mul(factor, tree), inner_validation.columns)
 
 
 def _find_index(
@@ -65,22 +67,24 @@ def _find_index(
     is_few = 1 < len(names) <= max_columns
     if not is_few or min(float(v.min()) for v in columns.values()) <= 0:
         return None
+    # Rows sorted by every candidate product at once; a product of powers is linear in logarithms
     logs = np.stack([np.log(columns[name]) for name in names])
     exponents = range(-max_exponent, max_exponent + 1)
     candidates = [q for q in product(exponents, repeat=len(names)) if is_primitive(q)]
     order = np.argsort(np.array(candidates) @ logs, axis=1)
-    found, lowest = None, max_smooth_ratio
+    result, lowest = None, max_smooth_ratio
     factors = [power(Variable(name), q) for name in names for q in exponents if q]
     for factor in (ONE, *factors):
+        # Ratio of von Neumann along every order: small where neighbours have nearly equal targets
         values = fit.y / evaluate(factor, columns)
         steps = np.diff(values[order], axis=1)
         ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(values)) or 1.0)
         best, second = np.argsort(ratios)[:2]
         if ratios[best] < min(lowest, max_ratio_to_second * ratios[second]):
             powers = zip(names, candidates[best], strict=True)
-            found = factor, mul(*(power(Variable(name), q) for name, q in powers if q))
+            result = factor, mul(*(power(Variable(name), q) for name, q in powers if q))
             lowest = max_ratio_to_second * ratios[best]
-    return found
+    return result
 
 
 def is_primitive(exponents: tuple[int, ...]) -> bool:
@@ -88,5 +92,5 @@ def is_primitive(exponents: tuple[int, ...]) -> bool:
 
     Exactly one of each index, its inverse and its powers is primitive.
     """
-    first = next((q for q in exponents if q), 0)
-    return first > 0 and gcd(*exponents) == 1
+    leading_exponent = next((q for q in exponents if q), 0)
+    return leading_exponent > 0 and gcd(*exponents) == 1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
@@ -31,7 +32,7 @@ def find_univariate_law(
     *,
     floor: float = 1e-10,
     squared: bool = False,
-    most: int = 3,
+    max_forms: int = 3,
     max_plausible_error: float = 3e-3,
     steps: int = 30,
 ) -> Expression | None:
@@ -47,7 +48,7 @@ def find_univariate_law(
         should_stop: Called before every search for closed forms; once true, the search ends.
         floor: Error over the spread that counts as rounding error.
         squared: Whether functions of the square of the variable are searched too.
-        most: Candidates refitted per class of forms, transform and variable.
+        max_forms: Candidates refitted per class of forms, transform and variable.
         max_plausible_error: Of a form before its refit.
         steps: Of the refit.
     """
@@ -55,16 +56,17 @@ def find_univariate_law(
         return None
     everything = np.concatenate([fit.y, validation.y])[:, None]
     sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
-    variables = _iterate_variables(variable, fit, validation, squared=squared)
+    variables = _iterate_variables(variable, fit, validation, with_square=squared)
     axes = [(tree, FitPoints(evaluate(tree, fit.columns))) for tree in variables]
-    known, longer = NoiseModel.exact(1e-10), list[tuple[int, ParametricForm]]()
+    # All simple forms come first, under every transform, and only then the more complex ones
+    noise, longer = NoiseModel.exact(1e-10), list[tuple[int, ParametricForm]]()
     for effort, side, (tree, axis) in product(Effort, sides, axes):
         if should_stop():
             break
         if effort == Effort.SUMS and side not in TRANSFORMS_BY_SEARCH["sums of terms"]:
             continue
-        moved = np.asarray(TRANSFORMS[side].forward(fit.y))
-        for edge in select_best_forms(iterate_closed_forms(axis, moved, known, effort), known, most):
+        response = np.asarray(TRANSFORMS[side].forward(fit.y))
+        for edge in select_best_forms(iterate_closed_forms(axis, response, noise, effort), noise, max_forms):
             if edge.error >= max_plausible_error:
                 continue
             inside = edge.total.replace(PLACEHOLDER, tree).tree
@@ -78,7 +80,9 @@ def find_univariate_law(
     return finalize_formula(min(longer, key=lambda pair: pair[0])[1], fit, validation)
 
 
-def _is_noisy(u: Array, y: Array, gap_divisor: int = 20, max_step: float = 5e-3) -> bool:
+def _is_noisy(
+    u: Float[Array, " rows"], y: Float[Array, " rows"], gap_divisor: int = 20, max_step: float = 5e-3
+) -> bool:
     """Whether targets at nearly equal u differ; even a function with many periods is continuous there.
 
     Args:
@@ -87,6 +91,7 @@ def _is_noisy(u: Array, y: Array, gap_divisor: int = 20, max_step: float = 5e-3)
         gap_divisor: The closest 1 in so many pairs of neighbours are compared.
         max_step: Median step of these over the spread of the target; above it the target is noisy.
     """
+    # Differences between neighbours in u; those at the closest pairs show the noise alone
     order = np.argsort(u, kind="stable")
     gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
     nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // gap_divisor)]
@@ -94,11 +99,11 @@ def _is_noisy(u: Array, y: Array, gap_divisor: int = 20, max_step: float = 5e-3)
 
 
 def _iterate_variables(
-    variable: Expression, fit: LabelledRows, validation: LabelledRows, *, squared: bool
+    variable: Expression, fit: LabelledRows, validation: LabelledRows, *, with_square: bool
 ) -> Iterator[Expression]:
     """Yield the variable, its square if requested, and its inverse if it has one sign."""
     yield variable
-    if squared:
+    if with_square:
         yield power(variable, 2)
     values = np.concatenate([evaluate(variable, rows.columns) for rows in (fit, validation)])
     if float(values.min()) > 0 or float(values.max()) < 0:

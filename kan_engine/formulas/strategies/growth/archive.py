@@ -20,40 +20,43 @@ class Archive:
 
     def best_error(self, size: int) -> float:
         """Lowest error of a formula of at most this size; infinite without one."""
-        return min((own[0].error for s, own in self.by_size.items() if s <= size), default=float("inf"))
+        return min(
+            (entries[0].error for s, entries in self.by_size.items() if s <= size), default=float("inf")
+        )
 
     def limit(self, size: int) -> float:
         """Error above which a formula of this size is not kept."""
-        own = self.by_size.get(size, [])
-        full = own[-1].error if len(own) >= self.thresholds.entries_per_size else float("inf")
+        entries = self.by_size.get(size, [])
+        full = entries[-1].error if len(entries) >= self.thresholds.entries_per_size else float("inf")
         return min(full, self.thresholds.slack * self.best_error(size))
 
     def insert(self, entry: Entry) -> bool:
         """Keep a formula unless its error is above the limit, or a shorter one has the same values."""
         if entry.error > self.limit(entry.size) or self._is_known(entry):
             return False
-        own = self.by_size.setdefault(entry.size, [])
-        own.append(entry)
-        own.sort(key=lambda each: round_rank(each.error))
-        del own[self.thresholds.entries_per_size :]
-        return entry in own
+        entries = self.by_size.setdefault(entry.size, [])
+        entries.append(entry)
+        entries.sort(key=lambda candidate: round_rank(candidate.error))
+        del entries[self.thresholds.entries_per_size :]
+        return entry in entries
 
     def _is_known(self, entry: Entry) -> bool:
+        # Formulas whose values differ by less than a small part of their errors are one formula
         rounding = 1e-12 * float(np.abs(entry.predicted).max())
         reach = self.thresholds.same_values * entry.mean_square**0.5 + rounding
         return any(
-            (size < entry.size or other.error <= entry.error)
-            and np.abs(other.predicted - entry.predicted).max() < reach
+            (size < entry.size or rival.error <= entry.error)
+            and np.abs(rival.predicted - entry.predicted).max() < reach
             for size in range(entry.size - self.thresholds.same_values_sizes, entry.size + 1)
-            for other in self.by_size.get(size, [])
+            for rival in self.by_size.get(size, [])
         )
 
     @property
     def front(self) -> list[Entry]:
         """The formulas that no shorter one equals, by size."""
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for size in sorted(self.by_size):
             best = self.by_size[size][0]
-            if not found or best.error < found[-1].error:
-                found.append(best)
-        return found
+            if not entries or best.error < entries[-1].error:
+                entries.append(best)
+        return entries

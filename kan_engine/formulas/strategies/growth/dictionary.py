@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain, combinations, product
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.evaluation import (
@@ -47,28 +48,29 @@ class Dictionary:
     @staticmethod
     def build(trees: Iterable[Expression], columns: Columns, thresholds: FrontThresholds) -> Dictionary:
         """Evaluate terms, and leave out those that are undefined, constant or depend on a single row."""
-        kept: dict[Expression, np.ndarray] = {}
+        terms: dict[Expression, np.ndarray] = {}
         for tree in trees:
-            if tree not in kept and _is_usable(values := evaluate(tree, columns), tree, thresholds):
-                kept[tree] = values
+            if tree not in terms and _is_usable(values := evaluate(tree, columns), tree, thresholds):
+                terms[tree] = values
         rows = len(next(iter(columns.values())))
-        matrix = np.stack([*kept.values()], 1) if kept else np.zeros((rows, 0))
-        scales = np.abs(matrix).max(0) if kept else np.zeros(0)
-        sizes = np.array([count_nodes(tree) - isinstance(tree, Mul) for tree in kept], dtype=int)
-        scaled = matrix / scales
-        scaled[np.abs(scaled) < NEGLIGIBLE] = 0.0
-        scaled = scaled.astype(np.float32)  # halves the time of a scan
-        return Dictionary(tuple(kept), scaled, scales, sizes, thresholds.max_factor_size)
+        # Single precision holds values of at most 1 without overflow of their squares
+        matrix = np.stack([*terms.values()], 1) if terms else np.zeros((rows, 0))
+        scales = np.abs(matrix).max(0) if terms else np.zeros(0)
+        sizes = np.array([count_nodes(tree) - isinstance(tree, Mul) for tree in terms], dtype=int)
+        unit_values = matrix / scales
+        unit_values[np.abs(unit_values) < NEGLIGIBLE] = 0.0
+        unit_values = unit_values.astype(np.float32)  # halves the time of a scan
+        return Dictionary(tuple(terms), unit_values, scales, sizes, thresholds.max_factor_size)
 
-    def join(self, other: Dictionary) -> Dictionary:
-        """Both, without the terms of ``other`` that are already here."""
-        known = set(self.trees)
-        new = [place for place, tree in enumerate(other.trees) if tree not in known]
+    def join(self, dictionary: Dictionary) -> Dictionary:
+        """Both, without the terms of ``dictionary`` that are already here."""
+        own_terms = set(self.trees)
+        new = [place for place, tree in enumerate(dictionary.trees) if tree not in own_terms]
         return Dictionary(
-            (*self.trees, *(other.trees[place] for place in new)),
-            np.hstack([self.values, other.values[:, new]]),
-            np.concatenate([self.scales, other.scales[new]]),
-            np.concatenate([self.sizes, other.sizes[new]]),
+            (*self.trees, *(dictionary.trees[place] for place in new)),
+            np.hstack([self.values, dictionary.values[:, new]]),
+            np.concatenate([self.scales, dictionary.scales[new]]),
+            np.concatenate([self.sizes, dictionary.sizes[new]]),
             self.max_factor_size,
         )
 
@@ -79,29 +81,30 @@ class Dictionary:
         return mul(factor, *cofactors, self.trees[place])
 
     @cached_property
-    def squares(self) -> np.ndarray:
+    def squares(self) -> Float[np.ndarray, "rows terms"]:
         """Squared values."""
         return self.values**2
 
     @cached_property
-    def positive(self) -> np.ndarray:
+    def positive(self) -> Int[np.ndarray, " positive"]:
         """Indices of short terms that are positive everywhere: their powers may become factors."""
         return np.flatnonzero((self.values > 0).all(0) & (self.sizes <= self.max_factor_size))
 
     @cached_property
-    def logarithms(self) -> np.ndarray:
+    def logarithms(self) -> Float[np.ndarray, "rows positive"]:
         """Logarithms of the values of the ``positive`` terms."""
         logarithms: np.ndarray = np.log(self.values[:, self.positive] * self.scales[self.positive])
         return logarithms.astype(np.float32)
 
 
-def _is_usable(values: np.ndarray, tree: Expression, thresholds: FrontThresholds) -> bool:
+def _is_usable(values: Float[np.ndarray, " rows"], tree: Expression, thresholds: FrontThresholds) -> bool:
     if not np.isfinite(values).all() or np.ptp(values) <= 1e-9 * np.abs(values).max():
         return False
+    # A term whose variance comes from a single row would fit that row alone
     squares = ((values - values.mean()) / np.ptp(values)) ** 2
-    many = len(values) >= thresholds.min_rows_for_share_check
+    is_large = len(values) >= thresholds.min_rows_for_share_check
     return isinstance(tree, Variable) or not (
-        many and squares.max() > thresholds.max_single_row_share * squares.sum()
+        is_large and squares.max() > thresholds.max_single_row_share * squares.sum()
     )
 
 
@@ -114,14 +117,17 @@ def generate_terms(
     """
     simple = {name: list(generate_simple_curves(name, values)) for name, values in columns.items()}
     couples = list(combinations(columns, 2))
-    each = int((thresholds.max_products / max(1, len(couples))) ** 0.5) or 1
+    curves_per_column = int((thresholds.max_products / max(1, len(couples))) ** 0.5) or 1
     yield from _allow(chain.from_iterable(simple.values()), limits)
     for name, values in columns.items():
         yield from _allow(generate_curves(name, values), limits)
-    for one, other in couples:
-        yield from _allow((a * b for a, b in product(simple[one][:each], simple[other][:each])), limits)
-    for one, other in couples[: thresholds.max_products // CURVES_OF_TWO]:
-        yield from _allow(generate_curves_of_two(one, other, columns), limits)
+    for u, v in couples:
+        yield from _allow(
+            (a * b for a, b in product(simple[u][:curves_per_column], simple[v][:curves_per_column])),
+            limits,
+        )
+    for u, v in couples[: thresholds.max_products // CURVES_OF_TWO]:
+        yield from _allow(generate_curves_of_two(u, v, columns), limits)
 
 
 CURVES_OF_TWO = 10

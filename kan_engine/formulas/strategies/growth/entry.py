@@ -39,10 +39,11 @@ class Entry:
 
 def make_entry(residuals: Residuals, constants: Float[np.ndarray, " constants"]) -> Entry:
     """The entry of a form with these constants."""
+    # Leave-one-out residuals to first order: each row's residual grows by its leverage
     losses = (residuals.compute(constants) * measure_error_growth(residuals.differentiate(constants))) ** 2
     tree = ParametricForm(residuals.form.tree, constants).bind_measured()
-    error, predicted = residuals.measure(constants), residuals.predict(constants)
-    return Entry(tree, count_nodes(tree), float(losses.mean()), error, predicted, losses)
+    error, prediction = residuals.measure(constants), residuals.predict(constants)
+    return Entry(tree, count_nodes(tree), float(losses.mean()), error, prediction, losses)
 
 
 def measure_formula(tree: Expression, rows: LabelledRows) -> Entry:

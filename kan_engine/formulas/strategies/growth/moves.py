@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property, partial
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from kan_engine.expressions.evaluation import (
     Add,
@@ -79,10 +80,12 @@ class Expansion:
 
     def rank_insertions(self, dictionary: Dictionary, thresholds: FrontThresholds) -> Iterator[Move]:
         """Yield insertions of terms, factors and constants at every node."""
+        # The constants of the formula are fitted again with the new one, to first order: only what is
+        # orthogonal to their derivatives counts
         basis = orthonormalize(self.jacobian * self.root[:, None])
         residual = (self.target - self.predicted) * self.root
         residual = residual - basis @ (basis.T @ residual)
-        size, most = count_nodes(self.tree), thresholds.max_moves_per_size
+        size, max_moves = count_nodes(self.tree), thresholds.max_moves_per_size
         for node in self._nodes:
             scan = _Scan.prepare(basis, residual, node.slope * self.root)
             if scan is None or not _may_grow(node):
@@ -90,17 +93,18 @@ class Expansion:
             # The product, its constant, and the sum where there is none
             sizes = size + dictionary.sizes + 2 + (not isinstance(node.tree, Add))
             insert = partial(self._insert_term, node, dictionary)
-            yield from _select_moves(*scan.add_terms(dictionary), sizes, most, insert)
+            yield from _select_moves(*scan.add_terms(dictionary), sizes, max_moves, insert)
             if isinstance(node.tree, Number):
                 continue
             if isinstance(node.parent, Call | Pow):
                 yield from self._insert_constants(node, scan, size)
+            # A factor t^p changes the value v of a node by p·v·log t to first order
             with np.errstate(all="ignore"):  # a slope that is not finite has no scan
-                scaled = _Scan.prepare(basis, residual, node.slope * node.value * self.root)
-            if scaled is not None and len(dictionary.positive) and not isinstance(node.parent, Mul):
+                product_scan = _Scan.prepare(basis, residual, node.slope * node.value * self.root)
+            if product_scan is not None and len(dictionary.positive) and not isinstance(node.parent, Mul):
                 sizes = size + dictionary.sizes[dictionary.positive] + 2 + (not isinstance(node.tree, Mul))
                 insert = partial(self._insert_factor, node, dictionary, thresholds.factor_exponents)
-                yield from _select_moves(*scaled.multiply_powers(dictionary), sizes, most, insert)
+                yield from _select_moves(*product_scan.multiply_powers(dictionary), sizes, max_moves, insert)
 
     def _insert_term(self, node: NodeAt, dictionary: Dictionary, place: int, c: float) -> Expression:
         return replace_at(self.tree, node.path, add(node.tree, dictionary.make_term(place, c)))
@@ -116,6 +120,7 @@ class Expansion:
 
     def _insert_constants(self, node: NodeAt, scan: _Scan, size: int) -> Iterator[Move]:
         """Add a constant to an argument, or multiply it by one."""
+        # A change of the argument by c, and by c times its value
         columns = np.stack([np.ones_like(node.value), node.value], 1)
 
         def insert(place: int, c: float) -> Expression:
@@ -130,23 +135,25 @@ class Expansion:
         Unlike an insertion this is no small change. The prediction is exact where the formula is linear in
         the term, while the constants inside of the other terms stay; only such terms are changed.
         """
-        size, most = count_nodes(self.tree), thresholds.max_moves_per_size
+        size, max_moves = count_nodes(self.tree), thresholds.max_moves_per_size
         for node in self._nodes:
             if isinstance(node.tree, Number) or not node.is_linear or not isinstance(node.parent, Add):
                 continue
+            # The formula without the term: its constants are no longer fitted, and its values go to the
+            # residual
             basis = orthonormalize(np.delete(self.jacobian, node.constants, axis=1) * self.root[:, None])
             residual = (self.target - self.predicted + node.slope * node.value) * self.root
             residual = residual - basis @ (basis.T @ residual)
-            left = size - count_nodes(node.tree)
+            remaining_size = size - count_nodes(node.tree)
             for cofactors in _list_cofactors(node.tree):
                 values = [evaluate(factor, self.columns) for factor in cofactors]
                 slope = np.prod([node.slope, *values], axis=0) * self.root
                 scan = _Scan.prepare(basis, residual, slope)
                 if scan is None:
                     continue
-                sizes = left + 2 + sum(map(count_nodes, cofactors)) + dictionary.sizes
+                sizes = remaining_size + 2 + sum(map(count_nodes, cofactors)) + dictionary.sizes
                 exchange = partial(self._exchange, node, cofactors, dictionary)
-                yield from _select_moves(*scan.add_terms(dictionary), sizes, most, exchange)
+                yield from _select_moves(*scan.add_terms(dictionary), sizes, max_moves, exchange)
 
     def _exchange(
         self, node: NodeAt, cofactors: list[Expression], dictionary: Dictionary, place: int, c: float
@@ -173,34 +180,48 @@ class _Scan:
     largest: float
 
     @staticmethod
-    def prepare(basis: np.ndarray, residual: np.ndarray, slope: np.ndarray) -> _Scan | None:
+    def prepare(
+        basis: Float[np.ndarray, "rows directions"],
+        residual: Float[np.ndarray, " rows"],
+        slope: Float[np.ndarray, " rows"],
+    ) -> _Scan | None:
         """Scale residuals and slopes to the range of single precision; None without a finite slope."""
         largest, norm = float(np.abs(slope).max()), float(np.linalg.norm(residual))
         if not largest or not np.isfinite(largest):
             return None
         return _Scan(basis, residual / (norm or 1.0), slope / largest, norm, largest)
 
-    def add_terms(self, dictionary: Dictionary) -> tuple[np.ndarray, np.ndarray]:
+    def add_terms(
+        self, dictionary: Dictionary
+    ) -> tuple[Float[np.ndarray, " terms"], Float[np.ndarray, " terms"]]:
         """Predicted mean squared error and coefficient for every term."""
         return self._solve(dictionary.values, dictionary.squares)
 
-    def add_columns(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def add_columns(
+        self, values: Float[np.ndarray, "rows columns"]
+    ) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
         """The same for values of this node."""
         with np.errstate(all="ignore"):
             return self._solve(values, values**2)
 
-    def multiply_powers(self, dictionary: Dictionary) -> tuple[np.ndarray, np.ndarray]:
+    def multiply_powers(
+        self, dictionary: Dictionary
+    ) -> tuple[Float[np.ndarray, " powers"], Float[np.ndarray, " powers"]]:
         """The same with the exponent, for a power of a positive term; the slope includes the node's value."""
         return self._solve(dictionary.logarithms, dictionary.logarithms**2)
 
-    def _solve(self, values: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _solve(
+        self, values: Float[np.ndarray, "rows terms"], squares: Float[np.ndarray, "rows terms"]
+    ) -> tuple[Float[np.ndarray, " terms"], Float[np.ndarray, " terms"]]:
         # Without the products slope * value themselves, a matrix as large as the dictionary
         sides = np.vstack([self.residual, self.basis.T]) * self.slope
+        # Gram-Schmidt by squares: the part of each column that is independent of the derivatives
         along, *inside = sides.astype(values.dtype) @ values
-        whole = (self.slope**2).astype(values.dtype) @ squares
-        left = whole - sum((row**2 for row in inside), np.zeros_like(whole))
-        is_new = left > MIN_NEW_SHARE * whole
-        coefficients = np.where(is_new, along / np.where(is_new, left, 1.0), 0.0).astype(float)
+        total = (self.slope**2).astype(values.dtype) @ squares
+        independent = total - sum((row**2 for row in inside), np.zeros_like(total))
+        is_new = independent > MIN_NEW_SHARE * total
+        # Least squares with one column; a dependent column has no coefficient
+        coefficients = np.where(is_new, along / np.where(is_new, independent, 1.0), 0.0).astype(float)
         shares = 1 - coefficients * along  # of the squared residuals that stay
         return self.norm**2 * shares / len(self.residual), coefficients * (self.norm / self.largest)
 
@@ -209,21 +230,21 @@ MIN_NEW_SHARE = 1e-4  # of a column that is not explained by others, above round
 
 
 def _select_moves(
-    predicted: np.ndarray,
-    coefficients: np.ndarray,
-    sizes: np.ndarray,
-    most: int,
+    errors: Float[np.ndarray, " terms"],
+    coefficients: Float[np.ndarray, " terms"],
+    sizes: Int[np.ndarray, " terms"],
+    max_moves: int,
     build: Callable[[int, float], Expression],
 ) -> Iterator[Move]:
     """The moves with the lowest predicted error for every size."""
     for size in np.unique(sizes):
         places = np.flatnonzero(sizes == size)
-        if len(places) > most:
-            places = places[np.argpartition(predicted[places], most)[:most]]
+        if len(places) > max_moves:
+            places = places[np.argpartition(errors[places], max_moves)[:max_moves]]
         for place in places.tolist():
             c = float(coefficients[place])
             if c and np.isfinite(c):
-                yield Move(float(predicted[place]), int(size), partial(build, place, c))
+                yield Move(float(errors[place]), int(size), partial(build, place, c))
 
 
 def _may_grow(node: NodeAt) -> bool:

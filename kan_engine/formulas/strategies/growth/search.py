@@ -78,8 +78,9 @@ class FrontSearch:
         work = thresholds.max_work if max_work is None else max_work
         trial = len(rows) + thresholds.overhead_rows
         self._max_work = share * min(work, trial * thresholds.trials_per_row * len(rows))
-        few = min(len(rows), thresholds.scan_rows)
-        self._scan = np.sort(generator.choice(len(rows), few, replace=False))
+        # Changes are ranked on a sample of the rows; their constants are fitted on all
+        scan_count = min(len(rows), thresholds.scan_rows)
+        self._scan = np.sort(generator.choice(len(rows), scan_count, replace=False))
         self._scanned = {name: values[self._scan] for name, values in rows.columns.items()}
         count, overshoot = thresholds.check_rows, thresholds.max_overshoot
         self._check = CheckRows(rows, count, overshoot, generator, ends)
@@ -103,9 +104,9 @@ class FrontSearch:
         mean = make_measured(float(np.average(self._rows.y, weights=self._rows.relative_weights)))
         for tree in (mean, *seeds):
             self.fit(tree)
-            for other in satisfy_wishes(tree, self._rows, self._limits):
-                self.fit(other)
-        while not self.is_over and (self._expand_all(first=True) or self._expand_all(first=False)):
+            for variant in satisfy_wishes(tree, self._rows, self._limits):
+                self.fit(variant)
+        while not self.is_over and (self._expand_all(is_initial=True) or self._expand_all(is_initial=False)):
             parts = Dictionary.build(self._list_parts(), self._scanned, self._thresholds)
             self._dictionary = self._terms.join(parts)
         return self.archive.front
@@ -120,17 +121,18 @@ class FrontSearch:
             return None
         self._tried.add(key)
         self._add_work(1)
+        # A few steps decide whether a formula competes at its size; only the best one is fitted to the end
         worst = self.archive.limit(size)
         residuals = Residuals(ParametricForm(free, np.array(values)), self._rows)
         hopeless = limits.hopeless_ratio * worst
-        fitted = refit_coarsely(residuals, residuals.form.values, limits.trial_steps, hopeless)
-        error = residuals.measure(fitted)
+        constants = refit_coarsely(residuals, residuals.form.values, limits.trial_steps, hopeless)
+        error = residuals.measure(constants)
         if not np.isfinite(error) or error > worst:
             return None
-        entry = make_entry(residuals, fitted)
+        entry = make_entry(residuals, constants)
         if entry.error < self.archive.best_error(size):
-            longer = make_entry(residuals, refit_coarsely(residuals, fitted, limits.final_steps))
-            entry = min(entry, longer, key=lambda each: round_rank(each.error))
+            longer = make_entry(residuals, refit_coarsely(residuals, constants, limits.final_steps))
+            entry = min(entry, longer, key=lambda candidate: round_rank(candidate.error))
         is_sound = self._check.accept(entry.tree) and self._limits.allow_values(entry.tree)
         if (
             entry.size > limits.max_size
@@ -143,14 +145,14 @@ class FrontSearch:
     def _add_work(self, trials: int) -> None:
         self.work += trials * (len(self._rows) + self._thresholds.overhead_rows)
 
-    def _expand_all(self, *, first: bool) -> bool:
+    def _expand_all(self, *, is_initial: bool) -> bool:
         """Try changes of all good formulas, by size: of those not changed yet, or again with more terms."""
         has_changed, limits = False, self._thresholds
         for size in sorted(self.archive.by_size):
-            entries = self.archive.by_size[size] if first else self.archive.by_size[size][:1]
+            entries = self.archive.by_size[size] if is_initial else self.archive.by_size[size][:1]
             for entry in tuple(entries):
                 best = self.archive.best_error(size)
-                is_due = not entry.visits if first else entry.visits < limits.max_visits
+                is_due = not entry.visits if is_initial else entry.visits < limits.max_visits
                 if not is_due or entry.error > limits.expansion_slack * best:
                     continue
                 if self.is_over:
@@ -171,20 +173,20 @@ class FrontSearch:
 
     def _select_changes(self, entry: Entry) -> Iterator[Expression]:
         """Yield the changes with the lowest predicted errors, a few per size."""
-        limits, counts, seen, refused = self._thresholds, dict[int, int](), set[tuple[int, str]](), 0
+        limits, counts, fingerprints, refusals = self._thresholds, dict[int, int](), set[tuple[int, str]](), 0
         moves, ratio = self._rank_moves(entry)
         for move in sorted(moves, key=lambda move: round_rank(move.predicted)):
             alike = move.size, f"{move.predicted:.5g}"  # the same change at another node
             is_full = counts.get(move.size, 0) >= limits.fits_per_size
-            if is_full or alike in seen or move.size > limits.max_size:
+            if is_full or alike in fingerprints or move.size > limits.max_size:
                 continue
             if move.predicted * ratio <= limits.prediction_slack * self.archive.limit(move.size):
-                seen.add(alike)
+                fingerprints.add(alike)
                 tree = move.build()
                 if not self._limits.allow_form(tree):
-                    refused += 1
-                    yield from satisfy_wishes(tree, self._rows[self._scan], self._limits, tried=1)
-                    if refused >= limits.max_refused_moves:
+                    refusals += 1
+                    yield from satisfy_wishes(tree, self._rows[self._scan], self._limits, max_trials=1)
+                    if refusals >= limits.max_refused_moves:
                         return
                     continue
                 counts[move.size] = counts.get(move.size, 0) + 1
@@ -192,23 +194,24 @@ class FrontSearch:
 
     def _rank_moves(self, entry: Entry) -> tuple[list[Move], float]:
         """Insertions and exchanges, and by how much the error on all rows exceeds that of the scan."""
+        # Derivatives that are not finite become 0: their constants count as fitted
         free, values = parametrize_floats(entry.tree)
         program = Program(free, self._scanned, len(values))
-        predicted = program.run(np.array(values))
+        prediction = program.run(np.array(values))
         root = np.sqrt(self._rows.relative_weights[self._scan])
         expansion = Expansion(
             tree=entry.tree,
             columns=self._scanned,
             root=root,
             target=self._rows.y[self._scan],
-            predicted=predicted,
+            predicted=prediction,
             jacobian=np.nan_to_num(program.compute_jacobian()),
         )
         moves = [
             *expansion.rank_insertions(self._dictionary, self._thresholds),
             *expansion.rank_exchanges(self._dictionary, self._thresholds),
         ]
-        here = float(np.mean((root * (expansion.target - predicted)) ** 2))
+        here = float(np.mean((root * (expansion.target - prediction)) ** 2))
         return moves, entry.error / here if here > 0 else 1.0
 
     def _list_parts(self) -> Iterator[Expression]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import (
     Add,
@@ -44,16 +45,21 @@ class NodeAt:
     constants: slice
 
 
-def list_nodes(tree: Expression, columns: Mapping[str, np.ndarray], rows: int) -> list[NodeAt]:
+def list_nodes(
+    tree: Expression, columns: Mapping[str, Float[np.ndarray, " rows"]], rows: int
+) -> list[NodeAt]:
     """Return all nodes, a parent before its children; one backward pass computes the derivatives."""
     with np.errstate(all="ignore"):
         return list(_list_nodes(tree, columns, rows))
 
 
-def _list_nodes(tree: Expression, columns: Mapping[str, np.ndarray], rows: int) -> Iterator[NodeAt]:
+def _list_nodes(
+    tree: Expression, columns: Mapping[str, Float[np.ndarray, " rows"]], rows: int
+) -> Iterator[NodeAt]:
     values: dict[Path, np.ndarray] = {}
 
-    def compute(node: Expression, path: Path) -> np.ndarray:
+    def compute(node: Expression, path: Path) -> Float[np.ndarray, " rows"]:
+        # Values of all nodes from the leaves up, then one backward pass from the root down
         parts = [compute(part, (*path, place)) for place, part in enumerate(children(node))]
         value = np.broadcast_to(evaluate_node(node, parts, columns), (rows,))
         values[path] = np.asarray(value, dtype=float)
@@ -66,22 +72,23 @@ def _list_nodes(tree: Expression, columns: Mapping[str, np.ndarray], rows: int) 
 def _pass_down(
     node: Expression,
     path: Path,
-    slope: np.ndarray,
+    slope: Float[np.ndarray, " rows"],
     parent: Expression | None,
     is_linear: bool,
-    first: int,
-    values: dict[Path, np.ndarray],
+    start: int,
+    values: dict[Path, Float[np.ndarray, " rows"]],
 ) -> Iterator[NodeAt]:
     yield NodeAt(
-        path, node, values[path], slope, parent, is_linear, slice(first, first + count_constants(node))
+        path, node, values[path], slope, parent, is_linear, slice(start, start + count_constants(node))
     )
     parts = children(node)
     inner = [values[(*path, place)] for place in range(len(parts))]
     for place, part in enumerate(parts):
+        # Chain rule: the derivative by a child is that by its parent times the local one
         down = np.asarray(pass_adjoint(node, place, inner, values[path], slope))
         passes = is_linear and isinstance(node, Add | Mul)
-        yield from _pass_down(part, (*path, place), down, node, passes, first, values)
-        first += count_constants(part)
+        yield from _pass_down(part, (*path, place), down, node, passes, start, values)
+        start += count_constants(part)
 
 
 def count_constants(tree: Expression) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, call, evaluate, mul
@@ -37,11 +38,11 @@ class BrokenLines:
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:  # noqa: ARG002
         """Yield the formulas with the shortest descriptions."""
         rows = pool.problem.fit
-        found = dict[Expression, float]()
+        errors = dict[Expression, float]()
         for u in rows.names:
             for z in (ONE, *(Variable(name) for name in rows.names if name != u)):
-                found |= _match_kinks(Variable(u), z, rows)
-        starts = sorted(found, key=lambda tree: round_rank(found[tree]))[: self.fitted]
+                errors |= _match_kinks(Variable(u), z, rows)
+        starts = sorted(errors, key=lambda tree: round_rank(errors[tree]))[: self.fitted]
         yield from propose_best(starts, pool.problem, self.name)
 
 
@@ -56,6 +57,7 @@ def _match_kinks(
         rows: Rows to fit.
         percentiles: Of u, where kinks are tried.
     """
+    # Every row enters by the root of its weight, the factor Z by its values
     at, root = evaluate(u, rows.columns), np.sqrt(rows.relative_weights)
     factor = root * evaluate(z, rows.columns)
     kinks = np.unique(np.percentile(at, percentiles))[:, None]
@@ -63,42 +65,54 @@ def _match_kinks(
     # Orthogonal to the line, so that each kink, and each pair, has normal equations of its own
     line = np.linalg.qr(np.stack([factor, factor * at], 1))[0]
     top = float(np.abs(rows.y).max()) or 1.0  # squares of huge values would overflow
-    whole, left = root * rows.y / top, columns - (columns @ line) @ line.T
-    rest = whole - line @ (line.T @ whole)
-    gram, onto = left @ left.T, left @ rest
+    target, residual_columns = root * rows.y / top, columns - (columns @ line) @ line.T
+    residual = target - line @ (line.T @ target)
+    gram, onto = residual_columns @ residual_columns.T, residual_columns @ residual
     best = dict[Expression, float]()
     for count in (1, 2):
+        # A polynomial with as many constants, which a broken line has to beat: else the curve has no kinks
         smooth = np.linalg.qr(factor[:, None] * np.vander(_scale(at), 2 + 2 * count))[0]
-        smooth_left = float(whole @ whole - np.sum((smooth.T @ whole) ** 2))
+        smooth_left = float(target @ target - np.sum((smooth.T @ target) ** 2))
         trials = {
             places: float(onto[list(places)] @ _solve(gram[np.ix_(places, places)], onto[list(places)]))
             for places in combinations(range(len(kinks)), count)
         }
         if not trials:
             continue
-        places = max(trials, key=lambda each: round_rank(trials[each]))
-        squares = float(rest @ rest) - trials[places]
+        # The best pair of kinks, if any, from its own small normal equations
+        places = max(trials, key=lambda candidate: round_rank(trials[candidate]))
+        squares = float(residual @ residual) - trials[places]
         if squares < smooth_left:
             tree = _build(u, z, kinks[list(places), 0], factor, at, root * rows.y)
             best[tree] = squares / len(rows)
     return best
 
 
-def _scale(values: np.ndarray) -> np.ndarray:
+def _scale(values: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
     """The values between -1 and 1."""
     low, high = values.min(), values.max()
     return np.asarray((2 * values - low - high) / ((high - low) or 1.0))
 
 
-def _solve(gram: np.ndarray, onto: np.ndarray) -> np.ndarray:
+def _solve(
+    gram: Float[np.ndarray, "kinks kinks"], onto: Float[np.ndarray, " kinks"]
+) -> Float[np.ndarray, " kinks"]:
     return np.asarray(np.linalg.lstsq(gram, onto, rcond=1e-9)[0])
 
 
 def _build(
-    u: Expression, z: Expression, kinks: np.ndarray, factor: np.ndarray, at: np.ndarray, target: np.ndarray
+    u: Expression,
+    z: Expression,
+    kinks: Float[np.ndarray, " kinks"],
+    factor: Float[np.ndarray, " rows"],
+    at: Float[np.ndarray, " rows"],
+    target: Float[np.ndarray, " rows"],
 ) -> Expression:
     """The form with these kinks and its coefficients."""
+    # Least squares for the line and the bend at every kink
     matrix = np.stack([factor, factor * at, *(factor * np.abs(at - kink) for kink in kinks)], 1)
-    constant, slope, *others = map(make_measured, np.linalg.lstsq(matrix, target, rcond=None)[0])
-    bends = (mul(c, call("abs", add(u, make_measured(-kink)))) for c, kink in zip(others, kinks, strict=True))
+    constant, slope, *coefficients = map(make_measured, np.linalg.lstsq(matrix, target, rcond=None)[0])
+    bends = (
+        mul(c, call("abs", add(u, make_measured(-kink)))) for c, kink in zip(coefficients, kinks, strict=True)
+    )
     return mul(z, add(constant, mul(slope, u), *bends))

@@ -70,6 +70,7 @@ class Oscillations:
         for _ in range(self.most):
             strongest = spectrum.find_strongest(rows.y, form.values[2::3])
             if strongest is None:
+                # The strongest oscillation of the residuals enters, and all constants are fitted again
                 return
             c, w, phase = map(Parameter, range(len(form.values), len(form.values) + 3))
             wave = mul(c, call("cos", add(mul(w, Variable(name)), phase)))
@@ -98,31 +99,39 @@ class _Spectrum:
     pairs: Float[np.ndarray, "frequencies 2 rows"]
 
     @staticmethod
-    def create(u: np.ndarray, rows: LabelledRows, frequencies: np.ndarray) -> _Spectrum:
+    def create(
+        u: Float[np.ndarray, " rows"], rows: LabelledRows, frequencies: Float[np.ndarray, " frequencies"]
+    ) -> _Spectrum:
         root, angles = np.sqrt(rows.relative_weights), frequencies[:, None] * u
         return _Spectrum(u, root, frequencies, root * np.stack([np.cos(angles), np.sin(angles)], 1))
 
     def find_strongest(
-        self, y: np.ndarray, known: np.ndarray, noise_factor: float = 4.0
+        self,
+        y: Float[np.ndarray, " rows"],
+        frequencies: Float[np.ndarray, " waves"],
+        noise_factor: float = 4.0,
     ) -> tuple[float, float, float] | None:
         """Factor, frequency and phase of the oscillation that explains most beside those known.
 
         Args:
             y: The target.
-            known: Frequencies so far.
+            frequencies: Frequencies so far.
             noise_factor: The largest gain of noise among m frequencies is about 2·ln(m) of a row's share of
                 the squares; twice as much is significant. Less gives None.
         """
-        angles = known[:, None] * self.u
+        # The oscillations so far with free factors and phases, which later ones must not repeat
+        angles = frequencies[:, None] * self.u
         columns = self.root * np.concatenate([np.ones((1, len(y))), np.cos(angles), np.sin(angles)])
         basis = np.linalg.qr(columns.T)[0]
         top = float(np.abs(y).max()) or 1.0  # squares of huge values would overflow
-        rest = self.root * y / top
-        rest = rest - basis @ (basis.T @ rest)
-        left = self.pairs - (self.pairs @ basis) @ basis.T
-        gains = measure_gain(left, rest, np.square(self.pairs).sum(-1), 1e-6)
+        residual = self.root * y / top
+        # Both target and grid orthogonal to them, so that every frequency has normal equations of its own
+        residual = residual - basis @ (basis.T @ residual)
+        independent = self.pairs - (self.pairs @ basis) @ basis.T
+        gains = measure_gain(independent, residual, np.square(self.pairs).sum(-1), 1e-6)
         place = int(gains.argmax())
-        if gains[place] <= noise_factor * np.log(len(gains)) * float(rest @ rest) / len(y):
+        if gains[place] <= noise_factor * np.log(len(gains)) * float(residual @ residual) / len(y):
             return None
-        (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
+        # a·cos + b·sin as one cosine with a factor and a phase
+        (a, b), *_ = np.linalg.lstsq(independent[place].T, residual, rcond=1e-6)
         return top * float(np.hypot(a, b)), float(self.frequencies[place]), float(np.arctan2(-b, a))

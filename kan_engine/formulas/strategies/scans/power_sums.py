@@ -76,24 +76,24 @@ class PowerSums:
 
     def _iterate_starts(self, problem: Problem) -> Iterator[Expression]:
         """Yield the closest sums of every length on every transform of the target."""
-        few = problem.fit.sample(self.scan_rows, problem.settings.seed)
+        sample = problem.fit.sample(self.scan_rows, problem.settings.seed)
         products = [
             powers
-            for powers in list_products(few.columns, self.most_products)
-            if problem.constraints.allow_part(_build_product(few.names, powers), is_exponent=False)
+            for powers in list_products(sample.columns, self.most_products)
+            if problem.constraints.allow_part(_build_product(sample.names, powers), is_exponent=False)
         ]
         for transform in TRANSFORMS_BY_SEARCH["enumeration"]:
-            rows = transform_rows(few, transform)
+            rows = transform_rows(sample, transform)
             if rows is None or problem.should_stop():
                 continue
             alone = _Scan.create(rows, products, transform)
             for has_logarithms in BESIDE_LOGARITHMS.get(transform, (False,)):
                 scan = alone.add_logarithms(rows) if has_logarithms else alone
-                most = self.most_terms // 2 if len(scan.base) else self.most_terms
-                yield from (scan.build(places) for places in self._search(scan, most))
+                max_terms = self.most_terms // 2 if len(scan.base) else self.most_terms
+                yield from (scan.build(places) for places in self._search(scan, max_terms))
 
-    def _search(self, scan: _Scan, most: int) -> Iterator[Places]:
-        """Yield the closest sums of one, two, … ``most`` products, and of none beside logarithms."""
+    def _search(self, scan: _Scan, max_terms: int) -> Iterator[Places]:
+        """Yield the closest sums of one, two, … ``max_terms`` products, and of none beside logarithms."""
         if len(scan.base):
             yield ()
         yield from scan.rank(scan.extend([()], self.fitted))
@@ -101,7 +101,8 @@ class PowerSums:
             *scan.list_pairs((), self.most_paired, self.beam),
             *scan.extend(scan.extend([()], self.beam), 2),
         ]
-        for count in range(2, most + 1):
+        # Longer sums grow from the best shorter ones; exchanges undo choices that were wrong before
+        for count in range(2, max_terms + 1):
             if count > 2:
                 best = scan.rank(scan.extend(best[: self.beam], self.beam))
             if not best:
@@ -112,24 +113,26 @@ class PowerSums:
     def _exchange(self, scan: _Scan, sums: list[Places]) -> list[Places]:
         """Let one product of each sum give way to a better one, and two of the closest sum."""
         count = len(sums[0])
-        shorter = {kept for places in sums[: self.beam] for kept in combinations(places, count - 1)}
+        shorter = {subset for places in sums[: self.beam] for subset in combinations(places, count - 1)}
         best = scan.rank([*sums, *scan.extend(sorted(shorter), 2)])
         if count == 2:
             return best
-        pairs = [scan.list_pairs(kept, self.most_paired, 1) for kept in combinations(best[0], count - 2)]
+        pairs = [scan.list_pairs(subset, self.most_paired, 1) for subset in combinations(best[0], count - 2)]
         return scan.rank([*best, *chain.from_iterable(pairs)])
 
 
-def list_products(columns: Columns, most: int) -> list[Powers]:
+def list_products(columns: Columns, max_products: int) -> list[Powers]:
     """Return the cheapest products of powers of columns that are defined in all rows; the first is 1."""
-    found: list[tuple[float, Powers]] = [(0.0, ())]
+    products: list[tuple[float, Powers]] = [(0.0, ())]
     for values in columns.values():
-        longer = [(price + PRICES[p], (*powers, p)) for price, powers in found for p in _list_powers(values)]
-        found = sorted(longer)[:most]
-    return [powers for _, powers in found]
+        longer = [
+            (price + PRICES[p], (*powers, p)) for price, powers in products for p in _list_powers(values)
+        ]
+        products = sorted(longer)[:max_products]
+    return [powers for _, powers in products]
 
 
-def _list_powers(values: Array) -> list[Fraction]:
+def _list_powers(values: Float[Array, " rows"]) -> list[Fraction]:
     """The powers of a column: no roots and poles where it has both signs, 1 where it has two values."""
     if len(np.unique(values)) <= 2:
         return [Fraction(0), Fraction(1)]
@@ -169,6 +172,7 @@ class _Scan:
     @staticmethod
     def create(rows: LabelledRows, products: list[Powers], transform: str) -> _Scan:
         """Evaluate the products."""
+        # One column at a time multiplies its powers into the values of all products
         root, columns = np.sqrt(rows.relative_weights), rows.columns
         values = np.repeat(root[None], len(products), 0)
         with np.errstate(all="ignore"):
@@ -194,35 +198,39 @@ class _Scan:
         base = np.stack([np.ones(len(rows)), *(np.log(columns[name]) for name in logarithms)])
         return replace(self, base=np.sqrt(rows.relative_weights) * base, logarithms=logarithms)
 
-    def list_pairs(self, beside: Places, first: int, most: int, min_share: float = 1e-4) -> list[Places]:
-        """Sums with the pairs of the ``first`` products that explain most, independent by a squared share."""
-        (basis, left), unit = self._project(beside), self.unit[:first]
-        rest = unit - (unit @ basis) @ basis.T
-        lengths = np.linalg.norm(rest, axis=1)
-        rest = rest / np.where(lengths**2 > min_share, lengths, np.inf)[:, None]
+    def list_pairs(self, beside: Places, count: int, max_pairs: int, min_share: float = 1e-4) -> list[Places]:
+        """Sums with the pairs of the ``count`` products that explain most, independent by a squared share."""
+        (basis, residual), unit = self._project(beside), self.unit[:count]
+        # Products orthogonal to those that every pair has beside it; dependent ones become 0 and gain nothing
+        independent = unit - (unit @ basis) @ basis.T
+        lengths = np.linalg.norm(independent, axis=1)
+        independent = independent / np.where(lengths**2 > min_share, lengths, np.inf)[:, None]
         charge_enumeration(values=unit.size * len(unit))
-        gains = measure_pair_gains(rest, rest @ left, min_share)
-        best = np.argsort(-gains, axis=None, kind="stable")[:most]
+        gains = measure_pair_gains(independent, independent @ residual, min_share)
+        best = np.argsort(-gains, axis=None, kind="stable")[:max_pairs]
         pairs = np.stack(np.unravel_index(best, gains.shape), 1).tolist()
         return [tuple(sorted((*beside, i, j))) for i, j in pairs if gains[i, j] > 0]
 
-    def extend(self, sums: Iterable[Places], most: int, min_share: float = 1e-4) -> list[Places]:
-        """Sums with one product more, for each the ``most`` that explain most."""
-        found = dict[Places, None]()
+    def extend(self, sums: Iterable[Places], max_sums: int, min_share: float = 1e-4) -> list[Places]:
+        """Sums with one product more, for each the ``max_sums`` that explain most."""
+        longer = dict[Places, None]()
         for places in sums:
-            basis, left = self._project(places)
+            basis, residual = self._project(places)
             charge_enumeration(values=self.unit.size * (basis.shape[1] + 1))
+            # One more column: its squared product with the residual over the part of it that is independent
             free = 1 - np.square(self.unit @ basis).sum(1)
-            gains = np.where(free > min_share, (self.unit @ left) ** 2 / np.maximum(free, min_share), 0.0)
-            for place in np.argsort(-gains, kind="stable")[:most].tolist():
+            gains = np.where(free > min_share, (self.unit @ residual) ** 2 / np.maximum(free, min_share), 0.0)
+            for place in np.argsort(-gains, kind="stable")[:max_sums].tolist():
                 if gains[place]:
-                    found[tuple(sorted((*places, place)))] = None
-        return list(found)
+                    longer[tuple(sorted((*places, place)))] = None
+        return list(longer)
 
     def rank(self, sums: Iterable[Places]) -> list[Places]:
         """Sums by what they leave, the closest first."""
-        left = {places: round_rank(float(np.linalg.norm(self._project(places)[1]))) for places in sums}
-        return sorted(left, key=lambda places: (left[places], places))
+        residual_norms = {
+            places: round_rank(float(np.linalg.norm(self._project(places)[1]))) for places in sums
+        }
+        return sorted(residual_norms, key=lambda places: (residual_norms[places], places))
 
     def _project(self, places: Places) -> tuple[Float[Array, "rows directions"], Float[Array, " rows"]]:
         """Orthonormal basis of a sum, and what it leaves of the target."""
@@ -231,16 +239,18 @@ class _Scan:
 
     def build(self, places: Places) -> Expression:
         """The formula of a sum, with its coefficients by least squares."""
-        own = self.unit[list(places)] * self.lengths[list(places), None]
-        matrix, count = np.vstack([self.base, own]).T, len(self.base)
+        # Least squares for all coefficients, in the units of the products
+        summands = self.unit[list(places)] * self.lengths[list(places), None]
+        matrix, count = np.vstack([self.base, summands]).T, len(self.base)
         coefficients = np.linalg.lstsq(matrix, self.target, rcond=None)[0].tolist()
-        measured = [make_measured(each) for each in coefficients]
+        constants = [make_measured(coefficient) for coefficient in coefficients]
         products = (_build_product(self.names, self.products[place]) for place in places)
-        terms = [mul(c, product) for c, product in zip(measured[count:], products, strict=True)]
-        logarithms = zip(measured[1:count], map(Variable, self.logarithms), strict=True)
+        terms = [mul(c, product) for c, product in zip(constants[count:], products, strict=True)]
+        logarithms = zip(constants[1:count], map(Variable, self.logarithms), strict=True)
         if "log" not in self.transform:
-            terms += [*measured[: min(count, 1)], *(mul(q, call("log", x)) for q, x in logarithms)]
+            terms += [*constants[: min(count, 1)], *(mul(q, call("log", x)) for q, x in logarithms)]
             return INVERSE_TRANSFORMS[self.transform](add(*terms))
+        # Exp turns the sum on the logarithm into a product: the constant becomes its factor
         with np.errstate(over="ignore"):
             factor = np.exp(coefficients[0]) * (-1 if self.transform == "log_neg" else 1)
         return mul(make_measured(factor), *(power(x, q) for q, x in logarithms), call("exp", add(*terms)))

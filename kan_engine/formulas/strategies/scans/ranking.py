@@ -31,12 +31,13 @@ def propose_best(
         max_laws: Number of formulas.
         max_error: Over the spread of the target; a form that leaves more is left out.
     """
-    rated = dict[Expression, float]()
+    bits_by_tree = dict[Expression, float]()
+    # A few steps from the grid tell forms apart; the best ones are fitted to the end
     for tree in starts:
         form = _refine(tree, problem.fit, max_error)
         if form is not None:
-            rated[form.numeric_tree] = description_length(form, problem.rows)
-    for tree in sorted(rated, key=lambda each: rated[each])[:max_laws]:
+            bits_by_tree[form.numeric_tree] = description_length(form, problem.rows)
+    for tree in sorted(bits_by_tree, key=lambda candidate: bits_by_tree[candidate])[:max_laws]:
         formula = Formula.refit(tree, problem.fit, problem.validation, problem.constraints)
         yield Candidate.create(formula, strategy)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, evaluate, mul, power
 from kan_engine.expressions.measured_constants import SMALLEST, make_measured
@@ -25,6 +26,7 @@ def generate_relaxations(columns: Columns) -> Iterator[Expression]:
         values = evaluate(u, columns)
         if np.isfinite(values).all():
             yield from _generate_exponentials(u, values)
+    # Compound interest: rates below 1 in magnitude, times above
     for rate, time in permutations(columns, 2):
         if np.abs(columns[rate]).max() < 1 < np.ptp(columns[time]):
             yield from (power(add(1, Variable(rate)), mul(sign, Variable(time))) for sign in (1, -1))
@@ -50,13 +52,13 @@ def generate_pulses(columns: Columns) -> Iterator[Expression]:
 
 
 def _generate_arguments(columns: Columns) -> Iterator[Expression]:
-    for one, other in combinations(map(Variable, columns), 2):
-        yield mul(one, other)
-        yield mul(one, power(other, -1))
-        yield mul(other, power(one, -1))
+    for u, v in combinations(map(Variable, columns), 2):
+        yield mul(u, v)
+        yield mul(u, power(v, -1))
+        yield mul(v, power(u, -1))
 
 
-def _generate_exponentials(u: Expression, values: np.ndarray) -> Iterator[Expression]:
+def _generate_exponentials(u: Expression, values: Float[np.ndarray, " rows"]) -> Iterator[Expression]:
     """Yield decaying exponentials of u, the slowest first."""
     scale = measure_half_range(values)
     sign = float(np.sign(np.median(values)) or 1.0)
@@ -64,7 +66,7 @@ def _generate_exponentials(u: Expression, values: np.ndarray) -> Iterator[Expres
         yield from (call("exp", mul(make_measured(-sign * rate / scale), u)) for rate in RATES)
 
 
-def _generate_scaled(u: Expression, values: np.ndarray) -> Iterator[Expression]:
+def _generate_scaled(u: Expression, values: Float[np.ndarray, " rows"]) -> Iterator[Expression]:
     """Yield (u - m)/w with widths w and centres m, whose distance is the width."""
     scale, middle = measure_half_range(values), float(np.percentile(values, (5, 95)).mean())
     if SMALLEST < scale * scale < float("inf"):
@@ -75,13 +77,13 @@ def _generate_scaled(u: Expression, values: np.ndarray) -> Iterator[Expression]:
 
 def _generate_quotients(
     u: Expression,
-    values: np.ndarray,
+    values: Float[np.ndarray, " rows"],
     exponents: Sequence[float] = (0.7, 1.0, 2.0, 4.0),
     percentiles: Sequence[float] = tuple(range(5, 100, 9)),
 ) -> Iterator[Expression]:
     """Yield 1/(1 + (u/c)^n) with c within the range of u."""
     for centre in sorted(set(np.percentile(values, percentiles))):
         if float(centre) ** 0.5 > SMALLEST:
-            scaled = mul(make_measured(1 / float(centre)), u)
-            yield power(add(1, scaled), -1)
-            yield from (power(add(1, power(scaled, make_measured(n))), -1) for n in exponents if n != 1)
+            ratio = mul(make_measured(1 / float(centre)), u)
+            yield power(add(1, ratio), -1)
+            yield from (power(add(1, power(ratio, make_measured(n))), -1) for n in exponents if n != 1)

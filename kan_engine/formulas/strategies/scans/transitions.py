@@ -72,19 +72,19 @@ class Transitions:
     def _iterate_starts(self, problem: Problem) -> Iterator[Expression]:
         """Yield the forms that are closest on the grid of shapes, on every scale of the target."""
         allow = problem.constraints.allow_part
-        few = problem.fit.sample(self.scan_rows, problem.settings.seed)
+        sample = problem.fit.sample(self.scan_rows, problem.settings.seed)
         for scale, kinds in SHAPES.items():
-            rows = transform_rows(few, scale)
+            rows = transform_rows(sample, scale)
             if rows is None or problem.should_stop():
                 continue
-            ends, found = _evaluate_ends(rows.columns, scale), list[_Start]()
+            ends, starts = _evaluate_ends(rows.columns, scale), list[_Start]()
             for generate in kinds:
                 for shapes in _group_by_form(generate(rows.columns), rows.columns):
                     if allow(next(iter(shapes)), is_exponent=False):
                         is_pulse = generate is generate_pulses
-                        found += self._match(rows, scale, ends, shapes, is_pulse=is_pulse)
-            found.sort(key=lambda start: round_rank(start[0]))
-            yield from dict.fromkeys(build() for _, build in found[: self.fitted])
+                        starts += self._match(rows, scale, ends, shapes, is_pulse=is_pulse)
+            starts.sort(key=lambda start: round_rank(start[0]))
+            yield from dict.fromkeys(build() for _, build in starts[: self.fitted])
 
     def _match(
         self, rows: LabelledRows, scale: str, ends: Values, shapes: Values, *, is_pulse: bool
@@ -93,14 +93,15 @@ class Transitions:
         trees = list(shapes)
         of_ends, of_shapes = np.stack([*ends.values()], 1), np.stack([*shapes.values()], 1)
         simple = [tree for tree in ends if count_nodes(tree) == 1]  # they are the first ends
-        for some in {len(simple): simple, len(ends): list(ends)}.values():
-            first = of_ends[:, : len(some)]
+        # Columns alone as ends compete separately: free constants would always be closer
+        for end_trees in {len(simple): simple, len(ends): list(ends)}.values():
+            end_values = of_ends[:, : len(end_trees)]
             if scale == "log":
-                matches = match_logarithms(rows, first, of_shapes, keep=self.kept)
+                matches = match_logarithms(rows, end_values, of_shapes, keep=self.kept)
             else:
-                matches = match_products(rows, first, of_shapes, is_pulse=is_pulse, keep=self.kept)
+                matches = match_products(rows, end_values, of_shapes, is_pulse=is_pulse, keep=self.kept)
             for match in matches:
-                build = partial(_build, scale, some, trees[match.shape], match, is_pulse=is_pulse)
+                build = partial(_build, scale, end_trees, trees[match.shape], match, is_pulse=is_pulse)
                 yield match.left, build
 
 
@@ -126,12 +127,15 @@ def _evaluate_ends(columns: Columns, scale: str) -> Values:
     x = [Variable(name) for name in columns]
     trees: list[Expression] = [ONE, *x]
     if scale != "log":
-        trees += [mul(one, other) for one, other in combinations(x, 2)]
-        trees += [mul(one, power(other, -1)) for one, other in permutations(x, 2)]
+        trees += [mul(u, v) for u, v in combinations(x, 2)]
+        trees += [mul(u, power(v, -1)) for u, v in permutations(x, 2)]
+    # Ends on the scale of the target; those undefined in a row are left out
     with np.errstate(all="ignore"):
         values = {tree: TRANSFORMS[scale].forward(evaluate(tree, columns)) for tree in trees}
     return {
-        tree: own for tree, own in values.items() if np.isfinite(own).all() and (own.any() or tree == ONE)
+        tree: column
+        for tree, column in values.items()
+        if np.isfinite(column).all() and (column.any() or tree == ONE)
     }
 
 

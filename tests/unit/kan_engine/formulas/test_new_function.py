@@ -71,7 +71,7 @@ def test_it_is_in_the_dictionaries_for_sums_of_terms_of_an_edge(new: Function) -
 
 
 def test_it_is_in_short_expressions(new: Function) -> None:
-    table = ExpressionTable.build({"a": draw(new, 32)}, max_operations=1, most=20_000)
+    table = ExpressionTable.build({"a": draw(new, 32)}, max_operations=1, max_expressions=20_000)
     assert call(new.name, Variable("a")) in [table.make_tree(place) for place in range(len(table.nodes))]
 
 

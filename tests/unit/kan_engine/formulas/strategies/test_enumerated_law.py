@@ -26,7 +26,7 @@ def draw(law: Law, names: tuple[str, ...], noise: float, rows: int = 400) -> Lab
 def test_a_table_has_every_value_once() -> None:
     rng = np.random.default_rng(0)
     table = ExpressionTable.build(
-        {"a": rng.uniform(1, 2, 32), "b": rng.uniform(1, 2, 32)}, max_operations=2, most=20_000
+        {"a": rng.uniform(1, 2, 32), "b": rng.uniform(1, 2, 32)}, max_operations=2, max_expressions=20_000
     )
     rounded = {tuple(np.round(row, 9)) for row in table.values}
     assert len(rounded) == len(table.nodes) == table.counts[-1]
@@ -35,14 +35,14 @@ def test_a_table_has_every_value_once() -> None:
 def test_the_trees_of_a_table_have_its_values() -> None:
     rng = np.random.default_rng(0)
     columns = {"a": rng.uniform(1, 2, 16), "b": rng.uniform(1, 2, 16)}
-    table = ExpressionTable.build(columns, max_operations=2, most=20_000)
+    table = ExpressionTable.build(columns, max_operations=2, max_expressions=20_000)
     for place in range(0, len(table.nodes), 7):
         values = np.broadcast_to(evaluate(table.make_tree(place), columns), 16)
         np.testing.assert_allclose(values, table.values[place], rtol=1e-9)
 
 
 def test_no_function_of_a_constant_is_in_a_table() -> None:
-    table = ExpressionTable.build({"a": np.linspace(1, 2, 16)}, max_operations=2, most=20_000)
+    table = ExpressionTable.build({"a": np.linspace(1, 2, 16)}, max_operations=2, max_expressions=20_000)
     constant = [place for place in range(len(table.nodes)) if np.ptp(table.values[place]) == 0]
     assert all(table.nodes[place][0] == LEAF for place in constant)
 
