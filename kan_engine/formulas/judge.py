@@ -71,31 +71,32 @@ class Judge:
         best, rows = self._select_best(candidates, pool.problem), pool.problem.rows
         if best.error < MAX_EXACT_ERROR:
             return [best]
-        losses = {each.tree: leave_one_out_losses(each.tree, rows) for each in candidates}
+        # Leave-one-out losses, which do not fall merely because a formula has more constants
+        losses = {candidate.tree: leave_one_out_losses(candidate.tree, rows) for candidate in candidates}
         shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
-        for each in sorted(candidates, key=lambda each: (each.complexity, each.bits)):
-            mean = float(np.average(losses[each.tree], weights=rows.weights))
-            if each.complexity > best.complexity:
+        for candidate in sorted(candidates, key=lambda candidate: (candidate.complexity, candidate.bits)):
+            mean = float(np.average(losses[candidate.tree], weights=rows.weights))
+            if candidate.complexity > best.complexity:
                 before = longer[-1] if longer else best
-                if not is_no_worse(losses[before.tree], losses[each.tree], rows.weights, chance):
-                    longer.append(each)
-            elif mean < lowest and each is not best:
-                shorter.append(each)
+                if not is_no_worse(losses[before.tree], losses[candidate.tree], rows.weights, chance):
+                    longer.append(candidate)
+            elif mean < lowest and candidate is not best:
+                shorter.append(candidate)
             lowest = min(lowest, mean)
         return [best, *longer, *shorter]
 
     def _select_best(self, candidates: Sequence[Candidate], problem: Problem) -> Candidate:
         """The shortest description; a sound one comes before an unsound one no better than chance."""
-        first, *others = sorted(candidates, key=lambda each: each.total_bits)
-        if first.error < MAX_EXACT_ERROR or self.is_sound(first, problem):
-            return first
+        shortest, *remainder = sorted(candidates, key=lambda candidate: candidate.total_bits)
+        if shortest.error < MAX_EXACT_ERROR or self.is_sound(shortest, problem):
+            return shortest
         rows = problem.rows
-        losses = leave_one_out_losses(first.tree, rows)
-        for each in others:
-            is_as_good = is_no_worse(leave_one_out_losses(each.tree, rows), losses, rows.weights)
-            if is_as_good and self.is_sound(each, problem):
-                return each
-        return first
+        losses = leave_one_out_losses(shortest.tree, rows)
+        for candidate in remainder:
+            is_as_good = is_no_worse(leave_one_out_losses(candidate.tree, rows), losses, rows.weights)
+            if is_as_good and self.is_sound(candidate, problem):
+                return candidate
+        return shortest
 
     def is_sound(self, candidate: Candidate, problem: Problem) -> bool:
         """Whether no point is known within the ranges of the columns where a candidate is violated."""
@@ -118,8 +119,8 @@ class Judge:
         """
         if candidate.error < MAX_EXACT_ERROR:
             return False
-        known = compute_chi_square(candidate.tree, problem.rows)
-        if known is not None and known.p_value <= problem.settings.assessment.significance_level:
+        chi_square = compute_chi_square(candidate.tree, problem.rows)
+        if chi_square is not None and chi_square.p_value <= problem.settings.assessment.significance_level:
             return False
         return self._measure_signal(candidate, problem) < self.min_signal_share
 
@@ -161,9 +162,9 @@ class Judge:
     def _measure_structure_signal(self, structure: FittedStructure, problem: Problem) -> float:
         """Share of the squared residuals of a structure that boosting explains."""
         if id(structure) not in self._left:
-            first, second = (
+            fit, validation = (
                 replace(part, y=part.y - structure.predict(sample))
                 for part, sample in zip((problem.fit, problem.validation), problem.samples, strict=True)
             )
-            self._left[id(structure)] = measure_signal(first, second, problem.settings.assessment)
+            self._left[id(structure)] = measure_signal(fit, validation, problem.settings.assessment)
         return self._left[id(structure)]

@@ -66,23 +66,23 @@ class Pool:
 
         Formulas with the same values at the rows are one formula, of which the shortest description is kept.
         """
-        told = resolve_candidate(candidate, self.problem)
-        allowed = None if told is None else adapt_candidate(told, self.problem)
-        if allowed is None:
+        resolution = resolve_candidate(candidate, self.problem)
+        variant = None if resolution is None else adapt_candidate(resolution, self.problem)
+        if variant is None:
             return False
-        same = [each for each in self.candidates if self._are_equal(each, allowed)]
-        if any(each.bits <= allowed.bits for each in same):
+        duplicates = [member for member in self.candidates if self._are_equal(member, variant)]
+        if any(member.bits <= variant.bits for member in duplicates):
             return False
-        kept = [each for each in self.candidates if each not in same]
-        self.candidates = sorted([*kept, allowed], key=lambda each: each.bits)
+        survivors = [member for member in self.candidates if member not in duplicates]
+        self.candidates = sorted([*survivors, variant], key=lambda member: member.bits)
         return True
 
-    def _are_equal(self, first: Candidate, second: Candidate, rounding: float = 1e-10) -> bool:
+    def _are_equal(self, a: Candidate, b: Candidate, rounding: float = 1e-10) -> bool:
         """Whether two formulas have the same values up to rounding errors, over the spread of the target."""
-        if first.tree == second.tree:
+        if a.tree == b.tree:
             return True
-        one, other = (self._evaluate(each.tree) for each in (first, second))
-        return bool(np.abs(one - other).max() <= rounding * self.problem.rows.spread)
+        values_a, values_b = (self._evaluate(candidate.tree) for candidate in (a, b))
+        return bool(np.abs(values_a - values_b).max() <= rounding * self.problem.rows.spread)
 
     def _evaluate(self, tree: Expression) -> Float[np.ndarray, " rows"]:
         if tree not in self._values:
@@ -92,10 +92,10 @@ class Pool:
     def reweigh(self, weights: Float[np.ndarray, " rows"]) -> None:
         """Give the rows of the problem other weights, and measure the candidates with them."""
         self.problem = self.problem.reweigh(weights)
-        known, self.candidates = self.candidates, []
-        for each in known:
-            measured = self.problem.measure(each.tree, strategy=each.strategy)
-            self.add(replace(each, error=measured.error, bits=measured.bits))
+        candidates, self.candidates = self.candidates, []
+        for candidate in candidates:
+            measurement = self.problem.measure(candidate.tree, strategy=candidate.strategy)
+            self.add(replace(candidate, error=measurement.error, bits=measurement.bits))
 
     def add_structure(self, structure: FittedStructure) -> None:
         """Keep a small network that was fitted."""
@@ -115,7 +115,7 @@ class Pool:
     @property
     def closest_structure(self) -> FittedStructure | None:
         """The small network with the lowest error."""
-        return min(self.structures, key=lambda each: rank_error(each.error), default=None)
+        return min(self.structures, key=lambda structure: rank_error(structure.error), default=None)
 
     @property
     def has_adequate_structure(self) -> bool:
@@ -149,13 +149,14 @@ def adapt_candidate(candidate: Candidate, problem: Problem) -> Candidate | None:
     limits = problem.constraints
     if limits.allow(candidate.tree):
         return candidate
-    few = problem.fit[:COARSE_ROWS]
+    # Variants compete on few rows; the best one is fitted to all
+    sample = problem.fit[:COARSE_ROWS]
     forms = [
-        refit_constants(to_form(tree), few, iterations=FURTHER_STEPS)
+        refit_constants(to_form(tree), sample, iterations=FURTHER_STEPS)
         for tree in satisfy_wishes(candidate.tree, problem.fit, limits)
         if limits.allow_form(tree)
     ]
-    form = min(forms, key=partial(description_length, rows=few), default=None)
+    form = min(forms, key=partial(description_length, rows=sample), default=None)
     if form is None:
         return None
     rows = problem.fit, problem.validation

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
@@ -117,8 +118,8 @@ class Problem:
     @cached_property
     def samples(self) -> tuple[StructureRows, StructureRows]:
         """The rows to fit and to validate as small networks take them."""
-        first, second = (_scale(part, self.inputs) for part in (self.fit, self.validation))
-        return first, second
+        fit, validation = (_scale(part, self.inputs) for part in (self.fit, self.validation))
+        return fit, validation
 
     @cached_property
     def structures(self) -> StructureSearch:
@@ -154,11 +155,12 @@ class Problem:
         """The same, but a search also stops after the work of this share of the time of the job."""
         return replace(self, callbacks=self.callbacks.limit_work(share * self.settings.max_seconds))
 
-    def reweigh(self, weights: np.ndarray) -> Problem:
+    def reweigh(self, weights: Float[np.ndarray, " rows"]) -> Problem:
         """The same rows with these weights [rows], those to fit first."""
         parts = np.split(weights, [len(self.fit)])
         fit, validation = (
-            replace(part, weights=own) for part, own in zip((self.fit, self.validation), parts, strict=True)
+            replace(part, weights=part_weights)
+            for part, part_weights in zip((self.fit, self.validation), parts, strict=True)
         )
         return replace(self, fit=fit, validation=validation)
 
@@ -174,20 +176,20 @@ class Problem:
         strategy: str,
         *,
         tried_in: Reduction | None = None,
-        most: int = 3,
+        max_laws: int = 3,
     ) -> Iterator[Candidate]:
         """Yield the first laws of a reduction as formulas of the columns, the shortest description first.
 
         Their constants are refitted, which changes the order; nothing follows an exact law.
         """
-        found = list[Candidate]()
-        for law in laws[:most]:
+        formulas = list[Candidate]()
+        for law in laws[:max_laws]:
             tree = reduction.expand_law(law, self.validation.columns)
             formula = Formula.refit(tree, self.fit, self.validation, self.constraints)
-            found.append(Candidate.create(formula, strategy, reduction=tried_in))
+            formulas.append(Candidate.create(formula, strategy, reduction=tried_in))
             if formula.error < MAX_EXACT_ERROR:
                 break
-        yield from sorted(found, key=lambda each: each.bits)
+        yield from sorted(formulas, key=lambda candidate: candidate.bits)
 
 
 def _scale(rows: LabelledRows, inputs: Standardizer) -> StructureRows:

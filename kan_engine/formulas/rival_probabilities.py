@@ -83,9 +83,10 @@ def weigh_rivals(
         passes_tests: Whether nothing was found against the best formula.
     """
     scores = [
-        sum(WEIGHTS[name] * value for name, value in vars(each).items())
-        for each in describe_rivals(rivals, rows, passes_tests=passes_tests)
+        sum(WEIGHTS[name] * value for name, value in vars(features).items())
+        for features in describe_rivals(rivals, rows, passes_tests=passes_tests)
     ]
+    # Softmax with an outside option of score 0; the largest score is subtracted against overflow
     shares = np.exp(np.array([*scores, 0.0]) - max([*scores, 0.0]))
     shares /= shares.sum()
     return shares[:-1], float(shares[-1])
@@ -95,28 +96,29 @@ def describe_rivals(
     rivals: Sequence[Rival], rows: LabelledRows, *, passes_tests: bool
 ) -> list[RivalFeatures]:
     """The features of every rival."""
+    # What the shortest formula saves against the best constant
     shortest = min(rival.bits for rival in rivals)
     constant = to_form(Number(float(np.average(rows.y, weights=rows.weights))))
-    saved = max(1.0, description_length(constant, rows) - shortest)
-    described = list[RivalFeatures]()
+    saved_bits = max(1.0, description_length(constant, rows) - shortest)
+    descriptions = list[RivalFeatures]()
     lead = min([rival.bits for rival in rivals[1:]], default=np.inf) - shortest
     for place, rival in enumerate(rivals):
         tree, residuals = rival.first.tree, _compute_residuals(rival, rows)
-        unexplained = min(float(np.mean(residuals**2)) / rows.spread**2, 1.0)
+        residual_share = min(float(np.mean(residuals**2)) / rows.spread**2, 1.0)
         constants = count_constants(tree)
         size = price_form(tree) + PRICE_OF_CONSTANT * constants + 3
-        described.append(
+        descriptions.append(
             RivalFeatures(
                 delta=min(rival.bits - shortest, MAX_DELTA),
                 lead=0.0 if place else min(lead, MAX_LEAD),
-                compression=float(np.log2(1 + saved / size)),
+                compression=float(np.log2(1 + saved_bits / size)),
                 tests=float(passes_tests),
                 constants=0.0 if is_affine(tree) else float(constants),
-                noise=float(np.log2(unexplained + SMALLEST_NOISE)),
+                noise=float(np.log2(residual_share + SMALLEST_NOISE)),
                 oddity=_measure_oddity(residuals, rows.spread),
             )
         )
-    return described
+    return descriptions
 
 
 def _compute_residuals(rival: Rival, rows: LabelledRows) -> Float[np.ndarray, " rows"]:

@@ -38,7 +38,7 @@ class Rival:
 
 def group_rivals(
     candidates: Sequence[Candidate],
-    shown: Collection[Expression],
+    required_trees: Collection[Expression],
     rows: LabelledRows,
     *,
     max_bits: float = 40.0,
@@ -49,45 +49,48 @@ def group_rivals(
 
     Args:
         candidates: Of a search.
-        shown: Formulas that need a family, however long their description is.
+        required_trees: Formulas that need a family, however long their description is.
         rows: That they describe.
         max_bits: Beyond the shortest description; longer ones are no rivals.
         max_rivals: Most families, beside those that are shown.
         max_rows: On which families are told apart.
     """
-    few, rivals = rows.sample(max_rows, 0), list[Rival]()
-    ordered = sorted(candidates, key=lambda each: each.total_bits)
-    for each in ordered:
-        is_near = each.total_bits <= ordered[0].total_bits + max_bits
-        is_told = each.tree in shown or (is_near and len(rivals) < max_rivals)
-        if not (is_told and np.isfinite(each.total_bits)):
+    sample, rivals = rows.sample(max_rows, 0), list[Rival]()
+    ranking = sorted(candidates, key=lambda candidate: candidate.total_bits)
+    for candidate in ranking:
+        is_near = candidate.total_bits <= ranking[0].total_bits + max_bits
+        is_told = candidate.tree in required_trees or (is_near and len(rivals) < max_rivals)
+        if not (is_told and np.isfinite(candidate.total_bits)):
             continue
-        family = next((place for place, rival in enumerate(rivals) if contains(each, rival.first, few)), None)
+        family = next(
+            (place for place, rival in enumerate(rivals) if contains(candidate, rival.first, sample)), None
+        )
         if family is None:
-            rivals.append(Rival((each,)))
+            rivals.append(Rival((candidate,)))
         else:
-            rivals[family] = replace(rivals[family], members=(*rivals[family].members, each))
+            rivals[family] = replace(rivals[family], members=(*rivals[family].members, candidate))
     return rivals
 
 
 def contains(
-    formula: Candidate, other: Candidate, rows: LabelledRows, *, max_share: float = 0.01, steps: int = 12
+    formula: Candidate, rival: Candidate, rows: LabelledRows, *, max_share: float = 0.01, steps: int = 12
 ) -> bool:
     """Whether one formula gives the values of another one with certain constants and a factor.
 
     Args:
         formula: With the constants to fit.
-        other: With the values.
+        rival: With the values.
         rows: Where they are compared.
         max_share: Largest RMS difference, over the RMS residual of the other.
         steps: Of the fit, which begins near its end: both describe the same target.
     """
-    values = evaluate(other.tree, rows.columns)
+    # The residual of the rival is the measure: smaller differences cannot be told at these rows
+    values = evaluate(rival.tree, rows.columns)
     residual = float(np.sqrt(np.average((rows.y - values) ** 2, weights=rows.weights)))
     form = to_form(formula.tree)
-    scaled = ParametricForm(mul(Parameter(len(form.values)), form.tree), np.append(form.values, 1.0))
-    fitted = refit_constants(scaled, rows.with_target(values), iterations=steps)
-    return compute_rmse(fitted, rows.with_target(values)) <= max(max_share * residual, 1e-9 * rows.spread)
+    scaled_form = ParametricForm(mul(Parameter(len(form.values)), form.tree), np.append(form.values, 1.0))
+    refit_form = refit_constants(scaled_form, rows.with_target(values), iterations=steps)
+    return compute_rmse(refit_form, rows.with_target(values)) <= max(max_share * residual, 1e-9 * rows.spread)
 
 
 def find_rival(rivals: Sequence[Rival], tree: Expression) -> int | None:

@@ -75,9 +75,9 @@ def is_rounded(pool: Pool, judge: Judge) -> str | None:  # noqa: ARG001
     return None if pool.problem.may_be_exact else "the target is rounded"
 
 
-def is_wide(most: int, pool: Pool, judge: Judge) -> str | None:  # noqa: ARG001
+def is_wide(max_columns: int, pool: Pool, judge: Judge) -> str | None:  # noqa: ARG001
     """Too many columns: the work grows with a power of their number."""
-    return f"more than {most} columns" if len(pool.problem.names) > most else None
+    return f"more than {max_columns} columns" if len(pool.problem.names) > max_columns else None
 
 
 def is_curve(pool: Pool, judge: Judge, few_rows: int = 100) -> str | None:  # noqa: ARG001
@@ -98,7 +98,9 @@ def has_no_units(pool: Pool, judge: Judge) -> str | None:  # noqa: ARG001
 
 def has_readings(pool: Pool, judge: Judge) -> str | None:  # noqa: ARG001
     """Formulas of a network that represents the rows are known already."""
-    is_known = any(each.is_adequate for each in pool.read) or (pool.read and len(pool.problem.names) == 1)
+    is_known = any(structure.is_adequate for structure in pool.read) or (
+        pool.read and len(pool.problem.names) == 1
+    )
     return "an adequate network was read" if is_known else None
 
 

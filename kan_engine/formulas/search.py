@@ -88,12 +88,12 @@ def search(pool: Pool, schedule: Sequence[Step], judge: Judge) -> None:
 def _run(step: Step, pool: Pool, judge: Judge) -> None:
     """Run one strategy until it has no more candidates, or one makes it no longer worthwhile."""
     strategy, callbacks = step.strategy, pool.problem.callbacks
-    started, before, proposed, entered, outcome = callbacks.clock(), measure_work(), 0, 0, INTERRUPTED
+    start, before, proposal_count, entry_count, outcome = callbacks.clock(), measure_work(), 0, 0, INTERRUPTED
     try:
         if strategy.message:
             callbacks.report("structure", 0.05, strategy.message)
         for candidate in strategy.propose(pool, judge):
-            proposed, entered = proposed + 1, entered + pool.add(candidate)
+            proposal_count, entry_count = proposal_count + 1, entry_count + pool.add(candidate)
             if (objection := step.find_objection(pool, judge)) is not None:
                 outcome = objection
                 break
@@ -103,8 +103,8 @@ def _run(step: Step, pool: Pool, judge: Judge) -> None:
         else:
             outcome = TIME_LIMIT if callbacks.should_stop() else "all candidates proposed"
     finally:
-        seconds, work = callbacks.clock() - started, measure_work() - before
-        _record(pool, strategy.name, outcome, seconds, work, proposed, entered)
+        seconds, work = callbacks.clock() - start, measure_work() - before
+        _record(pool, strategy.name, outcome, seconds, work, proposal_count, entry_count)
 
 
 def _record(
@@ -113,8 +113,8 @@ def _record(
     outcome: str,
     seconds: float = 0.0,
     work: float = 0.0,
-    proposed: int = 0,
-    entered: int = 0,
+    proposal_count: int = 0,
+    entry_count: int = 0,
 ) -> None:
     best = pool.best
     pool.problem.callbacks.record_step(
@@ -123,8 +123,8 @@ def _record(
             path=pool.problem.path,
             seconds=seconds,
             work=work,
-            proposed=proposed,
-            entered=entered,
+            proposed=proposal_count,
+            entered=entry_count,
             best=None if best is None else to_text(best.tree),
             error=None if best is None else best.error,
             outcome=outcome,

@@ -85,14 +85,14 @@ class SearchTrace:
 
 def _drop_middle(steps: Sequence[dict[str, Any]], max_bytes: int) -> list[dict[str, Any]]:
     """As many of the first and the last steps as fit, in turn from both ends."""
-    first, last = list[dict[str, Any]](), list[dict[str, Any]]()
+    head, tail = list[dict[str, Any]](), list[dict[str, Any]]()
     for number in range(len(steps)):
-        end, place = (first, number // 2) if number % 2 == 0 else (last, len(steps) - 1 - number // 2)
+        end, place = (head, number // 2) if number % 2 == 0 else (tail, len(steps) - 1 - number // 2)
         max_bytes -= _measure_bytes(steps[place]) + len(", ")
         if max_bytes < 0:
             break
         end.append(steps[place])
-    return [*first, *reversed(last)]
+    return [*head, *reversed(tail)]
 
 
 def _measure_bytes(document: Mapping[str, Any]) -> int:

@@ -21,7 +21,7 @@ class ColumnNames:
 
     def __init__(self, columns: Collection[str]) -> None:
         self._columns = columns
-        self._printed = {printed: column for column, printed in safe_names(columns).items()}
+        self._printed = {text: column for column, text in safe_names(columns).items()}
 
     def find(self, name: str) -> tuple[str, ...]:
         """The columns that a name may mean; several only for a name that is one of each without its unit."""
@@ -33,10 +33,10 @@ class ColumnNames:
 
     @cached_property
     def _names_by_short_name(self) -> dict[str, list[str]]:
-        found = dict[str, list[str]]()
+        columns_by_name = dict[str, list[str]]()
         for column in self._columns:
             short = drop_header_unit(column)
             if short != column:
                 name = short if is_name(short) else safe_names([short])[short]
-                found.setdefault(name, []).append(column)
-        return found
+                columns_by_name.setdefault(name, []).append(column)
+        return columns_by_name

@@ -73,12 +73,13 @@ def fit_curves(
     """
     curves = _CurveProblem.make(template, rows, degrees[0])  # low degrees find the constants
     values = fit_globally(curves.problem, seed, should_stop=should_stop)
-    replaced = _find_replaced(curves, values)
-    if replaced:
-        template = template.hold(replaced)
+    replaced_constants = _find_replaced(curves, values)
+    if replaced_constants:
+        template = template.hold(replaced_constants)
         curves = _CurveProblem.make(template, rows, degrees[0])
         values = fit_globally(curves.problem, seed, should_stop=should_stop)
     best, lowest = (curves, values), curves.cross_validate(values)
+    # Higher degrees start from the curves found before: their constants are near already
     for degree in degrees[1:]:
         finer = _CurveProblem.make(template, rows, degree)
         if len(finer.problem.bounds) > max_share * len(rows) or should_stop():
@@ -88,7 +89,7 @@ def fit_curves(
         score = curves.cross_validate(values)
         if score < lowest:
             best, lowest = (curves, values), score
-    return _describe(*best, tuple(replaced))
+    return _describe(*best, tuple(replaced_constants))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +111,12 @@ class _CurveProblem:
         """Curves of a total degree, or less if the rows are few."""
         columns, curves, bases = dict(rows.columns), dict[Expression, Expression](), []
         count = place = len(template.constants)
+        # The basis functions are columns of the table, and their coefficients constants of the form
         for number, function in enumerate(template.functions):
-            own = {name: rows.columns[name] for name in function.columns}
-            basis = ChebyshevBasis.build(own, (False,) * len(own), max_degree=degree).values(own)
+            function_columns = {name: rows.columns[name] for name in function.columns}
+            basis = ChebyshevBasis.build(
+                function_columns, (False,) * len(function_columns), max_degree=degree
+            ).values(function_columns)
             names = [f"\\0{number} {term}" for term in range(basis.shape[1])]
             terms = [mul(Parameter(place + term), Variable(name)) for term, name in enumerate(names)]
             curves[Parameter(count + number)] = add(*terms)
@@ -123,25 +127,32 @@ class _CurveProblem:
         further = LabelledRows.from_columns(columns, rows.y, rows.weights, rows.unit_error)
         return _CurveProblem(template, FormProblem(substitute(template.tree, curves), further, bounds), bases)
 
-    def evaluate(self, values: Array) -> Float[Array, "functions rows"]:
+    def evaluate(self, values: Float[Array, " parameters"]) -> Float[Array, "functions rows"]:
         """The curves."""
         ends = np.cumsum([len(self.template.constants), *(basis.shape[1] for basis in self.bases)])[:-1]
         return np.stack(
-            [basis @ own for basis, own in zip(self.bases, np.split(values, ends)[1:], strict=True)]
+            [
+                basis @ coefficients
+                for basis, coefficients in zip(self.bases, np.split(values, ends)[1:], strict=True)
+            ]
         )
 
-    def project(self, constants: Array, curves: Float[Array, "functions rows"]) -> Array:
+    def project(
+        self, constants: Float[Array, " constants"], curves: Float[Array, "functions rows"]
+    ) -> Float[Array, " parameters"]:
         """The constants with the coefficients that describe given curves best."""
         pairs = zip(self.bases, curves, strict=True)
         return np.concatenate([constants, *(np.linalg.lstsq(basis, curve)[0] for basis, curve in pairs)])
 
-    def cross_validate(self, values: Array) -> float:
+    def cross_validate(self, values: Float[Array, " parameters"]) -> float:
         """Generalised cross-validation of a fit."""
         freedom = 1 - len(values) / len(self.problem.rows)
         return self.problem.measure(values) / freedom**2 if freedom > 0 else float("inf")
 
 
-def _find_replaced(curves: _CurveProblem, values: Array, max_share: float = 1e-2) -> dict[str, float]:
+def _find_replaced(
+    curves: _CurveProblem, values: Float[Array, " parameters"], max_share: float = 1e-2
+) -> dict[str, float]:
     """The constants that curves can replace, and the values at which they are held.
 
     Args:
@@ -151,32 +162,37 @@ def _find_replaced(curves: _CurveProblem, values: Array, max_share: float = 1e-2
     """
     template, problem = curves.template, curves.problem
     finer = _CurveProblem.make(template, problem.rows, 5)
-    moved = finer.project(values[: len(template.constants)], curves.evaluate(values))
-    _, jacobian = value_and_jacobian(finer.problem.tree, finer.problem.rows.columns, moved)
-    kept, replaced = jacobian[:, len(template.constants) :], dict[str, float]()
+    start = finer.project(values[: len(template.constants)], curves.evaluate(values))
+    _, jacobian = value_and_jacobian(finer.problem.tree, finer.problem.rows.columns, start)
+    # A constant is superfluous if curves, and constants that stay, have its effect to first order
+    basis, replaced_constants = jacobian[:, len(template.constants) :], dict[str, float]()
     for place, name in enumerate(template.constants):
         column = jacobian[:, place]
-        rest = column - kept @ np.linalg.lstsq(kept, column)[0]
-        if np.linalg.norm(rest) > max_share * np.linalg.norm(column):
-            kept = np.column_stack([kept, column])
+        residual = column - basis @ np.linalg.lstsq(basis, column)[0]
+        if np.linalg.norm(residual) > max_share * np.linalg.norm(column):
+            basis = np.column_stack([basis, column])
             continue
+        # With 1 a factor leaves the curve as it is, with 0 a term
         effect = walk(differentiate_in(template.tree, place))
         is_factor = any(
             isinstance(node, Parameter) and node.index >= len(template.constants) for node in effect
         )
-        replaced[name] = 1.0 if is_factor else 0.0
-    return replaced
+        replaced_constants[name] = 1.0 if is_factor else 0.0
+    return replaced_constants
 
 
-def _describe(curves: _CurveProblem, values: Array, replaced: tuple[str, ...]) -> FittedCurves:
+def _describe(
+    curves: _CurveProblem, values: Float[Array, " parameters"], replaced_names: tuple[str, ...]
+) -> FittedCurves:
     count, problem, functions = len(curves.template.constants), curves.problem, curves.evaluate(values)
-    own = [*np.repeat(values[:count, None], len(problem.rows), 1), *functions]
-    reached, slopes = value_and_jacobian(curves.template.tree, problem.rows.columns, own)
+    # The curves are further arguments of the form, so that its derivatives by them follow
+    arguments = [*np.repeat(values[:count, None], len(problem.rows), 1), *functions]
+    predictions, slopes = value_and_jacobian(curves.template.tree, problem.rows.columns, arguments)
     return FittedCurves(
         template=curves.template,
-        replaced=replaced,
+        replaced=replaced_names,
         constants=values[:count],
         functions=functions,
         slopes=slopes[:, count:].T,
-        residuals=problem.rows.y - reached,
+        residuals=problem.rows.y - predictions,
     )

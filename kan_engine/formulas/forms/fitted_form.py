@@ -129,19 +129,19 @@ class FittedForm:
     @property
     def values(self) -> Float[Array, " constants"]:
         """Values of the constants that are not held."""
-        return np.array([each.value for each in self.constants if not each.is_held])
+        return np.array([constant.value for constant in self.constants if not constant.is_held])
 
     def to_dict(self) -> dict[str, Any]:
         """The form as JSON."""
         return {
             "text": self.text,
             "tree": to_json(self.tree),
-            "constants": [asdict(each) for each in self.constants],
+            "constants": [asdict(constant) for constant in self.constants],
             "correlation": [list(row) for row in self.correlation],
             "warnings": list(self.warnings),
             "functions": [
-                {"name": each.name, "columns": list(each.columns), "tree": to_json(each.tree)}
-                for each in self.functions
+                {"name": function.name, "columns": list(function.columns), "tree": to_json(function.tree)}
+                for function in self.functions
             ],
             "groups": None if self.groups is None else self.groups.to_dict(),
         }
@@ -152,12 +152,12 @@ class FittedForm:
         return FittedForm(
             text=data["text"],
             tree=from_json(data["tree"]),
-            constants=tuple(FittedConstant(**each) for each in data["constants"]),
+            constants=tuple(FittedConstant(**constant) for constant in data["constants"]),
             correlation=tuple(tuple(row) for row in data["correlation"]),
             warnings=tuple(data["warnings"]),
             functions=tuple(
-                FittedFunction(each["name"], tuple(each["columns"]), from_json(each["tree"]))
-                for each in data["functions"]
+                FittedFunction(function["name"], tuple(function["columns"]), from_json(function["tree"]))
+                for function in data["functions"]
             ),
             groups=None if data["groups"] is None else FittedGroups.from_dict(data["groups"]),
         )
@@ -202,26 +202,29 @@ def describe_form(
     covariance, redundant = _estimate_covariance(problem, values, at_bound)
     errors = np.sqrt(np.diag(covariance))
     intervals = find_intervals(problem, values, covariance)
+    # An error far above the constant itself means that rows do not determine it
     sizes = np.maximum(np.abs(values), 1e-300)
     is_determined = (errors < max_relative_error * sizes) & ~redundant
     constants = [
         FittedConstant(
             name=name,
             value=float(value),
-            standard_error=float(error) if determined and not bound else None,
-            low=interval[0] if determined or bound else None,
-            high=interval[1] if determined or bound else None,
-            is_at_bound=bound,
+            standard_error=float(error) if is_certain and not is_limited else None,
+            low=interval[0] if is_certain or is_limited else None,
+            high=interval[1] if is_certain or is_limited else None,
+            is_at_bound=is_limited,
         )
-        for name, value, error, interval, bound, determined in zip(
+        for name, value, error, interval, is_limited, is_certain in zip(
             template.constants, values, errors, intervals, at_bound, is_determined, strict=True
         )
     ]
-    held = [FittedConstant(name=name, value=value, is_held=True) for name, value in template.held.items()]
+    held_constants = [
+        FittedConstant(name=name, value=value, is_held=True) for name, value in template.held.items()
+    ]
     return FittedForm(
         text=template.text,
         tree=template.tree,
-        constants=(*constants, *held),
+        constants=(*constants, *held_constants),
         correlation=tuple(map(tuple, correlate(covariance).tolist())),
         warnings=_warn_of_constants(constants),
         groups=groups,
@@ -235,15 +238,16 @@ def _is_at_bound(value: float, ends: tuple[float, float], max_distance: float = 
 
 
 def _estimate_covariance(
-    problem: FormProblem, values: Array, at_bound: list[bool]
+    problem: FormProblem, values: Float[Array, " constants"], at_bound: list[bool]
 ) -> tuple[Float[Array, "constants constants"], Bool[Array, " constants"]]:
     """The covariance, with constants at a bound held; their own variance is that without the others.
 
     Also marks the constants that the rows do not determine beside the others.
     """
     covariance, redundant = np.zeros((len(values), len(values))), np.zeros(len(values), dtype=bool)
-    free, held = np.flatnonzero(~np.array(at_bound, dtype=bool)), np.flatnonzero(at_bound)
-    for group in (free, *held[:, None]):
+    free, held_places = np.flatnonzero(~np.array(at_bound, dtype=bool)), np.flatnonzero(at_bound)
+    # The free constants together, then each one at a bound by itself
+    for group in (free, *held_places[:, None]):
         form = ParametricForm(problem.tree, values)
         for place in sorted({*range(len(values))} - {*group.tolist()}, reverse=True):
             form = fix_parameter(form, place, Number(float(values[place])))
@@ -255,13 +259,17 @@ def _estimate_covariance(
 
 
 def _warn_of_constants(constants: list[FittedConstant]) -> tuple[str, ...]:
-    bound = [each.name for each in constants if each.is_at_bound]
-    undetermined = [each.name for each in constants if each.standard_error is None and not each.is_at_bound]
+    at_bounds = [constant.name for constant in constants if constant.is_at_bound]
+    uncertain = [
+        constant.name
+        for constant in constants
+        if constant.standard_error is None and not constant.is_at_bound
+    ]
     warnings = []
-    if bound:
-        warnings.append(f"at a bound, beyond which the form fits better: {', '.join(bound)}")
-    if undetermined:
+    if at_bounds:
+        warnings.append(f"at a bound, beyond which the form fits better: {', '.join(at_bounds)}")
+    if uncertain:
         warnings.append(
-            f"the rows do not determine {', '.join(undetermined)}: other values fit as well; hold one of them"
+            f"the rows do not determine {', '.join(uncertain)}: other values fit as well; hold one of them"
         )
     return tuple(warnings)

@@ -27,8 +27,8 @@ def fit_globally(
     rounds: int = 3,
     starts: int = 3_000,
     screen_rows: int = 200,
-    refined: int = 16,
-    finished: int = 3,
+    max_screened: int = 16,
+    max_minima: int = 3,
 ) -> Float[Array, " constants"]:
     """Find the constants with the smallest weighted sum of squares.
 
@@ -42,8 +42,8 @@ def fit_globally(
         rounds: Of random starts.
         starts: Of a round. Constants that enter linearly need none.
         screen_rows: On which starts are compared.
-        refined: Best starts of a round, which are refined on these rows.
-        finished: Distinct minima of a round, which are refined on all rows.
+        max_screened: Best starts of a round, which are refined on these rows.
+        max_minima: Distinct minima of a round, which are refined on all rows.
 
     Raises:
         InvalidData: The form has a value in all rows for none of the starts.
@@ -57,14 +57,15 @@ def fit_globally(
     for _ in range(1 if is_linear else rounds):
         if best and should_stop():
             break
+        # Linear constants follow from the others, the best starts are fitted on few rows, their minima on all
         nearest = min(best, key=lambda values: _rank(problem, values), default=None)
-        drawn = _draw_starts(screen, 1 if is_linear else starts, nearest, generator)
-        solved, errors = solve_linear(screen, linear, drawn)
-        order = np.argsort(errors, kind="stable")[:refined]
-        minima = [screen.fit(solved[place], 60) for place in order if np.isfinite(errors[place])]
-        fitted = [problem.fit(values) for values in _select_distinct(screen, minima, finished)]
-        wrapped = [_wrap_phases(problem, values) for values in fitted]
-        best += [values for values in wrapped if np.isfinite(problem.measure(values))]
+        draws = _draw_starts(screen, 1 if is_linear else starts, nearest, generator)
+        full_starts, errors = solve_linear(screen, linear, draws)
+        order = np.argsort(errors, kind="stable")[:max_screened]
+        minima = [screen.fit(full_starts[place], 60) for place in order if np.isfinite(errors[place])]
+        fits = [problem.fit(values) for values in _select_distinct(screen, minima, max_minima)]
+        minimizers = [_wrap_phases(problem, values) for values in fits]
+        best += [values for values in minimizers if np.isfinite(problem.measure(values))]
     if not best:
         raise InvalidData(
             "the form has no finite values in all rows, whatever its constants are; bound them, for example "
@@ -76,7 +77,7 @@ def fit_globally(
 def _draw_starts(
     problem: FormProblem,
     count: int,
-    nearest: Array | None,
+    nearest: Float[Array, " constants"] | None,
     generator: np.random.Generator,
     *,
     decades: float = 2.0,
@@ -98,63 +99,70 @@ def _draw_starts(
     """
     shape = count, len(problem.bounds)
     columns = [problem.rows.columns[name] for name in variables(problem.tree)]
-    sizes = [size for each in [*columns, problem.rows.y] if (size := float(np.median(np.abs(each)))) > 0]
+    # Constants have the units of columns or their inverses, and with them their order of magnitude
+    sizes = [size for column in [*columns, problem.rows.y] if (size := float(np.median(np.abs(column)))) > 0]
     scales = generator.choice([1.0, *sizes, *(1 / size for size in sizes)], shape)
     signs = np.where(generator.random(shape) < positive_share, 1.0, -1.0)
-    drawn = signs * scales * 10 ** generator.normal(0, decades, shape)
+    draws = signs * scales * 10 ** generator.normal(0, decades, shape)
 
     # Half of the values are shifts of a column, frequencies that the rows resolve (Nyquist), or phases
-    ends = np.array([(-np.pi, np.pi), *(pair for each in columns for pair in _list_ranges(each))])
+    ends = np.array([(-np.pi, np.pi), *(pair for column in columns for pair in _list_ranges(column))])
     low, high = ends[generator.integers(len(ends), size=shape)].transpose(2, 0, 1)
-    drawn = np.where(generator.random(shape) < 0.5, generator.uniform(low, high), drawn)
+    draws = np.where(generator.random(shape) < 0.5, generator.uniform(low, high), draws)
 
+    # Near starts vary the best constants by a factor of about 2
     if nearest is not None:
         near = nearest * 10 ** generator.normal(0, near_decades, shape)
-        drawn = np.where(generator.random((count, 1)) < 0.5, near, np.abs(drawn))
-    return _move_into_bounds(drawn, problem, generator)
+        draws = np.where(generator.random((count, 1)) < 0.5, near, np.abs(draws))
+    return _move_into_bounds(draws, problem, generator)
 
 
-def _list_ranges(column: Array) -> Iterator[tuple[float, float]]:
+def _list_ranges(column: Float[Array, " rows"]) -> Iterator[tuple[float, float]]:
     low, high = float(column.min()), float(column.max())
     yield from ((low, high), (-high, -low))
     if high > low:
         yield 0.0, np.pi * (len(np.unique(column)) - 1) / (high - low)
 
 
-def _move_into_bounds(drawn: Array, problem: FormProblem, generator: np.random.Generator) -> Array:
+def _move_into_bounds(
+    values: Float[Array, "starts constants"], problem: FormProblem, generator: np.random.Generator
+) -> Float[Array, "starts constants"]:
     """Mirror values at a bound that they exceed; where they exceed the other one then, draw them anew."""
     low, high = np.array(problem.bounds).T
-    drawn = np.where(drawn < low, 2 * low - drawn, drawn)
-    drawn = np.where(drawn > high, 2 * high - drawn, drawn)
+    values = np.where(values < low, 2 * low - values, values)
+    values = np.where(values > high, 2 * high - values, values)
     with np.errstate(invalid="ignore"):
-        return np.where(drawn < low, low + (high - low) * generator.random(drawn.shape), drawn)
+        return np.where(values < low, low + (high - low) * generator.random(values.shape), values)
 
 
-def _select_distinct(problem: FormProblem, minima: list[Array], most: int) -> list[Array]:
+def _select_distinct(
+    problem: FormProblem, minima: list[Float[Array, " constants"]], max_minima: int
+) -> list[Float[Array, " constants"]]:
     """The best constants, one of each minimum."""
-    ranked = sorted((_rank(problem, values), place) for place, values in enumerate(minima))
-    groups = groupby(ranked, key=lambda each: each[0][0])
-    return [minima[next(group)[1]] for _, group in groups][:most]
+    # Minima of equal error are one, up to signs and the order of constants
+    ranks = sorted((_rank(problem, values), place) for place, values in enumerate(minima))
+    groups = groupby(ranks, key=lambda pair: pair[0][0])
+    return [minima[next(group)[1]] for _, group in groups][:max_minima]
 
 
-def _rank(problem: FormProblem, values: Array) -> tuple[float, ...]:
+def _rank(problem: FormProblem, values: Float[Array, " constants"]) -> tuple[float, ...]:
     """Order of constants: by their error, and of equal ones as ``fit_globally`` says."""
-    whole = float(problem.rows.weights @ problem.rows.y**2) or 1.0
+    total = float(problem.rows.weights @ problem.rows.y**2) or 1.0
     phases = _find_phases(problem.tree)
     negative = [
         place not in phases and low < 0 and value < 0
         for place, (value, (low, _)) in enumerate(zip(values, problem.bounds, strict=True))
     ]
-    error = rank_error((problem.measure(values) / whole) ** 0.5)
+    error = rank_error((problem.measure(values) / total) ** 0.5)
     return error, int(sum(negative)), float(f"{np.abs(values).sum():.4g}"), *(-values)
 
 
-def _wrap_phases(problem: FormProblem, values: Array) -> Array:
+def _wrap_phases(problem: FormProblem, values: Float[Array, " constants"]) -> Float[Array, " constants"]:
     """Move unbounded phases to between -π and π."""
     is_free = np.isinf(problem.bounds).all(1)
     is_free &= np.isin(np.arange(len(values)), _find_phases(problem.tree))
-    wrapped: Array = values - np.where(is_free, 2 * np.pi * np.round(values / (2 * np.pi)), 0.0)
-    return wrapped
+    result: Array = values - np.where(is_free, 2 * np.pi * np.round(values / (2 * np.pi)), 0.0)
+    return result
 
 
 def _find_phases(tree: Expression) -> list[int]:

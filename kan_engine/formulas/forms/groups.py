@@ -59,49 +59,54 @@ def fit_groups(
     if empty:
         raise InvalidData(f"the group {empty[0]!r} has no training rows", column=column)
     form = _GroupedForm(template, indicators, rows, np.stack(masks))
-    pooled, alone = _find_starts(form, seed, should_stop)
+    joint, alone = _find_starts(form, seed, should_stop)
     if own is None:
-        best = _choose_own(form, pooled, alone, should_stop)
+        best = _choose_own(form, joint, alone, should_stop)
     else:
-        best = form.fit([template.constants.index(name) for name in own], [pooled, alone])
+        best = form.fit([template.constants.index(name) for name in own], [joint, alone])
     best = form.fit(best.own, [best.constants], 400, 1e-13)
     return describe_form(best.template, best.problem, best.values, _describe_groups(form, best, column))
 
 
 def _find_starts(
-    form: _GroupedForm, seed: int, should_stop: Callable[[], bool], searched: int = 4
+    form: _GroupedForm, seed: int, should_stop: Callable[[], bool], max_searches: int = 4
 ) -> tuple[Float[Array, "groups constants"], Float[Array, "groups constants"]]:
     """Constants of all groups together, and of every group alone.
 
-    Those of the largest groups are searched for, as many as ``searched`` says. Those of the others are fitted
-    from the constants that are known then.
+    Those of the largest groups are searched for, as many as ``max_searches`` says. Those of the others are
+    fitted from the constants that are known then.
     """
     template, bounds = form.template, form.template.get_bounds()
-    known = [fit_globally(FormProblem(template.tree, form.rows, bounds), seed, should_stop=should_stop)]
+    candidates = [fit_globally(FormProblem(template.tree, form.rows, bounds), seed, should_stop=should_stop)]
     problems = [FormProblem(template.tree, form.rows[mask], bounds) for mask in form.masks]
-    determined = [problem for problem in problems if len(problem.rows) > len(bounds)]
-    for problem in sorted(determined, key=lambda problem: -len(problem.rows))[:searched]:
-        known.append(fit_globally(problem, seed, should_stop=should_stop))
+    solvable = [problem for problem in problems if len(problem.rows) > len(bounds)]
+    for problem in sorted(solvable, key=lambda problem: -len(problem.rows))[:max_searches]:
+        candidates.append(fit_globally(problem, seed, should_stop=should_stop))
     alone = [
         min(
-            [problem.fit(values, 60) if problem in determined else values for values in known],
+            [problem.fit(values, 60) if problem in solvable else values for values in candidates],
             key=problem.measure,
         )
         for problem in problems
     ]
-    return np.tile(known[0], (len(problems), 1)), np.stack(alone)
+    return np.tile(candidates[0], (len(problems), 1)), np.stack(alone)
 
 
-def _choose_own(form: _GroupedForm, pooled: Array, alone: Array, should_stop: Callable[[], bool]) -> _Roles:
+def _choose_own(
+    form: _GroupedForm,
+    joint: Float[Array, "groups constants"],
+    alone: Float[Array, "groups constants"],
+    should_stop: Callable[[], bool],
+) -> _Roles:
     """Change which constants are a group's own as long as the description becomes shorter.
 
     One constant changes at a time; two where that does not help, since one may replace another.
     """
-    count, best = len(form.template.constants), form.fit([], [pooled, alone])
+    count, best = len(form.template.constants), form.fit([], [joint, alone])
     size = 1
     while size <= 2 and not should_stop():
         changes = [sorted({*best.own} ^ {*change}) for change in combinations(range(count), size)]
-        fits = [form.fit(own, [best.constants, alone]) for own in changes]
+        fits = [form.fit(group_constants, [best.constants, alone]) for group_constants in changes]
         shortest = min(fits, key=lambda fit: fit.bits, default=best)
         is_shorter = shortest.bits < best.bits
         best, size = (shortest, 1) if is_shorter else (best, size + 1)
@@ -140,21 +145,22 @@ class _GroupedForm:
 
     def fit(
         self,
-        own: Sequence[int],
+        group_constants: Sequence[int],
         starts: Sequence[Float[Array, "groups constants"]],
         evaluations: int = 60,
         min_gain: float = 1e-8,
     ) -> _Roles:
         """Fit the form with these constants of each group's own, from the best of some starts."""
-        whole, counts = self._expand(own)
-        problem = FormProblem(whole.tree, self.rows, whole.get_bounds())
+        group_template, counts = self._expand(group_constants)
+        problem = FormProblem(group_template.tree, self.rows, group_template.get_bounds())
         begins = [self._pack(start, counts) for start in starts]
         fits = [problem.fit(begin, evaluations, min_gain) for begin in begins]
+        # Shared constants have one parameter, which all groups get
         values = min(fits, key=problem.measure)
         parts = np.split(values, np.cumsum(counts)[:-1])
         constants = np.stack([np.broadcast_to(part, len(self.masks)) for part in parts], 1)
-        bits = self._count_bits(problem.measure(values), own)
-        return _Roles(own, whole, problem, values, constants, bits)
+        bits = self._count_bits(problem.measure(values), group_constants)
+        return _Roles(group_constants, group_template, problem, values, constants, bits)
 
     @staticmethod
     def _pack(
@@ -162,35 +168,40 @@ class _GroupedForm:
     ) -> Float[Array, " parameters"]:
         """The parameters of the form; a shared one is the median of the groups."""
         pairs = zip(constants.T, counts, strict=True)
-        return np.concatenate([own if count > 1 else [np.median(own)] for own, count in pairs])
+        return np.concatenate([values if count > 1 else [np.median(values)] for values, count in pairs])
 
-    def _expand(self, own: Sequence[int]) -> tuple[FormTemplate, list[int]]:
+    def _expand(self, group_constants: Sequence[int]) -> tuple[FormTemplate, list[int]]:
         """The form with a parameter per group for its own constants, and the number of those of each."""
         names, parameters = list[str](), list[list[Expression]]()
         for place, name in enumerate(self.template.constants):
-            added = [f"{name}[{group}]" for group in self.indicators] if place in own else [name]
-            parameters.append([Parameter(len(names) + number) for number in range(len(added))])
-            names += added
+            new_names = (
+                [f"{name}[{group}]" for group in self.indicators] if place in group_constants else [name]
+            )
+            parameters.append([Parameter(len(names) + number) for number in range(len(new_names))])
+            names += new_names
         tree = insert_constants(self.template.tree, parameters, [*self.indicators.values()])
-        return replace(self.template, tree=tree, constants=tuple(names)), [len(each) for each in parameters]
+        return replace(self.template, tree=tree, constants=tuple(names)), [
+            len(alternatives) for alternatives in parameters
+        ]
 
-    def _count_bits(self, squares: float, own: Sequence[int]) -> float:
+    def _count_bits(self, squares: float, group_constants: Sequence[int]) -> float:
         """Description length: of the residuals, and of every constant by the rows that determine it."""
-        count, target, known = len(self.rows), self.rows.y, self.rows.unit_error
+        count, target, noise = len(self.rows), self.rows.y, self.rows.unit_error
         if not np.isfinite(squares):
             return float("inf")
         # Below this a fit is exact, and what its residuals are is rounding
         squares = max(squares, float(self.rows.weights @ target**2) * ROUNDING**2, 1e-300)
-        residuals = np.log2(squares / count) if known is None else np.log2(np.e) * squares / count / known**2
-        shared = (len(self.template.constants) - len(own)) * np.log2(count)
-        constants = shared + len(own) * np.log2(self.masks.sum(1)).sum()
+        residuals = np.log2(squares / count) if noise is None else np.log2(np.e) * squares / count / noise**2
+        # Each constant costs half the logarithm of the rows that determine it
+        shared_bits = (len(self.template.constants) - len(group_constants)) * np.log2(count)
+        constants = shared_bits + len(group_constants) * np.log2(self.masks.sum(1)).sum()
         return round_rank(float(count * residuals + constants) / 2)
 
 
 def _describe_groups(form: _GroupedForm, fit: _Roles, column: str) -> FittedGroups:
     """The groups, and the formula in which another group has the mean of each constant."""
     names = form.template.constants
-    numbers = [[Number(float(value)) for value in each] for each in fit.constants.T]
+    numbers = [[Number(float(value)) for value in row] for row in fit.constants.T]
     return FittedGroups(
         column=column,
         groups=tuple(form.indicators),
@@ -198,7 +209,7 @@ def _describe_groups(form: _GroupedForm, fit: _Roles, column: str) -> FittedGrou
         shared=tuple(name for place, name in enumerate(names) if place not in fit.own),
         formula=insert_constants(
             form.template.tree,
-            [each if place in fit.own else each[:1] for place, each in enumerate(numbers)],
+            [row if place in fit.own else row[:1] for place, row in enumerate(numbers)],
             [*form.indicators.values()],
             [Number(float(mean)) for mean in fit.constants.mean(0)],
         ),
@@ -211,7 +222,7 @@ def insert_constants(
     template: Expression,
     constants: Sequence[Sequence[Expression]],
     indicators: Sequence[Expression],
-    others: Sequence[Expression] = (),
+    fallbacks: Sequence[Expression] = (),
 ) -> Expression:
     """Write a form with the constants of its groups: ``(1.01*is_A + 2.01*is_B + …)*exp(-0.79*t)``.
 
@@ -219,17 +230,19 @@ def insert_constants(
         template: The form.
         constants: For each of its constants: one that all groups share, or one of each group.
         indicators: Of the groups.
-        others: The constants of a row that belongs to no group. Two groups have one indicator, which tells
+        fallbacks: The constants of a row that belongs to no group. Two groups have one indicator, which tells
             no such rows.
     """
     no_group = add(1, *(mul(-1, indicator) for indicator in indicators))
-    moved: dict[Expression, Expression] = {}
-    for place, own in enumerate(constants):
-        if len(own) == 1:
-            moved[Parameter(place)] = own[0]
+    replacements: dict[Expression, Expression] = {}
+    for place, alternatives in enumerate(constants):
+        if len(alternatives) == 1:
+            replacements[Parameter(place)] = alternatives[0]
             continue
-        terms = [mul(each, indicator) for each, indicator in zip(own, indicators, strict=True)]
-        moved[Parameter(place)] = add(
-            *terms, *([mul(others[place], no_group)] if others and len(own) > 2 else [])
+        terms = [
+            mul(constant, indicator) for constant, indicator in zip(alternatives, indicators, strict=True)
+        ]
+        replacements[Parameter(place)] = add(
+            *terms, *([mul(fallbacks[place], no_group)] if fallbacks and len(alternatives) > 2 else [])
         )
-    return substitute(template, moved)
+    return substitute(template, replacements)

@@ -35,12 +35,13 @@ def find_intervals(
         covariance: Of the constants.
         max_rows: With more rows an interval is that of t, which then hardly differs.
     """
-    freedom, known = len(problem.rows) - len(values), problem.rows.unit_error
-    if freedom < 1 and known is None:
+    freedom, noise = len(problem.rows) - len(values), problem.rows.unit_error
+    if freedom < 1 and noise is None:
         return [(None, None)] * len(values)
+    # The quantile of t, or of the normal distribution where the noise is known
     chance = 0.5 + LEVEL / 2
-    reach = float(t_distribution.ppf(chance, freedom) if known is None else norm.ppf(chance))
-    deviation = (problem.measure(values) / freedom) ** 0.5 if known is None else known
+    reach = float(t_distribution.ppf(chance, freedom) if noise is None else norm.ppf(chance))
+    deviation = (problem.measure(values) / freedom) ** 0.5 if noise is None else noise
     is_profiled = len(problem.rows) <= max_rows and deviation > 0
 
     def find_end(place: int, sign: int) -> float | None:
@@ -48,9 +49,9 @@ def find_intervals(
         end = straight if np.isfinite(straight) else None
         if is_profiled and end is not None:
             end = _find_profile_end(problem, values, covariance[:, place], place, sign * reach, deviation)
-        bound = float(problem.bounds[place][sign > 0])
-        is_beyond = end is None or sign * (end - bound) > 0
-        return bound if np.isfinite(bound) and is_beyond else end
+        limit = float(problem.bounds[place][sign > 0])
+        is_beyond = end is None or sign * (end - limit) > 0
+        return limit if np.isfinite(limit) and is_beyond else end
 
     return [(find_end(place, -1), find_end(place, 1)) for place in range(len(values))]
 
@@ -83,25 +84,26 @@ def _find_profile_end(
         tolerance: Of the root.
         max_errors: Standard errors beyond which there is no end.
     """
-    own, error, size = float(values[place]), float(covariance[place]) ** 0.5, abs(reach)
+    best_value, error, size = float(values[place]), float(covariance[place]) ** 0.5, abs(reach)
     direction, lowest = covariance / covariance[place], problem.measure(values)
     inner, outer = (0.0, 0.0), None  # step from the best constant, and the root of the rise there
     nearest, step = values, reach * error
     for _ in range(14):
         # Other constants begin on the straight line from the nearest ones known
-        moved = nearest + (step - inner[0]) * direction
+        start = nearest + (step - inner[0]) * direction
         with np.errstate(over="ignore"):
-            moved[place] = own * np.exp(step / own) if is_logarithmic else own + step
-        if not np.isfinite(problem.measure(moved)):
-            moved = np.where(np.arange(len(values)) == place, moved, nearest)
-        reached = problem.fit(moved, 100, 1e-8, [place])
-        risen = max(problem.measure(reached) - lowest, 0.0) ** 0.5 / deviation
+            start[place] = best_value * np.exp(step / best_value) if is_logarithmic else best_value + step
+        if not np.isfinite(problem.measure(start)):
+            start = np.where(np.arange(len(values)) == place, start, nearest)
+        profile_fit = problem.fit(start, 100, 1e-8, [place])
+        risen = max(problem.measure(profile_fit) - lowest, 0.0) ** 0.5 / deviation
         if abs(risen - size) < tolerance:
-            return float(reached[place])
+            return float(profile_fit[place])
         if risen < size:
-            inner, nearest = (step, risen), reached
+            inner, nearest = (step, risen), profile_fit
         else:
             outer = step, risen
+        # Longer steps until the end is enclosed, then the secant between the two sides
         if outer is None:
             step *= min(2.5, size / max(risen, 1e-300))
         else:
@@ -109,6 +111,6 @@ def _find_profile_end(
             step = inner[0] + float(share) * (outer[0] - inner[0])
         if abs(step) > max_errors * error:
             break
-    if is_logarithmic or not own:
+    if is_logarithmic or not best_value:
         return None
     return _find_profile_end(problem, values, covariance, place, reach, deviation, is_logarithmic=True)

@@ -39,7 +39,7 @@ class FormProblem:
         values: Float[Array, " constants"],
         evaluations: int = 400,
         min_gain: float = 1e-13,
-        fixed: Collection[int] = (),
+        held_places: Collection[int] = (),
     ) -> Float[Array, " constants"]:
         """Fit the constants from a start within bounds; the start itself where no step is better.
 
@@ -47,7 +47,7 @@ class FormProblem:
             values: The start.
             evaluations: Maximum number of evaluations of the form.
             min_gain: Relative fall of the sum of squares that ends the fit.
-            fixed: Constants that stay.
+            held_places: Constants that stay.
         """
         return refit_constants(
             ParametricForm(self.tree, values),
@@ -55,5 +55,5 @@ class FormProblem:
             iterations=evaluations // 2,
             min_gain=min_gain,
             bounds=self.bounds,
-            held=fixed,
+            held=held_places,
         ).values

@@ -19,14 +19,14 @@ from kan_engine.formulas.forms.template import FormTemplate
 
 
 def add_group(
-    fitted: FittedForm, name: str, rows: LabelledRows, indicators: Mapping[str, Expression]
+    form: FittedForm, name: str, rows: LabelledRows, indicators: Mapping[str, Expression]
 ) -> FittedForm:
     """Fit the own constants of a new group to its rows; the shared ones stay.
 
     The formula gives the new group to every row that belongs to none of the known ones.
 
     Args:
-        fitted: The form with its groups.
+        form: The form with its groups.
         name: Name of the new group.
         rows: Of the new group alone.
         indicators: Of the known groups, as in ``fit_groups``.
@@ -35,31 +35,33 @@ def add_group(
         InvalidData: The group is known, has fewer rows than own constants, or cannot be told from the others,
             as a second one that training did not have.
     """
-    groups = fitted.groups
+    groups = form.groups
     if groups is None or not groups.own:
         raise InvalidData("the form has no constants of each group")
     _check_group(groups, name, len(rows), indicators)
-    values = {each.name: each.value for each in fitted.constants}
+    values = {constant.name: constant.value for constant in form.constants}
     problem = FormProblem(_hold_shared(groups, values), rows, [(-np.inf, np.inf)] * len(groups.own))
     # From the constants of each known group, and from their means
-    starts = np.array([[values[f"{each}[{group}]"] for each in groups.own] for group in groups.groups])
+    starts = np.array(
+        [[values[f"{constant}[{group}]"] for constant in groups.own] for group in groups.groups]
+    )
     best = min(map(problem.fit, [*starts, starts.mean(0)]), key=problem.measure)
-    names = tuple(f"{each}[{name}]" for each in groups.own)
-    described = describe_form(FormTemplate(fitted.text, problem.tree, names), problem, best)
+    names = tuple(f"{constant}[{name}]" for constant in groups.own)
+    description = describe_form(FormTemplate(form.text, problem.tree, names), problem, best)
 
-    free = [*(each for each in fitted.constants if not each.is_held), *described.constants]
-    tree = _insert_group(groups, name, [each.name for each in free], indicators)
+    free = [*(constant for constant in form.constants if not constant.is_held), *description.constants]
+    tree = _insert_group(groups, name, [constant.name for constant in free], indicators)
     return replace(
-        fitted,
+        form,
         tree=tree,
-        constants=(*free, *(each for each in fitted.constants if each.is_held)),
-        correlation=tuple(map(tuple, block_diag(fitted.correlation, described.correlation).tolist())),
+        constants=(*free, *(constant for constant in form.constants if constant.is_held)),
+        correlation=tuple(map(tuple, block_diag(form.correlation, description.correlation).tolist())),
         groups=replace(
             groups,
             groups=(*groups.groups, name),
-            formula=bind(tree, [each.value for each in free]),
+            formula=bind(tree, [constant.value for constant in free]),
         ),
-        warnings=(*fitted.warnings, *(f"{name}: {warning}" for warning in described.warnings)),
+        warnings=(*form.warnings, *(f"{name}: {warning}" for warning in description.warnings)),
     )
 
 
@@ -68,9 +70,9 @@ def _check_group(groups: FittedGroups, name: str, rows: int, indicators: Collect
         raise InvalidData(f"the group {name!r} is known already; train the model with its rows")
     if len(groups.groups) < 3:
         raise InvalidData("two groups share one indicator, so a third cannot be added; train with its rows")
-    if added := [group for group in groups.groups if group not in indicators]:
+    if new_ones := [group for group in groups.groups if group not in indicators]:
         raise InvalidData(
-            f"the group {added[0]!r} was added without training, and the formula cannot tell a second one "
+            f"the group {new_ones[0]!r} was added without training, and the formula cannot tell a second one "
             "from it; train the model with the rows of both"
         )
     if rows < len(groups.own):
@@ -79,11 +81,11 @@ def _check_group(groups: FittedGroups, name: str, rows: int, indicators: Collect
 
 def _hold_shared(groups: FittedGroups, values: Mapping[str, float]) -> Expression:
     """The form with its own constants as parameters, in the order of ``own``."""
-    moved: dict[Expression, Expression] = {
+    replacements: dict[Expression, Expression] = {
         Parameter(place): Parameter(groups.own.index(name)) if name in groups.own else Number(values[name])
         for place, name in enumerate(groups.names)
     }
-    return substitute(groups.template, moved)
+    return substitute(groups.template, replacements)
 
 
 def _insert_group(
@@ -92,8 +94,8 @@ def _insert_group(
     """The form with a parameter for each named constant; a row of no known group has those of the new one."""
 
     def list_parameters(name: str, among: Sequence[str]) -> list[Expression]:
-        own = [f"{name}[{group}]" for group in among] if name in groups.own else [name]
-        return [Parameter(names.index(each)) for each in own]
+        labels = [f"{name}[{group}]" for group in among] if name in groups.own else [name]
+        return [Parameter(names.index(label)) for label in labels]
 
     return insert_constants(
         groups.template,

@@ -35,11 +35,11 @@ def find_linear(tree: Expression, count: int) -> list[int]:
     slopes = [differentiate_in(tree, place) for place in range(count)]
     partners = [{int(node.index) for node in walk(slope) if isinstance(node, Parameter)} for slope in slopes]
     candidates = [place for place in range(count) if place not in partners[place] and slopes[place] != ZERO]
-    chosen: list[int] = []
+    selection: list[int] = []
     for place in sorted(candidates, key=lambda place: (len(partners[place] & {*candidates}), place)):
-        if not partners[place] & {*chosen}:
-            chosen.append(place)
-    return sorted(chosen)
+        if not partners[place] & {*selection}:
+            selection.append(place)
+    return sorted(selection)
 
 
 def differentiate_in(tree: Expression, place: int) -> Expression:
@@ -66,10 +66,11 @@ def solve_linear(
     """
     offset = substitute(problem.tree, {Parameter(place): ZERO for place in linear})
     slopes = [differentiate_in(problem.tree, place) for place in linear]
+    # Blocks of starts bound the memory of the arrays
     arrays = len(problem.rows) * (count_nodes(problem.tree) + 2 * len(linear))
     parts = np.array_split(starts, -(-len(starts) * arrays // block))
-    solved = [_solve_block(problem, linear, offset, slopes, part) for part in parts]
-    return np.concatenate([each[0] for each in solved]), np.concatenate([each[1] for each in solved])
+    blocks = [_solve_block(problem, linear, offset, slopes, part) for part in parts]
+    return np.concatenate([result[0] for result in blocks]), np.concatenate([result[1] for result in blocks])
 
 
 def _solve_block(
@@ -77,28 +78,30 @@ def _solve_block(
     linear: Sequence[int],
     offset: Expression,
     slopes: Sequence[Expression],
-    starts: Array,
+    starts: Float[Array, "starts constants"],
     ridge: float = 1e-11,
 ) -> tuple[Float[Array, "starts constants"], Float[Array, " starts"]]:
     rows, parameters = problem.rows, list(starts.T[:, :, None])  # each [starts, 1]
-    found, errors = starts.copy(), np.full(len(starts), np.inf)
+    full_starts, errors = starts.copy(), np.full(len(starts), np.inf)
     basis = np.empty((len(starts), len(linear), len(rows)))
+    # What the linear constants have to explain, and the columns that they multiply, for every start
     with np.errstate(all="ignore"):
-        left = (rows.y - evaluate(offset, rows.columns, parameters)) * rows.roots
-        left = np.broadcast_to(left, (len(starts), len(rows)))
+        residuals = (rows.y - evaluate(offset, rows.columns, parameters)) * rows.roots
+        residuals = np.broadcast_to(residuals, (len(starts), len(rows)))
         for place, tree in enumerate(slopes):
             basis[:, place] = evaluate(tree, rows.columns, parameters) * rows.roots
         # Normal equations of unit columns, only of the starts with finite values
-        usable = np.isfinite(basis).all((1, 2)) & np.isfinite(left).all(1)
-        basis, left = basis[usable], left[usable]
+        usable = np.isfinite(basis).all((1, 2)) & np.isfinite(residuals).all(1)
+        basis, residuals = basis[usable], residuals[usable]
         length = np.linalg.norm(basis, axis=2, keepdims=True)
         scale = np.where(length > 0, length, 1.0)
         unit = basis / scale
         gram = unit @ unit.transpose(0, 2, 1) + ridge * np.eye(len(linear))
-        solved = np.linalg.solve(gram, unit @ left[:, :, None]) / scale  # (starts, linear, 1)
+        solutions = np.linalg.solve(gram, unit @ residuals[:, :, None]) / scale  # (starts, linear, 1)
+        # A solution beyond a bound moves to it, and is measured there
         low, high = np.reshape([problem.bounds[place] for place in linear], (-1, 2, 1)).transpose(1, 0, 2)
-        solved = np.clip(solved, low, high)
-        found[np.ix_(usable, linear)] = solved[:, :, 0]
-        squares = ((left - (basis * solved).sum(1)) ** 2).sum(1)
+        solutions = np.clip(solutions, low, high)
+        full_starts[np.ix_(usable, linear)] = solutions[:, :, 0]
+        squares = ((residuals - (basis * solutions).sum(1)) ** 2).sum(1)
         errors[usable] = np.where(np.isfinite(squares), squares, np.inf)
-    return found, errors
+    return full_starts, errors

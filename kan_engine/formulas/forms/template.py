@@ -107,18 +107,26 @@ class FormTemplate:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it uses."""
-        read = [node.name for node in walk(self.tree) if isinstance(node, Variable)]
-        return tuple(dict.fromkeys([*read, *(name for each in self.functions for name in each.columns)]))
+        variable_names = [node.name for node in walk(self.tree) if isinstance(node, Variable)]
+        return tuple(
+            dict.fromkeys(
+                [*variable_names, *(name for function in self.functions for name in function.columns)]
+            )
+        )
 
     def hold(self, values: Mapping[str, float]) -> FormTemplate:
         """The form with these constants held, as numbers that no refit takes for measured ones."""
-        first, free = len(self.constants), tuple(name for name in self.constants if name not in values)
-        moved: dict[Expression, Expression] = {
+        count, free = len(self.constants), tuple(name for name in self.constants if name not in values)
+        replacements: dict[Expression, Expression] = {
             Parameter(place): Parameter(free.index(name)) if name in free else _make_number(values[name])
             for place, name in enumerate(self.constants)
         }
-        moved |= {Parameter(first + at): Parameter(len(free) + at) for at in range(len(self.functions))}
-        return replace(self, tree=substitute(self.tree, moved), constants=free, held={**self.held, **values})
+        replacements |= {
+            Parameter(count + at): Parameter(len(free) + at) for at in range(len(self.functions))
+        }
+        return replace(
+            self, tree=substitute(self.tree, replacements), constants=free, held={**self.held, **values}
+        )
 
     def get_bounds(self, names: Sequence[str] | None = None) -> list[tuple[float, float]]:
         """Bounds of every constant, or of those with these names, some of which may not be of the form."""
@@ -153,20 +161,22 @@ def parse_form(
     names, functions = parser.constants, parser.functions
     for name in limits:
         if name not in names:
-            known = ", ".join(names) or "none"
-            raise InvalidForm(f"the form has no constant {name!r}; its constants are {known}", None, name)
+            options = ", ".join(names) or "none"
+            raise InvalidForm(f"the form has no constant {name!r}; its constants are {options}", None, name)
     count = len(names)
-    moved: dict[Expression, Expression] = {
+    replacements: dict[Expression, Expression] = {
         Parameter(-1 - place): Parameter(count + place) for place in range(len(functions))
     }
-    template = FormTemplate(text, substitute(tree, moved), tuple(names), tuple(functions.values()), limits)
-    held = {name: each.value for name, each in limits.items() if each.value is not None}
-    template = template.hold(held)
+    template = FormTemplate(
+        text, substitute(tree, replacements), tuple(names), tuple(functions.values()), limits
+    )
+    fixed_values = {name: limit.value for name, limit in limits.items() if limit.value is not None}
+    template = template.hold(fixed_values)
     if not template.columns:
         raise InvalidForm("the form uses no column; name at least one", 0)
     if (count := len(template.constants)) > max_constants:
-        told = f"a form may have {max_constants} constants that are not held, this one has {count}"
-        raise InvalidForm(told, 0)
+        message = f"a form may have {max_constants} constants that are not held, this one has {count}"
+        raise InvalidForm(message, 0)
     return template
 
 
@@ -180,11 +190,11 @@ class _FormParser(ExpressionParser):
         self,
         text: str,
         columns: Collection[str],
-        limited: Collection[str],
+        limited_names: Collection[str],
         target: str | None,
     ) -> None:
         super().__init__(text, TextLimits())
-        self._columns, self._limited, self._names = columns, limited, ColumnNames(columns)
+        self._columns, self._limited, self._names = columns, limited_names, ColumnNames(columns)
         self._target_names = ColumnNames(() if target is None else (target,))
         self.constants = list[str]()
         self.functions = dict[str, UnknownFunction]()
@@ -218,8 +228,8 @@ class _FormParser(ExpressionParser):
     def _parse_call(self, token: Token) -> Expression:
         """Parse the arguments of a function of the language, or of an unknown one."""
         name = token.text
-        if (known := self._parse_known_name(token, is_call=True)) is not None:
-            return known
+        if (call := self._parse_known_name(token, is_call=True)) is not None:
+            return call
         if name in self._columns:
             raise self._error(f"{name} is a column and takes no arguments; write {name}*(…)", token)
         if self._target_names.find(name):
@@ -229,16 +239,16 @@ class _FormParser(ExpressionParser):
     def _find_column(self, token: Token) -> str | None:
         """The column that a name means; None for a constant, as every name with limits of its own is."""
         name = token.text
-        found = () if name in self._limited and name not in self._columns else self._names.find(name)
-        if len(found) > 1:
-            told = " or ".join(f"`{column}`" for column in found)
-            raise self._error(f"{name} may be several columns; write {told}", token)
-        return found[0] if found else None
+        matches = () if name in self._limited and name not in self._columns else self._names.find(name)
+        if len(matches) > 1:
+            options = " or ".join(f"`{column}`" for column in matches)
+            raise self._error(f"{name} may be several columns; write {options}", token)
+        return matches[0] if matches else None
 
     def _parse_quoted(self, token: Token) -> Expression:
         if token.text not in self._columns:
-            known = ", ".join(self._columns)
-            raise self._error(f"there is no column {token.text!r}; the columns are {known}", token)
+            options = ", ".join(self._columns)
+            raise self._error(f"there is no column {token.text!r}; the columns are {options}", token)
         return Variable(token.text)
 
     def _parse_unknown(self, token: Token, max_functions: int = 4, max_arguments: int = 4) -> Expression:

@@ -47,7 +47,7 @@ def read_formulas(
             of the front of airfoil at 20 nodes falls from 0.735 to 0.698.
     """
     reader, z = _CurveReader(rows, limits), torch.from_numpy(path.inputs.forward(rows.x))
-    found: dict[Expression, None] = {}
+    trees: dict[Expression, None] = {}
     for entry in path.networks:
         if entry.curve_count > max_curves:
             break
@@ -58,8 +58,8 @@ def read_formulas(
             tree = _undo_scale(total, path.scaler)
             is_short = count_nodes(tree) <= max_size and limits.allow_form(tree)
             if is_short and np.isfinite(evaluate(tree, rows.columns)).all():
-                found[tree] = None
-    return list(found)
+                trees[tree] = None
+    return list(trees)
 
 
 def _undo_scale(total: LinearSum, scaler: TargetScaler | None) -> Expression:
@@ -89,39 +89,42 @@ class _CurveReader:
         The smaller the share of a hidden node of the variance of the output, the more coarsely the curves
         that enter it are read.
         """
-        points, found = [_make_points(node.values) for node in curves.nodes], list[LinearSum]()
+        points, totals = [_make_points(node.values) for node in curves.nodes], list[LinearSum]()
         variance = float(np.var(sum([*curves.direct.values(), *(node.leaving for node in curves.nodes)])))
-        for allowed in (tolerance * variance for tolerance in tolerances):
-            total = self._read_columns(curves.direct, allowed)
-            for node, own in zip(curves.nodes, points, strict=True):
-                share = allowed / max(float(node.leaving.var()), allowed, 1e-300)
+        for max_error in (tolerance * variance for tolerance in tolerances):
+            total = self._read_columns(curves.direct, max_error)
+            for node, node_points in zip(curves.nodes, points, strict=True):
+                # An error of a curve into a node reaches the output reduced by the node's share of the
+                # variance
+                share = max_error / max(float(node.leaving.var()), max_error, 1e-300)
                 argument = self._read_columns(node.entering, share * float(node.values.var()))
-                total += self._read_curve(argument, own, node.leaving, allowed)
-            found.append(total)
-        return found
+                total += self._read_curve(argument, node_points, node.leaving, max_error)
+            totals.append(total)
+        return totals
 
-    def _read_columns(self, curves: CurveByInput, allowed: float) -> LinearSum:
+    def _read_columns(self, curves: CurveByInput, max_error: float) -> LinearSum:
         """The sum of curves of columns."""
         total = LinearSum({})
         for place, v in curves.items():
             if place not in self.points:
                 self.points[place] = _make_points(self.rows.x[:, place])
             column = LinearSum.from_column(self.rows.names[place])
-            total += self._read_curve(column, self.points[place], v, allowed)
+            total += self._read_curve(column, self.points[place], v, max_error)
         return total
 
     def _read_curve(
-        self, argument: LinearSum, points: FitPoints, v: Float[np.ndarray, " rows"], allowed: float
+        self, argument: LinearSum, points: FitPoints, v: Float[np.ndarray, " rows"], max_error: float
     ) -> LinearSum:
-        """The shortest function of a sum whose mean squared error exceeds the smallest one by ``allowed``."""
+        """The shortest function of a sum whose mean squared error exceeds the least by ``max_error``."""
         variance, mean = float(v.var()), LinearSum({}, float(v.mean()))
-        if variance <= allowed or not argument.terms:
+        if variance <= max_error or not argument.terms:
             return mean
+        # The mean if it suffices, else a line, else the function that makes the shortest formula
         line = next((fit for fit in fit_plain_functions(points, v) if fit.function == "x"), None)
-        if line is not None and (1 - line.r2) * variance <= allowed:
+        if line is not None and (1 - line.r2) * variance <= max_error:
             return argument.apply(line)
         fits = [fit for fit in suggest(points, v) if self._allows(fit.function)]
-        near = [fit for fit in fits if (fits[0].r2 - fit.r2) * variance <= allowed]
+        near = [fit for fit in fits if (fits[0].r2 - fit.r2) * variance <= max_error]
         read = [(argument.apply(fit), fit.complexity) for fit in near]
         simplest = min(
             (pair for pair in read if pair[0].is_finite),

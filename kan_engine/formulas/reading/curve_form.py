@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, evaluate, parametrize_floats
@@ -40,12 +41,17 @@ class CurveForm:
         return CurveForm(LinearSum.from_column(PLACEHOLDER.name).apply(fit), fit.error, fit.complexity)
 
     @staticmethod
-    def measure(terms: Mapping[Expression, float], u: Array, v: Array, complexity: int) -> CurveForm:
+    def measure(
+        terms: Mapping[Expression, float],
+        u: Float[Array, " points"],
+        v: Float[Array, " points"],
+        complexity: int,
+    ) -> CurveForm:
         """A sum of terms with the constant that fits best; its error is infinite if a value is."""
         with np.errstate(all="ignore"):
-            rest = v - evaluate(LinearSum(terms).tree, {PLACEHOLDER.name: u})
-            constant = float(rest.mean())
-            error = relative_error(rest - constant, v)
+            residuals = v - evaluate(LinearSum(terms).tree, {PLACEHOLDER.name: u})
+            constant = float(residuals.mean())
+            error = relative_error(residuals - constant, v)
         return CurveForm(LinearSum(terms, constant), error, complexity)
 
     @property
@@ -53,11 +59,13 @@ class CurveForm:
         """The form with parameters in place of its constants."""
         return parametrize_floats(self.total.tree)[0]
 
-    def score(self, known: NoiseModel) -> float:
+    def score(self, noise: NoiseModel) -> float:
         """Score under a noise model; lower is better."""
-        return known.score(self.error, self.complexity)
+        return noise.score(self.error, self.complexity)
 
-    def refit(self, u: Array, v: Array, iterations: int = 30) -> CurveForm:
+    def refit(
+        self, u: Float[Array, " points"], v: Float[Array, " points"], iterations: int = 30
+    ) -> CurveForm:
         """Refit all constants jointly; those of a sum without inner constants are the best already."""
         if not any(parametrize_floats(term)[1] for term in self.total.terms):
             return self
@@ -68,7 +76,7 @@ class CurveForm:
         return CurveForm(LinearSum.from_tree(form.bind_measured()), error, self.complexity)
 
 
-def relative_error(residual: Array, v: Array) -> float:
+def relative_error(residual: Float[Array, " points"], v: Float[Array, " points"]) -> float:
     """RMSE over the spread of the curve; infinite if a residual is not finite."""
     error = float(np.sqrt(np.mean(residual**2) / max(float(np.var(v)), 1e-300)))
     return error if np.isfinite(error) else np.inf

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import Expression, add, call, evaluate, mul, walk
 from kan_engine.expressions.library import LIBRARY
@@ -20,7 +21,12 @@ from kan_engine.formulas.reading.linear_sum import LinearSum
 
 
 def fit_oscillation_sums(
-    u: Array, v: Array, *, most: int = 3, min_points: int = 15, max_error_ratio: float = 0.8
+    u: Float[Array, " points"],
+    v: Float[Array, " points"],
+    *,
+    max_terms: int = 3,
+    min_points: int = 15,
+    max_error_ratio: float = 0.8,
 ) -> Iterator[CurveForm]:
     """Yield sums of one and more terms beside a constant, then beside a line, while each lowers the error.
 
@@ -29,7 +35,7 @@ def fit_oscillation_sums(
     Args:
         u: Points in ascending order.
         v: Values of the curve at these points.
-        most: Terms of a sum.
+        max_terms: Terms of a sum.
         min_points: For every term, which has up to four constants.
         max_error_ratio: Another term has to lower the error to this share at least.
     """
@@ -39,44 +45,55 @@ def fit_oscillation_sums(
     trends: tuple[dict[Expression, float], ...] = {}, {PLACEHOLDER: slope}
     for trend in trends:
         yield from _pursue(
-            CurveForm.measure(trend, u, v, 0), u, v, min(most, len(u) // min_points), max_error_ratio
+            CurveForm.measure(trend, u, v, 0), u, v, min(max_terms, len(u) // min_points), max_error_ratio
         )
 
 
-def _pursue(found: CurveForm, u: Array, v: Array, most: int, max_error_ratio: float) -> Iterator[CurveForm]:
-    """Yield sums of a form and up to ``most`` terms."""
-    for _ in range(most):
-        rest = v - evaluate(found.total.tree, {PLACEHOLDER.name: u})
-        longer = _refit(found.total + _find_best_oscillation(u, rest), u, v)
-        if not longer.error < max_error_ratio * found.error:
+def _pursue(
+    form: CurveForm,
+    u: Float[Array, " points"],
+    v: Float[Array, " points"],
+    max_terms: int,
+    max_error_ratio: float,
+) -> Iterator[CurveForm]:
+    """Yield sums of a form and up to ``max_terms`` terms."""
+    for _ in range(max_terms):
+        # The best term of the grid for the residuals enters, and all constants are fitted again
+        residual = v - evaluate(form.total.tree, {PLACEHOLDER.name: u})
+        longer = _refit(form.total + _find_best_oscillation(u, residual), u, v)
+        if not longer.error < max_error_ratio * form.error:
             return
         yield longer
-        found = _drop_spare_constants(longer, u, v)
-        if found is not longer:
-            yield found
-        if found.error <= ROUNDING_ERROR:
+        form = _drop_spare_constants(longer, u, v)
+        if form is not longer:
+            yield form
+        if form.error <= ROUNDING_ERROR:
             return
 
 
-def _refit(total: LinearSum, u: Array, v: Array, iterations: int = 40) -> CurveForm:
+def _refit(
+    total: LinearSum, u: Float[Array, " points"], v: Float[Array, " points"], iterations: int = 40
+) -> CurveForm:
     """Refit all constants of a sum jointly."""
     price = 0
     for term in total.terms:
         functions = [node.function for node in walk(term) if isinstance(node, Call)]
-        own = sum(LIBRARY[name].complexity for name in functions) + len(functions)
-        price += max(2, own + len(parametrize_floats(term)[1]))
+        function_price = sum(LIBRARY[name].complexity for name in functions) + len(functions)
+        price += max(2, function_price + len(parametrize_floats(term)[1]))
     return CurveForm(total, np.inf, price).refit(u, v, iterations)
 
 
-def _drop_spare_constants(best: CurveForm, u: Array, v: Array, max_error_growth: float = 1.05) -> CurveForm:
+def _drop_spare_constants(
+    best: CurveForm, u: Float[Array, " points"], v: Float[Array, " points"], max_error_growth: float = 1.05
+) -> CurveForm:
     """Drop constants as long as the error rises by at most this factor."""
-    allowed, place = max(max_error_growth * best.error, ROUNDING_ERROR), 0
+    max_error, place = max(max_error_growth * best.error, ROUNDING_ERROR), 0
     while place < len(best.total.terms):
         terms = list(best.total.terms.items())
         for smaller in _iterate_reduced(*terms[place]):
             total = LinearSum(dict([*terms[:place], smaller, *terms[place + 1 :]]), best.total.constant)
             trial = _refit(total, u, v)
-            if trial.error <= allowed:
+            if trial.error <= max_error:
                 best = trial
                 break
         else:
@@ -97,8 +114,8 @@ def _iterate_reduced(term: Expression, c: float) -> Iterator[tuple[Expression, f
 
 
 def _find_best_oscillation(
-    u: Array,
-    rest: Array,
+    u: Float[Array, " points"],
+    residual: Float[Array, " points"],
     *,
     rates: tuple[float, ...] = tuple(np.geomspace(0.5, 30.0, 12).tolist()),
     periods: tuple[float, ...] = (0.0, *np.arange(0.5, 25.0, 0.25).tolist()),
@@ -109,12 +126,13 @@ def _find_best_oscillation(
 
     Args:
         u: Points in ascending order.
-        rest: The residual.
+        residual: The residual.
         rates: Times the length of the range; exp(-0.5) is nearly a line.
         periods: Within the range.
         max_exponent: Largest |rate·u|: the logarithm of an exponential's factor relative to u = 0.
         min_independent_share: Of the square of a sine or cosine that must be independent of the other.
     """
+    # The grid of terms: envelopes that are at most 1, since they are relative to their larger end
     length, far = float(u[-1] - u[0]), float(np.abs(u).max())
     growth = np.array([0.0, *(-np.array(rates)), *rates]) / length
     growth = growth[np.abs(growth) * far < max_exponent]
@@ -123,10 +141,14 @@ def _find_best_oscillation(
     angles = 2 * np.pi * np.array(periods)[:, None] / length * u
     pairs = np.stack([np.cos(angles), np.sin(angles)], 1)  # [frequency, 2, place]
     columns = envelopes[:, None, None] * pairs  # [rate, frequency, 2, place]
-    left = columns - columns.mean(-1, keepdims=True)
-    explained = measure_gain(left, rest - rest.mean(), np.square(columns).sum(-1), min_independent_share)
-    place = np.unravel_index(int(explained.argmax()), explained.shape)
-    (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
+    # The sum has a free constant, so that only deviations from the mean count
+    deviations = columns - columns.mean(-1, keepdims=True)
+    gains = measure_gain(
+        deviations, residual - residual.mean(), np.square(columns).sum(-1), min_independent_share
+    )
+    place = np.unravel_index(int(gains.argmax()), gains.shape)
+    # a·cos + b·sin as one cosine with a phase, in units of u = 0
+    (a, b), *_ = np.linalg.lstsq(deviations[place].T, residual, rcond=1e-6)
     rate, frequency = float(growth[place[0]]), 2 * np.pi * periods[place[1]] / length
     size = float(np.exp(-rate * origin[place[0]])) * float(np.hypot(a, b) if frequency else a)
     envelope = call("exp", mul(make_measured(rate), PLACEHOLDER))
@@ -138,18 +160,27 @@ def _find_best_oscillation(
     )
 
 
-def measure_gain(left: Array, rest: Array, sizes: Array, least: float) -> Array:
+def measure_gain(
+    columns: Float[Array, "*grid 2 points"],
+    residual: Float[Array, " points"],
+    sizes: Float[Array, "*grid 2"],
+    min_share: float,
+) -> Float[Array, " *grid"]:
     """Reduction of the residual sum of squares by each pair of columns [..., 2, place].
 
-    For a collinear pair, whose independent squared share is below ``least``: the reduction by the better
+    For a collinear pair, whose independent squared share is below ``min_share``: the reduction by the better
     column.
     """
-    onto, own = left @ rest, np.square(left).sum(-1)
-    is_new = own > least * sizes
-    one = np.where(is_new, onto**2 / np.where(is_new, own, 1.0), 0.0).max(-1)
-    cross = (left[..., 0, :] * left[..., 1, :]).sum(-1)
-    determinant = own.prod(-1) - cross**2
-    is_pair = is_new.all(-1) & (determinant > least * own.prod(-1))
-    both = own[..., 1] * onto[..., 0] ** 2 + own[..., 0] * onto[..., 1] ** 2 - 2 * cross * onto.prod(-1)
-    better: Array = np.where(is_pair, both / np.where(is_pair, determinant, 1.0), one)
+    # The better column alone, which is all that a collinear pair explains
+    onto, squares = columns @ residual, np.square(columns).sum(-1)
+    is_new = squares > min_share * sizes
+    single_gains = np.where(is_new, onto**2 / np.where(is_new, squares, 1.0), 0.0).max(-1)
+    # Two normal equations by Cramer's rule
+    cross = (columns[..., 0, :] * columns[..., 1, :]).sum(-1)
+    determinant = squares.prod(-1) - cross**2
+    is_pair = is_new.all(-1) & (determinant > min_share * squares.prod(-1))
+    numerator = (
+        squares[..., 1] * onto[..., 0] ** 2 + squares[..., 0] * onto[..., 1] ** 2 - 2 * cross * onto.prod(-1)
+    )
+    better: Array = np.where(is_pair, numerator / np.where(is_pair, determinant, 1.0), single_gains)
     return better

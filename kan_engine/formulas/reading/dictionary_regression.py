@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 
 import numpy as np
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from kan_engine.expressions.evaluation import evaluate, parametrize_floats
@@ -56,7 +57,10 @@ class _Dictionary:
 
     @staticmethod
     def evaluate(
-        factors: Factors, pairs: NDArray[np.int64], u: Array, min_relative_range: float = 1e-9
+        factors: Factors,
+        pairs: Int[np.ndarray, "terms 2"],
+        u: Float[Array, " points"],
+        min_relative_range: float = 1e-9,
     ) -> _Dictionary:
         """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
         factors = [(ONE, -1), *factors]
@@ -65,19 +69,21 @@ class _Dictionary:
             values = np.stack(parts)[pairs].prod(1)
         size = np.abs(values).max(1)
         usable = np.flatnonzero(size < MAX_FUNCTION_VALUE)  # false for NaN
-        centered = values[usable] - values[usable].mean(1, keepdims=True)
-        length = np.linalg.norm(centered, axis=1)
-        varied = length > min_relative_range * size[usable]
-        unit = centered[varied] / length[varied, None]
+        # Unit curves about their means are equal for terms that a sum cannot tell apart
+        deviations = values[usable] - values[usable].mean(1, keepdims=True)
+        length = np.linalg.norm(deviations, axis=1)
+        is_varying = length > min_relative_range * size[usable]
+        unit = deviations[is_varying] / length[is_varying, None]
+        # A few points, with the sign of the largest value, tell whether two curves are the same
         largest = np.take_along_axis(unit, np.abs(unit).argmax(1)[:, None], 1)
         keys = np.round(unit[:, ::7] * np.sign(largest), 10) + 0.0
-        kept = usable[varied][np.sort(np.unique(keys, axis=0, return_index=True)[1])]
+        places = usable[is_varying][np.sort(np.unique(keys, axis=0, return_index=True)[1])]
         prices = np.array([price for _, price in factors])[pairs].sum(1) + 2.0
-        kept = kept[np.argsort(prices[kept], kind="stable")]
-        return _Dictionary(factors, pairs[kept], prices[kept], values[kept])
+        places = places[np.argsort(prices[places], kind="stable")]
+        return _Dictionary(factors, pairs[places], prices[places], values[places])
 
     @cached_property
-    def lengths_about_mean(self) -> Array:
+    def lengths_about_mean(self) -> Float[Array, " terms"]:
         """Norms of the terms after subtraction of their means."""
         return np.asarray(np.linalg.norm(self.values - self.values.mean(1, keepdims=True), axis=1))
 
@@ -87,22 +93,22 @@ class _Dictionary:
 
 
 def fit_term_sums(
-    axis: FitPoints, v: Array, known: NoiseModel, tails: tuple[int, ...] = (1, 2, 4)
+    axis: FitPoints, v: Float[Array, " points"], noise: NoiseModel, tails: tuple[int, ...] = (1, 2, 4)
 ) -> Iterator[CurveForm]:
     """Yield the best sums of one and two terms, with and without low powers of u.
 
     Args:
         axis: Fit points of the curve.
         v: Values of the curve at the fit points.
-        known: Noise model of the curve.
+        noise: Noise model of the curve.
         tails: Numbers of powers 1, u, u², … (the tail) that a sum has besides its terms; the last one only
             with single terms.
     """
     for dictionary in get_dictionaries(axis):
         for tail in tails if len(dictionary.pairs) else ():
-            match = _Projection.build(dictionary, _power_matrix(axis.u, tail), v, known)
-            chosen = _select_sums(match, dictionary, is_single=tail == tails[-1])
-            yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in chosen)
+            match = _Projection.build(dictionary, _power_matrix(axis.u, tail), v, noise)
+            selection = _select_sums(match, dictionary, is_single=tail == tails[-1])
+            yield from (_build_sum(places, dictionary, axis.u, v, tail) for places in selection)
 
 
 def get_dictionaries(axis: FitPoints) -> Iterator[_Dictionary]:
@@ -135,9 +141,9 @@ def _select_sums(
         max_considered_pairs: Best pairs, before pairs of the same shapes are dropped.
     """
     singles = np.argsort(match.score(match.onto**2, match.prices), kind="stable")
-    chosen: list[tuple[int, ...]] = [(int(i),) for i in singles[:max_single_terms]]
+    selection: list[tuple[int, ...]] = [(int(i),) for i in singles[:max_single_terms]]
     if is_single:
-        return chosen
+        return selection
     match = match.truncate(max_paired_terms)
     pairs = _score_pairs(match)
     order = np.argsort(pairs, axis=None, kind="stable")[:max_considered_pairs]
@@ -150,7 +156,7 @@ def _select_sums(
     diverse: dict[tuple[Expression, Expression], tuple[int, int]] = {}
     for i, j in places.tolist():
         diverse.setdefault((shapes[i], shapes[j]), (i, j))
-    return [*chosen, *list(diverse.values())[:max_pairs]]
+    return [*selection, *list(diverse.values())[:max_pairs]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +179,11 @@ class _Projection:
 
     @staticmethod
     def build(
-        dictionary: _Dictionary, powers: Array, v: Array, known: NoiseModel, min_share: float = 1e-8
+        dictionary: _Dictionary,
+        powers: Float[Array, "points powers"],
+        v: Float[Array, " points"],
+        noise: NoiseModel,
+        min_share: float = 1e-8,
     ) -> _Projection:
         """Project a curve and the terms.
 
@@ -181,14 +191,17 @@ class _Projection:
             dictionary: The terms.
             powers: The tail [points, powers].
             v: Values of the curve.
-            known: Noise model of the curve.
+            noise: Noise model of the curve.
             min_share: Length of a term orthogonal to the tail, over its length about its mean; a shorter one
                 lies in the tail.
         """
+        # Orthogonal to the tail, which every sum has with free coefficients
         low = np.linalg.qr(powers)[0]
-        rest = dictionary.values - (dictionary.values @ low) @ low.T
-        norms = np.linalg.norm(rest, axis=1)
-        unit = rest / np.where(norms > min_share * dictionary.lengths_about_mean, norms, np.inf)[:, None]
+        independent = dictionary.values - (dictionary.values @ low) @ low.T
+        norms = np.linalg.norm(independent, axis=1)
+        unit = (
+            independent / np.where(norms > min_share * dictionary.lengths_about_mean, norms, np.inf)[:, None]
+        )
         target = v - low @ (low.T @ v)
         return _Projection(
             unit=unit,
@@ -196,36 +209,46 @@ class _Projection:
             prices=dictionary.prices,
             left=float(target @ target),
             whole=float(np.sum((v - v.mean()) ** 2)),
-            known=known,
+            known=noise,
         )
 
     def truncate(self, count: int) -> _Projection:
         """Keep only the first ``count`` terms."""
         return replace(self, unit=self.unit[:count], onto=self.onto[:count], prices=self.prices[:count])
 
-    def score(self, explained: Array, price: Array) -> Array:
+    def score(
+        self, gains: Float[Array, " *terms"], price: Float[Array, " *terms"]
+    ) -> Float[Array, " *terms"]:
         """Score as in ``NoiseModel.score``, from the explained sum of squares and the complexity."""
-        share = np.maximum((self.left - explained) / self.whole, 0.0)
+        share = np.maximum((self.left - gains) / self.whole, 0.0)
         return round_ranks(0.5 * np.log10(share + self.known.noise**2) + self.known.price * price)
 
 
-def _score_pairs(match: _Projection, min_share: float = 1e-7) -> Array:
+def _score_pairs(match: _Projection, min_share: float = 1e-7) -> Float[Array, "terms terms"]:
     """Scores of all pairs of terms that are independent by a squared share; infinite for the others."""
-    explained = measure_pair_gains(match.unit, match.onto, min_share)
-    scores = match.score(explained, match.prices[:, None] + match.prices)
-    return np.where(np.isfinite(explained), scores, np.inf)
+    gains = measure_pair_gains(match.unit, match.onto, min_share)
+    scores = match.score(gains, match.prices[:, None] + match.prices)
+    return np.where(np.isfinite(gains), scores, np.inf)
 
 
-def _power_matrix(u: Array, tail: int) -> Array:
+def _power_matrix(u: Float[Array, " points"], tail: int) -> Float[Array, "points powers"]:
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     return (u[:, None] / scale) ** np.arange(tail)
 
 
-def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> CurveForm:
+def _build_sum(
+    places: tuple[int, ...],
+    dictionary: _Dictionary,
+    u: Float[Array, " points"],
+    v: Float[Array, " points"],
+    tail: int,
+) -> CurveForm:
+    # Least squares with columns of length 1, whose sizes may differ by decades
     columns = np.hstack([_power_matrix(u, tail), dictionary.values[list(places)].T])
     scales = np.linalg.norm(columns, axis=0)
     coefficients = np.linalg.lstsq(columns / scales, v, rcond=None)[0] / scales
     error = relative_error(columns @ coefficients - v, v)
+    # Powers of u were scaled to 1, so that their coefficients return to its unit
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     trees = [*map(dictionary.make_tree, places), *(PLACEHOLDER**power for power in range(1, tail))]
     factors = [*coefficients[tail:], *(coefficients[1:tail] / scale ** np.arange(1, tail))]
@@ -234,7 +257,9 @@ def _build_sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Ar
 
 
 @lru_cache(maxsize=1)
-def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> tuple[Factors, NDArray[np.int64]]:
+def _build_nice_terms(
+    max_factors: int, functions: tuple[Function, ...]
+) -> tuple[Factors, Int[np.ndarray, "terms 2"]]:
     """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
@@ -249,8 +274,12 @@ def _build_nice_terms(max_factors: int, functions: tuple[Function, ...]) -> tupl
             inner = [(argument, 0)]
             if f.equation == "exponential":
                 inner += [(-argument, 0), (argument / -2, 1)]
-            singles += [(apply_function(f.name, each), price + f.complexity + more) for each, more in inner]
+            singles += [
+                (apply_function(f.name, inner_argument), price + f.complexity + extra_price)
+                for inner_argument, extra_price in inner
+            ]
     singles.sort(key=lambda pair: pair[1])
+    # Indices of the factors, where 0 is the factor 1: every term alone, then the products of the simplest
     alone = np.stack(np.broadcast_arrays(0, np.arange(1, len(singles) + 1)), 1)
     products = np.stack(np.triu_indices(min(max_factors, len(singles))), 1) + 1
     return singles, np.concatenate([alone, products])
@@ -262,7 +291,7 @@ def _build_coarse_terms(
         *(-12.0, -9.0, -6.0, -4.5, -3.5, -2.5, -1.5, -0.7, -0.3),
         *(0.2, 0.35, 0.7, 1.4, 2.5, 3.5, 4.5, 6.0, 8.0),
     ),
-) -> tuple[Factors, NDArray[np.int64]]:
+) -> tuple[Factors, Int[np.ndarray, "terms 2"]]:
     """Build functions with at most one inner constant of the grid of starts, alone and multiplied by u.
 
     Args:
@@ -281,5 +310,6 @@ def _build_coarse_terms(
             terms.append((apply_function(name, inside), price))
     if float(axis.u[0]) > 0:
         terms += [(PLACEHOLDER ** make_measured(p), 3) for p in exponents]
-    others = np.arange(2, len(terms) + 1)
-    return terms, np.stack([np.repeat([0, 1], len(others)), np.tile(others, 2)], 1)
+    # Every term alone, and multiplied by u, which is the first of them
+    places = np.arange(2, len(terms) + 1)
+    return terms, np.stack([np.repeat([0, 1], len(places)), np.tile(places, 2)], 1)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
@@ -55,7 +56,7 @@ class ExtractionContext:
     axes: dict[str, FitPoints] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def network_target(self) -> Array:
+    def network_target(self) -> Float[Array, " rows"]:
         """T(y) - ``center`` of the rows of ``fit``."""
         return np.asarray(TRANSFORMS[self.transform].forward(self.fit.y) - self.center)
 
@@ -77,7 +78,7 @@ class ExtractionContext:
         return self.limits.allow_part(tree, is_exponent=bool(self.logarithms))
 
     def search_forms(
-        self, axis: FitPoints, v: Array, known: NoiseModel, *, is_logarithm: bool
+        self, axis: FitPoints, v: Float[Array, " rows"], noise: NoiseModel, *, is_logarithm: bool
     ) -> list[CurveForm]:
         """Search closed forms of a curve that may be part of the formula.
 
@@ -87,8 +88,8 @@ class ExtractionContext:
         return search_forms(
             axis,
             v,
-            known,
-            most=Effort.SUMS if is_distinct else Effort.SINGLE,
+            noise,
+            last_effort=Effort.SUMS if is_distinct else Effort.SINGLE,
             logarithms=self.logarithms if is_logarithm else (),
             allows=self.accepts_candidate,
             should_stop=self.should_stop,
@@ -116,7 +117,7 @@ class Choice:
 
 
 def find_edge_choices(
-    curves: Mapping[int, Array], reading: ExtractionContext, layer: int
+    curves: Mapping[int, Float[Array, " rows"]], reading: ExtractionContext, layer: int
 ) -> list[list[Choice]]:
     """Return the choices for each direct edge from an input to the output.
 
@@ -126,21 +127,22 @@ def find_edge_choices(
         layer: Of the edges, in ``all_layers``.
     """
     parts = []
-    whole = float(np.std(sum(curves.values()))) or 1.0
+    # Noise of the whole is larger relative to a small part
+    total_spread = float(np.std(sum(curves.values()))) or 1.0
     for i, v in curves.items():
-        known = reading.known.scale_to_part(float(np.std(v)), whole)
-        found = find_edge_candidates(
-            v, i, reading, known, reading.fixed.get((layer, i, reading.output)), is_logarithm=True
+        noise = reading.known.scale_to_part(float(np.std(v)), total_spread)
+        candidates = find_edge_candidates(
+            v, i, reading, noise, reading.fixed.get((layer, i, reading.output)), is_logarithm=True
         )
-        parts.append([Choice(edge.score(known), edge.total) for edge in found])
+        parts.append([Choice(edge.score(noise), edge.total) for edge in candidates])
     return parts
 
 
 def find_edge_candidates(
-    v: Array,
+    v: Float[Array, " rows"],
     i: int,
     reading: ExtractionContext,
-    known: NoiseModel,
+    noise: NoiseModel,
     function: str | None = None,
     *,
     is_logarithm: bool = False,
@@ -153,19 +155,20 @@ def find_edge_candidates(
         v: Outputs of the edge.
         i: Input.
         reading: Data, units and limits.
-        known: Noise model of the edge.
+        noise: Noise model of the edge.
         function: Library function that the edge must have, of which only the best fit counts.
         is_logarithm: Whether logarithms of closed forms are searched, too, if T(y) is one.
     """
     axis, variable = reading.get_fit_points(i), Variable(reading.fit.names[i])
-    found: list[CurveForm] = []
+    candidates: list[CurveForm] = []
     if function is not None:
-        found = [CurveForm.from_fit(fit) for fit in suggest(axis, v) if fit.function == function][:1]
+        candidates = [CurveForm.from_fit(fit) for fit in suggest(axis, v) if fit.function == function][:1]
+    # Values of the target are exact to rounding error first; under noise forms need only be that close
     elif v is reading.network_target:
-        rounded = NoiseModel.exact(ROUNDING_ERROR)
-        found = reading.search_forms(axis, v, rounded, is_logarithm=True)
-        if not has_close_form(found, rounded, Effort.SUMS.max_complexity):
-            known, found = replace(known, floor=max(known.floor, known.noise)), []
-    if not found and function is None:
-        found = reading.search_forms(axis, v, known, is_logarithm=is_logarithm)
-    return [replace(edge, total=edge.total.replace(PLACEHOLDER, variable)) for edge in found]
+        rounding = NoiseModel.exact(ROUNDING_ERROR)
+        candidates = reading.search_forms(axis, v, rounding, is_logarithm=True)
+        if not has_close_form(candidates, rounding, Effort.SUMS.max_complexity):
+            noise, candidates = replace(noise, floor=max(noise.floor, noise.noise)), []
+    if not candidates and function is None:
+        candidates = reading.search_forms(axis, v, noise, is_logarithm=is_logarithm)
+    return [replace(edge, total=edge.total.replace(PLACEHOLDER, variable)) for edge in candidates]

@@ -50,8 +50,9 @@ def extract_formulas(network: KAN, reading: ExtractionContext, max_law_parts: in
     if not _is_extractable(network):
         return []
     trials = _JointRefits(reading)
-    for known in reading.known.weightings():
-        view, count = replace(reading, known=known), 0
+    # A noisy curve is read as exact first: a law shows itself, however complex it is
+    for noise in reading.known.weightings():
+        view, count = replace(reading, known=noise), 0
         for parts in iterate_part_variants(network, view):
             trials.refit_combinations(parts)
             count = len(parts)
@@ -81,13 +82,14 @@ def extract_shorter_formulas(
     parts = next(iter(iterate_part_variants(network, reading)))
     longest = reading.limits.max_complexity or max_complexity
     forms = [_join_choices(picks, reading) for picks in find_short_combinations(parts, reading, longest)]
-    fitted = []
+    refits = []
     for form in forms:
         if reading.should_stop():
             break
+        # A coarse fit on few rows, whose result needs only a few steps on all
         coarse = refit_constants(form, reading.fit[:COARSE_ROWS], iterations=MAX_REFIT_STEPS)
-        fitted.append(refit_constants(coarse, reading.fit, iterations=steps))
-    return _finalize_forms(fitted, reading)
+        refits.append(refit_constants(coarse, reading.fit, iterations=steps))
+    return _finalize_forms(refits, reading)
 
 
 def _is_extractable(network: KAN) -> bool:
@@ -128,10 +130,10 @@ class _JointRefits:
         limit, best = reading.known.noise * reading.fit.spread, _select_shortest(self._found, 1)
         return any(compute_rmse(form, reading.validation) <= limit for form in best)
 
-    def refit_combinations(self, parts: list[NetworkPart], most: int = 24) -> None:
-        """Refit the ``most`` combinations of choices for all parts with the best scores."""
-        offered = [part.choices for part in parts]
-        for picks in select_best_combinations(offered, most, lambda choice: choice.score):
+    def refit_combinations(self, parts: list[NetworkPart], max_combinations: int = 24) -> None:
+        """Refit the ``max_combinations`` combinations of choices for all parts with the best scores."""
+        choices = [part.choices for part in parts]
+        for picks in select_best_combinations(choices, max_combinations, lambda choice: choice.score):
             self.is_over = self.is_over or (bool(self._found) and self._reading.should_stop())
             if self.is_over:
                 return
@@ -140,16 +142,16 @@ class _JointRefits:
     def _refit_form(self, form: ParametricForm) -> None:
         reading, rows = self._reading, self._coarse
         steps = MAX_NOISY_REFIT_STEPS if reading.known.is_noisy else MAX_REFIT_STEPS
-        fitted = refit_constants(form, rows, iterations=steps)
-        length = description_length(fitted, self._everything)
+        refit_form = refit_constants(form, rows, iterations=steps)
+        length = description_length(refit_form, self._everything)
         if np.isfinite(length):
-            self._found.append((length, fitted))
-        if compute_rmse(fitted, reading.validation) / reading.fit.spread < MAX_SOLVED_ERROR:
-            self._solved = self._solved or fitted
-            self.is_over = reading.limits.allow(fitted.numeric_tree)
+            self._found.append((length, refit_form))
+        if compute_rmse(refit_form, reading.validation) / reading.fit.spread < MAX_SOLVED_ERROR:
+            self._solved = self._solved or refit_form
+            self.is_over = reading.limits.allow(refit_form.numeric_tree)
 
     def refit_best(
-        self, *, most: int = 2, most_noisy: int = 4, close: int = 12, steps: int = 10
+        self, *, max_forms: int = 2, max_noisy_forms: int = 4, close: int = 12, steps: int = 10
     ) -> list[ParametricForm]:
         """Return the best forms, refitted on all rows of ``fit``.
 
@@ -161,18 +163,18 @@ class _JointRefits:
         if self._solved is not None:
             return self._refit_forms([self._solved])
         if not self._reading.known.is_noisy:
-            return self._refit_forms(_select_shortest(self._found, most))
+            return self._refit_forms(_select_shortest(self._found, max_forms))
         forms = self._refit_forms(_select_shortest(self._found, close), steps)
         again = [(description_length(form, self._everything), form) for form in forms]
-        return self._refit_forms(_select_shortest(again, most_noisy))
+        return self._refit_forms(_select_shortest(again, max_noisy_forms))
 
     def _refit_forms(self, forms: list[ParametricForm], steps: int = 60) -> list[ParametricForm]:
         return [refit_constants(form, self._reading.fit, iterations=steps) for form in forms]
 
 
-def _select_shortest(found: list[tuple[float, ParametricForm]], count: int) -> list[ParametricForm]:
+def _select_shortest(candidates: list[tuple[float, ParametricForm]], count: int) -> list[ParametricForm]:
     """Return the ``count`` forms with the shortest description."""
-    return [form for _, form in sorted(found, key=lambda pair: pair[0])[:count]]
+    return [form for _, form in sorted(candidates, key=lambda pair: pair[0])[:count]]
 
 
 def _join_choices(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 
 from kan_engine.errors import InvalidData
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
@@ -14,7 +15,9 @@ from kan_engine.network.layer import SymbolicEdge
 
 
 @torch.no_grad()
-def fix_edges_(network: KAN, functions: Mapping[EdgePlace, str], x: torch.Tensor) -> dict[EdgePlace, float]:
+def fix_edges_(
+    network: KAN, functions: Mapping[EdgePlace, str], x: Float[torch.Tensor, "rows columns"]
+) -> dict[EdgePlace, float]:
     """Replace edges by their best fits c · f(a·h + b) + d.
 
     Args:
@@ -29,7 +32,7 @@ def fix_edges_(network: KAN, functions: Mapping[EdgePlace, str], x: torch.Tensor
         InvalidData: A function is undefined on the inputs of its edge, or no better than a straight line.
     """
     entering = network.preacts(x)
-    found: dict[EdgePlace, Suggestion] = {}
+    best_fits: dict[EdgePlace, Suggestion] = {}
     for (number, i, j), function in functions.items():
         h = entering[number][:, i]
         curve = network.all_layers[number].postacts(entering[number])[:, i, j]
@@ -39,8 +42,8 @@ def fix_edges_(network: KAN, functions: Mapping[EdgePlace, str], x: torch.Tensor
                 f"{function} does not fit the edge from {i} to {j} of layer {number}: on the inputs of the "
                 "edge it is undefined or nearly a straight line; choose one of the functions suggested for it"
             )
-        found[number, i, j] = fits[0]
-    for (number, i, j), fit in found.items():
+        best_fits[number, i, j] = fits[0]
+    for (number, i, j), fit in best_fits.items():
         edge = SymbolicEdge(fit.function, fit.a, fit.b, fit.c, fit.d)
         network.all_layers[number].symbolic[i, j] = edge
-    return {place: fit.r2 for place, fit in found.items()}
+    return {place: fit.r2 for place, fit in best_fits.items()}

@@ -49,17 +49,17 @@ class LinearSum:
                 total += LinearSum({}, float(evaluate(term, {})))
                 continue
             factors = term.factors if isinstance(term, Mul) else (term,)
-            measured = [f for f in factors if isinstance(f, Number) and isinstance(f.value, float)]
-            form = mul(*(f for f in factors if f not in measured))
-            total += LinearSum({form: prod(float(f.value) for f in measured)})  # exactly 1 without any
+            numbers = [f for f in factors if isinstance(f, Number) and isinstance(f.value, float)]
+            form = mul(*(f for f in factors if f not in numbers))
+            total += LinearSum({form: prod(float(f.value) for f in numbers)})  # exactly 1 without any
         return total
 
-    def __add__(self, other: LinearSum) -> LinearSum:
+    def __add__(self, addend: LinearSum) -> LinearSum:
         """Add sums; equal terms become one."""
         terms = dict(self.terms)
-        for tree, c in other.terms.items():
+        for tree, c in addend.terms.items():
             terms[tree] = terms.get(tree, 0) + c
-        return LinearSum(terms, self.constant + other.constant)
+        return LinearSum(terms, self.constant + addend.constant)
 
     def scale(self, factor: float, shift: float = 0.0) -> LinearSum:
         """Multiply by a number, then add one."""
@@ -74,14 +74,16 @@ class LinearSum:
         Returns:
             The divisor, 1 for a sum of nothing but a constant, and the quotient.
         """
-        first, c = next(((f, c) for f, c in self.terms.items() if c), (None, 0.0))
+        leading_term, c = next(((f, c) for f, c in self.terms.items() if c), (None, 0.0))
         if by_constant and self.constant:
-            first, c = None, self.constant
+            leading_term, c = None, self.constant
         if not c:
             return 1.0, self
         size, sign = abs(c), 1 if c > 0 else -1
-        terms = {f: sign if f == first else other / size for f, other in self.terms.items()}
-        return size, LinearSum(terms, sign if first is None else self.constant / size)
+        terms = {
+            f: sign if f == leading_term else coefficient / size for f, coefficient in self.terms.items()
+        }
+        return size, LinearSum(terms, sign if leading_term is None else self.constant / size)
 
     def replace(self, variable: Variable, tree: Expression) -> LinearSum:
         """The sum with a tree in place of a variable."""

@@ -50,7 +50,10 @@ def iterate_part_variants(
 
     def build_direct_parts(direct: CurveByInput) -> list[NetworkPart]:
         choices = find_edge_choices(direct, reading, layer)
-        return [NetworkPart(curve, offered) for curve, offered in zip(direct.values(), choices, strict=True)]
+        return [
+            NetworkPart(curve, edge_choices)
+            for curve, edge_choices in zip(direct.values(), choices, strict=True)
+        ]
 
     parts = [NetworkPart(node.leaving, find_node_choices(node, reading)) for node in curves.nodes]
     yield [*parts, *build_direct_parts(direct)]
@@ -59,10 +62,12 @@ def iterate_part_variants(
             continue
         fits = [f for f in fit_outer_functions(node, reading, beside_a_line=True) if f.function != "x"]
         for fit in fits[:max_shared]:
-            moved = {i: v + fit.e * node.entering[i] if i in node.entering else v for i, v in direct.items()}
+            shifted_curves = {
+                i: v + fit.e * node.entering[i] if i in node.entering else v for i, v in direct.items()
+            }
             choices = find_node_choices(node, reading, [replace(fit, e=0.0)])
             part = NetworkPart(node.leaving - fit.e * node.values, choices)
-            yield [part, *parts[:place], *parts[place + 1 :], *build_direct_parts(moved)]
+            yield [part, *parts[:place], *parts[place + 1 :], *build_direct_parts(shifted_curves)]
 
 
 def find_short_combinations(
@@ -72,7 +77,7 @@ def find_short_combinations(
     *,
     slack: int = 4,
     max_error_ratio: float = 0.8,
-    most: int = 8,
+    max_combinations: int = 8,
 ) -> list[tuple[Choice, ...]]:
     """Return combinations of choices for all parts, simplest first.
 
@@ -85,8 +90,9 @@ def find_short_combinations(
         longest: Complexity limit of a combination, before simplification.
         slack: Complexity that simplification may save.
         max_error_ratio: Of squared errors; a longer combination has to lower the error to this share.
-        most: Combinations from the simplest to the most accurate one.
+        max_combinations: Combinations from the simplest to the most accurate one.
     """
+    # For every complexity the combination with the lowest loss so far, part by part
     levels: dict[int, tuple[float, tuple[Choice, ...]]] = {0: (0.0, ())}
     for part in parts:
         longer: dict[int, tuple[float, tuple[Choice, ...]]] = {}
@@ -96,6 +102,7 @@ def find_short_combinations(
                 if level <= longest + slack and loss + total < longer.get(level, (np.inf, ()))[0]:
                     longer[level] = loss + total, (*picks, choice)
         levels = longer
+    # The front: a longer combination has to lower the loss clearly, also beside the noise
     noise = (reading.known.noise * float(np.std(sum(part.curve for part in parts)))) ** 2
     front: list[tuple[Choice, ...]] = []
     lowest = np.inf
@@ -103,7 +110,7 @@ def find_short_combinations(
         if any(choice.total.terms for choice in picks) and loss + noise < max_error_ratio * lowest:
             lowest = loss + noise
             front.append(picks)
-    steps = np.linspace(0, len(front) - 1, min(most, len(front)))
+    steps = np.linspace(0, len(front) - 1, min(max_combinations, len(front)))
     return [front[place] for place in np.unique(steps.round().astype(int))]
 
 

@@ -59,28 +59,29 @@ class NetworkCurves:
             output: Of the network.
             scale: Factor of the curves to the output.
         """
-        first = network.stack[0]
+        input_layer = network.stack[0]
         if len(network.stack) == 1:
-            return NetworkCurves(_compute_curves(first, x, output, scale), ())
-        hidden = first(x)
+            return NetworkCurves(_compute_curves(input_layer, x, output, scale), ())
+        node_values = input_layer(x)
         nodes = tuple(
             NodeCurves(
-                _compute_curves(first, x, node),
-                hidden[:, node].numpy(),
+                _compute_curves(input_layer, x, node),
+                node_values[:, node].numpy(),
                 leaving,
                 node,
-                node >= first.out_dim - first.products,
+                node >= input_layer.out_dim - input_layer.products,
             )
-            for node, leaving in _compute_curves(network.stack[1], hidden, output, scale).items()
+            for node, leaving in _compute_curves(network.stack[1], node_values, output, scale).items()
         )
         direct = {} if network.direct is None else _compute_curves(network.direct, x, output, scale)
         return NetworkCurves(direct, nodes)
 
 
 def _compute_curves(
-    layer: KANLayer, x: torch.Tensor, node: int, scale: float = 1.0
+    layer: KANLayer, x: Float[torch.Tensor, "rows columns"], node: int, scale: float = 1.0
 ) -> dict[int, Float[ndarray, " rows"]]:
     """The live curves into a node, by input."""
+    # Live edges alone: the others contribute nothing
     inputs = torch.nonzero(layer.mask[:, node])[:, 0].tolist()
     values = layer.postacts(x)[:, :, node].numpy()
     return {place: values[:, place] * scale for place in inputs}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import Expression, apply_function, count_nodes, mul
 from kan_engine.formulas.core.constant_fitting import Array
@@ -19,7 +20,10 @@ T = TypeVar("T")
 
 
 def find_node_choices(
-    node: NodeCurves, reading: ExtractionContext, outer: Sequence[Suggestion] | None = None, most: int = 24
+    node: NodeCurves,
+    reading: ExtractionContext,
+    outer: Sequence[Suggestion] | None = None,
+    max_choices: int = 24,
 ) -> list[Choice]:
     """Return the best closed forms of a hidden node with its edges; empty if it has no inputs.
 
@@ -27,15 +31,19 @@ def find_node_choices(
         node: The node.
         reading: Data, units and limits.
         outer: Fits of the output edge, if they are known.
-        most: Number of forms.
+        max_choices: Number of forms.
     """
     if not node.entering:
         return []
     fits = fit_outer_functions(node, reading) if outer is None else outer
-    found = _combine_edges(node, reading, fits, 2 * most)
-    allowed = [each for each in found if each.total.is_finite and reading.allows_tree(each.total.tree)]
+    choices = _combine_edges(node, reading, fits, 2 * max_choices)
+    admissible = [
+        candidate
+        for candidate in choices
+        if candidate.total.is_finite and reading.allows_tree(candidate.total.tree)
+    ]
     # tanh and a sigmoid fit equally well
-    return sorted(allowed, key=lambda choice: (choice.score, count_nodes(choice.total.tree)))[:most]
+    return sorted(admissible, key=lambda choice: (choice.score, count_nodes(choice.total.tree)))[:max_choices]
 
 
 def fit_outer_functions(
@@ -43,11 +51,11 @@ def fit_outer_functions(
 ) -> list[Suggestion]:
     """Fits of the output edge by the library functions that it may have, best score first."""
     fits = suggest(FitPoints(node.values), node.leaving, beside_a_line=beside_a_line)
-    required = reading.fixed.get((1, node.place, reading.output))
-    if required is None:
+    required_function = reading.fixed.get((1, node.place, reading.output))
+    if required_function is None:
         fits = [f for f in fits if reading.allows_tree(apply_function(f.function, PLACEHOLDER))]
     else:
-        fits = [f for f in fits if f.function == required]
+        fits = [f for f in fits if f.function == required_function]
     return sorted(fits, key=lambda fit: reading.known.score(fit.error, fit.complexity))
 
 
@@ -55,7 +63,7 @@ def _combine_edges(
     node: NodeCurves,
     reading: ExtractionContext,
     fits: Sequence[Suggestion],
-    most: int,
+    max_combinations: int,
     *,
     max_inner: int = 4,
     max_outer: int = 5,
@@ -65,29 +73,31 @@ def _combine_edges(
     Args:
         node, reading: See ``find_node_choices``.
         fits: Of the output edge.
-        most: Combinations of incoming edges.
+        max_combinations: Combinations of incoming edges.
         max_inner: Candidates of each edge into a sum; a product has no redundant factors and offsets.
         max_outer: Functions of the output edge; a product whose best one is a line has no other.
     """
-    known, whole, inner = reading.known, float(np.std(node.values)) or 1.0, []
+    noise, total_spread, inner = reading.known, float(np.std(node.values)) or 1.0, []
     # The first coefficient of a sum may become exact, so that its term cannot be dropped
     curves = list(node.entering.items())
     if not node.is_product:
         curves.sort(key=lambda edge: -float(np.std(edge[1])))
     for i, v in curves:
-        near = known if node.is_product else known.scale_to_part(float(np.std(v)), whole)
+        near = noise if node.is_product else noise.scale_to_part(float(np.std(v)), total_spread)
         edges = find_edge_candidates(v, i, reading, near, reading.fixed.get((0, i, node.place)))
-        kept = [edge for edge in edges if edge.total.terms] if node.is_product else edges[:max_inner]
-        inner.append([(edge.score(near), edge.total) for edge in kept])
+        candidates = [edge for edge in edges if edge.total.terms] if node.is_product else edges[:max_inner]
+        inner.append([(edge.score(near), edge.total) for edge in candidates])
     is_plain_product = node.is_product and fits and fits[0].function == "x"
-    for picks in select_best_combinations(inner, most, lambda pair: pair[0]):
-        score, parts = sum(own for own, _ in picks), [total for _, total in picks]
+    for picks in select_best_combinations(inner, max_combinations, lambda pair: pair[0]):
+        score, parts = sum(edge_score for edge_score, _ in picks), [total for _, total in picks]
         inside = _multiply(parts, [v for _, v in curves]) if node.is_product else sum(parts, LinearSum({}))
         for fit in fits[: 1 if is_plain_product else max_outer]:
-            yield Choice(score + known.score(fit.error, fit.complexity), inside.apply(fit))
+            yield Choice(score + noise.score(fit.error, fit.complexity), inside.apply(fit))
 
 
-def _multiply(factors: Sequence[LinearSum], curves: Sequence[Array], min_offset: float = 1e-4) -> LinearSum:
+def _multiply(
+    factors: Sequence[LinearSum], curves: Sequence[Float[Array, " rows"]], min_offset: float = 1e-4
+) -> LinearSum:
     """The product of sums, as one term.
 
     Args:
@@ -98,8 +108,8 @@ def _multiply(factors: Sequence[LinearSum], curves: Sequence[Array], min_offset:
     size, trees = 1.0, list[Expression]()
     for factor, v in zip(factors, curves, strict=True):
         has_offset = abs(factor.constant) > min_offset * float(np.abs(v).max())
-        own, unit = LinearSum(factor.terms, factor.constant if has_offset else 0.0).normalize()
-        size, trees = size * own, [*trees, unit.tree]
+        factor_size, unit = LinearSum(factor.terms, factor.constant if has_offset else 0.0).normalize()
+        size, trees = size * factor_size, [*trees, unit.tree]
     return LinearSum({mul(*trees): size})
 
 
@@ -108,7 +118,7 @@ def select_best_combinations(
 ) -> list[tuple[T, ...]]:
     """Beam search for the ``count`` combinations of one choice per part with the lowest summed scores."""
     beam: list[tuple[float, tuple[T, ...]]] = [(0.0, ())]
-    for offered in parts:
-        longer = [(total + score(choice), (*picks, choice)) for total, picks in beam for choice in offered]
+    for choices in parts:
+        longer = [(total + score(choice), (*picks, choice)) for total, picks in beam for choice in choices]
         beam = sorted(longer, key=lambda pair: pair[0])[: 4 * count]
     return [picks for _, picks in beam[:count]]

@@ -67,15 +67,15 @@ class NoiseModel:
         """Model with errors that are larger by a factor."""
         return replace(self, floor=self.floor * factor, noise=self.noise * factor)
 
-    def scale_to_part(self, part: float, whole: float, max_factor: float = 1e3) -> NoiseModel:
+    def scale_to_part(self, part: float, total: float, max_factor: float = 1e3) -> NoiseModel:
         """Model of a part of a curve: the relative errors of a small part are larger.
 
         Args:
             part: Spread of the part.
-            whole: Spread of the whole curve.
+            total: Spread of the whole curve.
             max_factor: Limit of the ratio of the relative errors.
         """
-        return self.scale(max(1.0, min(whole / (part + 1e-300), max_factor)))
+        return self.scale(max(1.0, min(total / (part + 1e-300), max_factor)))
 
 
 def estimate_precision(
@@ -92,8 +92,9 @@ def estimate_precision(
     """
     if not is_noisy:
         return NoiseModel.exact(_clamp_error(error, max_error))
-    spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
-    return NoiseModel.noisy(_clamp_error(error * spared, max_error), error, rows)
+    # A fit of p parameters to n rows retains p/n of the variance of the noise
+    noise_share = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
+    return NoiseModel.noisy(_clamp_error(error * noise_share, max_error), error, rows)
 
 
 def _clamp_error(error: float, max_error: float) -> float:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -64,20 +65,21 @@ class FitPoints:
 
     def __init__(
         self,
-        u: Array,
+        u: Float[Array, " rows"],
         *,
         max_points: int = 120,
         starts: int = 3,
         rounds: int = 7,
         functions: Sequence[Function] | None = None,
     ) -> None:
+        # Points at equal ranks, so that dense parts of the curve count as they do for the rows
         order = np.argsort(u, kind="stable")
         self.places = order[np.unique(np.linspace(0, len(u) - 1, max_points).round().astype(int))]
         self.u = u[self.places]
         self.start_count, self.rounds, self._functions = starts, rounds, functions
         self._known: dict[Hashable, Any] = {}
 
-    def subsample(self, v: Array) -> Array:
+    def subsample(self, v: Float[Array, " rows"]) -> Float[Array, " points"]:
         """Values of a curve at the points.
 
         Args:
@@ -85,7 +87,9 @@ class FitPoints:
         """
         return np.asarray(v[self.places])
 
-    def fit_once(self, at: Array, kind: Hashable, fit: Callable[[], Iterable[T]]) -> list[T]:
+    def fit_once(
+        self, at: Float[Array, " points"], kind: Hashable, fit: Callable[[], Iterable[T]]
+    ) -> list[T]:
         """Return the results of ``fit``, which is called once for each curve and kind of fit.
 
         A search under another noise model, or for shorter formulas, needs the same fits again.
@@ -107,8 +111,8 @@ class FitPoints:
     @cached_property
     def starts(self) -> FunctionStarts:
         """Functions over a grid of inner constants."""
-        searched = [function for function in LIBRARY.values() if function.searched]
-        return FunctionStarts.build(self.u, self._functions or searched)
+        functions = [function for function in LIBRARY.values() if function.searched]
+        return FunctionStarts.build(self.u, self._functions or functions)
 
     @cached_property
     def plain_starts(self) -> FunctionStarts:
@@ -116,7 +120,9 @@ class FitPoints:
         return self.starts.select(np.flatnonzero(~self.starts.may_move.any(1)))
 
 
-def suggest_symbolic(curves: Sequence[tuple[Array, Array]]) -> list[list[Suggestion]]:
+def suggest_symbolic(
+    curves: Sequence[tuple[Float[Array, " rows"], Float[Array, " rows"]]],
+) -> list[list[Suggestion]]:
     """Return fits c·f(a·x + b) + d of curves of edges by every function of the library, best first.
 
     Args:
@@ -135,7 +141,7 @@ def suggest_symbolic(curves: Sequence[tuple[Array, Array]]) -> list[list[Suggest
     return _fit_curves([(axis, axis.subsample(y)) for axis, (_, y) in zip(axes, curves, strict=True)])
 
 
-def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
+def suggest(axis: FitPoints, v: Float[Array, " rows"], *, beside_a_line: bool = False) -> list[Suggestion]:
     """Return fits by every library function, lowest error first.
 
     Args:
@@ -149,22 +155,22 @@ def suggest(axis: FitPoints, v: Array, *, beside_a_line: bool = False) -> list[S
     )
 
 
-def fit_plain_functions(axis: FitPoints, v: Array) -> list[Suggestion]:
+def fit_plain_functions(axis: FitPoints, v: Float[Array, " rows"]) -> list[Suggestion]:
     """Return fits by functions without inner constants, ``c · f(±u) + d``, solved in closed form."""
     at = axis.subsample(v)
     return _Fits.start(axis.plain_starts, axis.u, at, 1).list_suggestions()
 
 
 def _fit_curves(
-    curves: Sequence[tuple[FitPoints, Array]], *, beside_a_line: bool = False
+    curves: Sequence[tuple[FitPoints, Float[Array, " points"]]], *, beside_a_line: bool = False
 ) -> list[list[Suggestion]]:
     """Return the best fits of each function to each curve, the best starts of all refined in one batch."""
     starts = [
         _Fits.start(axis.starts, axis.u, v, axis.start_count, beside_a_line=beside_a_line)
         for axis, v in curves
     ]
-    refined = _refine(starts, curves[0][0].rounds)
-    return [sorted(fits.list_suggestions(), key=lambda fit: rank_error(fit.error)) for fits in refined]
+    results = _refine(starts, curves[0][0].rounds)
+    return [sorted(fits.list_suggestions(), key=lambda fit: rank_error(fit.error)) for fits in results]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +196,11 @@ class _Fits(Point):
 
     @staticmethod
     def create(
-        functions: NDArray[np.int64], u: Array, v: Array, may_move: NDArray[np.bool_], parameters: Array
+        functions: Int[np.ndarray, " fits"],
+        u: Float[Array, "fits points"],
+        v: Float[Array, "fits points"],
+        may_move: Bool[np.ndarray, "fits 5"],
+        parameters: Float[Array, "fits 5"],
     ) -> _Fits:
         """Evaluate functions with their constants."""
         a, b, c, d, e = parameters.T[:, :, None]
@@ -205,7 +215,12 @@ class _Fits(Point):
 
     @staticmethod
     def start(
-        starts: FunctionStarts, u: Array, v: Array, count: int, *, beside_a_line: bool = False
+        starts: FunctionStarts,
+        u: Float[Array, " points"],
+        v: Float[Array, " points"],
+        count: int,
+        *,
+        beside_a_line: bool = False,
     ) -> _Fits:
         """The best starts of each function for a curve, with c, d and e by least squares.
 
@@ -216,18 +231,20 @@ class _Fits(Point):
             count: Starts of each function and set of free constants.
             beside_a_line: Whether e is fitted, too.
         """
+        # Simple regression on every start at once; with a line, both sides orthogonal to it first
         length = float(np.linalg.norm(u - u.mean())) or 1.0
-        line, target, centred = (u - u.mean()) / length, v - v.mean(), starts.deviations
-        squares = np.square(centred).sum(1)
+        line, target, deviations = (u - u.mean()) / length, v - v.mean(), starts.deviations
+        squares = np.square(deviations).sum(1)
         if beside_a_line:
-            along = centred @ line
+            along = deviations @ line
             target, squares = target - (target @ line) * line, np.maximum(squares - along**2, 1e-12 * squares)
-        slopes = np.nan_to_num(centred @ target / np.maximum(squares, 1e-300))
+        slopes = np.nan_to_num(deviations @ target / np.maximum(squares, 1e-300))
         places = starts.find_best(round_ranks(slopes**2 * squares), count)
         best, c = starts.select(places), slopes[places]
-        rest = v - c[:, None] * best.values
-        e = rest @ line / length if beside_a_line else np.zeros(len(c))
-        d = (rest - e[:, None] * u).mean(1)
+        # The line and the constant of the fits that are left
+        residuals = v - c[:, None] * best.values
+        e = residuals @ line / length if beside_a_line else np.zeros(len(c))
+        d = (residuals - e[:, None] * u).mean(1)
         linear = np.broadcast_to([True, True, beside_a_line], (len(c), 3))
         shape = len(c), len(u)
         return _Fits.create(
@@ -251,29 +268,31 @@ class _Fits(Point):
             for function, rows in _group(self.functions):
                 slopes[rows] = function.slope(inner[rows])
             slopes *= c
-            ones = np.ones_like(self.values)
-            columns = [slopes * self.u, slopes, self.values, ones, ones * self.u]
+            unit = np.ones_like(self.values)
+            # Derivatives by a, b, c, d and e; constants that are not fitted have none
+            columns = [slopes * self.u, slopes, self.values, unit, unit * self.u]
             jacobian = np.stack(columns, axis=1) * self.may_move[:, :, None]
             jacobian[~np.isfinite(jacobian)] = 0.0
             residual = c * self.values + d + e * self.u - self.v
             residual[~np.isfinite(residual)] = 0.0
             matrix = jacobian @ jacobian.transpose(0, 2, 1)
             gradient = (jacobian @ residual[:, :, None])[:, :, 0]
+        # A fit that overflows gets no step
         overflow = ~(np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all(1))
         matrix[overflow], gradient[overflow] = 0.0, 0.0
         diagonal = torch.from_numpy(ridge * np.einsum("kpp->kp", matrix))
         return NormalEquations(torch.from_numpy(matrix), torch.from_numpy(gradient), diagonal)
 
-    def move(self, step: Tensor) -> _Fits:
+    def move(self, step: Float[Tensor, "fits 5"]) -> _Fits:
         return _Fits.create(self.functions, self.u, self.v, self.may_move, self.parameters + step.numpy())
 
-    def merge(self, accepted: Tensor, proposed: _Fits) -> _Fits:
-        rows = accepted.numpy()[:, None]
+    def merge(self, mask: Bool[Tensor, " fits"], candidate: _Fits) -> _Fits:
+        rows = mask.numpy()[:, None]
         return replace(
             self,
-            parameters=np.where(rows, proposed.parameters, self.parameters),
-            values=np.where(rows, proposed.values, self.values),
-            objective=torch.where(accepted, proposed.objective, self.objective),
+            parameters=np.where(rows, candidate.parameters, self.parameters),
+            values=np.where(rows, candidate.values, self.values),
+            objective=torch.where(mask, candidate.objective, self.objective),
         )
 
     def list_suggestions(self) -> list[Suggestion]:
@@ -281,15 +300,19 @@ class _Fits(Point):
         if not len(self.functions):
             return []
         errors = np.sqrt(self.objective.numpy() / (float(np.var(self.v[:1])) or 1e-300))
-        found, names = dict[tuple[str, int], Suggestion](), list(LIBRARY)
+        suggestions, names = dict[tuple[str, int], Suggestion](), list(LIBRARY)
         for place in np.argsort([rank_error(value) for value in errors], kind="stable"):
             name, error = names[self.functions[place]], float(errors[place])
             kind = name, int(self.may_move[place, :2].sum())
             a, b, c, d, e = map(float, self.parameters[place])
             fit = Suggestion(name, a, b, c, d, r2=1 - error**2, error=error, e=e)
-            if kind not in found and np.isfinite(error) and not _is_degenerate(fit, self.u[0], self.v[0]):
-                found[kind] = fit
-        return list(found.values())
+            if (
+                kind not in suggestions
+                and np.isfinite(error)
+                and not _is_degenerate(fit, self.u[0], self.v[0])
+            ):
+                suggestions[kind] = fit
+        return list(suggestions.values())
 
 
 def _refine(
@@ -312,26 +335,28 @@ def _refine(
         min_gain: See ``rounds``; a share of the error.
         damping: Of the steps.
     """
+    # One batch of all fits of all curves: a step costs hardly more for many fits than for one
     parts = zip(*((s.functions, s.u, s.v, s.may_move, s.parameters) for s in starts), strict=True)
-    joined: list[NDArray[Any]] = [np.concatenate(part) for part in parts]
-    order = np.argsort(joined[0], kind="stable")  # equal functions are evaluated together
-    joined, active = [part[order] for part in joined], np.arange(len(order))
+    batch: list[NDArray[Any]] = [np.concatenate(part) for part in parts]
+    order = np.argsort(batch[0], kind="stable")  # equal functions are evaluated together
+    batch, active = [part[order] for part in batch], np.arange(len(order))
     levels = Damping.start(damping, len(order))
+    # Fits that no longer improve leave the batch
     for _ in range(rounds):
-        point, gain = _Fits.create(*(part[active] for part in joined)), np.zeros(len(active))
+        point, gain = _Fits.create(*(part[active] for part in batch)), np.zeros(len(active))
         for step in descend(point, levels, steps=steps):
             point, gain = step.point, np.maximum(gain, step.gain.numpy())
-        joined[4][active] = point.parameters
+        batch[4][active] = point.parameters
         active, levels = active[gain > min_gain], levels.select(torch.from_numpy(gain > min_gain))
         if not len(active):
             break
-    refined = joined[4][np.argsort(order)]
+    results = batch[4][np.argsort(order)]
     for begin, fits in zip(accumulate((len(s.functions) for s in starts), initial=0), starts, strict=False):
-        own = refined[begin : begin + len(fits.functions)]
-        yield _Fits.create(fits.functions, fits.u, fits.v, fits.may_move, own)
+        parameters = results[begin : begin + len(fits.functions)]
+        yield _Fits.create(fits.functions, fits.u, fits.v, fits.may_move, parameters)
 
 
-def _group(functions: NDArray[np.int64]) -> Iterator[tuple[Function, slice]]:
+def _group(functions: Int[np.ndarray, " fits"]) -> Iterator[tuple[Function, slice]]:
     """Neighbouring rows of one library function, with the function."""
     library, edges = list(LIBRARY.values()), np.flatnonzero(np.diff(functions, prepend=-1, append=-1))
     for start, stop in pairwise(edges.tolist()):
@@ -340,8 +365,8 @@ def _group(functions: NDArray[np.int64]) -> Iterator[tuple[Function, slice]]:
 
 def _is_degenerate(
     fit: Suggestion,
-    u: Array,
-    v: Array,
+    u: Float[Array, " points"],
+    v: Float[Array, " points"],
     *,
     min_reach: float = 0.1,
     max_shift: float = 40.0,

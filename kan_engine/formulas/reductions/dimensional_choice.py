@@ -77,36 +77,37 @@ def find_dimensional_reductions(
         The most promising first; empty if there are none, or the target has no known unit.
     """
     target, names = units.target_unit, list(fit.names)
-    own = {name: units.units.get(name, DIMENSIONLESS) for name in names}
-    has_units = any(not unit.dimension.is_one for unit in own.values())
+    column_units = {name: units.units.get(name, DIMENSIONLESS) for name in names}
+    has_units = any(not unit.dimension.is_one for unit in column_units.values())
     if target is None or not has_units or len(names) > MAX_GROUP_INPUTS:
         return []
-    known = _measure_error(None, fit, validation)
+    # What all columns predict is the measure: groups that keep the law predict as well with fewer variables
+    plain_error = _measure_error(None, fit, validation)
     spread = float(np.std(validation.y)) or 1.0
     rounding = rounding_error * spread
     largest = MAX_SURROGATE_ERROR * spread
-    enough = min(max_error_growth * max(known, rounding), largest)
-    found, groups = list[_Choice](), 0
-    for chosen in choose_constants(own, target, max_constants)[:max_sets]:
-        close = [choice for choice in found if choice.error <= enough]
-        is_done = close and (chosen.groups > groups or not close[0].constants)  # none of them is needed
+    close_error = min(max_error_growth * max(plain_error, rounding), largest)
+    choices, groups = list[_Choice](), 0
+    for constant_set in choose_constants(column_units, target, max_constants)[:max_sets]:
+        close = [choice for choice in choices if choice.error <= close_error]
+        is_done = close and (constant_set.groups > groups or not close[0].constants)  # none of them is needed
         if should_stop() or is_done:
             break
-        groups = chosen.groups
-        choice = _try_constants(chosen.constants, own, target, fit, validation)
+        groups = constant_set.groups
+        choice = _try_constants(constant_set.constants, column_units, target, fit, validation)
         if choice is not None:
-            found.append(choice)
-    lowest = max(min([known, *(c.error for c in found)]), rounding)
+            choices.append(choice)
+    lowest = max(min([plain_error, *(c.error for c in choices)]), rounding)
     # A wave of many periods is predicted by no smooth function, of whatever groups.
     near = [
         choice
-        for choice in found
+        for choice in choices
         if choice.error <= (max_error_growth if choice.constants else max_plain_error_growth) * lowest
         and (choice.error <= largest or choice.reductions[0].groups)
     ]
     near.sort(key=lambda choice: (*choice.size, round_rank(choice.error)))
-    offered = (each for choice in near[:max_choices] for each in choice.reductions[:max_bases])
-    return [each for each in offered if len(each.groups) <= MAX_ENUMERATED_INPUTS]
+    candidates = (reduction for choice in near[:max_choices] for reduction in choice.reductions[:max_bases])
+    return [reduction for reduction in candidates if len(reduction.groups) <= MAX_ENUMERATED_INPUTS]
 
 
 def _try_constants(
@@ -134,14 +135,18 @@ def _try_constants(
 def _measure_error(reduction: Reduction | None, fit: LabelledRows, validation: LabelledRows) -> float:
     """RMSE of the target by a smooth function of the groups, or of all columns; infinite if there is none."""
     if reduction is None:
-        whole = Surrogate.fit(fit, validation)
-        return float("inf") if whole is None else whole.error
-    reduced, judged = reduction.reduce_data(fit), reduction.reduce_data(validation)
+        surrogate = Surrogate.fit(fit, validation)
+        return float("inf") if surrogate is None else surrogate.error
+    inner_fit, inner_validation = reduction.reduce_data(fit), reduction.reduce_data(validation)
     factors = reduction.select_factors(validation)
-    if not all(np.isfinite(each).all() for each in (reduced.x, judged.x, reduced.y, judged.y)):
+    if not all(
+        np.isfinite(values).all()
+        for values in (inner_fit.x, inner_validation.x, inner_fit.y, inner_validation.y)
+    ):
         return float("inf")
+    # Without groups g is a constant, the weighted mean of the target over the factor
     if not reduction.groups:
-        scale = np.average(reduced.y, weights=reduced.weights)
-        return float(np.sqrt(np.mean((factors * (judged.y - scale)) ** 2)))
-    smooth = Surrogate.fit(reduced, judged, factors)
+        scale = np.average(inner_fit.y, weights=inner_fit.weights)
+        return float(np.sqrt(np.mean((factors * (inner_validation.y - scale)) ** 2)))
+    smooth = Surrogate.fit(inner_fit, inner_validation, factors)
     return float("inf") if smooth is None else smooth.error

@@ -14,6 +14,7 @@ from itertools import combinations
 from math import isclose, prod
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.expressions.evaluation import Expression, Variable, mul, number, power
 from kan_engine.formulas.core.reduction import Reduction
@@ -46,8 +47,10 @@ class Quantities:
     @property
     def dimensions(self) -> dict[str, Monomial]:
         """Of the constants, and of the columns."""
-        own = {name: unit.dimension for name, unit in self.units.items()}
-        return {constant.symbol + "#": constant.unit.dimension for constant in self.constants} | own
+        column_dimensions = {name: unit.dimension for name, unit in self.units.items()}
+        return {
+            constant.symbol + "#": constant.unit.dimension for constant in self.constants
+        } | column_dimensions
 
 
 def list_dimensional_reductions(quantities: Quantities) -> list[Reduction]:
@@ -58,14 +61,14 @@ def list_dimensional_reductions(quantities: Quantities) -> list[Reduction]:
     """
     dimensions = quantities.dimensions
     rank = _rank(list(dimensions.values()))
-    found: dict[tuple[Expression, tuple[Expression, ...]], tuple[float, Reduction]] = {}
+    candidates: dict[tuple[Expression, tuple[Expression, ...]], tuple[float, Reduction]] = {}
     for basis in combinations(dimensions, rank):
-        built = _build(quantities, dimensions, basis)
-        if built is not None:
-            cost, reduction = built
+        result = _build(quantities, dimensions, basis)
+        if result is not None:
+            cost, reduction = result
             key = reduction.factor, tuple(reduction.groups.values())
-            found.setdefault(key, (cost, reduction))
-    return [reduction for _, reduction in sorted(found.values(), key=lambda pair: pair[0])]
+            candidates.setdefault(key, (cost, reduction))
+    return [reduction for _, reduction in sorted(candidates.values(), key=lambda pair: pair[0])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,34 +79,44 @@ class ConstantSet:
     groups: int
 
 
-def choose_constants(units: Mapping[str, Unit], target: Unit, most: int) -> list[ConstantSet]:
-    """Return the sets of at most ``most`` constants of nature that a law of these columns may contain.
+def choose_constants(units: Mapping[str, Unit], target: Unit, max_constants: int) -> list[ConstantSet]:
+    """Return the sets of up to ``max_constants`` constants of nature that a law of these columns may contain.
 
     They are those with which a product of powers has the unit of the target, and in which every constant
     occurs in such a product or in a dimensionless one. Those with the fewest groups come first.
     """
-    own, found = [unit.dimension for unit in units.values()], list[ConstantSet]()
-    for count in range(most + 1):
-        for chosen in combinations(NATURAL_CONSTANTS, count):
-            fixed = [constant.unit.dimension for constant in chosen]
-            rank = _rank([*own, *fixed])
-            if _rank(fixed) < count or _rank([*own, *fixed, target.dimension]) > rank:
+    column_dimensions, sets = [unit.dimension for unit in units.values()], list[ConstantSet]()
+    for count in range(max_constants + 1):
+        for constants in combinations(NATURAL_CONSTANTS, count):
+            constant_dimensions = [constant.unit.dimension for constant in constants]
+            rank = _rank([*column_dimensions, *constant_dimensions])
+            # Constants that are independent, and with which a product has the unit of the target
+            if (
+                _rank(constant_dimensions) < count
+                or _rank([*column_dimensions, *constant_dimensions, target.dimension]) > rank
+            ):
                 continue
             is_needed = all(
-                _rank([*own, target.dimension, *(f for f in fixed if f is not each)])
-                == _rank([*own, target.dimension, *fixed])
-                for each in fixed
+                _rank(
+                    [
+                        *column_dimensions,
+                        target.dimension,
+                        *(f for f in constant_dimensions if f is not dimension),
+                    ]
+                )
+                == _rank([*column_dimensions, target.dimension, *constant_dimensions])
+                for dimension in constant_dimensions
             )
             if is_needed:
-                found.append(ConstantSet(constants=chosen, groups=len(own) + count - rank))
-    return sorted(found, key=lambda each: (each.groups, len(each.constants)))
+                sets.append(ConstantSet(constants=constants, groups=len(column_dimensions) + count - rank))
+    return sorted(sets, key=lambda entry: (entry.groups, len(entry.constants)))
 
 
 def _rank(dimensions: Sequence[Monomial]) -> int:
     return int(np.linalg.matrix_rank(_matrix(dimensions))) if dimensions else 0
 
 
-def _matrix(dimensions: Sequence[Monomial]) -> np.ndarray:
+def _matrix(dimensions: Sequence[Monomial]) -> Float[np.ndarray, "bases dimensions"]:
     bases = sorted({base for dimension in dimensions for base, _ in dimension.powers})
     powers = [dict(dimension.powers) for dimension in dimensions]
     return np.array([[float(p.get(base, 0)) for p in powers] for base in bases] or [[0.0] * len(powers)])
@@ -139,17 +152,18 @@ def _build(
     return cost, Reduction(groups=groups, factor=mul(_coefficient(scale), _power(basis, factor)))
 
 
-def _solve(basis: Sequence[Monomial], wanted: Monomial) -> Exponents | None:
-    """Exponents with which the product of the basis is ``wanted``; None if there are none."""
+def _solve(basis: Sequence[Monomial], target: Monomial) -> Exponents | None:
+    """Exponents with which the product of the basis is ``target``; None if there are none."""
     if not basis:
-        return () if wanted.is_one else None
-    matrix = _matrix([*basis, wanted])
-    found, *_ = np.linalg.lstsq(matrix[:, :-1], matrix[:, -1])
-    exponents = tuple(Fraction(p).limit_denominator(12) for p in found.tolist())
+        return () if target.is_one else None
+    # Least squares in floats, then the nearest simple fractions, which are checked exactly
+    matrix = _matrix([*basis, target])
+    solution, *_ = np.linalg.lstsq(matrix[:, :-1], matrix[:, -1])
+    exponents = tuple(Fraction(p).limit_denominator(12) for p in solution.tolist())
     product = Monomial()
     for part, p in zip(basis, exponents, strict=True):
         product = product * part**p
-    return exponents if product == wanted else None
+    return exponents if product == target else None
 
 
 def _cost(exponents: Exponents) -> float:
@@ -171,8 +185,10 @@ def _is_defined(quantities: Quantities, basis: tuple[str, ...], exponents: Expon
 
 def _value(quantities: Quantities, basis: tuple[str, ...], exponents: Exponents) -> float:
     """The product of the constants and of the scales of the columns."""
-    known = {constant.symbol + "#": constant.value for constant in quantities.constants}
-    scales = [known[name] if name in known else quantities.units[name].scale for name in basis]
+    constant_values = {constant.symbol + "#": constant.value for constant in quantities.constants}
+    scales = [
+        constant_values[name] if name in constant_values else quantities.units[name].scale for name in basis
+    ]
     return float(prod(scale ** float(p) for scale, p in zip(scales, exponents, strict=True)))
 
 

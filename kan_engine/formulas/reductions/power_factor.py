@@ -42,32 +42,36 @@ def find_power_factors(
     rows = target != 0
     if not 1 < len(columns) <= max_columns or rows.sum() <= 2 * len(names) or not names:
         return
+    # The line of log |y| in the logarithms of the columns
     logs = np.log(np.abs(np.stack([columns[name][rows] for name in names], 1)))
     sizes = np.log(np.abs(target[rows]))
-    slopes, left = _fit_line(logs, sizes)
+    slopes, residuals = _fit_line(logs, sizes)
     # near zeros of the target, its logarithm is far off
-    usual = np.abs(left) <= max_deviations * np.median(np.abs(left))
-    slopes, left = _fit_line(logs[usual], sizes[usual])
+    usual = np.abs(residuals) <= max_deviations * np.median(np.abs(residuals))
+    slopes, residuals = _fit_line(logs[usual], sizes[usual])
     is_positive = np.array([bool((columns[name] > 0).all()) for name in names])
     exponents = np.where(is_positive, np.round(2 * slopes) / 2, np.round(slopes))
+    # Standard errors of the slopes of this regression
     inverse = np.linalg.pinv(np.cov(logs[usual], rowvar=False).reshape(len(names), -1))
-    errors = left.std() * np.sqrt(np.diag(inverse) / len(left))
+    errors = residuals.std() * np.sqrt(np.diag(inverse) / len(residuals))
     is_clear = (exponents != 0) & (np.abs(slopes - exponents) < max_slope_errors * errors)
     is_clear &= np.abs(slopes) > min_slope_errors * errors
     is_whole = is_clear & (exponents % 1 == 0)  # a wave of few periods may look like a root of its column
-    for chosen in [is_clear, is_whole][: 2 if (is_clear != is_whole).any() else 1]:
-        powers = {name: Fraction(exponents[place]) for place, name in enumerate(names) if chosen[place]}
+    for selection in [is_clear, is_whole][: 2 if (is_clear != is_whole).any() else 1]:
+        powers = {name: Fraction(exponents[place]) for place, name in enumerate(names) if selection[place]}
         if not powers:
             return
         factor = mul(*(power(Variable(name), q) for name, q in powers.items()))
         if len(powers) < len(columns):
-            rest = {name: Variable(name) for name in columns if name not in powers}
-            yield Reduction(groups=rest, factor=factor)
+            other_columns = {name: Variable(name) for name in columns if name not in powers}
+            yield Reduction(groups=other_columns, factor=factor)
     yield Reduction(groups={name: Variable(name) for name in columns}, factor=factor)
 
 
-def _fit_line(columns: Float[Array, "rows columns"], target: Array) -> tuple[Array, Array]:
+def _fit_line(
+    columns: Float[Array, "rows columns"], target: Float[Array, " rows"]
+) -> tuple[Float[Array, " columns"], Float[Array, " rows"]]:
     """Slopes of the line by least squares, and its residuals."""
-    centered, moved = columns - columns.mean(0), target - target.mean()
-    slopes, *_ = np.linalg.lstsq(centered, moved)
-    return np.asarray(slopes), np.asarray(moved - centered @ slopes)
+    column_deviations, target_deviations = columns - columns.mean(0), target - target.mean()
+    slopes, *_ = np.linalg.lstsq(column_deviations, target_deviations)
+    return np.asarray(slopes), np.asarray(target_deviations - column_deviations @ slopes)

@@ -40,8 +40,8 @@ class VariableGroups:
         reduction = find_reduction(problem.fit, problem.validation, problem.should_stop)
         if reduction is None:
             return
-        limited = problem.limit_work(self.work_share)
-        yield from solve_inside(reduction, pool, self.inside, judge, self.name, limited)
+        subproblem = problem.limit_work(self.work_share)
+        yield from solve_inside(reduction, pool, self.inside, judge, self.name, subproblem)
         if not problem.path:
             yield from enumerate_formulas(reduction, problem)
 
@@ -94,7 +94,7 @@ class DimensionlessGroups:
         if units is None:
             return
         problem = problem.limit_work(self.work_share)
-        tried = list[ReducedPool]()
+        pools = list[ReducedPool]()
         rows = problem.fit, problem.validation
         for reduction in find_dimensional_reductions(units, *rows, problem.should_stop):
             if not reduction.groups:
@@ -102,12 +102,12 @@ class DimensionlessGroups:
                 continue
             yield from enumerate_formulas(reduction, problem)
             yield from solve_inside(reduction, pool, self.inside, judge, self.name, problem)
-            tried.append(pool.reduced[-1])
+            pools.append(pool.reduced[-1])
             if problem.should_stop() or judge.is_certain(pool):
                 return
-        fitted = [each for each in tried if each.pool.structures]
-        if fitted and pool.exact is None:
-            yield from expand_nearest(min(fitted, key=_measure_error), self.nearest, judge, problem)
+        candidates = [entry for entry in pools if entry.pool.structures]
+        if candidates and pool.exact is None:
+            yield from expand_nearest(min(candidates, key=_measure_error), self.nearest, judge, problem)
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ class LawsOfGroups:
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield the best laws of the groups; beside a settled law only those that are known."""
         is_open = judge.settles(pool) is None
-        for reduced in pool.reduced:
-            is_known = reduced.pool.best is not None
-            if reduced.name == VariableGroups.name and reduced.pool.structures and (is_known or is_open):
-                yield from expand_nearest(reduced, self.nearest, judge, pool.problem)
+        for inner in pool.reduced:
+            is_known = inner.pool.best is not None
+            if inner.name == VariableGroups.name and inner.pool.structures and (is_known or is_open):
+                yield from expand_nearest(inner, self.nearest, judge, pool.problem)
 
 
 def solve_inside(
@@ -160,19 +160,20 @@ def solve_inside(
 
 
 def expand_nearest(
-    reduced: ReducedPool, nearest: Sequence[Step], judge: Judge, problem: Problem
+    inner: ReducedPool, nearest: Sequence[Step], judge: Judge, problem: Problem
 ) -> Iterator[Candidate]:
     """The best laws of a reduction in the columns; those of its closest networks if none is known."""
-    if reduced.pool.best is None:
-        search(reduced.pool, nearest, judge)
-    laws = [each.tree for each in reduced.pool.candidates]
-    yield from problem.expand(reduced.reduction, laws, reduced.name)
+    if inner.pool.best is None:
+        search(inner.pool, nearest, judge)
+    laws = [candidate.tree for candidate in inner.pool.candidates]
+    yield from problem.expand(inner.reduction, laws, inner.name)
 
 
-def _measure_error(reduced: ReducedPool) -> float:
+def _measure_error(inner: ReducedPool) -> float:
     """Validation RMSE of the closest structure of a reduction, in the units of the target."""
-    closest, inside = reduced.pool.closest_structure, reduced.pool.problem
-    factors = reduced.reduction.select_factors(reduced.problem.validation)
+    closest, inside = inner.pool.closest_structure, inner.pool.problem
+    # An error of g is multiplied by the factor; its RMS turns that of the groups into one of the target
+    factors = inner.reduction.select_factors(inner.problem.validation)
     scale = float(np.sqrt(np.mean(factors**2)))
     return float("inf") if closest is None else closest.error * inside.validation.spread * scale
 

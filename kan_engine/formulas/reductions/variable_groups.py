@@ -16,6 +16,7 @@ from fractions import Fraction
 from itertools import combinations, product
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TRANSFORMS
@@ -46,20 +47,20 @@ def find_reduction(
     if not 1 < len(names) <= MAX_GROUP_INPUTS:
         return None
     surrogate = Surrogate.fit(fit, validation)
-    found = Reduction(groups={name: Variable(name) for name in names})
+    reduction = Reduction(groups={name: Variable(name) for name in names})
     largest = MAX_SURROGATE_ERROR * (float(np.std(validation.y)) or 1.0)
-    while surrogate is not None and surrogate.error < largest and len(found.groups) > 1:
+    while surrogate is not None and surrogate.error < largest and len(reduction.groups) > 1:
         if should_stop():
             break
-        step = _eliminate_variable(found, surrogate, fit, validation)
+        step = _eliminate_variable(reduction, surrogate, fit, validation)
         if step is None:
             break
-        found, surrogate = step
-    return found if len(found.groups) < len(names) else None
+        reduction, surrogate = step
+    return reduction if len(reduction.groups) < len(names) else None
 
 
 def _eliminate_variable(
-    found: Reduction,
+    reduction: Reduction,
     surrogate: Surrogate,
     fit: LabelledRows,
     validation: LabelledRows,
@@ -73,7 +74,7 @@ def _eliminate_variable(
     """Eliminate one variable if the new surrogate is as accurate; else return None.
 
     Args:
-        found: The variables so far.
+        reduction: The variables so far.
         surrogate: In these.
         fit: Rows that surrogates are fitted to.
         validation: Other rows.
@@ -85,26 +86,29 @@ def _eliminate_variable(
     """
     rounding = rounding_error * (float(np.std(validation.y)) or 1.0)
     largest = max(max_error_growth * surrogate.error, rounding)
-    tried = _find_conditions(surrogate, found.reduce_data(fit).columns)
-    conditions = [condition for condition in tried if condition.misfit < max_misfit]
+    candidates = _find_conditions(surrogate, reduction.reduce_data(fit).columns)
+    conditions = [condition for condition in candidates if condition.misfit < max_misfit]
     conditions.sort(key=lambda condition: rank_error(condition.misfit))
-    passed = []
+    matches = []
     for condition in conditions[:max_conditions]:
-        further = found.compose(condition.groups, condition.factor)
+        # The gradients only suggest a symmetry; a surrogate of the fewer variables tests it on other rows
+        further = reduction.compose(condition.groups, condition.factor)
         there = further.reduce_data(validation)
         factors = further.select_factors(validation)
-        other = Surrogate.fit(further.reduce_data(fit), there, factors)
-        if other is not None and other.error <= largest:
-            passed.append((condition.size, round_rank(max(other.error, rounding)), further, other))
-    if not passed:
+        new_surrogate = Surrogate.fit(further.reduce_data(fit), there, factors)
+        if new_surrogate is not None and new_surrogate.error <= largest:
+            matches.append(
+                (condition.size, round_rank(max(new_surrogate.error, rounding)), further, new_surrogate)
+            )
+    if not matches:
         return None
-    near = similar_error_ratio * min(error for _, error, _, _ in passed)
+    near = similar_error_ratio * min(error for _, error, _, _ in matches)
     # Of equally good ones that without a factor comes first: it leaves a function of fewer columns.
-    *_, further, other = min(
-        (p for p in passed if p[1] <= max(near, rounding)),
-        key=lambda p: (*p[:2], p[2].factor != found.factor),
+    *_, further, new_surrogate = min(
+        (p for p in matches if p[1] <= max(near, rounding)),
+        key=lambda p: (*p[:2], p[2].factor != reduction.factor),
     )
-    return further, other
+    return further, new_surrogate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +143,7 @@ def _find_conditions(
         interior_share: Of the unit scale, where gradients are accurate.
         min_interior_rows: With fewer, gradients use all rows.
     """
+    # Near the ends of the columns the derivatives of polynomials are inaccurate
     rows = find_interior_rows(surrogate.basis, columns, interior_share)
     rows = rows if int(rows.sum()) >= min_interior_rows else np.ones_like(rows)
     here = {name: values[rows] for name, values in columns.items()}
@@ -150,17 +155,19 @@ def _find_conditions(
     yield from _find_pair_conditions(slopes, here)
 
 
-def _find_unused_columns(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition]:
+def _find_unused_columns(
+    slopes: Float[Array, "columns rows"], values: Float[Array, " rows"], columns: Columns
+) -> Iterator[_Condition]:
     """Yield for each column the condition that the target does not depend on it."""
     spread = float(values.std()) or 1.0
     for name, slope in zip(columns, slopes, strict=True):
-        left = float(np.ptp(columns[name]) * np.sqrt(np.mean(slope**2))) / spread
-        yield _Condition(misfit=left, size=1, groups=_drop_column(columns, name))
+        misfit = float(np.ptp(columns[name]) * np.sqrt(np.mean(slope**2))) / spread
+        yield _Condition(misfit=misfit, size=1, groups=_drop_column(columns, name))
 
 
 def _find_scalings(
-    terms: Array,
-    values: Array,
+    terms: Float[Array, "columns rows"],
+    values: Float[Array, " rows"],
     transform: str,
     names: list[str],
     positive: list[bool],
@@ -173,15 +180,17 @@ def _find_scalings(
 
     The aᵢ reach ``max_exponent``, with more than ``max_squared_columns`` 1. ``max_denominator`` is that of b.
     """
+    # Gram matrix of the terms of all conditions, so that a misfit is a quadratic form of the exponents
     count, degree = len(names), TRANSFORMS[transform].degree
     target = degree * values if degree else np.ones_like(values)
     gram = np.vstack([terms, target])
     gram = gram @ gram.T / gram.shape[1]
     reach = max_exponent if count <= max_squared_columns else 1
     for exponents in product(range(-reach, reach + 1), repeat=count):
-        used = [k for k in range(count) if exponents[k]]
-        if not is_primitive(exponents) or not any(positive[k] for k in used):
+        indices = [k for k in range(count) if exponents[k]]
+        if not is_primitive(exponents) or not any(positive[k] for k in indices):
             continue
+        # The best b for these exponents by least squares, as a simple fraction
         b = _nearest_rational(
             float(np.array(exponents) @ gram[:count, count] / gram[count, count]),
             max_denominator,
@@ -189,9 +198,9 @@ def _find_scalings(
         vector = np.array([*exponents, -float(b)])
         size = float(vector**2 @ np.diag(gram)) or 1.0
         misfit = float(np.sqrt(max(vector @ gram @ vector, 0.0) / size))
-        unit = min((k for k in used if positive[k]), key=lambda k: abs(exponents[k]))
+        unit = min((k for k in indices if positive[k]), key=lambda k: abs(exponents[k]))
         groups, factor = _build_scaling_groups(names, exponents, b, unit)
-        yield _Condition(misfit=misfit, size=len(used), groups=groups, factor=factor)
+        yield _Condition(misfit=misfit, size=len(indices), groups=groups, factor=factor)
 
 
 def _build_scaling_groups(
@@ -207,24 +216,24 @@ def _build_scaling_groups(
     return groups, power(measure, b / exponents[unit])
 
 
-def _find_pair_conditions(slopes: Array, columns: Columns) -> Iterator[_Condition]:
+def _find_pair_conditions(slopes: Float[Array, "columns rows"], columns: Columns) -> Iterator[_Condition]:
     """Yield conditions for sums and differences of two columns or of their squares."""
     values = list(columns.values())
-    for (i, first), (k, second) in combinations(enumerate(columns), 2):
-        for power_, left, right in (
+    for (i, name_i), (k, name_k) in combinations(enumerate(columns), 2):
+        for power_, slope_i, slope_k in (
             (1, slopes[i], slopes[k]),
             (2, values[k] * slopes[i], values[i] * slopes[k]),
         ):
-            size = float(np.sqrt(np.mean(left**2 + right**2))) or 1.0
+            size = float(np.sqrt(np.mean(slope_i**2 + slope_k**2))) or 1.0
             for sign in (1, -1):
-                misfit = float(np.sqrt(np.mean((left - sign * right) ** 2))) / size
-                merged = add(power(Variable(first), power_), mul(sign, power(Variable(second), power_)))
-                groups = _drop_column(columns, second) | {first: merged}
+                misfit = float(np.sqrt(np.mean((slope_i - sign * slope_k) ** 2))) / size
+                combination = add(power(Variable(name_i), power_), mul(sign, power(Variable(name_k), power_)))
+                groups = _drop_column(columns, name_k) | {name_i: combination}
                 yield _Condition(misfit=misfit, size=2, groups=groups)
 
 
 def _drop_column(columns: Columns, name: str) -> dict[str, Expression]:
-    return {other: Variable(other) for other in columns if other != name}
+    return {column: Variable(column) for column in columns if column != name}
 
 
 def _nearest_rational(value: float, max_denominator: int) -> Fraction:

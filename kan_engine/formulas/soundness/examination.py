@@ -84,12 +84,12 @@ def compute_limits(y: Float[np.ndarray, " rows"], ranges: float = 3.0) -> tuple[
     low, high = float(y.min()), float(y.max())
     inner = np.subtract(*np.quantile(y, (0.9, 0.1))) or high - low
     reach = ranges * (high - low) ** 2 / float(inner) if high > low else ranges * abs(high)
-    least, most = low - reach, high + reach
+    lowest, highest = low - reach, high + reach
     if low > 0:
-        most = max(most, high * (high / low))
+        highest = max(highest, high * (high / low))
     if high < 0:
-        least = min(least, low * (low / high))
-    return least, most
+        lowest = min(lowest, low * (low / high))
+    return lowest, highest
 
 
 def examine_soundness(
@@ -120,18 +120,18 @@ def examine_soundness(
         """By how much the formula is outside of its limits; infinite where it is undefined."""
         values = evaluate(tree, box.to_columns(shares))
         is_finite = np.isfinite(values)
-        known = values[is_finite]
+        finite_values = values[is_finite]
         scores = np.full(len(values), np.inf)
-        scores[is_finite] = np.maximum(limits[0] - known, known - limits[1])
+        scores[is_finite] = np.maximum(limits[0] - finite_values, finite_values - limits[1])
         return scores
 
     near = _draw_near(rows, generator, points)
-    sampled = np.concatenate([rows, box.sample(points), centers])
-    for shares in (near, sampled):
+    sample = np.concatenate([rows, box.sample(points), centers])
+    for shares in (near, sample):
         scores = measure_excess(shares)
         if scores.max(initial=-np.inf) > 0:
-            return _report(tree, box, shares[np.argmax(scores)], is_far=shares is sampled)
-    for point in _search_extremes(tree, box, measure_excess, sampled, generator):
+            return _report(tree, box, shares[np.argmax(scores)], is_far=shares is sample)
+    for point in _search_extremes(tree, box, measure_excess, sample, generator):
         return _report(tree, box, point, is_far=True)
     return Soundness("sampled")
 
@@ -158,6 +158,7 @@ def _list_unproved(
     low, high = np.zeros((1, len(box.names))), np.ones((1, len(box.names)))
     for _ in range(rounds):
         ends = box.place(low).T, box.place(high).T
+        # Parts whose bounds are finite and within the limits are proved; the others are halved
         bounds = enclose(tree, dict(zip(box.names, zip(*ends, strict=True), strict=True)))
         is_sound = bounds.is_defined & (bounds.lower >= limits[0]) & (bounds.upper <= limits[1])
         is_open = ~np.broadcast_to(is_sound, len(low))
@@ -186,6 +187,7 @@ def _draw_near(
     """Points no farther from a row than most rows are from their neighbours."""
     if len(rows) < 2:
         return rows
+    # Steps in random directions, whose lengths are at most a usual distance between neighbours
     distances = cKDTree(rows).query(rows, k=2)[0][:, 1]
     steps = generator.normal(size=(count, rows.shape[1]))
     steps *= (
@@ -197,28 +199,28 @@ def _draw_near(
 
 
 def _search_extremes(
-    tree: Expression, box: Box, measure_excess: Score, sampled: Points, generator: np.random.Generator
+    tree: Expression, box: Box, measure_excess: Score, sample: Points, generator: np.random.Generator
 ) -> Iterator[Float[np.ndarray, " columns"]]:
     """Yield points where a formula is outside of its limits or undefined; a step within them is none."""
-    best = _step_upwards(measure_excess, sampled, generator)
+    best = _step_upwards(measure_excess, sample, generator)
     if measure_excess(best[None])[0] > 0:
         yield best
     for divisor in _list_divisors(tree):
-        values = evaluate(divisor, box.to_columns(sampled))
+        values = evaluate(divisor, box.to_columns(sample))
         if values.min() < 0 < values.max():
             # The segment between both crosses 0: halve it
-            first, second = sampled[np.argmin(values)], sampled[np.argmax(values)]
+            negative, positive = sample[np.argmin(values)], sample[np.argmax(values)]
             for _ in range(60):
-                middle = (first + second) / 2
+                middle = (negative + positive) / 2
                 if evaluate(divisor, box.to_columns(middle[None]))[0] < 0:
-                    first = middle
+                    negative = middle
                 else:
-                    second = middle
-            for each in (first, second):
-                if measure_excess(each[None])[0] > 0:
-                    yield each
+                    positive = middle
+            for point in (negative, positive):
+                if measure_excess(point[None])[0] > 0:
+                    yield point
         else:
-            closest = _step_upwards(partial(_approach_zero, divisor, box), sampled, generator)
+            closest = _step_upwards(partial(_approach_zero, divisor, box), sample, generator)
             if measure_excess(closest[None])[0] > 0:
                 yield closest
 
@@ -242,12 +244,12 @@ def _step_upwards(
     starts: Points,
     generator: np.random.Generator,
     *,
-    kept: int = 32,
+    max_points: int = 32,
     tries: int = 32,
     rounds: int = 20,
 ) -> Float[np.ndarray, " columns"]:
     """The point with the highest score, by random steps from the best starts, which become shorter."""
-    points = starts[np.argsort(-score(starts))[:kept]]
+    points = starts[np.argsort(-score(starts))[:max_points]]
     width = 0.25
     for _ in range(rounds):
         # Steps along some of the columns only, so that others can stay at the end of their range
@@ -255,9 +257,10 @@ def _step_upwards(
         steps *= generator.random(steps.shape) < 0.5
         trials = np.clip(points[:, None] + steps, 0, 1).reshape(-1, points.shape[1])
         scores = score(np.concatenate([points, trials]))
-        own, others = scores[: len(points)], scores[len(points) :].reshape(len(points), tries)
-        best = others.argmax(1)
-        is_higher = others.max(1) > own
+        # Each point moves to its best trial, if that is higher
+        point_scores, trial_scores = scores[: len(points)], scores[len(points) :].reshape(len(points), tries)
+        best = trial_scores.argmax(1)
+        is_higher = trial_scores.max(1) > point_scores
         points = np.where(
             is_higher[:, None], trials.reshape(len(points), tries, -1)[np.arange(len(points)), best], points
         )

@@ -62,8 +62,8 @@ def resolve_arguments(tree: Expression, rows: LabelledRows) -> Expression | None
 def _find_steps(tree: Expression, columns: Columns, max_change: float) -> Iterator[Call]:
     values = evaluate(tree, columns)
     for node in _list_calls(tree):
-        doubled = substitute(tree, {node: call(node.function, mul(2, node.argument))})
-        if np.abs(evaluate(doubled, columns) - values).max() <= max_change:
+        steeper_tree = substitute(tree, {node: call(node.function, mul(2, node.argument))})
+        if np.abs(evaluate(steeper_tree, columns) - values).max() <= max_change:
             yield node
 
 
@@ -87,6 +87,7 @@ def _oscillates(node: Call, columns: Columns, min_rows: float = 2.0) -> bool:
         return False
     if not any(isinstance(part, Number) and isinstance(part.value, float) for part in walk(node.argument)):
         return False
+    # Distinct arguments, since equal ones tell no more than one
     argument = evaluate(node.argument, columns)
     periods = float(np.ptp(argument)) / (2 * np.pi)
     return periods * min_rows > len(np.unique(argument))

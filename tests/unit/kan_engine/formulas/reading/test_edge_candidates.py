@@ -49,7 +49,7 @@ def values_of(form: CurveForm | Choice, columns: dict[str, Array]) -> Array:
 )
 def test_the_logarithm_of_a_simple_function_is_read(f: object, expected: str) -> None:
     v = np.log(3 * f(U))  # type: ignore[operator]
-    best = search_forms(AXIS, v, FINE, logarithms=LOGARITHMS, most=Effort.PLAIN)[0]
+    best = search_forms(AXIS, v, FINE, logarithms=LOGARITHMS, last_effort=Effort.PLAIN)[0]
     assert write_shape(best.total) == expected
     np.testing.assert_allclose(values_of(best, {"u": U}), v, atol=1e-9)
 
@@ -77,7 +77,7 @@ def fit_logarithms(v: Array, effort: Effort, power: float, axis: FitPoints = AXI
 
 def test_a_logarithm_is_read_only_where_the_network_gives_one() -> None:
     v = -np.log(1 - U**2) / 2
-    found = search_forms(AXIS, v, FINE, most=Effort.PLAIN)
+    found = search_forms(AXIS, v, FINE, last_effort=Effort.PLAIN)
     assert not any("log" in to_text(form.total.tree) for form in found)
 
 
@@ -117,7 +117,7 @@ def test_no_more_effort_is_made_once_a_form_is_close(
         return iterate_closed_forms(axis, v, known, effort)
 
     monkeypatch.setattr(closed_forms, "iterate_closed_forms", counted)
-    found = search_forms(AXIS, v, FINE, most=Effort.SUMS)
+    found = search_forms(AXIS, v, FINE, last_effort=Effort.SUMS)
     assert made == efforts
     assert len(found) <= 5
 
@@ -163,5 +163,5 @@ def test_of_a_single_edge_into_a_logarithm_the_logarithm_is_read(transform: str)
 
 def test_a_noisy_curve_is_read_to_its_noise() -> None:
     v = 2 * U + np.random.default_rng(0).normal(0, 0.02, len(U))
-    best = search_forms(AXIS, v, NoiseModel.exact(0.03), most=Effort.SINGLE)[0]
+    best = search_forms(AXIS, v, NoiseModel.exact(0.03), last_effort=Effort.SINGLE)[0]
     assert write_shape(best.total) == "c0*u"
