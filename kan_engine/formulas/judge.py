@@ -74,6 +74,7 @@ class Judge:
         # Leave-one-out losses, which do not fall merely because a formula has more constants
         losses = {candidate.tree: leave_one_out_losses(candidate.tree, rows) for candidate in candidates}
         shorter, longer, lowest = list[Candidate](), list[Candidate](), float("inf")
+        # By size: a longer formula has to beat the one before it, a shorter one all that are shorter still
         for candidate in sorted(candidates, key=lambda candidate: (candidate.complexity, candidate.bits)):
             mean = float(np.average(losses[candidate.tree], weights=rows.weights))
             if candidate.complexity > best.complexity:

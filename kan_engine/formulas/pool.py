@@ -70,6 +70,7 @@ class Pool:
         variant = None if resolution is None else adapt_candidate(resolution, self.problem)
         if variant is None:
             return False
+        # Formulas with the same values compete by their description alone
         duplicates = [member for member in self.candidates if self._are_equal(member, variant)]
         if any(member.bits <= variant.bits for member in duplicates):
             return False

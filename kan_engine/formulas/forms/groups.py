@@ -64,6 +64,7 @@ def fit_groups(
         best = _choose_own(form, joint, alone, should_stop)
     else:
         best = form.fit([template.constants.index(name) for name in own], [joint, alone])
+    # The choice needs rough fits only; the last one is to rounding error
     best = form.fit(best.own, [best.constants], 400, 1e-13)
     return describe_form(best.template, best.problem, best.values, _describe_groups(form, best, column))
 

@@ -58,7 +58,7 @@ def find_intervals(
 
 def _find_profile_end(
     problem: FormProblem,
-    values: Array,
+    values: Float[Array, " constants"],
     covariance: Float[Array, " constants"],
     place: int,
     reach: float,

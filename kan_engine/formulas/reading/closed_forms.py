@@ -261,7 +261,7 @@ def _fit_logarithms(
     """Yield fits v = log(F)/s with a simple F, without a factor of F, which only shifts the logarithm.
 
     Args:
-        axis, v, known, effort: See ``iterate_closed_forms``.
+        axis, v, noise, effort: See ``iterate_closed_forms``.
         s: Of the fit.
         max_forms: Forms F.
         min_offset: Constant of F over its largest value; a smaller one is dropped.

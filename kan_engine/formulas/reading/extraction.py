@@ -156,7 +156,7 @@ class _JointRefits:
         """Return the best forms, refitted on all rows of ``fit``.
 
         Args:
-            most, most_noisy: Their number, without and with noise.
+            max_forms, max_noisy_forms: Their number, without and with noise.
             close: Best forms under noise, which may have decided their order: they are compared on all rows.
             steps: Of the refit before that comparison.
         """
@@ -164,6 +164,7 @@ class _JointRefits:
             return self._refit_forms([self._solved])
         if not self._reading.known.is_noisy:
             return self._refit_forms(_select_shortest(self._found, max_forms))
+        # The description length of forms fitted to few rows depends on their noise
         forms = self._refit_forms(_select_shortest(self._found, close), steps)
         again = [(description_length(form, self._everything), form) for form in forms]
         return self._refit_forms(_select_shortest(again, max_noisy_forms))

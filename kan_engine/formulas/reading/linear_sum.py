@@ -110,6 +110,7 @@ class LinearSum:
             return self.scale(fit.c * fit.a, fit.c * fit.b + fit.d)
         inner, factor, shift = self.scale(fit.a, fit.b), fit.c, fit.d
         function = LIBRARY[fit.function]
+        # Constants of the argument that a factor or an offset of the function replaces would be redundant
         with np.errstate(all="ignore"):
             if function.equation == "exponential":
                 factor, inner = factor * float(function.value(inner.constant)), LinearSum(inner.terms)

@@ -35,6 +35,7 @@ class Box:
 
     def place(self, shares: Points) -> Points:
         """Points at these shares of the ranges, of wide ones on a logarithmic scale."""
+        # Geometric between the ends of a wide range, so that every decade gets as many points
         with np.errstate(all="ignore"):
             wide = self.low * (self.high / self.low) ** shares
         straight = self.low + np.where(self.is_binary, np.round(shares), shares) * (self.high - self.low)
@@ -54,6 +55,7 @@ class Box:
     def sample(self, count: int) -> Points:
         """Shares of corners and of the points of a Sobol sequence; see ``expressions.shape``."""
         width = len(self.names)
+        # Formulas are most extreme at corners; beyond a few columns only some of them
         shares = qmc.Sobol(width, scramble=False).random(count)
         if width <= MAX_CORNER_COLUMNS:
             corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * width, indexing="ij"), -1).reshape(-1, width)

@@ -106,6 +106,7 @@ class FrontSearch:
             self.fit(tree)
             for variant in satisfy_wishes(tree, self._rows, self._limits):
                 self.fit(variant)
+        # Parts of the formulas found become terms; formulas already changed get another turn with them
         while not self.is_over and (self._expand_all(is_initial=True) or self._expand_all(is_initial=False)):
             parts = Dictionary.build(self._list_parts(), self._scanned, self._thresholds)
             self._dictionary = self._terms.join(parts)
