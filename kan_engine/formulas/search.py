@@ -24,9 +24,14 @@ class Strategy(Protocol):
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """See the class."""
+        ...
+
     @property
-    def message(self) -> str: ...  # noqa: D102
+    def message(self) -> str:
+        """See the class."""
+        ...
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield candidates for the problem of a pool, the cheapest first."""

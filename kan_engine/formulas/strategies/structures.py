@@ -53,8 +53,8 @@ class Structures:
 
         With a single column, formulas are read off the values themselves, so every structure qualifies.
         """
-        alike = [reading for reading in pool.read if reading.shape == structure.shape]
-        is_better = all(structure.error < self.max_repeat_ratio * reading.error for reading in alike)
+        alike = [predecessor for predecessor in pool.read if predecessor.shape == structure.shape]
+        is_better = all(structure.error < self.max_repeat_ratio * predecessor.error for predecessor in alike)
         return len(pool.problem.names) == 1 or (structure.is_adequate and is_better)
 
 
@@ -131,7 +131,7 @@ class NearStructures:
         near.sort(key=lambda candidate: -rank_error(candidate.error))
         distinct = {candidate.shape: candidate for candidate in near}  # the closest of each shape
         for structure in sorted(distinct.values(), key=_rank_size)[: self.max_structures]:
-            if not any(structure is reading for reading in pool.read):
+            if not any(structure is predecessor for predecessor in pool.read):
                 yield from read_structure(structure, pool)
 
 
