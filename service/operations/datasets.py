@@ -60,10 +60,10 @@ def add_upload(
 ) -> Dataset:
     """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.convert_upload(
+        description = ingest.convert_upload(
             file, filename, parquet, settings, missing, limits=limits, corrections=corrections, work=work
         )
-        return _store(described, parquet, name or _name_from_filename(filename), units, sessions, settings)
+        return _store(description, parquet, name or _name_from_filename(filename), units, sessions, settings)
 
 
 def add_body(
@@ -72,22 +72,22 @@ def add_body(
     """Store a table from a JSON body as a dataset."""
     corrections = read_corrections(body)
     if body.columns is not None:
-        ingested = ingest.read_columns(
+        table = ingest.read_columns(
             body.columns, settings, body.missing, limits=limits, corrections=corrections
         )
     else:
-        ingested = ingest.read_rows(
+        table = ingest.read_rows(
             body.rows or [], settings, body.missing, limits=limits, corrections=corrections
         )
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.write_parquet(ingested, parquet)
-        return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
+        description = ingest.write_parquet(table, parquet)
+        return _store(description, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
 
 
-def read_corrections(told: DatasetIn | FormFields) -> Corrections:
+def read_corrections(request: DatasetIn | FormFields) -> Corrections:
     """What a request asks to change in its table."""
-    encoding = told.encoding if isinstance(told, FormFields) else None
-    return Corrections(told.repeated_rows, tuple(dict.fromkeys(told.swap_day_and_month)), encoding)
+    encoding = request.encoding if isinstance(request, FormFields) else None
+    return Corrections(request.repeated_rows, tuple(dict.fromkeys(request.swap_day_and_month)), encoding)
 
 
 def change(
@@ -113,11 +113,11 @@ def change(
         if patch.units is not None:
             _refuse_in_use(datasets, dataset_id)
             _check_units(patch.units, [report.name for report in reports])
-            named = [report for report in reports if report.name in patch.units]
-            units, guesses = complete_units(named, patch.units)
+            columns = [report for report in reports if report.name in patch.units]
+            units, guesses = complete_units(columns, patch.units)
             dataset.units = dataset.units | units
-            others = [told for told in dataset.warnings if not _is_about_units(told, patch.units)]
-            dataset.warnings = [*others, *(warning.to_json() for warning in guesses)]
+            warnings = [warning for warning in dataset.warnings if not _is_about_units(warning, patch.units)]
+            dataset.warnings = [*warnings, *(warning.to_json() for warning in guesses)]
         if patch.name is not None:
             dataset.name = patch.name
         if patch.tags is not None:
@@ -184,23 +184,25 @@ def open_content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Ite
 
 
 def _store(
-    described: TableDescription,
+    description: TableDescription,
     parquet: BinaryIO,
     name: str,
     units: dict[str, str],
     sessions: Sessions,
     settings: Settings,
 ) -> Dataset:
-    _check_units(units, [column.name for column in described.columns])
-    in_cells = {told.column: told.unit for told in described.warnings if told.column and told.unit}
-    units, guesses = complete_units(described.columns, units, in_cells)
+    _check_units(units, [column.name for column in description.columns])
+    in_cells = {
+        warning.column: warning.unit for warning in description.warnings if warning.column and warning.unit
+    }
+    units, guesses = complete_units(description.columns, units, in_cells)
     with sessions.begin() as session:
         dataset = Dataset(
             name=name,
-            rows=described.rows,
-            columns=[asdict(column) for column in described.columns],
+            rows=description.rows,
+            columns=[asdict(column) for column in description.columns],
             units=units,
-            warnings=[warning.to_json() for warning in [*described.warnings, *guesses]],
+            warnings=[warning.to_json() for warning in [*description.warnings, *guesses]],
             blob_sha256=blobs.put_file(session, parquet),
             created_at=clock(session),
         )
@@ -231,12 +233,12 @@ def _is_about_units(warning: Mapping[str, Any], columns: Container[str]) -> bool
 
 def _check_types(types: Mapping[str, str], reports: Sequence[ColumnReport]) -> None:
     by_name = {report.name: report for report in reports}
-    for column, wanted in types.items():
+    for column, requested_type in types.items():
         if column not in by_name:
-            known = format_names(list(by_name))
-            fault: str | None = f"there is no column {column!r}; the columns are {known}"
+            names = format_names(list(by_name))
+            fault: str | None = f"there is no column {column!r}; the columns are {names}"
         else:
-            fault = explain_unreadable(by_name[column], wanted)
+            fault = explain_unreadable(by_name[column], requested_type)
         if fault:
             place = {"pointer": strict_json.pointer(["types", column]), "column": column}
             raise Invalid.make_at("unknown_column" if column not in by_name else "invalid_type", fault, place)

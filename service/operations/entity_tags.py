@@ -14,8 +14,8 @@ def entity_tag(document: BaseModel) -> str:
 
 def is_listed_tag(tag: str, header: str) -> bool:
     """Whether an If-Match or If-None-Match header lists this tag, or ``*``."""
-    given = [one.strip() for one in header.split(",")]
-    return "*" in given or tag in given
+    tags = [item.strip() for item in header.split(",")]
+    return "*" in tags or tag in tags
 
 
 def refuse_stale(document: BaseModel, if_match: str | None, *, what: str, code: str) -> None:

@@ -84,18 +84,18 @@ class JobStatisticsReader:
             )
             sums = _add_sums(self._settled, _query_sums(session, Job.created_at >= self._until))
         kinds = sorted({key[0] for key in sums} | {row[0] for row in waiting})
-        unfinished = {(kind, str(status)): 0 for kind in kinds for status in UNFINISHED}
+        counts = {(kind, str(status)): 0 for kind in kinds for status in UNFINISHED}
         oldest_s = dict.fromkeys(kinds, 0.0)
         for kind, status, count, since in waiting:
-            unfinished[kind, status] = count
+            counts[kind, status] = count
             if status == JobStatus.QUEUED:
                 oldest_s[kind] = max(0.0, (now - since).total_seconds())
-        return JobStatistics(workers, unfinished, oldest_s, *_unpack_sums(sums))
+        return JobStatistics(workers, counts, oldest_s, *_unpack_sums(sums))
 
     def _extend_final_sums(self, until: datetime, session: Session) -> None:
         if until > self._until:
-            settled = _query_sums(session, Job.created_at >= self._until, Job.created_at < until)
-            self._settled, self._until = _add_sums(self._settled, settled), until
+            sums = _query_sums(session, Job.created_at >= self._until, Job.created_at < until)
+            self._settled, self._until = _add_sums(self._settled, sums), until
 
 
 def _query_sums(session: Session, *which: ColumnElement[bool]) -> Sums:
@@ -105,8 +105,8 @@ def _query_sums(session: Session, *which: ColumnElement[bool]) -> Sums:
         *_histogram_columns(_duration_seconds(session, Job.created_at, Job.started_at), WAIT_BOUNDS),
         *_histogram_columns(_duration_seconds(session, Job.started_at, Job.finished_at), RUN_BOUNDS),
     ]
-    grouped = select(Job.kind, Job.status, *columns).where(Job.status.in_(FINAL), *which)
-    rows = session.execute(grouped.group_by(Job.kind, Job.status)).all()
+    query = select(Job.kind, Job.status, *columns).where(Job.status.in_(FINAL), *which)
+    rows = session.execute(query.group_by(Job.kind, Job.status)).all()
     return {(row[0], row[1]): [float(value or 0) for value in row[2:]] for row in rows}
 
 
@@ -118,21 +118,21 @@ def _duration_seconds(session: Session, since: Any, until: Any) -> ColumnElement
 
 def _histogram_columns(seconds: ColumnElement[float], bounds: Sequence[float]) -> list[ColumnElement[Any]]:
     """Number, sum and cumulative counts; the null of a job that never started is not counted."""
-    at_most = [func.sum(case((seconds <= bound, 1), else_=0)) for bound in bounds]
+    at_most = [func.sum(case((seconds <= limit, 1), else_=0)) for limit in bounds]
     return [func.count(seconds), func.sum(seconds), *at_most]
 
 
-def _add_sums(one: Sums, other: Sums) -> Sums:
-    both = dict(one)
-    for key, values in other.items():
-        both[key] = [a + b for a, b in zip(both.get(key, [0.0] * len(values)), values, strict=True)]
-    return both
+def _add_sums(sums: Sums, increments: Sums) -> Sums:
+    total = dict(sums)
+    for key, values in increments.items():
+        total[key] = [a + b for a, b in zip(total.get(key, [0.0] * len(values)), values, strict=True)]
+    return total
 
 
 def _unpack_sums(
     sums: Sums,
 ) -> tuple[dict[Key, int], dict[str, DurationHistogram], dict[str, DurationHistogram]]:
-    finished = {key: int(values[0]) for key, values in sums.items()}
+    counts = {key: int(values[0]) for key, values in sums.items()}
     by_kind: Sums = {}
     for (kind, _), values in sums.items():
         by_kind = _add_sums(by_kind, {(kind, ""): values})
@@ -141,4 +141,4 @@ def _unpack_sums(
     runs = {
         kind: DurationHistogram(v[middle], v[middle + 1], v[middle + 2 :]) for (kind, _), v in by_kind.items()
     }
-    return finished, waits, runs
+    return counts, waits, runs

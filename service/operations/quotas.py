@@ -48,10 +48,10 @@ def refuse_more_bytes(session: Session, settings: Settings) -> None:
     """
     if not settings.quota_bytes:
         return
-    stored = sum(_count_stored(session, column).bytes for column in BLOB_COLUMNS)
-    if stored > settings.quota_bytes:
+    total = sum(_count_stored(session, column).bytes for column in BLOB_COLUMNS)
+    if total > settings.quota_bytes:
         detail = (
-            f"this would store {stored} bytes, the quota is {settings.quota_bytes}; "
+            f"this would store {total} bytes, the quota is {settings.quota_bytes}; "
             "delete datasets, models or results of jobs that you no longer need"
         )
         raise OutOfSpace("quota_exceeded", detail, limit=settings.quota_bytes)
@@ -65,9 +65,9 @@ def refuse_more_jobs(session: Session, settings: Settings) -> None:
     """
     if not settings.quota_jobs:
         return
-    submitted = Job.status.in_(UNFINISHED), Job.parent_id.is_(None)
-    unfinished = select(func.count()).select_from(Job).where(*submitted)
-    if (session.scalar(unfinished) or 0) >= settings.quota_jobs:
+    conditions = Job.status.in_(UNFINISHED), Job.parent_id.is_(None)
+    query = select(func.count()).select_from(Job).where(*conditions)
+    if (session.scalar(query) or 0) >= settings.quota_jobs:
         detail = f"{settings.quota_jobs} jobs are queued or running; wait for some to end, or cancel them"
         raise TooMany("too_many_jobs", detail, limit=settings.quota_jobs)
 

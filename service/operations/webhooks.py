@@ -18,7 +18,7 @@ from service.webhooks.addresses import check_url
 
 
 def choose_webhook(
-    wanted: WebhookOptions | None, session: Session, settings: Settings
+    options: WebhookOptions | None, session: Session, settings: Settings
 ) -> dict[str, Any] | None:
     """The webhook of a job: the one that its request wants, or that of the key.
 
@@ -27,15 +27,15 @@ def choose_webhook(
         Conflict: The tenant has no secret.
     """
     caller = get_caller(session)
-    if wanted is not None:
-        return check_webhook(wanted, session, settings, tenant=caller.tenant if caller else None)
+    if options is not None:
+        return check_webhook(options, session, settings, tenant=caller.tenant if caller else None)
     if caller is None or caller.key_id is None or not settings.has_webhooks:
         return None
     return ApiKeys(session).webhook_of(caller.key_id)
 
 
 def check_webhook(
-    wanted: WebhookOptions, session: Session, settings: Settings, *, tenant: str | None
+    options: WebhookOptions, session: Session, settings: Settings, *, tenant: str | None
 ) -> dict[str, Any]:
     """The webhook as it is stored, if it is allowed.
 
@@ -48,14 +48,14 @@ def check_webhook(
             "this service sends no webhooks; poll GET /jobs/{id}, or ask the operator for KAN_WEBHOOKS=on"
         )
         raise Invalid("webhooks_off", detail)
-    url = check_url(wanted.url, settings)
+    url = check_url(options.url, settings)
     if tenant is None or WebhookSecrets(session).find(tenant) is None:
         detail = (
             "no secret exists that could sign webhooks; make one with POST /webhooks/secret "
             "or 'kan-service webhooks rotate-secret'"
         )
         raise Conflict("webhook_secret_missing", detail)
-    return {"url": str(url), "events": sorted(set(wanted.events))}
+    return {"url": str(url), "events": sorted(set(options.events))}
 
 
 def rotate_secret(sessions: Sessions, *, tenant: str, overlap: timedelta) -> WebhookAccount:

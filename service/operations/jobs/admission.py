@@ -86,8 +86,8 @@ def _admit_revision(request: SymbolicRequest, context: AdmissionContext) -> Admi
 
 def _admit_batch(request: BatchRequest, context: AdmissionContext) -> AdmittedJob:
     refuse_more_bytes(context.session, context.settings)
-    checked = check_batch(request, context.session, context.sessions, context.predictors)
-    return AdmittedJob(checked, request.dataset_id)
+    resolved_request = check_batch(request, context.session, context.sessions, context.predictors)
+    return AdmittedJob(resolved_request, request.dataset_id)
 
 
 def _admit_study(request: StudyRequest, context: AdmissionContext) -> AdmittedJob:

@@ -72,22 +72,22 @@ def check_columns(
     Raises:
         Invalid: Columns are missing or of the wrong type.
     """
-    given = {report.name: report for report in reports}
-    missing = [f.name for f in features if f.name not in given.keys() | set(optional)]
-    if not any(feature.name in given for feature in features):
+    by_name = {report.name: report for report in reports}
+    missing = [f.name for f in features if f.name not in by_name.keys() | set(optional)]
+    if not any(feature.name in by_name for feature in features):
         missing = [feature.name for feature in features]  # optional features, too: no column can be used
     if missing:
         detail = (
             f"the dataset lacks columns that the model needs: {format_names(missing)}; it has "
-            f"{format_names(given)}; "
+            f"{format_names(by_name)}; "
             "upload a table with them"
         )
         entries = _make_entries("missing_column", dict.fromkeys(missing, detail))
         raise Invalid("missing_columns", detail, errors=entries)
     wrong = {
-        f.name: _describe_mismatch(f, given[f.name])
+        f.name: _describe_mismatch(f, by_name[f.name])
         for f in features
-        if f.name in given and not _accepts_column(f, given[f.name])
+        if f.name in by_name and not _accepts_column(f, by_name[f.name])
     }
     if wrong:
         entries = _make_entries("invalid_value", wrong)

@@ -135,16 +135,16 @@ def refuse_too_costly(
     Raises:
         Invalid: ``cost_too_high``, with the estimate and the limits.
     """
-    most = Cost(limits.max_layers, settings.max_parameters, settings.max_memory_bytes, max_seconds)
-    over = [name for name, limit in asdict(most).items() if getattr(cost, name) > limit]
+    maximum = Cost(limits.max_layers, settings.max_parameters, settings.max_memory_bytes, max_seconds)
+    over = [name for name, limit in asdict(maximum).items() if getattr(cost, name) > limit]
     if not over:
         return
     excess = " and ".join(
-        f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(most, name):,})" for name in over
+        f"{getattr(cost, name):,} {_COST_LABELS[name]} (at most {getattr(maximum, name):,})" for name in over
     )
     detail = f"the network would need {excess}; {_suggest_remedy(over, smaller)}"
     place = {"pointer": "#/max_seconds" if over == ["seconds"] else "#/network"}
-    raise Invalid.make_at("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(most))
+    raise Invalid.make_at("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(maximum))
 
 
 def count_encoded_inputs(
@@ -158,9 +158,9 @@ def _count_read_inputs(plan: TrainingPlan, columns: int, costs: CostModel) -> in
     """Inputs of the networks at most: a screening of a wide table keeps few, and those that are required."""
     if not plan.is_screened:
         return columns
-    required = [report for report in plan.features if report.name in plan.required_features]
-    kept = costs.screening.max_inputs_of(plan.training_rows)
-    return min(columns, kept + count_encoded_inputs(required, plan.types, costs))
+    required_columns = [report for report in plan.features if report.name in plan.required_features]
+    max_inputs = costs.screening.max_inputs_of(plan.training_rows)
+    return min(columns, max_inputs + count_encoded_inputs(required_columns, plan.types, costs))
 
 
 def _screening_bytes(plan: TrainingPlan, columns: int, inputs: int, costs: CostModel) -> int:
@@ -229,9 +229,9 @@ class _NetworkWorkload:
 
     def memory_bytes(self, rows: _RowCounts) -> int:
         """Peak memory of its trainings, of which the last is on all rows of the reserve, copied, as well."""
-        most = replace(self.finest, rows=rows.fit + rows.reserve)
-        copied = most.rows * (most.width[0] + 2) if rows.reserve else 0
-        return most.memory_bytes(self.method) + DOUBLE_BYTES * (self.kept + copied)
+        workload = replace(self.finest, rows=rows.fit + rows.reserve)
+        copied_values = workload.rows * (workload.width[0] + 2) if rows.reserve else 0
+        return workload.memory_bytes(self.method) + DOUBLE_BYTES * (self.kept + copied_values)
 
     @property
     def seconds(self) -> float:
@@ -240,28 +240,32 @@ class _NetworkWorkload:
 
 def _list_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -> Iterator[_NetworkWorkload]:
     """The requested network, or those that the search may try, smallest first."""
-    hidden = plan.request.network.hidden
-    if hidden == "auto":
+    hidden_layers = plan.request.network.hidden
+    if hidden_layers == "auto":
         yield from _list_searched_networks(plan, inputs, rows)
     else:
-        yield _make_requested_network(plan, (inputs, *hidden, plan.outputs), rows)
+        yield _make_requested_network(plan, (inputs, *hidden_layers, plan.outputs), rows)
 
 
 def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], rows: _RowCounts) -> _NetworkWorkload:
     network, training = plan.request.network, plan.request.training
-    asked = _list_grids(plan)
-    grids = asked or affordable_grids(width, network.order, rows.fit)
-    first = Workload(
+    requested_grids = _list_grids(plan)
+    grids = requested_grids or affordable_grids(width, network.order, rows.fit)
+    coarsest = Workload(
         width=width,
         terms=grids[0] + network.order + 1,
         rows=rows.fit,
         validation_rows=rows.validation,
         is_sparse=_is_sparse(plan),
     )
-    finest = replace(first, terms=grids[-1] + network.order + 1)
-    kept = first.edges * sum(grid + network.order + 1 for grid in asked) if len(asked) > 1 else 0
-    method = first.method() if training.optimizer == "auto" else training.optimizer
-    return _NetworkWorkload(first, finest, method, kept)
+    finest = replace(coarsest, terms=grids[-1] + network.order + 1)
+    parameters = (
+        coarsest.edges * sum(grid + network.order + 1 for grid in requested_grids)
+        if len(requested_grids) > 1
+        else 0
+    )
+    method = coarsest.method() if training.optimizer == "auto" else training.optimizer
+    return _NetworkWorkload(coarsest, finest, method, parameters)
 
 
 def _list_searched_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -> Iterator[_NetworkWorkload]:
@@ -280,9 +284,9 @@ def _list_searched_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -
     )
 
     def make_network(work: Workload, method: Method) -> _NetworkWorkload:
-        first = replace(work, validation_rows=rows.validation)
-        finest = replace(first, terms=grids[-1] + request.network.order + 1) if grids else first
-        return _NetworkWorkload(first, finest, method)
+        coarsest = replace(work, validation_rows=rows.validation)
+        finest = replace(coarsest, terms=grids[-1] + request.network.order + 1) if grids else coarsest
+        return _NetworkWorkload(coarsest, finest, method)
 
     if training.optimizer in ("levenberg_marquardt", "lbfgs"):
         yield make_network(climb.small_workload, training.optimizer)
@@ -327,9 +331,9 @@ def _evaluation_bytes(
         (_mlp_bytes(mlp, plan, networks, rows, costs) for mlp in plan.request.baselines), default=0
     )
     answers = costs.prediction_copies * DOUBLE_BYTES * (rows.choices + rows.test) * (plan.outputs + 1)
-    pictured = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
+    edges = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
     compact = _compact_bytes(plan, networks[0].first.width[0], costs)
-    return compact + max(baselines + answers, costs.edge_bytes * pictured)
+    return compact + max(baselines + answers, costs.edge_bytes * edges)
 
 
 def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
@@ -361,11 +365,12 @@ def _mlp_bytes(
     if baseline in ("linear", "boosting"):
         return 0
     inputs = networks[0].first.width[0]
-    matched = max(network.finest.parameters for network in networks)
-    hidden = compute_hidden_layers(baseline, inputs, plan.outputs, matched)
-    nodes = min(rows.choices * sum(hidden), costs.max_mlp_node_values)
+    kan_parameters = max(network.finest.parameters for network in networks)
+    hidden_layers = compute_hidden_layers(baseline, inputs, plan.outputs, kan_parameters)
+    nodes = min(rows.choices * sum(hidden_layers), costs.max_mlp_node_values)
     return DOUBLE_BYTES * (
-        costs.mlp_vectors * count_parameters(hidden, inputs, plan.outputs) + costs.mlp_row_copies * nodes
+        costs.mlp_vectors * count_parameters(hidden_layers, inputs, plan.outputs)
+        + costs.mlp_row_copies * nodes
     )
 
 

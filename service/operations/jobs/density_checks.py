@@ -64,9 +64,11 @@ def check_options(plan: TrainingPlan) -> Mistakes:
     if request.split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a density"
         yield "stratified_without_classes", ["split", "kind"], detail
-    others = [make_baseline_name(baseline) for baseline in request.baselines if baseline != "kernel"]
-    if others:
-        detail = f"a density is compared with a kernel estimate, not with {format_names(others)}; name kernel"
+    baselines = [make_baseline_name(baseline) for baseline in request.baselines if baseline != "kernel"]
+    if baselines:
+        detail = (
+            f"a density is compared with a kernel estimate, not with {format_names(baselines)}; name kernel"
+        )
         yield "not_for_densities", ["baselines"], detail
 
 
@@ -77,8 +79,8 @@ def check_network(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
     if not low <= network.order <= high:
         detail = f"the splines of a density need an order from {low} to {high}, got {network.order}"
         yield "not_for_densities", ["network", "order"], detail
-    most = max(0, columns - 1)  # hidden layers
-    if network.hidden != "auto" and len(network.hidden) > most:
+    max_layers = max(0, columns - 1)  # hidden layers
+    if network.hidden != "auto" and len(network.hidden) > max_layers:
         detail = (
             "a density of one column has no hidden layer, one of two columns has at most one; "
             "leave hidden out"

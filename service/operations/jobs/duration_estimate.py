@@ -32,6 +32,6 @@ def estimate_seconds(job: Job, request: AnyRequest, session: Session, model: Dur
         return min(limit, model.equation_seconds) if is_small and not request.measurements else None
     if isinstance(request, TrainRequest):
         earlier = Jobs(session).list_earlier_seconds(job, factor=model.size_factor, limit=model.max_earlier)
-        known = max(earlier) if len(earlier) >= model.min_earlier else limit
-        return min(limit, known)
+        duration = max(earlier) if len(earlier) >= model.min_earlier else limit
+        return min(limit, duration)
     return None

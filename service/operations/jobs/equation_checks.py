@@ -44,8 +44,8 @@ def check_problem(
     if request.hidden is None:
         refuse_mistakes(_check_grid(request, problem, limits))
         grid, order = request.network.grid, request.network.order
-        own = None if grid == "auto" else grid, None if order == "auto" else order
-        refuse_too_costly(estimate_grid(problem, *own), settings, request.max_seconds, limits)
+        grid_and_order = None if grid == "auto" else grid, None if order == "auto" else order
+        refuse_too_costly(estimate_grid(problem, *grid_and_order), settings, request.max_seconds, limits)
         return
     refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds, limits)
     shape = plan_network(request, problem, request.hidden)
@@ -78,8 +78,8 @@ def _find_ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:
             column.name: (column.range or NO_VALUES) if column.type in NUMBER_TYPES else None
             for column in read_reports(dataset.columns)
         }
-    given = request.measurements.columns if request.measurements else None
-    present = {name: [v for v in values if v is not None] for name, values in (given or {}).items()}
+    columns = request.measurements.columns if request.measurements else None
+    present = {name: [v for v in values if v is not None] for name, values in (columns or {}).items()}
     return {name: (min(values), max(values)) if values else None for name, values in present.items()}
 
 
@@ -87,8 +87,8 @@ def _check_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
     if request.measurements is None:
         return
     path: Path = ["measurements"]
-    given = request.measurements.columns
-    if given and len({len(values) for values in given.values()}) > 1:
+    columns = request.measurements.columns
+    if columns and len({len(values) for values in columns.values()}) > 1:
         yield "ragged_columns", [*path, "columns"], "the columns have different lengths; give all the same"
     for name in request.independent:
         if name not in ranges:
@@ -98,16 +98,20 @@ def _check_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
                 f"the measurements lack the column {name!r}, the independent variable",
             )
     if not any(name in ranges for name in request.unknowns):
-        listed = ", ".join(map(repr, request.unknowns))
-        yield "missing_columns", path, f"the measurements have none of the columns {listed}"
+        names = ", ".join(map(repr, request.unknowns))
+        yield "missing_columns", path, f"the measurements have none of the columns {names}"
     for name in [*request.independent, *request.unknowns]:
         if name in ranges and ranges[name] is None:
             yield "invalid_type", path, f"the measurements of {name!r} are not numbers"
     for name in request.independent:
-        seen, ends = ranges.get(name), request.domain.get(name)
-        if seen is not None and ends is not None and not (ends[0] <= seen[0] and seen[1] <= ends[1]):
+        interval, ends = ranges.get(name), request.domain.get(name)
+        if (
+            interval is not None
+            and ends is not None
+            and not (ends[0] <= interval[0] and interval[1] <= ends[1])
+        ):
             detail = (
-                f"{name!r} was measured from {seen[0]:g} to {seen[1]:g}, outside its domain "
+                f"{name!r} was measured from {interval[0]:g} to {interval[1]:g}, outside its domain "
                 f"[{ends[0]:g}, {ends[1]:g}]; widen the domain, or leave these rows out"
             )
             yield "invalid_domain", ["domain", name], detail
@@ -136,9 +140,11 @@ def _check_shape(problem: DifferentialProblem, shape: DistillationPlan, limits: 
         yield "invalid_config", ["network", "hidden"], detail
     elif shape.order <= highest:
         yield _make_order_mistake(shape.order, highest)
-    most = limits.max_equation_points
-    if shape.rows > most:
-        detail = f"this grid is fitted at {shape.rows:,} points, the limit is {most:,}; use a coarser grid"
+    max_points = limits.max_equation_points
+    if shape.rows > max_points:
+        detail = (
+            f"this grid is fitted at {shape.rows:,} points, the limit is {max_points:,}; use a coarser grid"
+        )
         yield "cost_too_high", ["network", "grid"], detail
 
 

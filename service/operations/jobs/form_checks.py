@@ -26,12 +26,12 @@ def check_form(plan: TrainingPlan) -> None:
         path: Path = ["form"] if error.constant is None else ["constants", error.constant]
         raise _refuse(str(error), path, error.place) from error
     assert form is not None  # noqa: S101 - the request has one
-    asked = plan.request.per_group
-    if asked is not None and form.functions:
+    grouping = plan.request.per_group
+    if grouping is not None and form.functions:
         raise _refuse("constants per group need a form without unknown functions", ["per_group"])
-    if asked is not None and not form.constants:
+    if grouping is not None and not form.constants:
         raise _refuse("constants per group need a form with constants that are fitted", ["per_group"])
-    for place, name in enumerate((asked and asked.own) or ()):
+    for place, name in enumerate((grouping and grouping.own) or ()):
         if name not in form.constants:
             detail = f"the form has no constant {name!r} that is fitted"
             raise _refuse(detail, ["per_group", "own", place])
@@ -50,24 +50,24 @@ def _check_groups(plan: TrainingPlan) -> None:
     Raises:
         Invalid: It does not.
     """
-    asked = plan.request.per_group
-    if asked is None:
+    grouping = plan.request.per_group
+    if grouping is None:
         return
-    name = repr(asked.column)
+    name = repr(grouping.column)
     path: Path = ["per_group", "column"]
     if plan.task != "regression":
         raise _refuse("constants per group need a numeric target", ["per_group"])
-    if asked.column in plan.roles:
-        raise _refuse(f"column {name} is the {plan.roles[asked.column]} and cannot name groups", path)
-    if plan.request.features is not None and asked.column not in plan.request.features:
+    if grouping.column in plan.roles:
+        raise _refuse(f"column {name} is the {plan.roles[grouping.column]} and cannot name groups", path)
+    if plan.request.features is not None and grouping.column not in plan.request.features:
         raise _refuse(f"column {name} names the groups; add it to features", path)
-    most, count = DEFAULT_DATA.max_category_columns, plan.reports[asked.column].distinct
-    if not 2 <= count <= most:
-        raise _refuse(f"column {name} has {count} values; there may be 2 to {most} groups", path)
+    max_groups, count = DEFAULT_DATA.max_category_columns, plan.reports[grouping.column].distinct
+    if not 2 <= count <= max_groups:
+        raise _refuse(f"column {name} has {count} values; there may be 2 to {max_groups} groups", path)
 
 
 def _refuse(detail: str, path: Path, place: int | None = None) -> Invalid:
     character = None if place is None else place + 1
     entry = ErrorEntry("invalid_form", detail, {"pointer": pointer(path)}, character)
-    told = detail if character is None else f"{detail} (character {character})"
-    return Invalid("invalid_form", told, errors=[entry])
+    message = detail if character is None else f"{detail} (character {character})"
+    return Invalid("invalid_form", message, errors=[entry])

@@ -35,19 +35,19 @@ def _check_model(revision: Revision) -> Mistakes:
     elif group is not None and group.name in groups["groups"]:
         detail = f"the model knows the group {group.name!r}; train it again with the new rows"
         yield "invalid_group", ["fit_group", "name"], detail
-    elif added := _find_added_group(revision, groups):
+    elif added_group := _find_added_group(revision, groups):
         detail = (
-            f"the model has the group {added!r} without training, and its formula cannot tell a second one "
-            "from it; train again with the rows of both"
+            f"the model has the group {added_group!r} without training, and its formula cannot tell a second "
+            "one from it; train again with the rows of both"
         )
         yield "invalid_group", ["fit_group"], detail
 
 
 def _find_added_group(revision: Revision, groups: Mapping[str, Any]) -> str | None:
     """The group that an earlier job has added to those of the training rows; None if none has."""
-    (feature,) = (each for each in revision.record["features"] if each["name"] == groups["column"])
-    trained = len(feature["categories"]) + bool(feature["has_missing"])
-    return next(iter(groups["groups"][trained:]), None)
+    (feature,) = (entry for entry in revision.record["features"] if entry["name"] == groups["column"])
+    count = len(feature["categories"]) + bool(feature["has_missing"])
+    return next(iter(groups["groups"][count:]), None)
 
 
 def _check_dataset(revision: Revision, dataset: Dataset) -> Mistakes:

@@ -69,12 +69,12 @@ def submit(
     key = _read_key(idempotency_key)
     preload_members(request, sessions, predictors)
     try:
-        submitted = _record_job(request, sessions, settings, predictors, limits, key)
+        submission = _record_job(request, sessions, settings, predictors, limits, key)
     except IntegrityError:  # another request recorded its job under the key at the same moment
-        submitted = _record_job(request, sessions, settings, predictors, limits, key)
-    if not submitted.is_replay:
-        _notify_workers(submitted.job, sessions, queue)
-    return submitted
+        submission = _record_job(request, sessions, settings, predictors, limits, key)
+    if not submission.is_replay:
+        _notify_workers(submission.job, sessions, queue)
+    return submission
 
 
 def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
@@ -170,21 +170,21 @@ def _add_job(
 ) -> Job:
     refuse_more_jobs(session, settings)
     webhook = choose_webhook(request.webhook, session, settings)
-    bounded = _limit_job_time(request, settings)
+    limited_request = _limit_job_time(request, settings)
     context = AdmissionContext(session, sessions, settings, predictors, limits)
-    admitted = ADMISSIONS[request.kind](bounded, context)
+    admission = ADMISSIONS[request.kind](limited_request, context)
     jobs = Jobs(session)
     job = jobs.add(
         kind=request.kind,
-        request=admitted.request.model_dump(mode="json", by_alias=True),
+        request=admission.request.model_dump(mode="json", by_alias=True),
         request_sha256=_hash_request(request),
-        dataset_id=admitted.dataset_id,
+        dataset_id=admission.dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
         priority=request.priority,
         webhook=webhook,
     )
-    job.estimated_seconds = estimate_seconds(job, admitted.request, session, DEFAULT_DURATIONS)
+    job.estimated_seconds = estimate_seconds(job, admission.request, session, DEFAULT_DURATIONS)
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return jobs.load_dataset_name(job)
 
@@ -213,10 +213,10 @@ def _notify_workers(job: Job, sessions: Sessions, queue: TaskQueue) -> None:
 def _read_key(header: str | None) -> str | None:
     if header is None:
         return None
-    found = IDEMPOTENCY_KEY.fullmatch(header.strip())
-    if found is None:
+    match = IDEMPOTENCY_KEY.fullmatch(header.strip())
+    if match is None:
         detail = (
             "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without surrounding quotes"
         )
         raise Invalid("invalid_idempotency_key", detail)
-    return found[1]
+    return match[1]

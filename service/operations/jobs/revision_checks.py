@@ -52,21 +52,21 @@ def _check_fix(revision: Revision) -> Mistakes:
             f"one has the width {width} and {len(edges)} edges; train a smaller one with network.hidden"
         )
         yield "network_too_large", ["fix"], detail
-    known = {(e["layer"], e["in"], e["to_layer"], e["out"]) for e in edges}
-    seen: set[tuple[int, int, int, int]] = set()
+    edge_keys = {(e["layer"], e["in"], e["to_layer"], e["out"]) for e in edges}
+    previous_keys: set[tuple[int, int, int, int]] = set()
     for place, edge in enumerate(changes.fix):
         path: Path = ["fix", place]
         key = edge.layer, edge.in_, edge.to_layer or edge.layer + 1, edge.out
-        if key not in known:
+        if key not in edge_keys:
             detail = (
                 f"there is no edge from node {edge.in_} of layer {edge.layer} to node {edge.out} of layer "
                 f"{key[2]}; the edges are at "
                 f"/models/{revision.model_id}/edges?network=accurate"
             )
             yield "unknown_edge", path, detail
-        elif key in seen:
+        elif key in previous_keys:
             yield "edge_fixed_twice", path, "an edge can have only one function; name it once"
-        seen.add(key)
+        previous_keys.add(key)
         if edge.function not in LIBRARY:
             yield "unknown_function", [*path, "function"], _describe_unknown_function(edge.function, LIBRARY)
 
@@ -84,8 +84,8 @@ def _check_forbid(revision: Revision) -> Mistakes:
             yield "function_not_visible", path, detail
 
 
-def _describe_unknown_function(name: str, known: Iterable[str]) -> str:
-    return f"there is no function {name!r}; the functions are {', '.join(known)}"
+def _describe_unknown_function(name: str, functions: Iterable[str]) -> str:
+    return f"there is no function {name!r}; the functions are {', '.join(functions)}"
 
 
 def _check_drop(revision: Revision) -> Mistakes:

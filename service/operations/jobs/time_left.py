@@ -42,13 +42,13 @@ def estimate_range(job: Job, jobs: Jobs, options: TimeLeftOptions = OPTIONS) -> 
     if job.status != JobStatus.RUNNING or job.started_at is None:
         return None
     earlier = jobs.list_earlier_seconds(job, factor=options.size_factor, limit=options.max_earlier)
-    elapsed = jobs.measure_seconds(job)
+    elapsed_s = jobs.measure_seconds(job)
     limit = (job.request or {}).get("max_seconds")
     return combine_estimates(
-        [seconds - elapsed for seconds in earlier if seconds > elapsed],
-        own=job.eta_seconds,
+        [seconds - elapsed_s for seconds in earlier if seconds > elapsed_s],
+        progress_estimate=job.eta_seconds,
         fraction=job.fraction,
-        at_most=max(0.0, limit - elapsed) if isinstance(limit, int | float) else None,
+        at_most=max(0.0, limit - elapsed_s) if isinstance(limit, int | float) else None,
         options=options,
     )
 
@@ -56,7 +56,7 @@ def estimate_range(job: Job, jobs: Jobs, options: TimeLeftOptions = OPTIONS) -> 
 def combine_estimates(
     earlier: Sequence[float],
     *,
-    own: float | None,
+    progress_estimate: float | None,
     fraction: float,
     at_most: float | None = None,
     options: TimeLeftOptions = OPTIONS,
@@ -65,18 +65,22 @@ def combine_estimates(
 
     Args:
         earlier: Seconds that earlier jobs went on after the time that this one has taken.
-        own: Seconds by the job's own progress.
+        progress_estimate: Seconds by the job's own progress.
         fraction: Its progress.
         at_most: Seconds until its time limit.
     """
-    known = list(earlier) if len(earlier) >= options.min_earlier else []
-    if own is not None:
-        first = options.first_spread / max(fraction, options.min_fraction)
-        spread = [own / options.own_spread, own, own * (options.own_spread if known else first)]
-        known += spread * (1 + round(len(known) * fraction))
-    if not known:
+    estimates = list(earlier) if len(earlier) >= options.min_earlier else []
+    if progress_estimate is not None:
+        first_spread = options.first_spread / max(fraction, options.min_fraction)
+        spread = [
+            progress_estimate / options.own_spread,
+            progress_estimate,
+            progress_estimate * (options.own_spread if estimates else first_spread),
+        ]
+        estimates += spread * (1 + round(len(estimates) * fraction))
+    if not estimates:
         return None
-    deciles = quantiles(known, n=10, method="inclusive")
+    deciles = quantiles(estimates, n=10, method="inclusive")
     return [
         round(value if at_most is None else min(value, at_most), 1) for value in (deciles[0], deciles[-1])
     ]

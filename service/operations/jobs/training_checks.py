@@ -63,23 +63,23 @@ def check_training(
 
 def _check_columns_exist(plan: TrainingPlan) -> Mistakes:
     request = plan.request
-    named: list[tuple[Path, str | None]] = [(["target"], request.target), (["weight"], request.weight)]
-    named += [(["target_error"], request.target_error)]
-    named += [(["must_use", place], name) for place, name in enumerate(request.must_use or [])]
-    named += [(["features", place], name) for place, name in enumerate(request.features or [])]
-    named += [(["types", name], name) for name in request.types]
-    named += [(["monotone", name], name) for name in request.monotone or {}]
-    named += [(["split", "column"], request.split.column)]
-    named += [(["per_group", "column"], request.per_group.column)] if request.per_group else []
-    for path, name in named:
+    references: list[tuple[Path, str | None]] = [(["target"], request.target), (["weight"], request.weight)]
+    references += [(["target_error"], request.target_error)]
+    references += [(["must_use", place], name) for place, name in enumerate(request.must_use or [])]
+    references += [(["features", place], name) for place, name in enumerate(request.features or [])]
+    references += [(["types", name], name) for name in request.types]
+    references += [(["monotone", name], name) for name in request.monotone or {}]
+    references += [(["split", "column"], request.split.column)]
+    references += [(["per_group", "column"], request.per_group.column)] if request.per_group else []
+    for path, name in references:
         if name is not None and name not in plan.reports:
-            known = format_names(list(plan.reports))
-            yield "unknown_column", path, f"there is no column {name!r}; the columns are {known}"
+            columns = format_names(list(plan.reports))
+            yield "unknown_column", path, f"there is no column {name!r}; the columns are {columns}"
 
 
 def _check_types(plan: TrainingPlan) -> Mistakes:
-    for name, wanted in plan.request.types.items():
-        fault = explain_unreadable(plan.reports[name], wanted)
+    for name, requested_type in plan.request.types.items():
+        fault = explain_unreadable(plan.reports[name], requested_type)
         if fault is not None:
             yield "invalid_type", ["types", name], fault
 
@@ -118,16 +118,16 @@ def _check_features(plan: TrainingPlan) -> Mistakes:
         yield "no_features", ["features"], detail
     elif (
         0
-        < (most := _count_guaranteed_values(plan))
+        < (max_values := _count_guaranteed_values(plan))
         <= plan.usable_rows - plan.training_rows
         < plan.usable_rows
     ):
         detail = (
-            f"the fullest feature may have only {most} values in the {plan.usable_rows} rows with a target, "
-            "and the hold-out may take all of these; upload a table with fewer missing values"
+            f"the fullest feature may have only {max_values} values in the {plan.usable_rows} rows with a "
+            "target, and the hold-out may take all of these; upload a table with fewer missing values"
         )
         yield "no_features", ["features"], detail
-    seen: set[str] = set()
+    previous_names: set[str] = set()
     for place, name in enumerate(plan.request.features or []):
         path: Path = ["features", place]
         if name in plan.roles:
@@ -136,7 +136,7 @@ def _check_features(plan: TrainingPlan) -> Mistakes:
                 path,
                 f"column {name!r} is the {plan.roles[name]}; leave it out here",
             )
-        elif name in seen:
+        elif name in previous_names:
             yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
         elif plan.reports[name].missing == plan.rows:
             yield "feature_all_missing", path, f"column {name!r} has no values; leave it out"
@@ -144,7 +144,7 @@ def _check_features(plan: TrainingPlan) -> Mistakes:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif reason := explain_unusable_numbers(plan.reports[name]):
             yield "feature_not_usable", path, f"column {name!r} {reason}; upload it in another unit"
-        seen.add(name)
+        previous_names.add(name)
 
 
 def _count_guaranteed_values(plan: TrainingPlan) -> int:
@@ -235,15 +235,15 @@ def _check_split(plan: TrainingPlan, limits: AdmissionLimits) -> Mistakes:
         yield from _check_split_column(plan)
     if split.kind in ("column", "none") or rows < limits.min_rows:
         return
-    held = ceil(split.test_fraction * rows)
-    if rows - held < limits.min_training_rows and (plan.task == "regression" or split.kind != "tail"):
+    test_rows = ceil(split.test_fraction * rows)
+    if rows - test_rows < limits.min_training_rows and (plan.task == "regression" or split.kind != "tail"):
         detail = (
-            f"a test_fraction of {split.test_fraction:g} of {rows} rows leaves {rows - held} training rows, "
-            f"the minimum is {limits.min_training_rows}; lower it"
+            f"a test_fraction of {split.test_fraction:g} of {rows} rows leaves {rows - test_rows} training "
+            f"rows, the minimum is {limits.min_training_rows}; lower it"
         )
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
     elif plan.task == "classification" and split.kind == "stratified":
-        yield from _check_strata(plan, held)
+        yield from _check_strata(plan, test_rows)
 
 
 def _check_split_column(plan: TrainingPlan) -> Mistakes:
@@ -259,7 +259,7 @@ def _check_split_column(plan: TrainingPlan) -> Mistakes:
         yield "invalid_split_column", path, detail
 
 
-def _check_strata(plan: TrainingPlan, held: int) -> Mistakes:
+def _check_strata(plan: TrainingPlan, test_rows: int) -> Mistakes:
     path: Path = ["split", "kind"]
     classes = plan.target.distinct
     alone = [top.value for top in plan.target.top if top.count < 2]
@@ -269,10 +269,10 @@ def _check_strata(plan: TrainingPlan, held: int) -> Mistakes:
             "use the kind random, or leave such rows out"
         )
         yield "class_too_small", path, detail
-    elif classes > min(held, plan.usable_rows - held):
+    elif classes > min(test_rows, plan.usable_rows - test_rows):
         detail = (
             f"a stratified split needs a row of each of the {classes} classes on both sides, but there are "
-            f"{held} hold-out rows and {plan.usable_rows - held} training rows; "
+            f"{test_rows} hold-out rows and {plan.usable_rows - test_rows} training rows; "
             "change test_fraction, or use the kind random"
         )
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
@@ -286,7 +286,7 @@ def _check_class_weights(plan: TrainingPlan) -> Mistakes:
         return
     classes = [class_name(entry.value) for entry in top]
     for name in weights:
-        if name not in classes and not any(known.endswith("…") for known in classes):
+        if name not in classes and not any(label.endswith("…") for label in classes):
             detail = (
                 f"there is no class {name!r} in the target; the classes are {format_names(sorted(classes))}"
             )

@@ -16,7 +16,7 @@ def refuse_mistakes(mistakes: Mistakes) -> None:
     Raises:
         Invalid: With every mistake; its code is that of the first.
     """
-    found = [ErrorEntry(code, detail, {"pointer": pointer(path)}) for code, path, detail in mistakes]
-    if found:
-        more = f" (and {len(found) - 1} more, see errors)" if len(found) > 1 else ""
-        raise Invalid(found[0].code, found[0].detail + more, errors=found)
+    errors = [ErrorEntry(code, detail, {"pointer": pointer(path)}) for code, path, detail in mistakes]
+    if errors:
+        suffix = f" (and {len(errors) - 1} more, see errors)" if len(errors) > 1 else ""
+        raise Invalid(errors[0].code, errors[0].detail + suffix, errors=errors)

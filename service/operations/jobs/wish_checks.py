@@ -18,10 +18,10 @@ def check_wishes(plan: TrainingPlan) -> Mistakes:
 
 
 def _check_must_use(plan: TrainingPlan) -> Mistakes:
-    features, seen = {report.name for report in plan.features}, set[str]()
+    features, columns = {report.name for report in plan.features}, set[str]()
     for place, name in enumerate(plan.request.must_use or []):
         path: Path = ["must_use", place]
-        if name in seen:
+        if name in columns:
             yield "invalid_wish", path, f"column {name!r} is listed twice; keep one"
         elif name not in features:
             role = plan.roles.get(
@@ -32,14 +32,14 @@ def _check_must_use(plan: TrainingPlan) -> Mistakes:
                 path,
                 f"column {name!r} is {role}; name features only, or list it in features",
             )
-        seen.add(name)
-    wished, symbolic = plan.request.must_use or [], plan.request.symbolic
+        columns.add(name)
+    must_use, symbolic = plan.request.must_use or [], plan.request.symbolic
     if symbolic is not None and symbolic.max_complexity is not None:
-        least = 2 * len(seen) - 1  # the columns and the operators between them
-        if wished and symbolic.max_complexity < least:
+        min_complexity = 2 * len(columns) - 1  # the columns and the operators between them
+        if must_use and symbolic.max_complexity < min_complexity:
             detail = (
-                f"a formula of {len(seen)} columns has a complexity of at least {least}, but max_complexity "
-                f"is {symbolic.max_complexity}; raise it, or name fewer columns"
+                f"a formula of {len(columns)} columns has a complexity of at least {min_complexity}, but "
+                f"max_complexity is {symbolic.max_complexity}; raise it, or name fewer columns"
             )
             yield "invalid_wish", ["must_use"], detail
 
@@ -91,8 +91,8 @@ def _check_bounds(plan: TrainingPlan) -> Mistakes:
 
 
 def _check_units(plan: TrainingPlan) -> Mistakes:
-    used = {plan.target.name, *(report.name for report in plan.features)}
-    is_known = any(name in used and read_unit(text) is not None for name, text in plan.units.items())
+    names = {plan.target.name, *(report.name for report in plan.features)}
+    is_known = any(name in names and read_unit(text) is not None for name, text in plan.units.items())
     if plan.request.units == "enforce" and not is_known:
         detail = (
             "no column of this training has a known unit, so none can be enforced; upload the table with "

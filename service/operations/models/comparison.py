@@ -40,7 +40,7 @@ def compare_models(references: Sequence[str], sessions: Sessions) -> CompareOut:
         rows = [repository.get(reference) for reference in references]
         aliases = repository.list_aliases(rows)
         models = [ModelOut.from_row(row, aliases[row.id]) for row in rows]
-        compared = [
+        entries = [
             _describe_compared(reference, model, row)
             for reference, model, row in zip(references, models, rows, strict=True)
         ]
@@ -49,7 +49,7 @@ def compare_models(references: Sequence[str], sessions: Sessions) -> CompareOut:
     return CompareOut(
         task=models[0].task,
         target=models[0].target,
-        models=compared,
+        models=entries,
         metrics=_tabulate_metrics([model.metrics for model in models]),
         training_metrics=_tabulate_metrics([model.training_metrics for model in models]),
         same_data=same_data,
@@ -59,16 +59,16 @@ def compare_models(references: Sequence[str], sessions: Sessions) -> CompareOut:
 
 
 def _refuse_different(references: Sequence[str], models: Sequence[ModelOut]) -> None:
-    first = models[0]
-    others = [
+    head = models[0]
+    mismatches = [
         f"{reference!r} predicts {model.target!r} ({model.task})"
         for reference, model in zip(references, models, strict=True)
-        if (model.target, model.task) != (first.target, first.task)
+        if (model.target, model.task) != (head.target, head.task)
     ]
-    if others:
+    if mismatches:
         detail = (
             f"only models of the same target and task can be compared; {references[0]!r} predicts "
-            f"{first.target!r} ({first.task}), but {', '.join(others)}"
+            f"{head.target!r} ({head.task}), but {', '.join(mismatches)}"
         )
         raise _make_invalid("not_comparable", detail)
 
@@ -117,12 +117,12 @@ def _dataset_sha256(model: ModelOut) -> str | None:
 def _hold_out_key(model: ModelOut) -> tuple[Any, ...] | None:
     """Everything that determines the hold-out rows; None if any of it is not known."""
     request = model.lineage.get("request") or {}
-    asked, sha256 = request.get("split") or {}, _dataset_sha256(model)
-    if not asked or not model.split or sha256 is None:
+    split, sha256 = request.get("split") or {}, _dataset_sha256(model)
+    if not split or not model.split or sha256 is None:
         return None
-    decisive = [asked.get(name) for name in HOLD_OUT_SETTINGS.get(asked.get("kind", ""), ())]
-    kept = [request.get(name) for name in ("weight", "target_error")]
-    return sha256, asked.get("kind"), decisive, kept, model.split.get("test_rows")
+    decisive = [split.get(name) for name in HOLD_OUT_SETTINGS.get(split.get("kind", ""), ())]
+    columns = [request.get(name) for name in ("weight", "target_error")]
+    return sha256, split.get("kind"), decisive, columns, model.split.get("test_rows")
 
 
 HOLD_OUT_SETTINGS = {
@@ -136,25 +136,25 @@ HOLD_OUT_SETTINGS = {
 def _all_equal(values: Iterable[Any]) -> bool | None:
     """Whether all values are equal; None if some are not known and the others are equal."""
     values = list(values)
-    known = [value for value in values if value is not None]
-    if any(value != known[0] for value in known):
+    present_values = [value for value in values if value is not None]
+    if any(value != present_values[0] for value in present_values):
         return False
-    return True if len(known) == len(values) else None
+    return True if len(present_values) == len(values) else None
 
 
 def _collect_warnings(
     references: Sequence[str], models: Sequence[ModelOut], same_rows: bool | None
 ) -> list[str]:
-    found = [] if same_rows else [UNKNOWN_ROWS if same_rows is None else OTHER_ROWS]
+    warnings = [] if same_rows else [UNKNOWN_ROWS if same_rows is None else OTHER_ROWS]
     empty = [
         reference
         for reference, model in zip(references, models, strict=True)
         if model.split.get("test_rows") == 0
     ]
-    found += [NOTHING_HELD_OUT.format(repr(reference)) for reference in empty]
+    warnings += [NOTHING_HELD_OUT.format(repr(reference)) for reference in empty]
     units = dict.fromkeys(model.units.get(model.target) or "none" for model in models)
     if len(units) > 1:
-        found.append(OTHER_UNITS.format(", ".join(map(repr, units))))
+        warnings.append(OTHER_UNITS.format(", ".join(map(repr, units))))
     if any(model.classes != models[0].classes for model in models):
-        found.append(OTHER_CLASSES)
-    return found
+        warnings.append(OTHER_CLASSES)
+    return warnings

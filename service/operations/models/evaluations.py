@@ -62,16 +62,21 @@ def evaluate(
     else:
         columns, target = _read_dataset(request.dataset_id, predictor, serving, folder)
     with serving.sessions.read() as session:
-        stored = TrainedModels(session).get_by_id(model.id)
-        known, expected = read_reference(stored), _find_expected_loss(stored, by, predictor)
-    found = evaluate_model(predictor, columns, target, reference=known, expected=expected)
-    result = describe_evaluation(found, expected, by, has_signal=_has_signal(found.residuals))
+        model_row = TrainedModels(session).get_by_id(model.id)
+        training_reference, expected_loss = (
+            read_reference(model_row),
+            _find_expected_loss(model_row, by, predictor),
+        )
+    evaluation = evaluate_model(
+        predictor, columns, target, reference=training_reference, expected=expected_loss
+    )
+    result = describe_evaluation(evaluation, expected_loss, by, has_signal=_has_signal(evaluation.residuals))
     with serving.sessions.begin() as session:
         TrainedModels(session).hold(model.id)  # it may have been deleted meanwhile
         row = ModelEvaluations(session, model.id).add(
             by=by, dataset_id=request.dataset_id, result=result, most=serving.limits.max_evaluations
         )
-        Audit(session).add("model.evaluate", model.id, by=by, rows=found.rows, verdict=result["verdict"])
+        Audit(session).add("model.evaluate", model.id, by=by, rows=evaluation.rows, verdict=result["verdict"])
         return row
 
 
@@ -115,7 +120,7 @@ def _read_request(
         rows,
         predictor.encoding.features,
         optional=predictor.unused,
-        ignored={model.target, *model.record["ignored_columns"]},
+        ignored_columns={model.target, *model.record["ignored_columns"]},
         max_rows=serving.max_rows,
         limits=serving.limits,
     )
@@ -161,13 +166,13 @@ def _check_dataset(dataset: Dataset, predictor: Predictor, serving: PredictionCo
         raise Invalid.make_at("invalid_values", detail, {"pointer": "#/dataset_id", "column": target.name})
     names = {report.name for report in reports}
     width = sum(feature.name in names for feature in features)
-    most = min(serving.max_rows, serving.limits.max_evaluated_values // max(1, width))
-    if dataset.rows > most:
+    max_rows = min(serving.max_rows, serving.limits.max_evaluated_values // max(1, width))
+    if dataset.rows > max_rows:
         detail = (
             f"the dataset has {dataset.rows} rows, and an evaluation of {width} columns reads at most "
-            f"{most}; upload a sample of its rows"
+            f"{max_rows}; upload a sample of its rows"
         )
-        raise TooLarge("too_many_rows", detail, limit=most)
+        raise TooLarge("too_many_rows", detail, limit=max_rows)
 
 
 def _make_no_target_error(predictor: Predictor, member: str) -> Invalid:

@@ -49,21 +49,21 @@ def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
     """
     edges, compact_edges = model.edges.get("edges"), (model.edges.get("compact") or {}).get("edges")
     members: Document = model.record.get("members") or {}
-    others = {name: member for name, member in members.items() if name not in ("compact", "linear")}
+    other_members = {name: member for name, member in members.items() if name not in ("compact", "linear")}
     record = {key: value for key, value in model.record.items() if key not in ("lineage", "members")}
-    told = {
+    description = {
         "name": model.name,
-        "record": record | {"members": others},
+        "record": record | {"members": other_members},
         "symbolic": model.symbolic,
         "edges": edges and [_drop_curve(edge) for edge in edges],
     }
     if "linear" in members:
-        told["linear"] = members["linear"]
+        description["linear"] = members["linear"]
     if "compact" in members:
-        told["compact"] = members["compact"]
-        told["compact_edges"] = compact_edges and [_drop_curve(edge) for edge in compact_edges]
+        description["compact"] = members["compact"]
+        description["compact_edges"] = compact_edges and [_drop_curve(edge) for edge in compact_edges]
     arrays = _attach_curves(edges, CURVES) | _attach_curves(compact_edges, COMPACT_CURVES)
-    return {METADATA_KEY: told}, arrays
+    return {METADATA_KEY: description}, arrays
 
 
 def _attach_curves(edges: list[Document] | None, names: tuple[str, str]) -> dict[str, np.ndarray]:
@@ -81,15 +81,19 @@ def _concatenate(parts: list[list[float | None]]) -> np.ndarray:
     return np.array([math.nan if value is None else value for value in chain(*parts)], dtype=np.float64)
 
 
-def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
+def build_record(predictor: Predictor, description: PortableModel | None) -> Document:
     """The record of a model, from its network and from the imported description."""
-    record = told.record if told else PortableRecord(outputs=predictor.output_names)
-    carried = record.model_dump(exclude={"network", "decision", "members"})
-    known = record.network
+    record = description.record if description else PortableRecord(outputs=predictor.output_names)
+    fields = record.model_dump(exclude={"network", "decision", "members"})
+    network_record = record.network
     shape = describe_network(
-        predictor.network, predictor.inputs, predictor.outputs, known.optimizer, known.device
+        predictor.network,
+        predictor.inputs,
+        predictor.outputs,
+        network_record.optimizer,
+        network_record.device,
     )
-    return carried | {
+    return fields | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
         "threshold": predictor.threshold,
         "features": [asdict(feature) for feature in describe_features(predictor.encoding)],
@@ -99,23 +103,23 @@ def build_record(predictor: Predictor, told: PortableModel | None) -> Document:
 
 
 def build_symbolic(
-    predictor: Predictor, told: PortableSymbolic | None, outputs: list[str]
+    predictor: Predictor, symbolic: PortableSymbolic | None, outputs: list[str]
 ) -> Document | None:
     """The imported formulas, printed again from their trees.
 
     Raises:
         ArtifactError: A tree is not a formula of the model's columns, or formulas do not match the outputs.
     """
-    if told is None:
+    if symbolic is None:
         return None
-    if [formula.name for formula in told.outputs] != outputs:
+    if [formula.name for formula in symbolic.outputs] != outputs:
         raise ArtifactError(f"its formulas do not match the outputs {outputs}")
     quantity = _quantity(predictor, len(outputs))
     formulas = [
-        _print_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs
+        _print_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in symbolic.outputs
     ]
-    kept = {"exact", "verdict", "evidence", "serves_within", "measured_on"}
-    return told.model_dump(include=kept, exclude_none=True) | {"outputs": formulas}
+    fields = {"exact", "verdict", "evidence", "serves_within", "measured_on"}
+    return symbolic.model_dump(include=fields, exclude_none=True) | {"outputs": formulas}
 
 
 def _quantity(predictor: Predictor, outputs: int) -> str:
@@ -125,52 +129,52 @@ def _quantity(predictor: Predictor, outputs: int) -> str:
     return "log-odds" if outputs == 1 else "logit"
 
 
-def _print_formula(told: PortableFormula, encoding: Encoding) -> Document:
+def _print_formula(formula: PortableFormula, encoding: Encoding) -> Document:
     names = safe_names([column.name for column in encoding.names])
-    tree = _read_tree(told.tree, names)
-    known = {feature.name: [feature.min or 0.0, feature.max or 0.0] for feature in encoding.features}
-    used = variables(tree)
+    tree = _read_tree(formula.tree, names)
+    ranges = {feature.name: [feature.min or 0.0, feature.max or 0.0] for feature in encoding.features}
+    inputs = variables(tree)
     return {
-        "name": told.name,
+        "name": formula.name,
         **asdict(describe_formula(tree, names, encoding)),
         "complexity": complexity(tree),
         "size": count_nodes(tree),
-        "r2": told.r2,
-        "rmse": told.rmse,
-        "max_error": told.max_error,
-        "domain": {names[v]: told.domain.get(names[v], known.get(v, [0.0, 1.0])) for v in used},
-        "pareto": [_print_entry(entry, names) for entry in told.pareto],
+        "r2": formula.r2,
+        "rmse": formula.rmse,
+        "max_error": formula.max_error,
+        "domain": {names[v]: formula.domain.get(names[v], ranges.get(v, [0.0, 1.0])) for v in inputs},
+        "pareto": [_print_entry(entry, names) for entry in formula.pareto],
         "tree": to_json(tree),
-        "exact_units": told.exact_units,
-        "undetermined": told.undetermined,
+        "exact_units": formula.exact_units,
+        "undetermined": formula.undetermined,
         **_dump_known(
-            told, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound", "probability"}
+            formula, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound", "probability"}
         ),
         **(
             {}
-            if told.probability is None
-            else {"rivals": [_print_entry(each, names) for each in told.rivals]}
+            if formula.probability is None
+            else {"rivals": [_print_entry(rival, names) for rival in formula.rivals]}
         ),
-        **({} if told.constants is None else told.model_dump(include={"constants"})),
+        **({} if formula.constants is None else formula.model_dump(include={"constants"})),
     }
 
 
-def _print_entry(told: PortablePareto, names: Mapping[str, str]) -> Document:
-    tree = _read_tree(told.tree, names)
+def _print_entry(entry: PortablePareto, names: Mapping[str, str]) -> Document:
+    tree = _read_tree(entry.tree, names)
     return {
         "expression": to_text(tree, names),
         "tree": to_json(tree),
         "complexity": complexity(tree),
         "size": count_nodes(tree),
-        "rmse": told.rmse,
-        "r2": told.r2,
-        **_dump_known(told, {"unit_status", "log_loss", "sound", "probability", "differs"}),
+        "rmse": entry.rmse,
+        "r2": entry.r2,
+        **_dump_known(entry, {"unit_status", "log_loss", "sound", "probability", "differs"}),
     }
 
 
-def _dump_known(told: BaseModel, names: set[str]) -> Document:
+def _dump_known(model: BaseModel, names: set[str]) -> Document:
     """These fields, except those that are null."""
-    return {name: value for name, value in told.model_dump(include=names).items() if value is not None}
+    return {name: value for name, value in model.model_dump(include=names).items() if value is not None}
 
 
 def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:
@@ -187,44 +191,48 @@ def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:
     return tree
 
 
-def build_compact_member(predictor: Predictor, told: PortableModel | None) -> dict[str, CompactMemberOut]:
+def build_compact_member(
+    predictor: Predictor, description: PortableModel | None
+) -> dict[str, CompactMemberOut]:
     """The entry of the compact network in the record of a model; empty without one."""
     member, compact = predictor.compact, predictor.compact_predictor
     if member is None or compact is None:
         return {}
     shape = describe_network(compact.network, compact.inputs, compact.outputs, None)
-    known = (told.compact if told else None) or PortableCompact(metrics={})
+    entry = (description.compact if description else None) or PortableCompact(metrics={})
     return {
         "compact": CompactMemberOut(
-            metrics=known.metrics,
+            metrics=entry.metrics,
             network=NetworkOut(**asdict(replace(shape, edges=member.network.curve_count))),
             serves=member.serves,
-            fidelity=known.fidelity,
-            path=[CompactStepOut(**step.model_dump()) for step in known.path],
+            fidelity=entry.fidelity,
+            path=[CompactStepOut(**step.model_dump()) for step in entry.path],
         )
     }
 
 
-def build_linear_member(predictor: Predictor, told: PortableModel | None) -> dict[str, LinearMemberOut]:
+def build_linear_member(
+    predictor: Predictor, description: PortableModel | None
+) -> dict[str, LinearMemberOut]:
     """The entry of the line in the record of a model; empty without one."""
     from kan_engine.inference.linear_network import classify_linear_network  # noqa: PLC0415  # imports torch
 
     member, line = predictor.linear, predictor.linear_predictor
     if member is None or line is None:
         return {}
-    known = (told.linear if told else None) or PortableMember(metrics={})
+    entry = (description.linear if description else None) or PortableMember(metrics={})
     kind = classify_linear_network(line.network, line.outputs)
     return {
         "linear": LinearMemberOut(
-            metrics=known.metrics, kind=kind, serves=member.serves, fidelity=known.fidelity
+            metrics=entry.metrics, kind=kind, serves=member.serves, fidelity=entry.fidelity
         )
     }
 
 
 def build_edges(
     predictor: Predictor,
-    told: list[PortableEdge] | None,
-    attached: AttachedArrays,
+    entries: list[PortableEdge] | None,
+    arrays: AttachedArrays,
     outputs: list[str],
     curves: tuple[str, str] = CURVES,
 ) -> Document:
@@ -232,8 +240,8 @@ def build_edges(
 
     Args:
         predictor: The network.
-        told: Its imported edges.
-        attached: The imported arrays.
+        entries: Its imported edges.
+        arrays: The imported arrays.
         outputs: Names of its outputs.
         curves: Names of the arrays with its curves.
 
@@ -245,12 +253,12 @@ def build_edges(
 
     network, encoding = predictor.network, predictor.encoding
     scaler = predictor.outputs
-    if told is None:
+    if entries is None:
         rows = encoding.transform(probe_columns(encoding))
         return describe_edges(
             network, predictor.inputs, encoding, rows, outputs, lambda: True, scaler=scaler
         ).to_dict()
-    edges = list(_match_edges(predictor, told, [attached.get(name, np.zeros(0)) for name in curves]))
+    edges = list(_match_edges(predictor, entries, [arrays.get(name, np.zeros(0)) for name in curves]))
     scores = {
         (edge["layer"], edge["in"], edge["to_layer"], edge["out"]): edge["score"] or 0.0 for edge in edges
     }
@@ -259,7 +267,7 @@ def build_edges(
 
 
 def _match_edges(
-    predictor: Predictor, told: list[PortableEdge], curves: Sequence[np.ndarray]
+    predictor: Predictor, entries: list[PortableEdge], curves: Sequence[np.ndarray]
 ) -> Iterator[Document]:
     network, start = predictor.network, 0
     depth = len(network.stack)
@@ -269,9 +277,9 @@ def _match_edges(
         for i, j in layer.mask.nonzero().tolist()
     }
     x, y = curves
-    if not len(x) == len(y) == sum(edge.points for edge in told):
+    if not len(x) == len(y) == sum(edge.points for edge in entries):
         raise ArtifactError("its curves do not match its edges")
-    for edge in told:
+    for edge in entries:
         if (edge.layer, edge.source, edge.to_layer, edge.out) not in places:
             raise ArtifactError(f"it has no edge from {edge.source} to {edge.out} of layer {edge.layer}")
         part = slice(start, start + edge.points)

@@ -96,16 +96,16 @@ class ModelFormulas:
     def to_json(self) -> dict[str, JsonValue]:
         """The body of ``GET /models/{id}/symbolic``."""
         outputs: list[JsonValue] = [output.to_json() for output in self.outputs]
-        told: dict[str, JsonValue] = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        document: dict[str, JsonValue] = {"verdict": read_verdict(self.stored), "outputs": outputs}
         form = self.stored.get("form")
         if form is not None:
             free = form["free"]
-            told["form"] = _drop_tree(form) | {
+            document["form"] = _drop_tree(form) | {
                 "free": None if free is None else _drop_tree(free),
                 "groups": None if form["groups"] is None else _describe_groups(form["groups"]),
                 "functions": [_drop_tree(function) for function in form["functions"]],
             }
-        return {"model_id": self.model_id, **self.stored, **told}
+        return {"model_id": self.model_id, **self.stored, **document}
 
     def write(self, language: str, *, front: bool = False) -> str:
         """Print every formula in a language: from the document, or from its tree.
@@ -118,8 +118,8 @@ class ModelFormulas:
             Conflict: The language cannot express the formula, or prints no fronts.
         """
         if front and language not in FRONT_LANGUAGES:
-            known = ", ".join(FRONT_LANGUAGES)
-            raise Conflict("not_exportable", f"a front is printed in {known} alone, not in {language}")
+            languages = ", ".join(FRONT_LANGUAGES)
+            raise Conflict("not_exportable", f"a front is printed in {languages} alone, not in {language}")
         formulas = [
             formula
             for output in self.outputs
@@ -158,12 +158,12 @@ def complete_outputs(symbolic: Mapping[str, Any], record: Mapping[str, Any]) -> 
 def _complete_output(output: Mapping[str, Any], record: Mapping[str, Any]) -> OutputFormula:
     classes: list[Any] = record.get("classes") or []
     quantity = output.get("quantity") or ("logit" if len(classes) > 2 else "log-odds" if classes else "value")
-    named = [*variables(from_json(output["tree"])), *([output["name"]] if quantity == "value" else [])]
+    names = [*variables(from_json(output["tree"])), *([output["name"]] if quantity == "value" else [])]
     units = record.get("units", {})
     return OutputFormula(
         stored=output,
         quantity=quantity,
-        units={name: units[name] for name in named if name in units},
+        units={name: units[name] for name in names if name in units},
         booleans=[feature["name"] for feature in record["features"] if feature["type"] == "boolean"],
         remarks=[
             *_make_probability_remarks(quantity, output["name"], classes),

@@ -56,13 +56,13 @@ def import_model(
     header = kan_engine.read_header(data)
     _refuse_strange_json(vars(header))
     _refuse_strange_names(predictor)
-    told = _read_description(header.metadata, predictor)
+    description = _read_description(header.metadata, predictor)
     sha256, label = hashlib.sha256(data).hexdigest(), _make_label(filename)
-    model = _build_model(predictor, told, kan_engine.read_attached(data))
+    model = _build_model(predictor, description, kan_engine.read_attached(data))
     source = {"sha256": sha256, "filename": label}
     with sessions.begin() as session:
-        added = TrainedModels(session).add(
-            name=name or _make_model_name(told.name if told else label or predictor.target),
+        row = TrainedModels(session).add(
+            name=name or _make_model_name(description.name if description else label or predictor.target),
             job_id=new_id(),
             dataset_id=None,
             task=predictor.task,
@@ -73,8 +73,8 @@ def import_model(
             artifact_sha256=blobs.put_bytes(session, kan_engine.save(predictor)),
         )
         refuse_more_bytes(session, settings)
-        Audit(session).add("model.import", added.id, name=added.name, version=added.version, **source)
-        return added
+        Audit(session).add("model.import", row.id, name=row.name, version=row.version, **source)
+        return row
 
 
 def _read_limited(file: BinaryIO, limit: int) -> bytes:
@@ -134,15 +134,15 @@ def _read_description(metadata: dict[str, Any], predictor: Predictor) -> Portabl
     if export_document.METADATA_KEY not in metadata:
         return None
     try:
-        told = PortableModel.model_validate(metadata[export_document.METADATA_KEY])
+        description = PortableModel.model_validate(metadata[export_document.METADATA_KEY])
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise _make_refusal(f"its description is wrong at {place!r}: {first['msg']}") from None
-    outputs, count = told.record.outputs, predictor.network.config.width[-1]
+        fault = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise _make_refusal(f"its description is wrong at {place!r}: {fault['msg']}") from None
+    outputs, count = description.record.outputs, predictor.network.config.width[-1]
     if len(set(outputs)) != count or len(outputs) != count:
         raise _make_refusal(f"its network has {count} outputs, but its description names {outputs[:10]}")
-    return told
+    return description
 
 
 @dataclass(frozen=True)
@@ -155,32 +155,36 @@ class _ImportedDocuments:
 
 
 def _build_model(
-    predictor: Predictor, told: PortableModel | None, attached: export_document.AttachedArrays
+    predictor: Predictor, description: PortableModel | None, arrays: export_document.AttachedArrays
 ) -> _ImportedDocuments:
-    record = export_document.build_record(predictor, told)
-    formulas = export_document.build_symbolic(predictor, told.symbolic if told else None, record["outputs"])
+    record = export_document.build_record(predictor, description)
+    formulas = export_document.build_symbolic(
+        predictor, description.symbolic if description else None, record["outputs"]
+    )
     networks = {
-        **export_document.build_compact_member(predictor, told),
-        **export_document.build_linear_member(predictor, told),
+        **export_document.build_compact_member(predictor, description),
+        **export_document.build_linear_member(predictor, description),
     }
     record["members"] = {name: member.model_dump() for name, member in networks.items()}
     if formulas is not None:
-        known = told.record.members.get("formula") if told else None
+        entry = description.record.members.get("formula") if description else None
         member = (
-            make_formula_member(formulas, known.metrics, known.fidelity)
-            if known
+            make_formula_member(formulas, entry.metrics, entry.fidelity)
+            if entry
             else read_formula_member(formulas)
         )
         record["members"] |= {"formula": member.model_dump()}
         _refuse_unprintable_formulas(formulas, record)
         _refuse_unusable_formulas(formulas, predictor)
     outputs = record["outputs"]
-    edges = export_document.build_edges(predictor, told.edges if told else None, attached, outputs)
+    edges = export_document.build_edges(
+        predictor, description.edges if description else None, arrays, outputs
+    )
     if predictor.compact_predictor is not None:
         edges["compact"] = export_document.build_edges(
             predictor.compact_predictor,
-            told.compact_edges if told else None,
-            attached,
+            description.compact_edges if description else None,
+            arrays,
             outputs,
             export_document.COMPACT_CURVES,
         )

@@ -72,9 +72,9 @@ def draw_model(
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        shown, record = select_network(model, network), model.record
-    before, after = _find_output_affixes(record, shown.shape, theme)
-    return draw_network(shown.edges, units=record["units"], before=before, after=after, theme=theme)
+        picture, record = select_network(model, network), model.record
+    before, after = _find_output_affixes(record, picture.shape, theme)
+    return draw_network(picture.edges, units=record["units"], before=before, after=after, theme=theme)
 
 
 def _find_output_affixes(record: dict[str, Any], shape: dict[str, Any], theme: Theme) -> tuple[str, str]:

@@ -76,17 +76,17 @@ def _make_baseline(name: str, baseline: dict[str, Any]) -> CardBaseline:
     )
 
 
-def _seconds_or_none(told: Any) -> float | None:
-    return float(told) if isinstance(told, int | float) else None
+def _seconds_or_none(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _make_data(model: ModelOut, dataset: Dataset | None) -> CardData:
-    known = dataset or model.dataset
+    source = dataset or model.dataset
     return CardData(
         dataset_id=model.dataset_id,
-        name=known.name if known else None,
+        name=source.name if source else None,
         sha256=dataset.blob_sha256 if dataset else model.lineage.get("dataset_sha256"),
-        rows=known.rows if known else None,
+        rows=source.rows if source else None,
         is_kept=dataset is not None,
         split=model.split,
     )
@@ -111,8 +111,8 @@ def _describe_missing_values(feature: FeatureOut) -> str:
     if feature.type == "category":
         counts = "counts as a separate category" if feature.has_missing else "counts as no known category"
     else:
-        told = ", and an indicator input is set" if feature.has_missing else ""
-        counts = f"counts as {_format_fill(feature)}{told}"
+        suffix = ", and an indicator input is set" if feature.has_missing else ""
+        counts = f"counts as {_format_fill(feature)}{suffix}"
     return counts if feature.has_missing else f"{counts}, with a warning: no value was missing in training"
 
 
@@ -143,8 +143,8 @@ def _list_limits(
 
     With fewer hold-out rows than ``min_reliable_rows`` metrics are unreliable.
     """
-    told = model.split.get("test_rows")
-    held_out = told if isinstance(told, int) else None  # an imported file may contain anything
+    test_rows = model.split.get("test_rows")
+    held_out = test_rows if isinstance(test_rows, int) else None  # an imported file may contain anything
     verdict = formulas.verdict if formulas else None
     limits = {
         "It is valid for the ranges and categories named here. A prediction outside them is a guess, unless "

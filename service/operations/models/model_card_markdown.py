@@ -77,10 +77,10 @@ def _render_summary(card: CardOut) -> Iterator[str]:
     yield f"Predicts {format_code(card.target)}{unit}, from {task}."
     yield ""
     yield f"- Id: {format_code(card.model_id)}"
-    asked = (card.made.request or {}).get("serve")
-    by = "its formula, as the job requested" if card.by == asked == "formula" else MEMBERS[card.by]
-    others = "" if len(card.members) < 2 else f"; a request chooses with `by`: {_format_list(card.members)}"
-    yield f"- Predictions come from: {by}{others}"
+    requested_member = (card.made.request or {}).get("serve")
+    by = "its formula, as the job requested" if card.by == requested_member == "formula" else MEMBERS[card.by]
+    choices = "" if len(card.members) < 2 else f"; a request chooses with `by`: {_format_list(card.members)}"
+    yield f"- Predictions come from: {by}{choices}"
     if card.classes:
         yield f"- Classes: {_format_list(card.classes)}"
     if card.aliases:
@@ -119,21 +119,21 @@ def _render_metrics(card: CardOut) -> Iterator[str]:
         return
     yield "On the hold-out rows, which no choice used, compared with other models on the same rows."
     yield ""
-    own = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
+    metrics = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
     members = {"compact": "its compact network", "formula": "its formula", "linear": "its linear model"}
-    others = [(words, card.members[name].metrics) for name, words in members.items() if name in card.members]
-    others += [
+    columns = [(words, card.members[name].metrics) for name, words in members.items() if name in card.members]
+    columns += [
         (b.name, {**b.metrics, "parameters": b.parameters, "seconds of training": b.seconds})
         for b in card.baselines
     ]
-    yield from _render_table([("this model", own), *others])
+    yield from _render_table([("this model", metrics), *columns])
 
 
 def _render_table(columns: Sequence[tuple[str, Metrics]]) -> Iterator[str]:
     yield _render_row(["metric", *(_to_words(name) for name, _ in columns)])
     yield _render_row(["---"] * (len(columns) + 1))
     for metric in columns[0][1]:
-        cells = (format_metric(metric, told.get(metric), 6) or "unknown" for _, told in columns)
+        cells = (format_metric(metric, metrics.get(metric), 6) or "unknown" for _, metrics in columns)
         yield _render_row([_to_words(metric), *cells])
 
 
@@ -171,21 +171,24 @@ def _render_formula(formula: CardFormula) -> Iterator[str]:
     if formula.constants:
         yield f"  - Constants: {_format_list(map(_describe_constant, formula.constants))}"
     for places in formula.undetermined:
-        known = [formula.constants[place] for place in places if place in range(len(formula.constants))]
+        constants = [formula.constants[place] for place in places if place in range(len(formula.constants))]
         yield (
-            f"  - The rows do not determine {_format_list(map(_name_constant, known))} one by one: other "
+            f"  - The rows do not determine {_format_list(map(_name_constant, constants))} one by one: other "
             "values fit as well, so they have no standard errors"
         )
-    for name, seen in formula.domain.items():
+    for name, interval in formula.domain.items():
         meaning = f", which is {format_code(formula.symbols[name])}" if name in formula.symbols else ""
-        yield f"  - Training range of {format_code(name)}{meaning}: {format_code(_to_text(seen))}"
+        yield f"  - Training range of {format_code(name)}{meaning}: {format_code(_to_text(interval))}"
 
 
 def _describe_constant(constant: ConstantOut) -> str:
     """A constant as ``a = 2.0060 ± 0.0026 s/m^(1/2)``, and the constant of nature that it is."""
     error = constant.standard_error
-    value, told = (format_by_error(each, error) for each in (constant.value, error))
-    symbol, error_text = f"{constant.symbol} =" if constant.symbol else "", f"± {told}" if told else ""
+    value, deviation = (format_by_error(number, error) for number in (constant.value, error))
+    symbol, error_text = (
+        f"{constant.symbol} =" if constant.symbol else "",
+        f"± {deviation}" if deviation else "",
+    )
     parts = [symbol, value, error_text, constant.unit]
     return " ".join(filter(None, parts)) + (f" ({constant.name})" if constant.name else "")
 
@@ -194,15 +197,15 @@ def _name_constant(constant: ConstantOut) -> str:
     return constant.symbol or format_number(constant.value)
 
 
-def _render_provenance(made: CardMaking) -> Iterator[str]:
-    if made.imported is not None:
-        yield f"- Imported: {format_code(_to_text(made.imported))}"
-    yield f"- Job: {format_code(made.job_id)}"
-    yield f"- Version of the code: {format_code(made.code_version) if made.code_version else 'unknown'}"
-    yield f"- Seed: {'unknown' if made.seed is None else made.seed}"
-    yield f"- Seconds: {format_number(made.seconds)}"
-    if made.request is not None:
-        yield f"- Request: {format_code(_to_text(made.request))}"
+def _render_provenance(origin: CardMaking) -> Iterator[str]:
+    if origin.imported is not None:
+        yield f"- Imported: {format_code(_to_text(origin.imported))}"
+    yield f"- Job: {format_code(origin.job_id)}"
+    yield f"- Version of the code: {format_code(origin.code_version) if origin.code_version else 'unknown'}"
+    yield f"- Seed: {'unknown' if origin.seed is None else origin.seed}"
+    yield f"- Seconds: {format_number(origin.seconds)}"
+    if origin.request is not None:
+        yield f"- Request: {format_code(_to_text(origin.request))}"
 
 
 def _render_step(step: CardStep) -> str:
@@ -211,8 +214,8 @@ def _render_step(step: CardStep) -> str:
     return f"- {name}{version} ({format_code(step.model_id)}), by {format_code(_to_text(step.changes))}"
 
 
-def _format_list(listed: Iterable[Any]) -> str:
-    return join_texts(format_code(_to_text(value)) for value in listed)
+def _format_list(values: Iterable[Any]) -> str:
+    return join_texts(format_code(_to_text(value)) for value in values)
 
 
 def _to_text(value: Any) -> str:

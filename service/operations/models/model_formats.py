@@ -54,14 +54,16 @@ def _write_safetensors(model: Model, members: Members, columns: Columns) -> Writ
         data = kan_engine.save(members.accurate, *export_document.describe_model(model))
     except ArtifactError:
         data, symbolic = kan_engine.save(members.accurate), None
-    held = Members.build(kan_engine.load(data), symbolic)
-    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(held.accurate, columns)}
-    others: dict[Member, Predictor | None] = {
-        "compact": held.compact,
-        "formula": held.formula,
-        "linear": held.linear,
+    file_members = Members.build(kan_engine.load(data), symbolic)
+    answers: dict[Member, RowPredictions] = {
+        "accurate": kan_engine.predict_rows(file_members.accurate, columns)
     }
-    for name, member in others.items():
+    optional_members: dict[Member, Predictor | None] = {
+        "compact": file_members.compact,
+        "formula": file_members.formula,
+        "linear": file_members.linear,
+    }
+    for name, member in optional_members.items():
         if member is not None:
             answers[name] = kan_engine.predict_rows(member, columns)
     return data, answers

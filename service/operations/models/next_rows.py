@@ -59,20 +59,20 @@ def propose_next_rows(
         raise Conflict("no_next_rows", detail)
     predictor = load_members(model, serving.sessions, serving.predictors).accurate
     with serving.sessions.read() as session:
-        stored = TrainedModels(session).get_by_id(model.id)
-        symbolic = stored.symbolic
-        dataset = None if stored.dataset_id is None else session.get(Dataset, stored.dataset_id)
+        model_row = TrainedModels(session).get_by_id(model.id)
+        symbolic = model_row.symbolic
+        dataset = None if model_row.dataset_id is None else session.get(Dataset, model_row.dataset_id)
         if dataset is None:
             detail = f"the rows of model {model.id} were deleted, or it was imported without them"
             raise Conflict("dataset_deleted", detail)
-        numbers = list_training_rows(session, stored, dataset, MAX_ROWS)
+        numbers = list_training_rows(session, model_row, dataset, MAX_ROWS)
         with open_table(session, dataset, folder) as table:
             settings = _read_settings(request, predictor.encoding.features, table)
-            seen = _read_training_rows(predictor, stored, table, numbers)
+            training_rows = _read_training_rows(predictor, model_row, table, numbers)
     names = safe_names([column.name for column in predictor.encoding.names])
     report = None if symbolic is None else FormulaReport.from_dict(symbolic, names)
-    proposed = propose_rows(predictor, report, seen, settings, request.count)
-    return {"model_id": model.id, "items": [asdict(row) for row in proposed]}
+    proposals = propose_rows(predictor, report, training_rows, settings, request.count)
+    return {"model_id": model.id, "items": [asdict(row) for row in proposals]}
 
 
 def _read_settings(
@@ -97,9 +97,12 @@ def _read_training_rows(
     from kan_engine.data.labelled_rows import LabelledRows  # noqa: PLC0415  # as above
 
     rows = read_rows(table, numbers)
-    columns = {each.name: read_feature_column(rows[each.name], each) for each in predictor.encoding.features}
+    columns = {
+        feature.name: read_feature_column(rows[feature.name], feature)
+        for feature in predictor.encoding.features
+    }
     target = column_values(rows[model.target]).astype(float)
     is_known = np.isfinite(target)
     names = tuple(column.name for column in predictor.encoding.names)
-    encoded = predictor.encoding.transform(columns)[is_known]
-    return LabelledRows(encoded, target[is_known], np.ones(len(encoded)), names)
+    inputs = predictor.encoding.transform(columns)[is_known]
+    return LabelledRows(inputs, target[is_known], np.ones(len(inputs)), names)

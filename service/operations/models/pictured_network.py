@@ -48,8 +48,8 @@ def select_network(model: Model, choice: NetworkChoice | None) -> PicturedNetwor
         "compact": True,
     }
     if not wants_compact[choice]:
-        others = {name: told for name, told in edges.items() if name != COMPACT}
-        return PicturedNetwork("accurate", others, record["network"])
+        document = {name: value for name, value in edges.items() if name != COMPACT}
+        return PicturedNetwork("accurate", document, record["network"])
     if COMPACT not in edges:
         detail = f"model {model.id} has no compact network; choose accurate or served, or train it again"
         raise Conflict("no_compact_network", detail)

@@ -140,8 +140,8 @@ PLOTS: dict[str, Callable[[Model, PlotData, Theme], str]] = {
 def _load_evaluations(session: Session, model: Model) -> dict[str, Any]:
     """The newest evaluations of a model, the oldest of them first."""
     newest = ModelEvaluations(session, model.id).page(limit=DEFAULT_PREDICTION.max_drawn_evaluations)
-    told = [{**row.result, "by": row.by} for row in reversed(newest)]
-    return {"evaluations": [entry for entry in told if entry["error"] is not None]}
+    results = [{**row.result, "by": row.by} for row in reversed(newest)]
+    return {"evaluations": [entry for entry in results if entry["error"] is not None]}
 
 
 def _load_figures(model: Model) -> dict[str, JsonValue]:
@@ -178,26 +178,28 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
         request = _read_study(job)
         jobs = JobSubtasks(session, job).trainings()
         models = TrainedModels(session).find_by_jobs([training.id for training in jobs])
-        made = [(training, models[training.id]) for training in jobs if training.id in models]
+        pairs = [(training, models[training.id]) for training in jobs if training.id in models]
         dataset = session.get(Dataset, request.dataset_id)
     title = theme.say("Study of {target}", target=request.goal)
     if dataset:
         title = theme.say("Study of {target} in {dataset}", target=request.goal, dataset=dataset.name)
-    view = _make_view(name, [model for _, model in made])
-    trainings = [trained for each in made for trained in _list_training_results(request, *each)]
-    drawn = [trained for trained in trainings if view.y(trained) is not None]
-    if len({view.x(trained) for trained in drawn}) < 2:
+    view = _make_view(name, [model for _, model in pairs])
+    trainings = [result for pair in pairs for result in _list_training_results(request, *pair)]
+    results = [result for result in trainings if view.y(result) is not None]
+    if len({view.x(result) for result in results}) < 2:
         detail = (
             f"the trainings of study {job_id} with a model and data to plot do not differ in their grid; "
             "vary network.grid, such as [3, 5, 10, 20]"
         )
         raise Conflict("no_plot", detail)
     if view.across == "parameters" and (
-        mlps := [mlp for _, model in made for mlp in _list_mlp_results(request, model)]
+        mlps := [mlp for _, model in pairs for mlp in _list_mlp_results(request, model)]
     ):
-        drawn = [replace(each, settings=", ".join(filter(None, ("KAN", each.settings)))) for each in drawn]
-        drawn += mlps
-    return charts.draw_study(drawn, view, title=title, theme=theme)
+        results = [
+            replace(result, settings=", ".join(filter(None, ("KAN", result.settings)))) for result in results
+        ]
+        results += mlps
+    return charts.draw_study(results, view, title=title, theme=theme)
 
 
 def _make_view(name: str, models: list[Model]) -> charts.StudyView:
@@ -224,22 +226,22 @@ def _read_study(job: Job) -> StudyRequest:
 def _list_training_results(request: StudyRequest, job: Job, model: Model) -> Iterator[charts.StudyTraining]:
     """The result of a training on each of its grids; none without an error to plot."""
     settings, network = ", ".join(_list_varied_settings(request, job)), model.record["network"]
-    for grid, told in _list_grid_results(request, model):
-        if error := _error_metric(told.metrics):
+    for grid, summary in _list_grid_results(request, model):
+        if error := _error_metric(summary.metrics):
             yield charts.StudyTraining(
                 settings=settings,
                 grid=grid or network["grid"],
                 order=network["order"],
-                parameters=told.parameters,
+                parameters=summary.parameters,
                 error=error,
-                seconds=told.seconds,
+                seconds=summary.seconds,
             )
 
 
 def _list_mlp_results(request: StudyRequest, model: Model) -> Iterator[charts.StudyTraining]:
     """The results of the MLP baselines of a training."""
-    for _, told in _list_grid_results(request, model):
-        for baseline in told.baselines.values():
+    for _, summary in _list_grid_results(request, model):
+        for baseline in summary.baselines.values():
             if "hidden" in baseline and (error := _error_metric(baseline["metrics"])):
                 yield charts.StudyTraining(
                     "MLP", grid=0, order=None, parameters=baseline["parameters"], error=error
@@ -249,8 +251,8 @@ def _list_mlp_results(request: StudyRequest, model: Model) -> Iterator[charts.St
 def _list_grid_results(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, TrainingSummary]]:
     """The result on each grid that a network was refined through, or that of the final network."""
     for grid in request.grids if request.refine else [None]:
-        if (told := summarize_training(model.record, grid)) is not None:
-            yield grid, told
+        if (summary := summarize_training(model.record, grid)) is not None:
+            yield grid, summary
 
 
 def _error_metric(metrics: Mapping[str, Any]) -> float | None:
@@ -270,5 +272,5 @@ def _list_varied_settings(request: StudyRequest, job: Job) -> Iterator[str]:
             yield f"{name} = {value}"
 
 
-def _make_unknown_plot_error(name: str, known: Iterable[str]) -> NotFound:
-    return NotFound("plot_not_found", f"there is no plot {name[:100]!r}; the plots are {', '.join(known)}")
+def _make_unknown_plot_error(name: str, plots: Iterable[str]) -> NotFound:
+    return NotFound("plot_not_found", f"there is no plot {name[:100]!r}; the plots are {', '.join(plots)}")

@@ -61,30 +61,30 @@ def read_rows(reference: str, limit: int, sessions: Sessions, folder: Path) -> d
 
 def _sort_inputs(session: Session, model: Model) -> list[tuple[str, float | None]]:
     """The inputs that the model uses with their importance, the most important first."""
-    stored = session.scalar(select(Model.figures["importance"]).where(Model.id == model.id)) or {}
-    known = {entry["name"]: entry["mean"] for entry in stored.get("features") or ()}
+    importance = session.scalar(select(Model.figures["importance"]).where(Model.id == model.id)) or {}
+    means = {entry["name"]: entry["mean"] for entry in importance.get("features") or ()}
     idle = {entry["input"] for entry in model.record.get("dropped") or ()}
-    used = [feature["name"] for feature in model.record["features"] if feature["name"] not in idle]
-    return sorted(((name, known.get(name)) for name in used), key=lambda entry: -(entry[1] or 0.0))
+    names = [feature["name"] for feature in model.record["features"] if feature["name"] not in idle]
+    return sorted(((name, means.get(name)) for name in names), key=lambda entry: -(entry[1] or 0.0))
 
 
 def _choose_rows(
-    session: Session, model: Model, dataset: Dataset, most: int
+    session: Session, model: Model, dataset: Dataset, max_rows: int
 ) -> tuple[list[int], list[str] | None]:
     """Numbers of at most this many rows, ascending, and the part of the split of each, if it is known."""
     random = np.random.default_rng(0)
     sample = session.scalar(select(Model.figures[SAMPLE]).where(Model.id == model.id))
     if not sample:
-        return sorted(random.permutation(dataset.rows)[:most].tolist()), None
-    known = [(number, "training") for number in sample["training"]]
-    known += [(number, "hold-out") for number in sample["hold_out"]]
-    chosen = sorted(known[place] for place in random.permutation(len(known))[:most].tolist())
-    return [number for number, _ in chosen], [part for _, part in chosen]
+        return sorted(random.permutation(dataset.rows)[:max_rows].tolist()), None
+    rows = [(number, "training") for number in sample["training"]]
+    rows += [(number, "hold-out") for number in sample["hold_out"]]
+    selection = sorted(rows[place] for place in random.permutation(len(rows))[:max_rows].tolist())
+    return [number for number, _ in selection], [part for _, part in selection]
 
 
-def list_training_rows(session: Session, model: Model, dataset: Dataset, most: int) -> list[int]:
+def list_training_rows(session: Session, model: Model, dataset: Dataset, max_rows: int) -> list[int]:
     """Numbers of at most this many rows that a model was trained on; of all rows where that is not known."""
-    numbers, parts = _choose_rows(session, model, dataset, most)
+    numbers, parts = _choose_rows(session, model, dataset, max_rows)
     if parts is None:
         return numbers
     return [number for number, part in zip(numbers, parts, strict=True) if part == "training"]

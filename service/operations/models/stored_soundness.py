@@ -48,8 +48,8 @@ def _lacks_soundness(output: Mapping[str, Any], model: Model) -> bool:
 
 def _read_ranges(record: Mapping[str, Any]) -> dict[str, Ends]:
     """Ranges of the numeric columns of a model."""
-    told = {feature["name"]: (feature.get("min"), feature.get("max")) for feature in record["features"]}
-    return {name: (low, high) for name, (low, high) in told.items() if None not in (low, high)}
+    ranges = {feature["name"]: (feature.get("min"), feature.get("max")) for feature in record["features"]}
+    return {name: (low, high) for name, (low, high) in ranges.items() if None not in (low, high)}
 
 
 def _read_limits(figures: Mapping[str, Any] | None) -> Ends:
@@ -63,17 +63,17 @@ def _read_limits(figures: Mapping[str, Any] | None) -> Ends:
 
 
 def _add_soundness(output: Mapping[str, Any], ranges: dict[str, Ends], limits: Ends) -> dict[str, Any]:
-    shown = {column: name for name, column in (output.get("symbols") or {}).items()}
-    names = {column: shown.get(column, column) for column in ranges}
-    known = ranges | {
+    symbols = {column: name for name, column in (output.get("symbols") or {}).items()}
+    names = {column: symbols.get(column, column) for column in ranges}
+    domains = ranges | {
         column: output["domain"][name] for column, name in names.items() if name in output["domain"]
     }
 
     def complete(entry: Mapping[str, Any]) -> dict[str, Any]:
         if "tree" not in entry:  # an entry of a front in early versions
             return dict(entry)
-        found = _examine(from_json(entry["tree"]), known, limits)
-        return {**entry, **({} if found is None else {"sound": asdict(found.rename(names))})}
+        soundness = _examine(from_json(entry["tree"]), domains, limits)
+        return {**entry, **({} if soundness is None else {"sound": asdict(soundness.rename(names))})}
 
     return complete(output) | {"pareto": [complete(entry) for entry in output["pareto"]]}
 

@@ -49,30 +49,35 @@ def explain(
     if len(largest) > LIMITS.max_interacting_features:
         raise _make_refusal(members, largest, LIMITS.max_interacting_features)
     background = _read_background(model, predictor, sessions)
-    encoded = predictor.encoding.transform(columns, optional=predictor.unused)
-    each = attribution.count_operations(predictor) * attribution.count_evaluations(terms, 1, len(background))
-    most = LIMITS.max_explanation_operations // max(1, each)
-    if not most:
-        detail = f"one row would take {each:,} operations; explain a smaller member, as compact or formula"
+    inputs = predictor.encoding.transform(columns, optional=predictor.unused)
+    row_operations = attribution.count_operations(predictor) * attribution.count_evaluations(
+        terms, 1, len(background)
+    )
+    max_rows = LIMITS.max_explanation_operations // max(1, row_operations)
+    if not max_rows:
+        detail = (
+            f"one row would take {row_operations:,} operations; explain a smaller member, as "
+            "compact or formula"
+        )
         raise Conflict.make_at("no_explanation", detail, EXPLAIN, limit=LIMITS.max_explanation_operations)
-    if len(encoded) > most:
-        detail = f"{len(encoded)} rows are too many to explain at a time; send at most {most}"
-        raise TooLarge("explanation_too_costly", detail, limit=most)
-    found = attribution.attribute(predictor, encoded, background, terms)
+    if len(inputs) > max_rows:
+        detail = f"{len(inputs)} rows are too many to explain at a time; send at most {max_rows}"
+        raise TooLarge("explanation_too_costly", detail, limit=max_rows)
+    result = attribution.attribute(predictor, inputs, background, terms)
     return {
         "method": "additive" if len(largest) <= 1 else "shapley",
         "scale": _name_scale(predictor),
         "background_rows": len(background),
         "terms": [_sort_names(predictor, term) for term in terms],
-        "outputs": _list_outputs(predictor, found),
+        "outputs": _list_outputs(predictor, result),
     }
 
 
-def _make_refusal(members: Members, combined: frozenset[str], most: int) -> Conflict:
+def _make_refusal(members: Members, columns: frozenset[str], max_columns: int) -> Conflict:
     """Refuse a member that combines too many columns, and name the members that do not."""
     from kan_engine.inference.attribution import find_terms  # noqa: PLC0415  # as above
 
-    known: dict[MemberChoice, Predictor | None] = {
+    candidates: dict[MemberChoice, Predictor | None] = {
         "formula": members.formula,
         "linear": members.linear,
         "compact": members.compact,
@@ -80,20 +85,20 @@ def _make_refusal(members: Members, combined: frozenset[str], most: int) -> Conf
     }
     fit = [
         f'"{name}"'
-        for name, member in known.items()
-        if member is not None and max(map(len, find_terms(member)), default=0) <= most
+        for name, member in candidates.items()
+        if member is not None and max(map(len, find_terms(member)), default=0) <= max_columns
     ]
     remedy = f'send "by": {" or ".join(fit)}' if fit else "train a compact network of fewer curves"
-    names = format_names(sorted(combined))
-    detail = f"the model combines {len(combined)} columns, and an explanation at most {most}: {names}"
-    return Conflict.make_at("no_explanation", f"{detail}; {remedy}", EXPLAIN, limit=most)
+    names = format_names(sorted(columns))
+    detail = f"the model combines {len(columns)} columns, and an explanation at most {max_columns}: {names}"
+    return Conflict.make_at("no_explanation", f"{detail}; {remedy}", EXPLAIN, limit=max_columns)
 
 
 def _read_background(model: Model, predictor: Predictor, sessions: Sessions) -> np.ndarray:
     """The sample of encoded training rows that the model keeps."""
     with sessions.read() as session:
-        stored = session.scalar(select(Model.figures["reference"]["background"]).where(Model.id == model.id))
-    rows = np.array(stored or [], dtype=float)
+        sample = session.scalar(select(Model.figures["reference"]["background"]).where(Model.id == model.id))
+    rows = np.array(sample or [], dtype=float)
     if rows.ndim != 2 or rows.shape[1] != len(predictor.encoding.names):
         detail = (
             f"model {model.id} keeps no sample of its training rows: it was imported, or trained by an "
@@ -113,19 +118,19 @@ def _sort_names(predictor: Predictor, term: frozenset[str]) -> list[str]:
     return [feature.name for feature in predictor.encoding.features if feature.name in term]
 
 
-def _list_outputs(predictor: Predictor, found: Attribution) -> list[dict[str, Any]]:
+def _list_outputs(predictor: Predictor, result: Attribution) -> list[dict[str, Any]]:
     names = [feature.name for feature in predictor.encoding.features]
-    used = [place for place, name in enumerate(names) if name not in predictor.unused]
+    places = [place for place, name in enumerate(names) if name not in predictor.unused]
     return [
         {
             "output": output,
             "base": float(base) if np.isfinite(base) else None,
             "contributions": [
-                dict(zip((names[place] for place in used), row, strict=True))
+                dict(zip((names[place] for place in places), row, strict=True))
                 if np.isfinite(row).all()
                 else None
-                for row in found.contributions[:, used, number].tolist()
+                for row in result.contributions[:, places, number].tolist()
             ],
         }
-        for number, (output, base) in enumerate(zip(predictor.output_names, found.base, strict=True))
+        for number, (output, base) in enumerate(zip(predictor.output_names, result.base, strict=True))
     ]

@@ -39,9 +39,9 @@ class ModelResolver:
         Raises:
             NotFound: There is no such model.
         """
-        known = self.get_cached(reference, sessions)
-        if known is not None:
-            return known
+        cached_model = self.get_cached(reference, sessions)
+        if cached_model is not None:
+            return cached_model
         looked_up_at = self._clock()
         with sessions.read() as session:
             model = TrainedModels(session).get(reference)

@@ -100,8 +100,8 @@ class InferenceResult:
 
     def to_json(self) -> bytes:
         """The JSON of the response."""
-        told = {"model_name": self.model_name, "model_version": self.model_version}
-        answer = told | {"parameters": {"by": self.by}, "outputs": self.outputs}
+        identity = {"model_name": self.model_name, "model_version": self.model_version}
+        answer = identity | {"parameters": {"by": self.by}, "outputs": self.outputs}
         return orjson.dumps(answer if self.id is None else answer | {"id": self.id})
 
 
@@ -168,16 +168,16 @@ def infer(
         Invalid: The tensors do not fit the inputs of the model.
         TooLarge: They have too many rows.
     """
-    started, rows = time.perf_counter_ns(), None
+    start_ns, rows = time.perf_counter_ns(), None
     try:
         by, predictor = load_members(model, sessions, cache).select(_get_parameters(request).by)
-        tensors = read_tensors([given.model_dump() for given in request.inputs], raw)
+        tensors = read_tensors([entry.model_dump() for entry in request.inputs], raw)
         columns = _collect_columns(tensors, predictor, model, max_rows)
         outputs = _predict_outputs(predictor, columns, model)
         result = _build_result(model, by, request, outputs)
         rows = len(next(iter(outputs.values())))
     finally:
-        statistics.add(model.id, rows, time.perf_counter_ns() - started)
+        statistics.add(model.id, rows, time.perf_counter_ns() - start_ns)
     return result
 
 
@@ -222,35 +222,35 @@ def _collect_columns(
 ) -> dict[str, np.ndarray]:
     """Columns by feature, from one tensor for each or from one matrix of all."""
     features = predictor.encoding.features
-    named = {feature.name: feature for feature in features}
-    if len(tensors) == 1 and tensors[0].name not in named and tensors[0].values.ndim == 2:
+    by_name = {feature.name: feature for feature in features}
+    if len(tensors) == 1 and tensors[0].name not in by_name and tensors[0].values.ndim == 2:
         tensors = _split_matrix(tensors[0], features)
-    given: dict[str, np.ndarray] = {}
-    ignored = {model.target, *model.record["ignored_columns"]}
+    columns: dict[str, np.ndarray] = {}
+    ignored_columns = {model.target, *model.record["ignored_columns"]}
     for tensor in tensors:
-        if tensor.name in given:
+        if tensor.name in columns:
             raise Invalid("repeated_input", f"input {tensor.name!r} is given twice; keep one")
-        if tensor.name in named:
-            given[tensor.name] = _convert_column(tensor, named[tensor.name])
-        elif tensor.name not in ignored:
+        if tensor.name in by_name:
+            columns[tensor.name] = _convert_column(tensor, by_name[tensor.name])
+        elif tensor.name not in ignored_columns:
             detail = (
-                f"the model has no input {tensor.name!r}; it takes {format_names(named)}, or one matrix "
+                f"the model has no input {tensor.name!r}; it takes {format_names(by_name)}, or one matrix "
                 "of all"
             )
             raise Invalid("unknown_columns", detail)
-    missing = [name for name in named if name not in given and name not in predictor.unused]
+    missing = [name for name in by_name if name not in columns and name not in predictor.unused]
     if missing:
         raise Invalid(
             "missing_columns", f"the model needs the inputs {format_names(missing)}; send a tensor for each"
         )
-    lengths = {name: len(values) for name, values in given.items()}
+    lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
         raise Invalid("unequal_columns", f"all inputs need the same number of rows, at least one: {lengths}")
     rows = next(iter(lengths.values()))
     if rows > max_rows:
         detail = f"{rows} rows are over the limit of {max_rows}; send them in several requests"
         raise TooLarge("too_many_rows", detail, limit=max_rows)
-    return given
+    return columns
 
 
 def _split_matrix(matrix: NamedTensor, features: Sequence[Feature]) -> list[NamedTensor]:
@@ -295,29 +295,29 @@ def _predict_outputs(
     labels = predictor.labels(probabilities)
     datatype = _find_class_datatype(predictor.classes)
     is_text = datatype == "BYTES" or any(label is None for label in labels)  # no number can represent "none"
-    typed = labels if is_text else labels.astype(NUMBER_DTYPES[datatype])
-    return {model.target: typed, _make_probabilities_name(model.target): probabilities}
+    class_labels = labels if is_text else labels.astype(NUMBER_DTYPES[datatype])
+    return {model.target: class_labels, _make_probabilities_name(model.target): probabilities}
 
 
 def _build_result(
     model: Model, by: Member, request: InferRequest, outputs: Mapping[str, np.ndarray]
 ) -> InferenceResult:
     all_binary = bool(_get_parameters(request).binary_data_output)
-    wanted = {output.name: output.parameters or {} for output in request.outputs or ()}
-    told, behind = list[ListedTensor | BinaryTensor](), list[bytes]()
-    for name, parameters in (wanted or {name: Parameters() for name in outputs}).items():
+    options = {output.name: output.parameters or {} for output in request.outputs or ()}
+    tensors, buffers = list[ListedTensor | BinaryTensor](), list[bytes]()
+    for name, parameters in (options or {name: Parameters() for name in outputs}).items():
         if name not in outputs:
             raise Invalid(
                 "unknown_output", f"the model has no output {name!r}; it has {format_names(outputs)}"
             )
         tensor = NamedTensor(name, outputs[name])
         if parameters.get("binary_data", all_binary):
-            described, data = describe_binary(tensor)
-            told.append(described)
-            behind.append(data)
+            entry, data = describe_binary(tensor)
+            tensors.append(entry)
+            buffers.append(data)
         else:
-            told.append(list_values(tensor))
-    return InferenceResult(model.name, str(model.version), by, told, behind, request.id)
+            tensors.append(list_values(tensor))
+    return InferenceResult(model.name, str(model.version), by, tensors, buffers, request.id)
 
 
 def _get_parameters(request: InferRequest) -> InferParameters:

@@ -78,16 +78,16 @@ def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[NamedTen
         Invalid: The data of a tensor do not fit its datatype, shape or size.
     """
     tensors, start = [], 0
-    for place, given in enumerate(inputs):
-        size = (given.get("parameters") or {}).get("binary_data_size")
+    for place, entry in enumerate(inputs):
+        size = (entry.get("parameters") or {}).get("binary_data_size")
         if size is None:
-            tensors.append(_parse_json_tensor(given, place))
+            tensors.append(_parse_json_tensor(entry, place))
             continue
         if type(size) is not int or not 0 <= size <= len(raw) - start:
             raise _make_refusal(
-                given, place, f"binary_data_size is {size!r}, but {len(raw) - start} bytes are left"
+                entry, place, f"binary_data_size is {size!r}, but {len(raw) - start} bytes are left"
             )
-        tensors.append(_parse_binary_tensor(given, place, raw[start : start + size]))
+        tensors.append(_parse_binary_tensor(entry, place, raw[start : start + size]))
         start += size
     if start < len(raw):
         detail = f"{len(raw) - start} bytes follow the last tensor; correct binary_data_size"
@@ -115,76 +115,76 @@ def describe_binary(tensor: NamedTensor) -> tuple[BinaryTensor, bytes]:
     return BinaryTensor(tensor.name, tensor.datatype, tensor.values.shape, size), data
 
 
-def _parse_json_tensor(given: dict[str, Any], place: int) -> NamedTensor:
-    if "data" not in given:
-        raise _make_refusal(given, place, "it has neither data nor binary_data_size; give one of them")
-    flat, dtype = _flatten(given["data"]), _find_dtype(given, place)
-    if len(flat) != _count_values(given, place):
-        needed = f"the shape {given['shape']} needs {_count_values(given, place)}; correct one of them"
-        raise _make_refusal(given, place, f"data has {len(flat)} values, {needed}")
-    taken = JSON_TYPES[dtype.kind] if dtype is not None else {str}
-    strange = set(map(type, flat)) - taken
-    if strange:
-        number = next(i for i, value in enumerate(flat) if type(value) in strange)
-        raise _make_refusal(given, place, f"value {number} is not of type {given['datatype']}")
+def _parse_json_tensor(entry: dict[str, Any], place: int) -> NamedTensor:
+    if "data" not in entry:
+        raise _make_refusal(entry, place, "it has neither data nor binary_data_size; give one of them")
+    flat, dtype = _flatten(entry["data"]), _find_dtype(entry, place)
+    if len(flat) != _count_values(entry, place):
+        requirement = f"the shape {entry['shape']} needs {_count_values(entry, place)}; correct one of them"
+        raise _make_refusal(entry, place, f"data has {len(flat)} values, {requirement}")
+    types = JSON_TYPES[dtype.kind] if dtype is not None else {str}
+    wrong_types = set(map(type, flat)) - types
+    if wrong_types:
+        number = next(i for i, value in enumerate(flat) if type(value) in wrong_types)
+        raise _make_refusal(entry, place, f"value {number} is not of type {entry['datatype']}")
     if dtype is None:
-        return NamedTensor(given["name"], _to_object_array(flat).reshape(given["shape"]))
+        return NamedTensor(entry["name"], _to_object_array(flat).reshape(entry["shape"]))
     try:
         numbers = [math.nan if value is None else value for value in flat] if None in flat else flat
-        return NamedTensor(given["name"], np.array(numbers, dtype=dtype).reshape(given["shape"]))
+        return NamedTensor(entry["name"], np.array(numbers, dtype=dtype).reshape(entry["shape"]))
     except OverflowError:
-        raise _make_refusal(given, place, f"a value is out of range for {given['datatype']}") from None
+        raise _make_refusal(entry, place, f"a value is out of range for {entry['datatype']}") from None
 
 
-def _parse_binary_tensor(given: dict[str, Any], place: int, raw: memoryview) -> NamedTensor:
-    dtype, count = _find_dtype(given, place), _count_values(given, place)
+def _parse_binary_tensor(entry: dict[str, Any], place: int, raw: memoryview) -> NamedTensor:
+    dtype, count = _find_dtype(entry, place), _count_values(entry, place)
     if dtype is None:
-        texts = list(_parse_texts(given, place, raw))
+        texts = list(_parse_texts(entry, place, raw))
         if len(texts) != count:
             raise _make_refusal(
-                given,
+                entry,
                 place,
-                f"there are {len(texts)} texts, the shape {given['shape']} needs {count}; correct one",
+                f"there are {len(texts)} texts, the shape {entry['shape']} needs {count}; correct one",
             )
-        return NamedTensor(given["name"], _to_object_array(texts).reshape(given["shape"]))
+        return NamedTensor(entry["name"], _to_object_array(texts).reshape(entry["shape"]))
     if len(raw) != count * dtype.itemsize:
-        needed = count * dtype.itemsize
+        byte_count = count * dtype.itemsize
         raise _make_refusal(
-            given,
+            entry,
             place,
-            f"its {len(raw)} bytes are not the {needed} of the shape {given['shape']}; correct one",
+            f"its {len(raw)} bytes are not the {byte_count} of the shape {entry['shape']}; correct one",
         )
-    return NamedTensor(given["name"], np.frombuffer(raw, dtype).reshape(given["shape"]))
+    return NamedTensor(entry["name"], np.frombuffer(raw, dtype).reshape(entry["shape"]))
 
 
-def _parse_texts(given: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
+def _parse_texts(entry: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
     start = 0
     while start < len(raw):
         end = start + 4
         size = int.from_bytes(raw[start:end], "little")
         if end + size > len(raw):
-            raise _make_refusal(given, place, "a text is longer than what is left of the tensor")
+            raise _make_refusal(entry, place, "a text is longer than what is left of the tensor")
         try:
             yield str(raw[end : end + size], "utf-8")
         except UnicodeDecodeError:
-            raise _make_refusal(given, place, "a text is not UTF-8; send it as UTF-8") from None
+            raise _make_refusal(entry, place, "a text is not UTF-8; send it as UTF-8") from None
         start = end + size
 
 
-def _find_dtype(given: dict[str, Any], place: int) -> np.dtype[Any] | None:
+def _find_dtype(entry: dict[str, Any], place: int) -> np.dtype[Any] | None:
     """The NumPy type of an input; None for texts."""
-    datatype = given["datatype"]
+    datatype = entry["datatype"]
     if datatype != TEXT_DATATYPE and datatype not in NUMBER_DTYPES:
         raise _make_refusal(
-            given, place, f"datatype {datatype!r} is not one of {', '.join([*NUMBER_DTYPES, TEXT_DATATYPE])}"
+            entry, place, f"datatype {datatype!r} is not one of {', '.join([*NUMBER_DTYPES, TEXT_DATATYPE])}"
         )
     return NUMBER_DTYPES.get(datatype)
 
 
-def _count_values(given: dict[str, Any], place: int) -> int:
-    shape = given["shape"]
+def _count_values(entry: dict[str, Any], place: int) -> int:
+    shape = entry["shape"]
     if len(shape) > MAX_DIMENSIONS:
-        raise _make_refusal(given, place, f"its shape has {len(shape)} dimensions; send one or two")
+        raise _make_refusal(entry, place, f"its shape has {len(shape)} dimensions; send one or two")
     return math.prod(shape)
 
 
@@ -201,6 +201,6 @@ def _to_object_array(values: list[Any]) -> np.ndarray:
     return array
 
 
-def _make_refusal(given: dict[str, Any], place: int, why: str) -> Invalid:
-    detail = f"input {given['name']!r}: {why}"
+def _make_refusal(entry: dict[str, Any], place: int, why: str) -> Invalid:
+    detail = f"input {entry['name']!r}: {why}"
     return Invalid.make_at("invalid_tensor", detail, {"pointer": f"#/inputs/{place}"})

@@ -68,19 +68,19 @@ def predict(reference: str, request: Rows, serving: PredictionContext) -> Docume
         request,
         predictor.encoding.features,
         optional=predictor.unused,
-        ignored={model.target, *model.record["ignored_columns"]},
+        ignored_columns={model.target, *model.record["ignored_columns"]},
         max_rows=serving.max_rows,
         limits=serving.limits,
     )
-    told = {
+    document = {
         "model_id": model.id,
         "by": by,
         "preview_of": model.record.get("preview_of"),
         **_predict_columns(predictor, columns, model.record["outputs"], margin, serving.limits),
     }
     if request.explain:
-        told["explanation"] = explain(model, members, predictor, columns, serving.sessions)
-    return told
+        document["explanation"] = explain(model, members, predictor, columns, serving.sessions)
+    return document
 
 
 def load_predictor(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
@@ -184,15 +184,18 @@ def _to_list(values: np.ndarray) -> list[Any]:
     plain = values.astype(object)
     if values.dtype.kind == "f":
         plain[~np.isfinite(values)] = None
-    listed: list[Any] = plain.tolist()
-    return listed
+    items: list[Any] = plain.tolist()
+    return items
 
 
 def _build_intervals(values: np.ndarray, margin: float | np.ndarray, outside: np.ndarray) -> list[Any]:
     """Intervals; None for rows outside the range of training and for rows without a finite value."""
     has_none = outside.any(axis=1) | ~np.isfinite(values)
     bounds = np.stack([values - margin, values + margin], axis=1).tolist()
-    return [None if none else interval for none, interval in zip(has_none.tolist(), bounds, strict=True)]
+    return [
+        None if is_missing else interval
+        for is_missing, interval in zip(has_none.tolist(), bounds, strict=True)
+    ]
 
 
 def _has_gap(value: Any) -> bool:
@@ -217,12 +220,12 @@ def _find_outside_values(
     """The first values outside the range of training, and the number of all."""
     features = predictor.encoding.features
     rows = np.flatnonzero(mask.any(1))[: limits.max_warnings].tolist()
-    found = [
+    findings = [
         (row, features[place].name, _find_warning_code(features[place], columns[features[place].name][row]))
         for row in rows
         for place in np.flatnonzero(mask[row]).tolist()
     ]
-    return found, int(mask.sum())
+    return findings, int(mask.sum())
 
 
 def _find_warning_code(feature: Feature, value: Any) -> str:

@@ -40,10 +40,10 @@ class PredictorCache:
             if model_id in self._kept:
                 self._kept.move_to_end(model_id)
                 return self._kept[model_id][0]
-            others = self._loading.get(model_id)
-            if others is None:
+            future = self._loading.get(model_id)
+            if future is None:
                 mine = self._loading[model_id] = Future()
-        return self._load(model_id, load, mine) if others is None else others.result()
+        return self._load(model_id, load, mine) if future is None else future.result()
 
     def has(self, model_id: str) -> bool:
         """Whether the members of a model are loaded."""
@@ -52,8 +52,8 @@ class PredictorCache:
     def drop(self, model_id: str) -> None:
         """Remove the members of a model; a thread that uses them keeps them until it is done."""
         with self._lock:
-            _, freed = self._kept.pop(model_id, (None, 0))
-            self._bytes -= freed
+            _, freed_bytes = self._kept.pop(model_id, (None, 0))
+            self._bytes -= freed_bytes
 
     def _load(self, model_id: str, load: Load, future: Future[Members]) -> Members:
         try:
@@ -74,5 +74,5 @@ class PredictorCache:
         self._kept[model_id] = (predictor, size)
         self._bytes += size
         while self._bytes > self._max_bytes:
-            _, (_, freed) = self._kept.popitem(last=False)
-            self._bytes -= freed
+            _, (_, freed_bytes) = self._kept.popitem(last=False)
+            self._bytes -= freed_bytes

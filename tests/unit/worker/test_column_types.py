@@ -72,7 +72,7 @@ def learnt(table: StoredTable, **body: Any) -> Predictor:
 def asked(predictor: Predictor, **columns: list[Any]) -> dict[str, np.ndarray]:
     """Columns as ``/predict`` takes them."""
     rows = Rows(columns=columns)
-    return read_columns(rows, predictor.encoding.features, optional=[], ignored=[], max_rows=ROWS)
+    return read_columns(rows, predictor.encoding.features, optional=[], ignored_columns=[], max_rows=ROWS)
 
 
 def two_valued(values: tuple[float, float]) -> tuple[list[float], list[bool]]:

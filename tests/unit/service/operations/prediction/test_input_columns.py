@@ -22,7 +22,9 @@ GOOD = {"x": 0.5, "on": True, "kind": "a"}
 
 
 def read(**body: Any) -> dict[str, np.ndarray]:
-    return read_columns(Rows(**body), FEATURES, optional={"idle"}, ignored={"y", "time"}, max_rows=1_000)
+    return read_columns(
+        Rows(**body), FEATURES, optional={"idle"}, ignored_columns={"y", "time"}, max_rows=1_000
+    )
 
 
 def refusal(**body: Any) -> ServiceError:
