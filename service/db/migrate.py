@@ -104,6 +104,6 @@ def _lock_upgrades(connection: Connection) -> None:
 
 def _check_foreign_keys(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-        if broken:
-            raise RuntimeError(f"the upgrade would leave rows with broken foreign keys: {broken[:10]}")
+        violations = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if violations:
+            raise RuntimeError(f"the upgrade would leave rows with broken foreign keys: {violations[:10]}")

@@ -110,8 +110,8 @@ def _filter_by_tenant(state: ORMExecuteState) -> None:
     if caller is None or state.is_column_load or not (state.is_select or state.is_update or state.is_delete):
         return
     tenant = caller.tenant
-    own = with_loader_criteria(TenantMixin, lambda table: table.tenant == tenant, include_aliases=True)
-    state.statement = state.statement.options(own)
+    criteria = with_loader_criteria(TenantMixin, lambda table: table.tenant == tenant, include_aliases=True)
+    state.statement = state.statement.options(criteria)
 
 
 def _set_tenant(session: Session, *_: Any) -> None:

@@ -59,9 +59,9 @@ class Members:
         """
         if by == "formula":
             if self.formula is None:
-                wanted = 'a job with "symbolic": true searches for one'
+                hint = 'a job with "symbolic": true searches for one'
                 raise _make_refusal(
-                    "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
+                    "no_formula", f"the model has no formula; {self._remedy}, or train again: {hint}"
                 )
             return "formula", self.formula
         if by == "rivals":
@@ -78,10 +78,10 @@ class Members:
             raise _make_refusal(
                 "no_linear_model", f"the model has no linear model; {self._remedy}, or train again"
             )
-        wanted = "models of older versions have none"
+        hint = "models of older versions have none"
         raise _make_refusal(
             "no_compact_network",
-            f"the model has no compact network; {self._remedy}, or train again: {wanted}",
+            f"the model has no compact network; {self._remedy}, or train again: {hint}",
         )
 
     @property
@@ -96,9 +96,9 @@ class Members:
 
     @property
     def _remedy(self) -> str:
-        known = {"compact": self.compact, "formula": self.formula, "linear": self.linear}
-        others = ["accurate", *(name for name, member in known.items() if member is not None)]
-        return 'send "by": "auto", ' + " or ".join(f'"{name}"' for name in others)
+        members = {"compact": self.compact, "formula": self.formula, "linear": self.linear}
+        choices = ["accurate", *(name for name, member in members.items() if member is not None)]
+        return 'send "by": "auto", ' + " or ".join(f'"{name}"' for name in choices)
 
 
 def _average_rivals(
@@ -107,8 +107,8 @@ def _average_rivals(
     """The mean of the formula of a regression and of its rivals; None where they were not compared."""
     from kan_engine.inference.rivals_predictor import RivalsPredictor  # noqa: PLC0415  # imports torch
 
-    known = [outputs[0], *outputs[0].get("rivals", ())]
-    trees = [(kan_engine.from_json(entry["tree"]), entry.get("probability")) for entry in known]
+    entries = [outputs[0], *outputs[0].get("rivals", ())]
+    trees = [(kan_engine.from_json(entry["tree"]), entry.get("probability")) for entry in entries]
     return RivalsPredictor.average(formula, trees)
 
 

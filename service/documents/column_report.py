@@ -87,10 +87,12 @@ def _read_report(column: Mapping[str, Any]) -> ColumnReport:
     return ColumnReport(**{**column, **counts, "histogram": histogram and Histogram(**histogram)})
 
 
-def explain_unreadable(report: ColumnReport, wanted: str) -> str | None:
+def explain_unreadable(report: ColumnReport, requested_type: str) -> str | None:
     """Why a column cannot be read as another type; None if it can."""
-    is_two_valued = wanted == "boolean" and report.distinct == 2 and report.type in NUMBER_TYPES
-    if wanted in READABLE_AS[report.type] or is_two_valued:
+    is_two_valued = requested_type == "boolean" and report.distinct == 2 and report.type in NUMBER_TYPES
+    if requested_type in READABLE_AS[report.type] or is_two_valued:
         return None
-    known = " or ".join(READABLE_AS[report.type])
-    return f"column {report.name!r} is {report.type} and cannot be read as {wanted}; possible: {known}"
+    types = " or ".join(READABLE_AS[report.type])
+    return (
+        f"column {report.name!r} is {report.type} and cannot be read as {requested_type}; possible: {types}"
+    )

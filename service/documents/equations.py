@@ -19,7 +19,7 @@ _MOST_LATEX = 3_000  # characters; a longer equation is not for reading
 
 
 def read_problem(
-    request: SolveRequest, measured: Collection[str] = (), *, limits: EquationLimits = DEFAULT_LIMITS
+    request: SolveRequest, measured_names: Collection[str] = (), *, limits: EquationLimits = DEFAULT_LIMITS
 ) -> DifferentialProblem:
     """Parse the equations, given the names of the measured unknowns.
 
@@ -33,7 +33,7 @@ def read_problem(
         equations=request.equations,
         conditions=[condition.source for condition in request.conditions],
         coefficients=list(request.parameters),
-        measured=list(measured),
+        measured=list(measured_names),
         limits=limits,
     )
 
@@ -41,7 +41,7 @@ def read_problem(
 def plan_network(
     request: SolveRequest,
     problem: DifferentialProblem,
-    hidden: list[int],
+    hidden_layers: list[int],
     *,
     thresholds: DistillationThresholds = DEFAULT_DISTILLATION,
 ) -> DistillationPlan:
@@ -49,7 +49,7 @@ def plan_network(
     network = request.network
     return DistillationPlan.from_problem(
         problem,
-        hidden,
+        hidden_layers,
         grid=None if network.grid == "auto" else network.grid,
         order=None if network.order == "auto" else network.order,
         is_second_order=request.training.optimizer == "gauss_newton",

@@ -109,24 +109,26 @@ def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encod
         names: Printed names by column.
         encoding: Defines the variables that are not columns of the client.
     """
-    used = variables(tree)
-    known = {column.name: column for column in encoding.names} if encoding else {}
-    derived = {name: known[name] for name in used if name in known and known[name].definition}
-    symbols = {names[name]: name for name in used if names[name] != name}
+    inputs = variables(tree)
+    by_name = {column.name: column for column in encoding.names} if encoding else {}
+    derived_columns = {name: by_name[name] for name in inputs if name in by_name and by_name[name].definition}
+    symbols = {names[name]: name for name in inputs if names[name] != name}
     return FormulaSummary(
         expression=to_text(tree, names),
         latex=to_latex(tree, names),
-        symbols=symbols | {names[name]: column.meaning for name, column in derived.items()},
-        derived={name: asdict(column.definition) for name, column in derived.items() if column.definition},
-        fills=_collect_fill_values(used, encoding),
+        symbols=symbols | {names[name]: column.meaning for name, column in derived_columns.items()},
+        derived={
+            name: asdict(column.definition) for name, column in derived_columns.items() if column.definition
+        },
+        fills=_collect_fill_values(inputs, encoding),
     )
 
 
-def _collect_fill_values(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
+def _collect_fill_values(inputs: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
     """Values that replace missing ones, for columns that had missing values in training."""
     features = encoding.features if encoding else ()
     return {
         f.name: f.fill
         for f in features
-        if f.has_missing and f.type not in ("category", "datetime") and f.name in used
+        if f.has_missing and f.type not in ("category", "datetime") and f.name in inputs
     }

@@ -32,11 +32,11 @@ class TrainingPlan:
     @cached_property
     def types(self) -> dict[str, str]:
         """Types of all columns, with those that the request overrides."""
-        wanted = {name: report.type for name, report in self.reports.items()} | self.request.types
+        types = {name: report.type for name, report in self.reports.items()} | self.request.types
         target, grouping = self.request.target, self.request.per_group
-        if grouping is not None and grouping.column in wanted and grouping.column != target:
-            wanted[grouping.column] = "category"
-        return {n: w if n == target else _select_encoding_type(self.reports[n], w) for n, w in wanted.items()}
+        if grouping is not None and grouping.column in types and grouping.column != target:
+            types[grouping.column] = "category"
+        return {n: w if n == target else _select_encoding_type(self.reports[n], w) for n, w in types.items()}
 
     @property
     def task(self) -> TaskName:
@@ -67,8 +67,8 @@ class TrainingPlan:
         """The requested columns, or all that distinguish rows and are not free text."""
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
-        others = [report for name, report in self.reports.items() if name not in self.roles]
-        usable = [report for report in others if self._is_usable(report)]
+        candidates = [report for name, report in self.reports.items() if name not in self.roles]
+        usable = [report for report in candidates if self._is_usable(report)]
         return [
             report for report in usable if not report.is_id or report.name in self._form_columns
         ] or usable
@@ -81,8 +81,8 @@ class TrainingPlan:
     @property
     def required_features(self) -> frozenset[str]:
         """Features that the request needs, so that a screening keeps them."""
-        wished = {*(self.request.must_use or ()), *(self.request.monotone or ()), *self._form_columns}
-        return frozenset(report.name for report in self.features if report.name in wished)
+        names = {*(self.request.must_use or ()), *(self.request.monotone or ()), *self._form_columns}
+        return frozenset(report.name for report in self.features if report.name in names)
 
     @property
     def _form_columns(self) -> tuple[str, ...]:
@@ -139,15 +139,15 @@ def explain_unusable_numbers(report: ColumnReport) -> str | None:
     return f"varies by {high - low:g}, less than {MIN_RANGE:g}" if 0 < high - low < MIN_RANGE else None
 
 
-def _select_encoding_type(report: ColumnReport, wanted: str) -> str:
+def _select_encoding_type(report: ColumnReport, requested_type: str) -> str:
     """Type by which a column is encoded, given the type that the request asks for.
 
     Booleans are encoded as 0 and 1 even if requested as numbers, and predictions still accept true and false.
     Two numbers other than 0 and 1, requested as booleans, are encoded as categories: an indicator of one of
     them. Predictions still accept the original numbers.
     """
-    if report.type == "boolean" and wanted in NUMBER_TYPES:
+    if report.type == "boolean" and requested_type in NUMBER_TYPES:
         return "boolean"
-    if report.type in NUMBER_TYPES and wanted == "boolean" and report.range != (0, 1):
+    if report.type in NUMBER_TYPES and requested_type == "boolean" and report.range != (0, 1):
         return "category"
-    return wanted
+    return requested_type

@@ -40,8 +40,8 @@ def check_names(
             errors.append(fault)
         first_seen.setdefault(name, number)
     if any(not may_be_empty or error.code != "empty_name" for error in errors):
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise Invalid("column_names", errors[0].detail + more, errors=errors[: limits.max_error_entries])
+        suffix = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise Invalid("column_names", errors[0].detail + suffix, errors=errors[: limits.max_error_entries])
     return names
 
 

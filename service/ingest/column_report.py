@@ -76,21 +76,21 @@ def check_and_describe(
     columns = []
     for column in frame.iter_columns():
         refuse_far_times(column)
-        finite, found = _mask_infinities(_refuse_nul(column))
+        finite, notes = _mask_infinities(_refuse_nul(column))
         columns.append(mask_codes(finite, missing or {}))
-        warnings += found + warn_declared_codes(finite, columns[-1])
+        warnings += notes + warn_declared_codes(finite, columns[-1])
     table, lines = pl.DataFrame(columns), raw.lines
     if corrections.repeated_rows == "drop":
         table, lines, warnings = drop_repeated_rows(table, lines, warnings)
         columns = table.get_columns()
-    proposed = propose_codes(columns, limits)
+    proposals = propose_codes(columns, limits)
     reports = [
-        _report_column(column, proposed.get(column.name, []), forms.get(column.name), limits)
+        _report_column(column, proposals.get(column.name, []), forms.get(column.name), limits)
         for column in columns
     ]
     for report in reports:
         warnings += _warn_unusable(report)
-    warnings += warn_proposed_codes(proposed, columns)
+    warnings += warn_proposed_codes(proposals, columns)
     warnings += warn_repeated_rows(table)
     return IngestedTable(table, reports, [_add_line(warning, lines) for warning in warnings])
 
@@ -109,8 +109,8 @@ def refuse_far_times(column: pl.Series) -> None:
     """Refuse dates and times outside the years 1 to 9999, which Python and ISO 8601 do not write."""
     if column.dtype not in (pl.Date, pl.Datetime) or getattr(column.dtype, "time_unit", None) == "ns":
         return  # nanoseconds in 64 bits reach from 1677 to 2262
-    first, last = pl.Series([datetime.min, datetime.max]).cast(column.dtype).to_physical()
-    is_far = ~column.to_physical().is_between(first, last)
+    earliest, latest = pl.Series([datetime.min, datetime.max]).cast(column.dtype).to_physical()
+    is_far = ~column.to_physical().is_between(earliest, latest)
     if is_far.any():
         place: Place = {"column": column.name, "row": find_first_row(is_far)}
         detail = (

@@ -60,8 +60,8 @@ def read(
         cells, lines, left_out = _read_cells(text, separator, settings, limits)
     finally:
         text.detach()
-    typed, found = _infer_types(cells, separator, missing or {}, limits)
-    return RawTable(typed, warnings + left_out + _warn_layout(typed, separator) + found, lines)
+    table, notes = _infer_types(cells, separator, missing or {}, limits)
+    return RawTable(table, warnings + left_out + _warn_layout(table, separator) + notes, lines)
 
 
 def _detect_separator(sample: str, filename: str | None, limits: IngestLimits) -> str:
@@ -69,13 +69,13 @@ def _detect_separator(sample: str, filename: str | None, limits: IngestLimits) -
     is_cut_off = len(sample) == limits.sample_characters
     lines = sample.splitlines(keepends=True)
     lines = lines[:-1] if is_cut_off and len(lines) > 1 else lines
-    hinted = "\t" if (filename or "").lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
+    default = "\t" if (filename or "").lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
 
     def rate_separator(separator: str) -> tuple[float, int, bool]:
         widths = _record_widths(lines, separator, limits)
         if not widths or widths[0] < 2:
-            return 0.0, 0, separator == hinted
-        return widths.count(widths[0]) / len(widths), widths[0], separator == hinted
+            return 0.0, 0, separator == default
+        return widths.count(widths[0]) / len(widths), widths[0], separator == default
 
     return max(SEPARATORS, key=rate_separator)
 
@@ -118,8 +118,8 @@ def _read_cells(
     if not header:
         raise Invalid("empty_file", "the file holds only blank lines; add a header and rows")
     names = check_names(header, settings, limits, may_be_empty=any(map(str.strip, header)))
-    named = [place for place, name in enumerate(names) if name]
-    cells: Cells = {names[place]: [] for place in named}
+    places = [place for place, name in enumerate(names) if name]
+    cells: Cells = {names[place]: [] for place in places}
     lines: list[np.ndarray[Any, Any]] = []
     empty_lines: list[int] = []
     rows = 0
@@ -131,16 +131,16 @@ def _read_cells(
         _refuse_unnamed(block, names, limits)
         rows += len(block)
         text_bytes = cast("BinaryIO", text.buffer).tell()
-        check_size(rows, len(named), settings, cell_bytes=limits.cell_bytes, text_bytes=text_bytes)
+        check_size(rows, len(places), settings, cell_bytes=limits.cell_bytes, text_bytes=text_bytes)
         columns = list(zip(*(record for record, _ in block), strict=True))
-        for place in named if block else ():
+        for place in places if block else ():
             cells[names[place]].append(pl.Series(names[place], columns[place], dtype=pl.String))
         lines.append(np.array([line for _, line in block], dtype=int))
     if not rows:
         raise Invalid(
-            "no_rows", f"the file has a header of {len(named)} columns and no rows; add at least one"
+            "no_rows", f"the file has a header of {len(places)} columns and no rows; add at least one"
         )
-    return cells, np.concatenate(lines), _warn_empty(len(names) - len(named), empty_lines)
+    return cells, np.concatenate(lines), _warn_empty(len(names) - len(places), empty_lines)
 
 
 def _drop_surplus_cells(record: Record, width: int) -> Record:
@@ -151,20 +151,20 @@ def _drop_surplus_cells(record: Record, width: int) -> Record:
 
 def _refuse_unnamed(block: list[Record], names: list[str], limits: IngestLimits) -> None:
     """Refuse values in columns without a name."""
-    unnamed = [place for place, name in enumerate(names) if not name]
+    places = [place for place, name in enumerate(names) if not name]
     errors = {
         place: ErrorEntry(
             "empty_name",
             f"column {place + 1} has no name, but a value in line {line}; give it a name",
             {"column_number": place + 1, "line": line},
         )
-        for cells, line in reversed(block if unnamed else [])
-        for place in unnamed
+        for cells, line in reversed(block if places else [])
+        for place in places
         if cells[place].strip()
     }
     if errors:
-        first = [errors[place] for place in sorted(errors)]
-        raise Invalid("column_names", first[0].detail, errors=first[: limits.max_error_entries])
+        entries = [errors[place] for place in sorted(errors)]
+        raise Invalid("column_names", entries[0].detail, errors=entries[: limits.max_error_entries])
 
 
 def _warn_empty(columns: int, lines: list[int]) -> Warnings:
@@ -188,34 +188,34 @@ def _refuse_ragged(block: list[Record], width: int, separator: str, limits: Inge
     ]
     if errors:
         detail = f"{errors[0].detail}; give every row as many cells, and quote cells that hold the separator"
-        ragged = next(cells for cells, _ in block if len(cells) != width)
-        if separator == "," and _could_be_decimal_commas(ragged, width):
+        row = next(cells for cells, _ in block if len(cells) != width)
+        if separator == "," and _could_be_decimal_commas(row, width):
             detail += "; if commas are decimal signs here, quote such numbers or separate the cells by ';'"
         raise Invalid("ragged_rows", detail, errors=errors[: limits.max_error_entries])
 
 
 def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
     """Whether joining neighbouring cells to numbers such as 1,5 can make the row as wide as the header."""
-    joined, at = 0, 0
+    joins, at = 0, 0
     while at + 1 < len(cells):
         if INTEGER_PART.fullmatch(cells[at].strip()) and cells[at + 1].strip().isdecimal():
-            joined, at = joined + 1, at + 1
+            joins, at = joins + 1, at + 1
         at += 1
-    return joined >= len(cells) - width > 0
+    return joins >= len(cells) - width > 0
 
 
 def _infer_types(
     cells: Cells, separator: str, missing: MissingCodes, limits: IngestLimits
 ) -> tuple[pl.DataFrame, Warnings]:
     """Convert each column to its type, and free its text at once: text takes more memory than numbers."""
-    typed, warnings = [], []
+    columns, warnings = [], []
     for name in list(cells):
         text = pl.concat(cells.pop(name)).str.strip_chars()
-        kept = mask_codes(text, missing)
-        values, found = infer_type(kept, limits, comma_is_free=separator != ",")
-        typed.append(values)
-        warnings += warn_declared_codes(text, kept) + found
-    return pl.DataFrame(typed), warnings
+        masked_text = mask_codes(text, missing)
+        values, notes = infer_type(masked_text, limits, comma_is_free=separator != ",")
+        columns.append(values)
+        warnings += warn_declared_codes(text, masked_text) + notes
+    return pl.DataFrame(columns), warnings
 
 
 def _warn_layout(table: pl.DataFrame, separator: str) -> Warnings:

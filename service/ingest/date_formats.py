@@ -42,10 +42,10 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
         return _parse_dates_in_one_order(values)
     if not values.str.contains(DATE).all():
         return None, []
-    first, mark, second = (values.str.extract(DATE, group) for group in (1, 2, 3))
+    first_number, mark, second_number = (values.str.extract(DATE, group) for group in (1, 2, 3))
     if mark.n_unique() - mark.has_nulls() > 1:
         return None, []
-    day_first, why = _is_day_first(values, first.cast(pl.Int64), second.cast(pl.Int64))
+    day_first, why = _is_day_first(values, first_number.cast(pl.Int64), second_number.cast(pl.Int64))
     separator = mark.drop_nulls()[0]
     form = separator.join(["%d", "%m", "%Y"] if day_first else ["%m", "%d", "%Y"]) + _detect_time_suffix(
         values
@@ -53,7 +53,7 @@ def parse_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     times = values.str.to_datetime(form, time_unit="us", strict=False)
     order = FIRST[day_first]
     note = _make_note(values, form, f"dates were read with {order}, {why}, as in")
-    is_told_apart = any((numbers.cast(pl.Int64) > MONTHS).any() for numbers in (first, second))
+    is_told_apart = any((numbers.cast(pl.Int64) > MONTHS).any() for numbers in (first_number, second_number))
     return times, [note] if is_told_apart or separator == "." else [note, *_warn_ambiguous(values, order)]
 
 
@@ -70,27 +70,27 @@ def read_metadata(metadata: Mapping[str, str], frame: pl.DataFrame) -> Warnings:
     A format from elsewhere counts only if it writes all the times of its column.
     """
     try:
-        told = json.loads(metadata.get(KEY, "{}"))
-        forms, doubtful = dict(told.get("forms", {})), list(told.get("doubtful", []))
+        document = json.loads(metadata.get(KEY, "{}"))
+        forms, doubtful = dict(document.get("forms", {})), list(document.get("doubtful", []))
     except (ValueError, TypeError, AttributeError):
         return []
-    found: Warnings = []
+    notes: Warnings = []
     for name in frame.columns:
         times, form = frame[name], forms.get(name)
         if times.dtype == pl.Datetime and isinstance(form, str) and _writes_all(times, form):
-            written = times.dt.to_string(form)
-            found.append(_make_note(written, form, DATES_READ.format(form) if "%Y" in form else TIMES_READ))
+            texts = times.dt.to_string(form)
+            notes.append(_make_note(texts, form, DATES_READ.format(form) if "%Y" in form else TIMES_READ))
             if name in doubtful:
-                found += _warn_ambiguous(written, FIRST[form.startswith("%d")])
-    return found
+                notes += _warn_ambiguous(texts, FIRST[form.startswith("%d")])
+    return notes
 
 
 def _writes_all(times: pl.Series, form: str) -> bool:
     if not KNOWN_FORM.fullmatch(form) or times.null_count() == len(times):
         return False
     day, day_form = ("", "") if "%Y" in form else (DAY_OF_TIMES, "%Y-%m-%d ")
-    written = times.dt.to_string(day + form)
-    return written.str.to_datetime(day_form + form, time_unit="us", strict=False).equals(times)
+    texts = times.dt.to_string(day + form)
+    return texts.str.to_datetime(day_form + form, time_unit="us", strict=False).equals(times)
 
 
 def _parse_dates_in_one_order(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -101,16 +101,16 @@ def _parse_dates_in_one_order(values: pl.Series) -> tuple[pl.Series | None, Warn
     return None, []
 
 
-def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tuple[bool, str]:
+def _is_day_first(values: pl.Series, first_number: pl.Series, second_number: pl.Series) -> tuple[bool, str]:
     """Whether the first of two numbers is the day, judged by the whole column, and the reason."""
-    most = [max(numbers.drop_nulls().to_list(), default=0) for numbers in (first, second)]
-    if most[0] > MONTHS:
-        return True, f"since the first number goes up to {most[0]}"
-    if most[1] > MONTHS:
-        return False, f"since the second number goes up to {most[1]}"
+    maxima = [max(numbers.drop_nulls().to_list(), default=0) for numbers in (first_number, second_number)]
+    if maxima[0] > MONTHS:
+        return True, f"since the first number goes up to {maxima[0]}"
+    if maxima[1] > MONTHS:
+        return False, f"since the second number goes up to {maxima[1]}"
     year = values.str.extract(DATE, 4).cast(pl.Int64)
     jumps = []
-    for day, month in ((first, second), (second, first)):
+    for day, month in ((first_number, second_number), (second_number, first_number)):
         days = (372 * year + 31 * month + day).drop_nulls()
         jumps.append(int(days.diff().abs().sum() or 0))
     if values.str.contains(".", literal=True).any() or jumps[0] == jumps[1]:

@@ -153,19 +153,17 @@ class _TableBuilder:
             raise Invalid("no_columns", "the rows have no fields; name at least one")
         frame = pl.concat(self._blocks, how="diagonal_relaxed", rechunk=True)
         frame.columns = check_names(frame.columns, self._settings, self._limits)
-        settled = [_finalize_type(column) for column in frame.iter_columns()]
-        columns = [column for column, _ in settled]
-        warnings = [
-            warning for column, found in settled for warning in (*found, *_warn_quoted_numbers(column))
-        ]
+        pairs = [_finalize_type(column) for column in frame.iter_columns()]
+        columns = [column for column, _ in pairs]
+        warnings = [warning for column, notes in pairs for warning in (*notes, *_warn_quoted_numbers(column))]
         return RawTable(pl.DataFrame(columns), warnings)
 
     def _make_series(self, name: str, values: list[Any]) -> pl.Series:
         kinds = {self._check_kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
-        known = self._kinds.setdefault(name, "missing")
-        kinds |= {known} - {"missing"}
+        previous_kind = self._kinds.setdefault(name, "missing")
+        kinds |= {previous_kind} - {"missing"}
         if len(kinds) > 1:
-            self._refuse_mixture(name, values, known)
+            self._refuse_mixture(name, values, previous_kind)
         self._kinds[name] = next(iter(kinds), "missing")
         if self._kinds[name] == "number":
             return _make_number_series(name, values)
@@ -179,13 +177,15 @@ class _TableBuilder:
         detail = "a value must be a number, a text, true, false or null; split nested values into columns"
         raise _make_refusal("nested_value", self._locate(self.rows + row, name), detail)
 
-    def _refuse_mixture(self, name: str, values: list[Any], known: str) -> None:
+    def _refuse_mixture(self, name: str, values: list[Any], previous_kind: str) -> None:
         for row, value in enumerate(values):
-            kind = known if value is None else KINDS[type(value)]
-            if known == "missing":
-                known = kind
-            if kind != known:
-                detail = f"column {name!r} holds {known} before and {kind} here; a column has one type"
+            kind = previous_kind if value is None else KINDS[type(value)]
+            if previous_kind == "missing":
+                previous_kind = kind
+            if kind != previous_kind:
+                detail = (
+                    f"column {name!r} holds {previous_kind} before and {kind} here; a column has one type"
+                )
                 raise _make_refusal("mixed_types", self._locate(self.rows + row, name), detail)
 
 
@@ -205,9 +205,9 @@ def _finalize_type(column: pl.Series) -> tuple[pl.Series, Warnings]:
         return column.cast(pl.Float64), []
     if column.dtype != pl.String or column.null_count() == len(column):
         return column, []
-    times, found = parse_iso_times(column)
+    times, notes = parse_iso_times(column)
     is_read = times is not None and times.null_count() == column.null_count()
-    return (times, found) if times is not None and is_read else (column, [])
+    return (times, notes) if times is not None and is_read else (column, [])
 
 
 def _warn_quoted_numbers(column: pl.Series) -> Warnings:

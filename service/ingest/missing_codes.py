@@ -37,12 +37,12 @@ def mask_codes(column: pl.Series, missing: MissingCodes) -> pl.Series:
     codes = {*missing.get(ALL_COLUMNS, ()), *missing.get(column.name, ())}
     if column.dtype.is_numeric():
         numbers = [float(code) for code in codes if not isinstance(code, str)]
-        found = column.cast(pl.Float64).is_in(numbers) if numbers else None
+        mask = column.cast(pl.Float64).is_in(numbers) if numbers else None
     elif column.dtype == pl.String:
-        found = column.is_in([str(code) for code in codes]) if codes else None
+        mask = column.is_in([str(code) for code in codes]) if codes else None
     else:
-        found = None
-    return column if found is None else column.set(found.fill_null(value=False), None)
+        mask = None
+    return column if mask is None else column.set(mask.fill_null(value=False), None)
 
 
 def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> None:
@@ -53,8 +53,8 @@ def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> Non
     """
     for name in missing:
         if name != ALL_COLUMNS and name not in columns:
-            known = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
-            detail = f"missing names a column {name!r}, which the table does not have; it has {known}"
+            names = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
+            detail = f"missing names a column {name!r}, which the table does not have; it has {names}"
             place = {"pointer": pointer(["missing", name]), "column": name}
             raise Invalid.make_at("invalid_missing", detail, place)
 
@@ -68,10 +68,10 @@ def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[st
         column.name: _find_extreme_codes(column, limits) for column in columns if column.dtype.is_numeric()
     }
     sure = {end.value for ends in sides.values() for end in ends if end.is_far}
-    found = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
+    codes = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
     return {
         name: [ValueCount(end.shown, end.count) for end in sorted(ends, key=lambda e: -e.count)]
-        for name, ends in found.items()
+        for name, ends in codes.items()
         if ends
     }
 
@@ -83,23 +83,25 @@ class _ExtremeCode:
     far if the gap also exceeds the distance from that nearest value to the median.
     """
 
-    def __init__(self, column: pl.Series, rest: pl.Series, value: float, limits: IngestLimits) -> None:
+    def __init__(
+        self, column: pl.Series, other_values: pl.Series, value: float, limits: IngestLimits
+    ) -> None:
         self.value = value
         self.shown = int(value) if column.dtype.is_integer() or value.is_integer() else value
-        self.count = len(column) - len(rest)
-        distinct = rest.unique().sort()
+        self.count = len(column) - len(other_values)
+        distinct = other_values.unique().sort()
         distinct = distinct if value < distinct[0] else distinct.reverse()
         gap = abs(distinct[0] - value)
-        half = distinct[: len(distinct) // 2 + 1]
-        typical = abs(float(rest.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
+        near_values = distinct[: len(distinct) // 2 + 1]
+        typical = abs(float(other_values.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
         is_frequent = self.count > 1 or abs(value) >= limits.min_single_code
-        self.is_apart = is_frequent and gap > float(half.diff().abs().max() or 0.0)  # type: ignore[arg-type]
+        self.is_apart = is_frequent and gap > float(near_values.diff().abs().max() or 0.0)  # type: ignore[arg-type]
         self.is_far = self.is_apart and gap > typical
 
 
 def _find_extreme_codes(column: pl.Series, limits: IngestLimits) -> list[_ExtremeCode]:
     """The codes at both ends that are apart; after removing one, the next value may be another."""
-    values, found = column.drop_nulls().cast(float), list[_ExtremeCode]()
+    values, codes = column.drop_nulls().cast(float), list[_ExtremeCode]()
     while values.n_unique() > limits.min_other_values:
         low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
         ends = [
@@ -110,9 +112,9 @@ def _find_extreme_codes(column: pl.Series, limits: IngestLimits) -> list[_Extrem
         apart = [end for end in ends if end.is_apart]
         if not apart:
             break
-        found += apart
+        codes += apart
         values = values.filter(~values.is_in([end.value for end in apart]))
-    return found
+    return codes
 
 
 def warn_declared_codes(before: pl.Series, after: pl.Series) -> Warnings:
@@ -126,13 +128,13 @@ def warn_declared_codes(before: pl.Series, after: pl.Series) -> Warnings:
 
 
 def warn_proposed_codes(
-    proposed: Mapping[str, Sequence[ValueCount]], columns: Sequence[pl.Series]
+    proposals: Mapping[str, Sequence[ValueCount]], columns: Sequence[pl.Series]
 ) -> Warnings:
     """Warn about each proposed code, with its remedy."""
-    often = Counter(code.value for codes in proposed.values() for code in codes)
+    often = Counter(code.value for codes in proposals.values() for code in codes)
     by_name = {column.name: column for column in columns}
     warnings = []
-    for name, codes in proposed.items():
+    for name, codes in proposals.items():
         for code in codes:
             value, count = code.value, code.count
             where = ALL_COLUMNS if often[value] > 1 else name

@@ -47,29 +47,29 @@ def parse_units(values: pl.Series, attempts: list[Parser]) -> tuple[pl.Series | 
     else:
         return None, []
     counts = units.filter(values.is_not_null() & (bare.cast(pl.Float64) != 0)).value_counts(sort=True)
-    known = counts[units.name].to_list() if counts.height else [""]
-    row, scales = int((units != "").arg_max() or 0), _find_scales(known)
+    unit_texts = counts[units.name].to_list() if counts.height else [""]
+    row, scales = int((units != "").arg_max() or 0), _find_scales(unit_texts)
     if scales is None:
-        listed = ", ".join(repr(unit) for unit in known[:5])
-        detail = f"the numbers have different units ({listed}), so the column was read as text; use one"
+        examples = ", ".join(repr(unit) for unit in unit_texts[:5])
+        detail = f"the numbers have different units ({examples}), so the column was read as text; use one"
         return None, [TableWarning(code="mixed_units", column=values.name, row=row, detail=detail)]
     factors = units.replace_strict(scales, default=1.0, return_dtype=pl.Float64)
     is_scaled = set(scales.values()) - {1.0}
     detail = (
-        f"numbers were read without {_describe_units(known)}, as in "
-        f"{values[row]!r}{_describe_scales(known, scales)}"
+        f"numbers were read without {_describe_units(unit_texts)}, as in "
+        f"{values[row]!r}{_describe_scales(unit_texts, scales)}"
     )
-    unit = known[0] if _is_unit(known) else None
+    unit = unit_texts[0] if _is_unit(unit_texts) else None
     note = TableWarning(code="units_in_cells", column=values.name, row=row, unit=unit, detail=detail)
     return (bare.cast(pl.Float64) * factors if is_scaled else bare), [*notes, note]
 
 
 def _find_scales(units: list[str]) -> dict[str, float] | None:
     """Factor of each unit to the most frequent one, which comes first; None if they cannot be converted."""
-    given = set(units)
-    if given <= THOUSANDS.keys() | {""}:
-        return {unit: THOUSANDS.get(unit, 1.0) for unit in units} if given != {"K"} else {"K": 1.0}  # kelvin
-    if len(given) == 1:
+    names = set(units)
+    if names <= THOUSANDS.keys() | {""}:
+        return {unit: THOUSANDS.get(unit, 1.0) for unit in units} if names != {"K"} else {"K": 1.0}  # kelvin
+    if len(names) == 1:
         return {units[0]: 1.0}
     symbols = {unit: translate_symbol(unit) for unit in units}
     family = next((family for family in UNIT_FAMILIES if family.keys() >= set(symbols.values())), None)
@@ -83,13 +83,13 @@ def _is_unit(units: list[str]) -> bool:
 
 
 def _describe_units(units: list[str]) -> str:
-    named = [repr(unit) for unit in units if unit]
-    return f"their units {', '.join(named)}" if named else "the + behind them"
+    symbols = [repr(unit) for unit in units if unit]
+    return f"their units {', '.join(symbols)}" if symbols else "the + behind them"
 
 
 def _describe_scales(units: list[str], scales: dict[str, float]) -> str:
-    scaled = [f"{unit} = {scales[unit]:g}{_format_unit(units[0])}" for unit in units if scales[unit] != 1]
-    return f"; {', '.join(scaled)}" if scaled else ""
+    equations = [f"{unit} = {scales[unit]:g}{_format_unit(units[0])}" for unit in units if scales[unit] != 1]
+    return f"; {', '.join(equations)}" if equations else ""
 
 
 def _format_unit(unit: str) -> str:

@@ -84,8 +84,8 @@ def _convert_column(column: pl.Series) -> pl.Series:
         return column.to_physical().cast(pl.Float64) / UNITS_PER_SECOND[dtype.time_unit]
     if dtype in (pl.Datetime, pl.Date):
         refuse_far_times(column)
-        zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
-        local = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else column
+        is_zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+        local = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if is_zoned else column
         return local.cast(pl.Datetime("us"))
     return column if dtype == pl.Boolean else column.cast(pl.String)
 

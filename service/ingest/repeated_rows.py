@@ -16,8 +16,8 @@ Lines = np.ndarray[Any, Any] | None
 def warn_repeated_rows(table: pl.DataFrame) -> Warnings:
     """Warn about repeated rows, found by hashes: even for a large table these take little memory."""
     hashes = table.hash_rows()
-    repeated = ~hashes.is_first_distinct()
-    count = int(repeated.sum())
+    is_repeated = ~hashes.is_first_distinct()
+    count = int(is_repeated.sum())
     if not count or table.width == 1:
         return []
     rows = "1 row repeats" if count == 1 else f"{count} rows repeat"
@@ -25,8 +25,8 @@ def warn_repeated_rows(table: pl.DataFrame) -> Warnings:
         f"{rows} an earlier row; test rows that also occur in training inflate the scores, so unless they "
         'are separate measurements, upload the table with repeated_rows = "drop"'
     )
-    first = int(repeated.arg_max() or 0)
-    return [TableWarning(code="repeated_rows", row=first, count=count, detail=detail)]
+    row = int(is_repeated.arg_max() or 0)
+    return [TableWarning(code="repeated_rows", row=row, count=count, detail=detail)]
 
 
 def drop_repeated_rows(
@@ -42,13 +42,17 @@ def drop_repeated_rows(
     Returns:
         What is left of the table, the lines of its rows, and the warnings with one about the dropped rows.
     """
-    kept = table.select(pl.struct(pl.all()).is_first_distinct()).to_series()
-    count = len(kept) - int(kept.sum())
+    is_first = table.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    count = len(is_first) - int(is_first.sum())
     if not count:
         return table, lines, warnings
-    places = kept.cum_sum().cast(pl.Int64) - 1
-    moved = [w if w.row is None else replace(w, row=max(0, places[w.row])) for w in warnings]
+    places = is_first.cum_sum().cast(pl.Int64) - 1
+    new_warnings = [w if w.row is None else replace(w, row=max(0, places[w.row])) for w in warnings]
     rows = "1 row that repeats" if count == 1 else f"{count} rows that repeat"
     detail = f"{rows} an earlier row: dropped, as requested"
-    told = TableWarning(code="dropped_rows", count=count, detail=detail)
-    return table.filter(kept), None if lines is None else lines[kept.to_numpy()], [*moved, told]
+    note = TableWarning(code="dropped_rows", count=count, detail=detail)
+    return (
+        table.filter(is_first),
+        None if lines is None else lines[is_first.to_numpy()],
+        [*new_warnings, note],
+    )

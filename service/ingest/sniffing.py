@@ -47,18 +47,18 @@ def decompress(file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits
         return file
     plausible = max(limits.min_inflated_bytes, limits.max_inflation * file.seek(0, 2))
     file.seek(0)
-    written = 0
+    total_bytes = 0
     try:
-        with gzip.open(file) as packed:
-            while chunk := packed.read(limits.chunk_bytes):
-                written += len(chunk)
-                if written > limit:
+        with gzip.open(file) as stream:
+            while chunk := stream.read(limits.chunk_bytes):
+                total_bytes += len(chunk)
+                if total_bytes > limit:
                     raise TooLarge(
                         "unpacked_too_large",
                         f"the gzip file holds more than the limit of {limit} bytes; send less, or Parquet",
                         limit=limit,
                     )
-                if written > plausible:
+                if total_bytes > plausible:
                     raise TooLarge(
                         "unpacked_too_large",
                         f"the gzip file holds more than {limits.max_inflation} times its size, which only "

@@ -89,7 +89,7 @@ def convert_upload(
         table = read_upload(file, filename, settings, missing, limits=limits, corrections=corrections)
         return write_parquet(table, parquet)
     cpu_s = limits.base_cpu_s + file.seek(0, 2) * limits.cpu_s_per_mib // MiB
-    asked = {
+    request = {
         "file": file.fileno(),
         "parquet": parquet.fileno(),
         "filename": filename,
@@ -99,7 +99,7 @@ def convert_upload(
         "corrections": asdict(corrections),
         "cpu_s": cpu_s,
     }
-    reply = _ask_child(asked, limits.wall_time_factor * cpu_s, work or ClientWork())
+    reply = _ask_child(request, limits.wall_time_factor * cpu_s, work or ClientWork())
     if reply is None:
         raise Invalid(
             "unreadable_file",
@@ -109,18 +109,18 @@ def convert_upload(
     return _parse_reply(json.loads(reply))
 
 
-def _ask_child(asked: dict[str, Any], timeout_s: float, work: ClientWork) -> bytes | None:
+def _ask_child(request: dict[str, Any], timeout_s: float, work: ClientWork) -> bytes | None:
     """What the child process replies; None if it failed, or was ended after this time or with its client."""
     child = subprocess.Popen(  # noqa: S603  # our own command
         COMMAND,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
-        pass_fds=(asked["file"], asked["parquet"]),
+        pass_fds=(request["file"], request["parquet"]),
     )
     with child, work.kill_on_departure(child.kill):
         try:
-            reply, _ = child.communicate(json.dumps(asked).encode(), timeout_s)
+            reply, _ = child.communicate(json.dumps(request).encode(), timeout_s)
         except subprocess.TimeoutExpired:
             reply = b""
         finally:
@@ -137,10 +137,10 @@ def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_INGEST)
     return is_small and not head.startswith((GZIP, PARQUET))
 
 
-def write_parquet(ingested: IngestedTable, parquet: BinaryIO) -> TableDescription:
+def write_parquet(table: IngestedTable, parquet: BinaryIO) -> TableDescription:
     """Write a table as Parquet with the formats of its dates, and describe it."""
-    ingested.frame.write_parquet(parquet, metadata=make_metadata(ingested.warnings))
-    return TableDescription(ingested.frame.height, ingested.columns, ingested.warnings)
+    table.frame.write_parquet(parquet, metadata=make_metadata(table.warnings))
+    return TableDescription(table.frame.height, table.columns, table.warnings)
 
 
 def _parse_reply(answer: dict[str, Any]) -> TableDescription:
@@ -156,19 +156,21 @@ def _parse_reply(answer: dict[str, Any]) -> TableDescription:
 
 def main() -> None:
     """Read the file named in the request on standard input, and reply on standard output."""
-    asked = json.load(sys.stdin)
-    settings = cast("Settings", SimpleNamespace(**asked["settings"]))
-    limits = IngestLimits(**asked["limits"])
-    limit_process(limits.base_memory_bytes + limits.memory_factor * settings.max_memory_bytes, asked["cpu_s"])
-    with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
+    request = json.load(sys.stdin)
+    settings = cast("Settings", SimpleNamespace(**request["settings"]))
+    limits = IngestLimits(**request["limits"])
+    limit_process(
+        limits.base_memory_bytes + limits.memory_factor * settings.max_memory_bytes, request["cpu_s"]
+    )
+    with os.fdopen(request["file"], "rb") as file, os.fdopen(request["parquet"], "wb") as parquet:
         read = partial(
             read_upload,
             file,
-            asked["filename"],
+            request["filename"],
             settings,
-            asked["missing"],
+            request["missing"],
             limits=limits,
-            corrections=Corrections(**asked["corrections"]),
+            corrections=Corrections(**request["corrections"]),
         )
         answer = _convert_in_child(read, parquet)
     json.dump(asdict(answer), sys.stdout)

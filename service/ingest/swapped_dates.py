@@ -30,15 +30,15 @@ def swap_days_and_months(
         _refuse_unless_swappable(table, name)
         day = pl.col(name)
         parts = (day.dt.year(), day.dt.day(), day.dt.month(), day.dt.hour(), day.dt.minute(), day.dt.second())
-        swapped = pl.datetime(*parts, day.dt.microsecond())
-        table = table.with_columns(pl.when(day.is_not_null()).then(swapped).alias(name))
+        date = pl.datetime(*parts, day.dt.microsecond())
+        table = table.with_columns(pl.when(day.is_not_null()).then(date).alias(name))
     return table, [*_correct_warnings(warnings, names), *(_make_note(name) for name in names)]
 
 
 def _refuse_unless_swappable(table: pl.DataFrame, name: str) -> None:
     if name not in table.columns:
-        known = format_names(table.columns)
-        fault = f"{FIELD} names a column {name!r}, which the table does not have; it has {known}"
+        names = format_names(table.columns)
+        fault = f"{FIELD} names a column {name!r}, which the table does not have; it has {names}"
     elif table[name].dtype != pl.Datetime:
         fault = f"{FIELD} names the column {name!r}, which holds no dates"
     elif (table[name].dt.day() > MONTHS).any():
@@ -49,10 +49,14 @@ def _refuse_unless_swappable(table: pl.DataFrame, name: str) -> None:
 
 
 def _correct_warnings(warnings: Warnings, names: Collection[str]) -> Warnings:
-    others = [told for told in warnings if told.code != "ambiguous_dates" or told.column not in names]
+    other_warnings = [
+        warning for warning in warnings if warning.code != "ambiguous_dates" or warning.column not in names
+    ]
     return [
-        replace(told, form=_swap_form(told.form)) if told.form and told.column in names else told
-        for told in others
+        replace(warning, form=_swap_form(warning.form))
+        if warning.form and warning.column in names
+        else warning
+        for warning in other_warnings
     ]
 
 

@@ -50,15 +50,15 @@ def detect_encoding(
     head = read_head(file, limits.head_bytes)
     if encoding is not None:
         return _check_encoding(file, head, encoding, limits), []
-    marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
-    unmarked = None if marked else _detect_utf16(head, limits)
-    _refuse_binary(head.decode(marked or unmarked or "latin-1", errors="replace"), limits)
-    encoding = marked or unmarked or "utf-8"
+    bom_encoding = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
+    utf16_encoding = None if bom_encoding else _detect_utf16(head, limits)
+    _refuse_binary(head.decode(bom_encoding or utf16_encoding or "latin-1", errors="replace"), limits)
+    encoding = bom_encoding or utf16_encoding or "utf-8"
     wrong = _find_undecodable_line(file, encoding, limits)
     if wrong is None:
         if encoding.startswith("utf-8"):
             return encoding, []
-        reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
+        reason = "its byte order mark says so" if bom_encoding else "every second byte of it is NUL"
         return encoding, [_make_encoding_warning(encoding, reason)]
     words = _collect_words(file, limits) if encoding == "utf-8" else []
     if _is_mostly_utf8(words):
@@ -104,7 +104,7 @@ def guess_encodings(words: bytes) -> list[str]:
             small = text.lower().encode(encoding) if encoding in OTHER_SCRIPTS else words
         except UnicodeError:
             continue
-        rated = chardet.detect_all(
+        results = chardet.detect_all(
             small,
             include_encodings=candidates,
             no_match_encoding=candidates[0],
@@ -112,8 +112,10 @@ def guess_encodings(words: bytes) -> list[str]:
             ignore_threshold=True,
         )
         name = codecs.lookup(encoding).name
-        found = (each["confidence"] for each in rated if _is_named(each["encoding"], name))
-        ratings[encoding] = next(found, 0.0) * (_rate_spelling(text) if encoding in OTHER_SCRIPTS else 1.0)
+        confidences = (result["confidence"] for result in results if _is_named(result["encoding"], name))
+        ratings[encoding] = next(confidences, 0.0) * (
+            _rate_spelling(text) if encoding in OTHER_SCRIPTS else 1.0
+        )
     return sorted(ratings, key=lambda encoding: -ratings[encoding])
 
 
@@ -121,8 +123,8 @@ def _rate_spelling(text: str) -> float:
     """Share of letters among the characters beyond ASCII, times that of words spelled Word, word or WORD."""
     beyond = [character for character in text if not character.isascii()]
     words = text.split()
-    spelled = sum(word in (word.lower(), word.upper(), word.capitalize()) for word in words)
-    return sum(map(str.isalpha, beyond)) * spelled / max(len(beyond) * len(words), 1)
+    regular_words = sum(word in (word.lower(), word.upper(), word.capitalize()) for word in words)
+    return sum(map(str.isalpha, beyond)) * regular_words / max(len(beyond) * len(words), 1)
 
 
 def _is_named(encoding: str | None, name: str) -> bool:
@@ -133,8 +135,8 @@ def _collect_words(file: BinaryIO, limits: IngestLimits) -> list[bytes]:
     """Different words with letters beyond ASCII, from the beginning of the file on."""
     words: dict[bytes, None] = {}
     for chunk in _iterate_chunks(file, limits.chunk_bytes):
-        found = (match.group() for match in WORDS.finditer(chunk))
-        words |= dict.fromkeys(islice(found, limits.encoding_words))
+        matches = (match.group() for match in WORDS.finditer(chunk))
+        words |= dict.fromkeys(islice(matches, limits.encoding_words))
         if len(words) >= limits.encoding_words:
             break
     return list(words)

@@ -40,13 +40,13 @@ def infer_type(column: pl.Series, limits: IngestLimits, *, comma_is_free: bool) 
         return values.cast(pl.Float64), warnings
     numbers = [_parse_integers, _parse_numbers, *_comma_parsers(comma_is_free)]
     for attempt in (_parse_booleans, *numbers, parse_iso_times):
-        typed, found = attempt(values)
-        if typed is not None and typed.null_count() == values.null_count():
-            return typed, warnings + found
-    typed, found = parse_units(values, numbers)
-    if typed is not None:
-        return typed, warnings + found
-    return values, warnings + found + _warn_mixed_types(values, limits)
+        series, notes = attempt(values)
+        if series is not None and series.null_count() == values.null_count():
+            return series, warnings + notes
+    series, notes = parse_units(values, numbers)
+    if series is not None:
+        return series, warnings + notes
+    return values, warnings + notes + _warn_mixed_types(values, limits)
 
 
 def parse_iso_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -57,13 +57,15 @@ def parse_iso_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     if not values.str.contains(DATETIME).all():
         return parse_times(values)
     text = values.str.replace_all("/", "-", literal=True).str.replace(" ", "T", literal=True)
-    local = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
-    zoned = [
+    local_times = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
+    zoned_times = [
         text.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
         for form in ZONED_TIMES
     ]
-    parsed = reduce(lambda times, more: times.zip_with(times.is_not_null(), more), [*local, *zoned])
-    return parsed, []
+    result = reduce(
+        lambda times, fallback: times.zip_with(times.is_not_null(), fallback), [*local_times, *zoned_times]
+    )
+    return result, []
 
 
 def _parse_booleans(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -117,13 +119,13 @@ def _make_comma_warning(code: str, values: pl.Series, what: str) -> TableWarning
 
 def _warn_missing_words(cells: pl.Series, is_missing: pl.Series) -> Warnings:
     """Warn about words that were read as missing; empty cells need no warning."""
-    spelled = is_missing & (cells != "")
-    count = int(spelled.sum())
+    is_word = is_missing & (cells != "")
+    count = int(is_word.sum())
     if not count:
         return []
-    words = cells.filter(spelled).unique().sort().head(10).to_list()
+    words = cells.filter(is_word).unique().sort().head(10).to_list()
     detail = f"read as missing: {', '.join(map(repr, words))}, {count} in all"
-    row = find_first_row(spelled)
+    row = find_first_row(is_word)
     return [TableWarning(code="missing_words", column=cells.name, row=row, detail=detail)]
 
 

@@ -24,9 +24,9 @@ _context_facts: ContextVar[dict[str, str]] = ContextVar("_known", default={})  #
 
 
 @contextmanager
-def bind_facts(**known: str) -> Iterator[None]:
+def bind_facts(**facts: str) -> Iterator[None]:
     """Add facts to every line logged in the context, also in threads started from it."""
-    token = _context_facts.set(_context_facts.get() | known)
+    token = _context_facts.set(_context_facts.get() | facts)
     try:
         yield
     finally:
@@ -43,9 +43,9 @@ class FactsFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
         """Format the record as one line without control sequences, whatever the facts contain."""
-        told = [f"{name}={value}" for name, value in _collect_facts(record).items()]
-        line = " ".join([super().formatMessage(record), *told])
-        return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+        pairs = [f"{name}={value}" for name, value in _collect_facts(record).items()]
+        line = " ".join([super().formatMessage(record), *pairs])
+        return CONTROL_CHARACTERS.sub(lambda match: match[0].encode("unicode_escape").decode(), line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -83,5 +83,5 @@ def configure(level: int = logging.INFO, *, as_json: bool = False) -> None:
 
 
 def _collect_facts(record: logging.LogRecord) -> dict[str, Any]:
-    brought = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
-    return _context_facts.get() | brought
+    facts = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
+    return _context_facts.get() | facts

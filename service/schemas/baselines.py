@@ -59,7 +59,7 @@ def is_matched(baseline: BaselineName | MlpBaseline) -> bool:
 
 
 def compute_hidden_layers(
-    baseline: BaselineName | MlpBaseline, inputs: int, outputs: int, matched: int
+    baseline: BaselineName | MlpBaseline, inputs: int, outputs: int, kan_parameters: int
 ) -> tuple[int, ...]:
     """Widths of the inner layers of an MLP.
 
@@ -67,24 +67,24 @@ def compute_hidden_layers(
         baseline: The MLP.
         inputs: Number of inputs.
         outputs: Number of outputs.
-        matched: Number of parameters of the KAN, for a matched MLP.
+        kan_parameters: Number of parameters of the KAN, for a matched MLP.
     """
     if isinstance(baseline, str) or (baseline.hidden is None and baseline.parameters is None):
         return DEFAULT_HIDDEN
     if baseline.hidden is not None:
         return tuple(baseline.hidden)
-    wanted = matched if baseline.parameters == "matched" else baseline.parameters
-    return _match_parameters(min(int(wanted or 1), MAX_PARAMETERS), inputs, outputs)
+    parameters = kan_parameters if baseline.parameters == "matched" else baseline.parameters
+    return _match_parameters(min(int(parameters or 1), MAX_PARAMETERS), inputs, outputs)
 
 
-def count_parameters(hidden: Sequence[int], inputs: int, outputs: int) -> int:
+def count_parameters(hidden_layers: Sequence[int], inputs: int, outputs: int) -> int:
     """Number of weights and biases of an MLP."""
-    return sum((before + 1) * after for before, after in pairwise((inputs, *hidden, outputs)))
+    return sum((before + 1) * after for before, after in pairwise((inputs, *hidden_layers, outputs)))
 
 
-def _match_parameters(wanted: int, inputs: int, outputs: int) -> tuple[int, int]:
-    """Two equal layers of h nodes whose parameters, h² + (d + o + 2) h + o, are nearest to ``wanted``."""
+def _match_parameters(parameters: int, inputs: int, outputs: int) -> tuple[int, int]:
+    """Two equal layers of h nodes whose parameters, h² + (d + o + 2) h + o, are nearest to ``parameters``."""
     linear = inputs + outputs + 2
-    size = max(1, int(((linear**2 + 4 * max(wanted - outputs, 0)) ** 0.5 - linear) / 2))
-    nearest = min((size, size + 1), key=lambda h: abs(count_parameters((h, h), inputs, outputs) - wanted))
+    size = max(1, int(((linear**2 + 4 * max(parameters - outputs, 0)) ** 0.5 - linear) / 2))
+    nearest = min((size, size + 1), key=lambda h: abs(count_parameters((h, h), inputs, outputs) - parameters))
     return nearest, nearest

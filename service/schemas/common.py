@@ -71,9 +71,9 @@ JobWebhook = Annotated[
 def report_first_wrong(kind: type) -> BeforeValidator:
     """Reduce an object to the first value of a wrong type, so that it causes one error, not one per value."""
 
-    def keep_first_wrong(given: Any) -> Any:
-        values = given.items() if isinstance(given, dict) else ()
-        return next(({name: value} for name, value in values if not isinstance(value, kind)), given)
+    def keep_first_wrong(document: Any) -> Any:
+        values = document.items() if isinstance(document, dict) else ()
+        return next(({name: value} for name, value in values if not isinstance(value, kind)), document)
 
     return BeforeValidator(keep_first_wrong)
 

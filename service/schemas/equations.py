@@ -48,10 +48,10 @@ class ConditionOptions(RequestModel):
 _TEXT = TypeAdapter(EquationText)
 
 
-def _read_condition(given: Any, validate: ModelWrapValidatorHandler[ConditionOptions]) -> ConditionOptions:
-    if not isinstance(given, str):
-        return validate(given)
-    condition = validate({"residual": _TEXT.validate_python(given)})
+def _read_condition(document: Any, validate: ModelWrapValidatorHandler[ConditionOptions]) -> ConditionOptions:
+    if not isinstance(document, str):
+        return validate(document)
+    condition = validate({"residual": _TEXT.validate_python(document)})
     condition._is_text = True
     return condition
 
@@ -98,12 +98,12 @@ class DescentOptions(RequestModel):
     @classmethod
     def _refuse_other_options(cls, body: Any) -> Any:
         """Refuse training options that do not apply to equations."""
-        others = sorted(set(body) - set(cls.model_fields)) if isinstance(body, dict) else []
-        if others:
-            told = ", ".join(others)
+        options = sorted(set(body) - set(cls.model_fields)) if isinstance(body, dict) else []
+        if options:
+            listing = ", ".join(options)
             raise ValueError(
                 "equations are solved by Gauss-Newton on their residuals: training takes optimizer "
-                f'("auto" or "gauss_newton") and steps here, but not {told}'
+                f'("auto" or "gauss_newton") and steps here, but not {listing}'
             )
         return body
 
@@ -220,9 +220,9 @@ class SolveRequest(RequestModel):
     @property
     def hidden(self) -> list[int] | None:
         """Inner layers of a network to train on the solution; None if the network is the solution itself."""
-        hidden = self.network.hidden
-        is_itself = hidden == "auto" or (not hidden and len(self.independent) == 1)
-        return None if is_itself else hidden  # type: ignore[return-value]  # a list is left
+        hidden_layers = self.network.hidden
+        is_itself = hidden_layers == "auto" or (not hidden_layers and len(self.independent) == 1)
+        return None if is_itself else hidden_layers  # type: ignore[return-value]  # a list is left
 
     @property
     def steps(self) -> int | None:

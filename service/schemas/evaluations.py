@@ -117,5 +117,5 @@ class EvaluationOut(BaseModel):
     @staticmethod
     def from_row(row: Any) -> "EvaluationOut":
         """The evaluation of a row of its table."""
-        own = {name: getattr(row, name) for name in ("id", "model_id", "dataset_id", "by", "created_at")}
-        return EvaluationOut.model_validate(own | row.result)
+        columns = {name: getattr(row, name) for name in ("id", "model_id", "dataset_id", "by", "created_at")}
+        return EvaluationOut.model_validate(columns | row.result)

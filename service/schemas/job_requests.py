@@ -40,9 +40,9 @@ else:
 _READER: TypeAdapter[AnyRequest] = TypeAdapter(JobRequest)
 
 
-def read_request(stored: dict[str, Any]) -> AnyRequest:
+def read_request(document: dict[str, Any]) -> AnyRequest:
     """Parse the stored request of a job."""
-    return _READER.validate_python(stored)
+    return _READER.validate_python(document)
 
 
 class SubtaskRequest(RequestModel):

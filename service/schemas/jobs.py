@@ -108,9 +108,9 @@ class JobOut(BaseModel):
         )
         error = ErrorOut(code=job.error_code, detail=job.error_detail or "") if job.error_code else None
         timings = JobTimings(cpu_seconds=None if job.cpu_seconds is None else round(job.cpu_seconds, 3))
-        rest = JobOut.model_fields.keys() - {"progress", "queue", "error", "timings"}
+        columns = JobOut.model_fields.keys() - {"progress", "queue", "error", "timings"}
         return JobOut(
-            progress=progress, error=error, timings=timings, **{name: getattr(job, name) for name in rest}
+            progress=progress, error=error, timings=timings, **{name: getattr(job, name) for name in columns}
         )
 
     @staticmethod

@@ -157,24 +157,24 @@ def describe_members(model: Any) -> dict[str, MemberOut]:
     """The members of a model, from its row; for a model of an older version the session must be open."""
     record = model.record
     metrics = record.get("network_metrics") or record["metrics"]
-    told = record.get("members")
+    entries = record.get("members")
     members: dict[str, MemberOut] = {"accurate": NetworkMemberOut(metrics=metrics, network=record["network"])}
-    if told is None:
+    if entries is None:
         return members | ({} if model.symbolic is None else {"formula": read_formula_member(model.symbolic)})
-    if "compact" in told:
-        members["compact"] = CompactMemberOut(**told["compact"])
-    if "formula" in told:
-        entry = told["formula"]
+    if "compact" in entries:
+        members["compact"] = CompactMemberOut(**entries["compact"])
+    if "formula" in entries:
+        entry = entries["formula"]
         members["formula"] = FormulaMemberOut(**{"serves": entry["verdict"] == "exact", **entry})
-    if "linear" in told:
-        members["linear"] = LinearMemberOut(**told["linear"])
+    if "linear" in entries:
+        members["linear"] = LinearMemberOut(**entries["linear"])
     return members
 
 
 def select_automatic_member(members: Mapping[str, MemberOut]) -> Member:
     """The member that answers by default, from the result of ``describe_members``."""
-    others: tuple[Member, ...] = ("formula", "linear", "compact")
-    return next((name for name in others if getattr(members.get(name), "serves", False)), "accurate")
+    names: tuple[Member, ...] = ("formula", "linear", "compact")
+    return next((name for name in names if getattr(members.get(name), "serves", False)), "accurate")
 
 
 def read_formula_member(symbolic: Mapping[str, Any]) -> FormulaMemberOut:

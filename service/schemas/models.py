@@ -234,15 +234,15 @@ class ModelOut(BaseModel):
     def seconds(self) -> float | None:
         """Total time; None if not recorded."""
         stages = {name: value for name, value in self.timings.items() if name != "cpu_seconds"}
-        told = [value for value in stages.values() if isinstance(value, int | float)]
-        return round(sum(told), 3) if told else None
+        durations = [value for value in stages.values() if isinstance(value, int | float)]
+        return round(sum(durations), 3) if durations else None
 
     @staticmethod
     def from_row(model: Any, aliases: list[str]) -> "ModelOut":
         """The current state of a model, from its row; the session must be open."""
         columns = ("id", "name", "version", "job_id", "dataset_id", "task", "target", "tags", "created_at")
-        own = {name: getattr(model, name) for name in columns}
-        return ModelOut(**model.record | own | {"aliases": aliases, "members": describe_members(model)})
+        values = {name: getattr(model, name) for name in columns}
+        return ModelOut(**model.record | values | {"aliases": aliases, "members": describe_members(model)})
 
 
 class ModelPatch(RequestModel):

@@ -110,8 +110,8 @@ class StudyRequest(TrainRequest):
         return TrainRequest.model_validate(self._make_body(settings))
 
     def _make_body(self, settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        own = {"kind", "targets", "vary", "refine", "format"}
-        body: dict[str, JsonValue] = self.model_dump(mode="json", exclude=own, exclude_unset=True)
+        study_fields = {"kind", "targets", "vary", "refine", "format"}
+        body: dict[str, JsonValue] = self.model_dump(mode="json", exclude=study_fields, exclude_unset=True)
         for path, value in settings.items():
             *groups, name = path.split(".")
             place = body

@@ -119,8 +119,8 @@ class SplitOptions(RequestModel):
 
     @model_validator(mode="after")
     def _check_column(self) -> Self:
-        given = self.column is not None, bool(self.test)
-        if given != (self.kind == "column",) * 2:
+        presence = self.column is not None, bool(self.test)
+        if presence != (self.kind == "column",) * 2:
             raise ValueError('column and test belong to the split kind "column", which needs both')
         return self
 
@@ -234,7 +234,7 @@ class TrainRequest(RequestModel):
     per_group: Annotated[
         PerGroupOptions | None,
         BeforeValidator(
-            lambda given: {"column": given} if isinstance(given, str) else given,
+            lambda value: {"column": value} if isinstance(value, str) else value,
             json_schema_input_type=Column | PerGroupOptions | None,
         ),
     ] = Field(
@@ -310,8 +310,8 @@ class TrainRequest(RequestModel):
 
     @field_validator("target")
     @classmethod
-    def _check_target(cls, target: str | None, known: ValidationInfo) -> str | None:
-        if target is None and known.data.get("task") != "density":
+    def _check_target(cls, target: str | None, info: ValidationInfo) -> str | None:
+        if target is None and info.data.get("task") != "density":
             raise PydanticCustomError("missing", "Field required")
         return target
 

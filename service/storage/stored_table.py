@@ -136,9 +136,9 @@ def _to_objects(column: pl.Series, *, block_rows: int = 100_000) -> Array:
     The texts of one block of rows are in memory twice.
     """
     values = np.empty(len(column), dtype=object)
-    known: dict[Any, Any] = {}
+    shared_texts: dict[Any, Any] = {}
     for start in range(0, len(column), block_rows):
         piece = column.slice(start, block_rows)
         texts = piece.dt.to_string("iso:strict") if piece.dtype.is_temporal() else piece
-        values[start : start + block_rows] = [known.setdefault(text, text) for text in texts.to_list()]
+        values[start : start + block_rows] = [shared_texts.setdefault(text, text) for text in texts.to_list()]
     return values

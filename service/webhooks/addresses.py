@@ -72,9 +72,9 @@ def check_url(text: str, settings: Settings) -> httpx.URL:
 def is_named(url: httpx.URL, settings: Settings) -> bool:
     """Whether ``KAN_WEBHOOK_HOSTS`` names the host, and the port if it is an unusual one."""
     host, port = url.raw_host.decode("ascii").lower(), _port_of(url)
-    shown = f"[{host}]" if ":" in host else host
+    host_text = f"[{host}]" if ":" in host else host
     names = settings.webhook_host_names
-    return f"{shown}:{port}" in names or (shown in names and port in NAMED_PORTS)
+    return f"{host_text}:{port}" in names or (host_text in names and port in NAMED_PORTS)
 
 
 def is_public(address: str) -> bool:

@@ -24,8 +24,8 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     Raises:
         ValueError: The secret is not ``whsec_`` and base64.
     """
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(_decode_secret(secret), signed, hashlib.sha256)).decode()
+    content = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(_decode_secret(secret), content, hashlib.sha256)).decode()
 
 
 def _decode_secret(secret: str) -> bytes:

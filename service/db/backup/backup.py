@@ -64,15 +64,15 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> str:
         BackupError: The file is no backup for this database, or the database is in use or not empty.
     """
     tool = _select_tool(settings)
-    with file.open("rb") as opened:
-        if not opened.read(len(tool.MAGIC)).startswith(tool.MAGIC):
+    with file.open("rb") as stream:
+        if not stream.read(len(tool.MAGIC)).startswith(tool.MAGIC):
             raise BackupError(f"{file} is no backup of a {tool.NAME} database, which KAN_DATABASE_URL names")
     revision = tool.revision_in(file)
     if revision is None or not is_known_revision(revision):
-        made = (
+        fault = (
             "was made by a newer version of the service" if revision else "holds no database of the service"
         )
-        raise BackupError(f"{file} {made}; this version supports revisions up to {head_revision()}")
+        raise BackupError(f"{file} {fault}; this version supports revisions up to {head_revision()}")
     _refuse_to_overwrite(settings, force=force)
     tool.load(settings.database_url, file)
     upgrade(settings)
@@ -88,14 +88,14 @@ def _refuse_to_overwrite(settings: Settings, *, force: bool) -> None:
         return
     engine = make_engine(settings)
     try:
-        filled = _find_nonempty_tables(engine)
-        if Worker.__tablename__ in filled:
+        tables = _find_nonempty_tables(engine)
+        if Worker.__tablename__ in tables:
             _refuse_while_in_use(engine)
     finally:
         engine.dispose()
-    filled.discard(Worker.__tablename__)
-    if filled and not force:
-        names = ", ".join(sorted(filled))
+    tables.discard(Worker.__tablename__)
+    if tables and not force:
+        names = ", ".join(sorted(tables))
         raise BackupError(f"the database is not empty: it has rows in {names}; --force replaces them all")
 
 

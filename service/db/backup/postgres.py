@@ -37,8 +37,8 @@ def revision_in(file: Path) -> str | None:
     Raises:
         BackupError: The file is damaged.
     """
-    found = REVISION_PATTERN.search(_run_program([*REVISION_COMMAND, str(file)]))
-    return found[1] if found else None
+    match = REVISION_PATTERN.search(_run_program([*REVISION_COMMAND, str(file)]))
+    return match[1] if match else None
 
 
 def load(url: str, file: Path) -> None:
@@ -50,16 +50,17 @@ def _run_program(command: list[str], url: str | None = None) -> str:
     """Run a PostgreSQL program; the password goes by the environment, since arguments are visible to all."""
     environment = dict(os.environ)
     if url is not None:
-        parsed = make_url(url)
-        environment |= {"PGPASSWORD": parsed.password} if parsed.password else {}
-        server = parsed._replace(drivername="postgresql", password=None)  # set() treats None as "unchanged"
+        database_url = make_url(url)
+        environment |= {"PGPASSWORD": database_url.password} if database_url.password else {}
+        # URL.set() treats None as "unchanged"
+        server = database_url._replace(drivername="postgresql", password=None)
         command = [*command, f"--dbname={server.render_as_string()}"]
     if shutil.which(command[0]) is None:
         raise BackupError(
             f"{command[0]} is not installed; install PostgreSQL's client programs, of the "
             f"server's version or newer, or run this where they are installed: {shlex.join(command)}"
         )
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise BackupError(f"{command[0]} failed: {' '.join(done.stderr.split()) or done.returncode}")
-    return done.stdout
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if process.returncode:
+        raise BackupError(f"{command[0]} failed: {' '.join(process.stderr.split()) or process.returncode}")
+    return process.stdout

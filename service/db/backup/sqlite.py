@@ -31,9 +31,9 @@ def revision_in(file: Path) -> str | None:
     """
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
-            found = [str(row[0]) for row in copy.execute("PRAGMA integrity_check")]
-            if found != ["ok"] or copy.execute("PRAGMA foreign_key_check").fetchall():
-                raise BackupError(f"{file} is damaged: {found[0]}; take another backup")
+            results = [str(row[0]) for row in copy.execute("PRAGMA integrity_check")]
+            if results != ["ok"] or copy.execute("PRAGMA foreign_key_check").fetchall():
+                raise BackupError(f"{file} is damaged: {results[0]}; take another backup")
             if not copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
                 return None
             row = copy.execute("SELECT version_num FROM alembic_version").fetchone()

@@ -97,8 +97,8 @@ class ApiKeys:
 
     def find_named(self, id_or_prefix: str) -> ApiKey | None:
         """The key with this id or these first characters, if there is one."""
-        named = or_(ApiKey.id == id_or_prefix, ApiKey.prefix == id_or_prefix)
-        return self._session.scalars(select(ApiKey).where(named)).first()
+        condition = or_(ApiKey.id == id_or_prefix, ApiKey.prefix == id_or_prefix)
+        return self._session.scalars(select(ApiKey).where(condition)).first()
 
     def _is_valid(self) -> ColumnElement[bool]:
         is_in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > clock(self._session))

@@ -49,7 +49,7 @@ class Datasets:
         return _require(self._session.get(Dataset, dataset_id, with_for_update=LOCK_FOR_CHANGE), dataset_id)
 
     def page(
-        self, wanted: ListFilter = ALL, *, limit: int, after: str | None = None, name: str | None = None
+        self, filters: ListFilter = ALL, *, limit: int, after: str | None = None, name: str | None = None
     ) -> Sequence[Dataset]:
         """Up to ``limit + 1`` datasets that come after this id in the list; see ``select_page``.
 
@@ -60,7 +60,7 @@ class Datasets:
             self._session,
             query if name is None else query.where(Dataset.name == name),
             Dataset,
-            wanted,
+            filters,
             tags=Dataset.tags,
             limit=limit,
             after=after,
@@ -68,8 +68,8 @@ class Datasets:
 
     def is_in_use(self, dataset_id: str) -> bool:
         """Whether an unfinished job uses it."""
-        unfinished = Job.status.in_(UNFINISHED)
-        return bool(self._session.scalar(select(exists().where(Job.dataset_id == dataset_id, unfinished))))
+        is_unfinished = Job.status.in_(UNFINISHED)
+        return bool(self._session.scalar(select(exists().where(Job.dataset_id == dataset_id, is_unfinished))))
 
     def delete(self, dataset_id: str) -> Dataset:
         """Delete the dataset's row and return it; the caller has to release its blob."""

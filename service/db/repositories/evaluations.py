@@ -17,8 +17,10 @@ class ModelEvaluations:
     def __init__(self, session: Session, model_id: str) -> None:
         self._session, self._model_id = session, model_id
 
-    def add(self, *, by: str, dataset_id: str | None, result: dict[str, Any], most: int) -> Evaluation:
-        """Store an evaluation, values that are not finite as null; delete the oldest beyond ``most``."""
+    def add(
+        self, *, by: str, dataset_id: str | None, result: dict[str, Any], max_evaluations: int
+    ) -> Evaluation:
+        """Store an evaluation, nonfinite values as null; delete the oldest beyond ``max_evaluations``."""
         row = Evaluation(
             model_id=self._model_id,
             dataset_id=dataset_id,
@@ -28,10 +30,10 @@ class ModelEvaluations:
         )
         self._session.add(row)
         self._session.flush()
-        surplus = self._newest().with_only_columns(Evaluation.id).offset(most)
+        surplus = self._newest().with_only_columns(Evaluation.id).offset(max_evaluations)
         if old := self._session.scalars(surplus.limit(1)).first():
-            own = delete(Evaluation).where(Evaluation.model_id == self._model_id, Evaluation.id <= old)
-            self._session.execute(own)
+            statement = delete(Evaluation).where(Evaluation.model_id == self._model_id, Evaluation.id <= old)
+            self._session.execute(statement)
         return row
 
     def page(self, *, limit: int, after: str | None = None) -> Sequence[Evaluation]:

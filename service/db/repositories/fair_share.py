@@ -25,13 +25,13 @@ def order_tenants(
     Tenants with the fewest running jobs come first; among these, those without any started job, then the one
     whose last job started earliest.
     """
-    running, served = aliased(Job), aliased(Job)
+    running_job, past_job = aliased(Job), aliased(Job)
     waiting = select(Job.tenant).where(is_waiting(Job, kinds, max_seconds)).distinct().subquery()
     tenant = waiting.c.tenant
     at_work = select(func.count()).where(
-        running.status == JobStatus.RUNNING, running.token.is_not(None), running.tenant == tenant
+        running_job.status == JobStatus.RUNNING, running_job.token.is_not(None), running_job.tenant == tenant
     )
-    served_at = select(func.max(served.started_at)).where(served.tenant == tenant)
+    served_at = select(func.max(past_job.started_at)).where(past_job.tenant == tenant)
     order = at_work.scalar_subquery(), served_at.scalar_subquery().nulls_first(), tenant
     return session.scalars(select(tenant).order_by(*order)).all()
 

@@ -40,14 +40,14 @@ class JobQueries:
         return job
 
     def page(
-        self, wanted: ListFilter = ALL, *, limit: int, after: str | None = None, **columns: str | None
+        self, filters: ListFilter = ALL, *, limit: int, after: str | None = None, **columns: str | None
     ) -> Sequence[Job]:
         """Up to ``limit + 1`` jobs that come after the job ``after``; see ``select_page``.
 
         A search looks into the names of their models, their targets, and their datasets.
 
         Args:
-            wanted: Filters and order.
+            filters: Filters and order.
             limit: Jobs of a page.
             after: Id of the last job of the page before.
             columns: Values of columns, None for any: ``status``, ``kind``, ``dataset_id``; ``name`` of the
@@ -60,13 +60,13 @@ class JobQueries:
         if name is not None:
             jobs = jobs.where(Job.request["name"].as_string() == name)
         if model_id is not None:
-            used = [Job.request[member].as_string() == model_id for member in ("model", "model_id")]
-            jobs = jobs.where(or_(Job.model_id == model_id, *used))
+            references = [Job.request[member].as_string() == model_id for member in ("model", "model_id")]
+            jobs = jobs.where(or_(Job.model_id == model_id, *references))
         return select_page(
             self._session,
             jobs,
             Job,
-            wanted,
+            filters,
             tags=Job.request["tags"],
             limit=limit,
             after=after,
@@ -82,22 +82,22 @@ class JobQueries:
         is_postgresql = self._session.get_bind().dialect.name == "postgresql"
         count = func.jsonb_array_length if is_postgresql else func.json_array_length
         cells = cast(Dataset.rows, Float) * count(Dataset.columns)
-        own = self._session.scalar(select(cells).where(Dataset.id == job.dataset_id))
-        if own is None:
+        cell_count = self._session.scalar(select(cells).where(Dataset.id == job.dataset_id))
+        if cell_count is None:
             return []
-        is_similar = cells.between(own / factor, own * factor)
-        ended = select(Job.dataset_id, Job.started_at, Job.finished_at, Job.request["max_seconds"].as_float())
-        ended = ended.join(Dataset, Dataset.id == Job.dataset_id)
-        ended = ended.where(Job.kind == job.kind, Job.status == JobStatus.SUCCEEDED, is_similar)
-        rows = self._session.execute(ended.order_by(Job.id.desc()).limit(limit)).all()
+        is_similar = cells.between(cell_count / factor, cell_count * factor)
+        query = select(Job.dataset_id, Job.started_at, Job.finished_at, Job.request["max_seconds"].as_float())
+        query = query.join(Dataset, Dataset.id == Job.dataset_id)
+        query = query.where(Job.kind == job.kind, Job.status == JobStatus.SUCCEEDED, is_similar)
+        rows = self._session.execute(query.order_by(Job.id.desc()).limit(limit)).all()
         limit_s = job.request.get("max_seconds") or 0.0
-        found = [
+        durations = [
             (dataset_id, (finished_at - started_at).total_seconds())
             for dataset_id, started_at, finished_at, given_s in rows
             if started_at and finished_at and (given_s is None or given_s >= limit_s)
         ]
-        same = [seconds for dataset_id, seconds in found if dataset_id == job.dataset_id]
-        return same if len(same) >= MIN_SAME_TABLE else [seconds for _, seconds in found]
+        matches = [seconds for dataset_id, seconds in durations if dataset_id == job.dataset_id]
+        return matches if len(matches) >= MIN_SAME_TABLE else [seconds for _, seconds in durations]
 
     def measure_seconds(self, job: Job) -> float:
         """Time since the start of a job."""
@@ -119,16 +119,16 @@ class JobQueries:
             and_(Job.priority == job.priority, age < own_age),
             and_(Job.priority == job.priority, age == own_age, Job.id < job.id),
         )
-        queued = select(func.count()).where(is_waiting(Job, kinds), Job.tenant == job.tenant, is_before)
-        return int(self._session.scalar(queued) or 0)
+        query = select(func.count()).where(is_waiting(Job, kinds), Job.tenant == job.tenant, is_before)
+        return int(self._session.scalar(query) or 0)
 
     def measure_stall(self) -> timedelta:
         """How long queued jobs have waited while no job runs; zero if none is queued or one runs."""
         at_work = exists().where(Job.status == JobStatus.RUNNING, Job.token.is_not(None))
-        queued = select(Job.id).where(Job.status == JobStatus.QUEUED)
-        if self._session.scalar(select(at_work)) or self._session.scalar(queued.limit(1)) is None:
+        queued_ids = select(Job.id).where(Job.status == JobStatus.QUEUED)
+        if self._session.scalar(select(at_work)) or self._session.scalar(queued_ids.limit(1)) is None:
             return timedelta()
-        since = select(func.max(JobEvent.created_at).label("at")).where(JobEvent.job_id.in_(queued))
+        since = select(func.max(JobEvent.created_at).label("at")).where(JobEvent.job_id.in_(queued_ids))
         waiting = since.group_by(JobEvent.job_id).subquery()
         newest = (
             select(func.min(waiting.c.at)),
@@ -160,9 +160,9 @@ class JobQueries:
 
         The time before a job began anew does not count.
         """
-        happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
+        query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
         earlier, since = 0.0, None
-        for event in self._session.scalars(happened.order_by(JobEvent.number)):
+        for event in self._session.scalars(query.order_by(JobEvent.number)):
             if event.data.get("reason") == BEGINS_ANEW:
                 earlier, since = 0.0, event.created_at
             elif since is not None and event.data["status"] == JobStatus.QUEUED:
@@ -173,9 +173,9 @@ class JobQueries:
 
     def find_last_stage(self, job_id: str) -> str | None:
         """The stage that any attempt of a job reported last."""
-        reported = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "progress")
-        last = self._session.scalar(reported.order_by(JobEvent.number.desc()).limit(1))
-        return None if last is None else last.data.get("stage")
+        query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "progress")
+        event = self._session.scalar(query.order_by(JobEvent.number.desc()).limit(1))
+        return None if event is None else event.data.get("stage")
 
     def events(self, job_id: str, *, after: int = 0, limit: int) -> Sequence[JobEvent]:
         """Up to ``limit + 1`` events, in order, from the one after number ``after``."""

@@ -147,8 +147,8 @@ class Jobs(JobQueries):
     def hold(self, job_id: str, token: str) -> Job | None:
         """The job, locked until the transaction ends, if the token is still valid."""
         self._lock_parent(job_id)
-        held = select(Job).where(*_token_conditions(job_id, token)).with_for_update()
-        return self._session.scalar(held, execution_options={"populate_existing": True})
+        query = select(Job).where(*_token_conditions(job_id, token)).with_for_update()
+        return self._session.scalar(query, execution_options={"populate_existing": True})
 
     def record_progress(self, job: Job, **data: Any) -> None:
         """Add a progress event to a job that this transaction has locked."""
@@ -185,15 +185,15 @@ class Jobs(JobQueries):
 
     def release(self, job_id: str, token: str) -> Job | None:
         """Queue a job again whose worker is stopping; this does not count as an attempt."""
-        if cancelled := self.stop(job_id, token):
-            return cancelled
+        if cancelled_job := self.stop(job_id, token):
+            return cancelled_job
         job = self._change(*_token_conditions(job_id, token), **QUEUED_VALUES, attempt=Job.attempt - 1)
         return job and self._record_status(job, status=JobStatus.QUEUED, reason="worker_stopped")
 
     def requeue_as_long(self, job_id: str, token: str) -> Job | None:
         """Queue a job again that takes longer than estimated; it counts as long from now on."""
-        if cancelled := self.stop(job_id, token):
-            return cancelled
+        if cancelled_job := self.stop(job_id, token):
+            return cancelled_job
         values = {**QUEUED_VALUES, "attempt": Job.attempt - 1, "estimated_seconds": None}
         job = self._change(*_token_conditions(job_id, token), **values)
         return job and self._record_status(job, status=JobStatus.QUEUED, reason="longer_than_estimated")
@@ -214,8 +214,8 @@ class Jobs(JobQueries):
                 ``cut_by``.
         """
         conditions = (*_token_conditions(job_id, token), Job.cancel_requested_at.is_(None))
-        done = {"fraction": 1.0, "stage": "done", "message": None}
-        return self._finish(job_id, conditions, JobStatus.SUCCEEDED, **result, **done)
+        final_values = {"fraction": 1.0, "stage": "done", "message": None}
+        return self._finish(job_id, conditions, JobStatus.SUCCEEDED, **result, **final_values)
 
     def stop(self, job_id: str, token: str, **result: Any) -> Job | None:
         """End a job whose cancellation was requested; ``result`` is the best one so far, if requested."""
@@ -224,13 +224,13 @@ class Jobs(JobQueries):
 
     def drop(self, job: Job) -> None:
         """End a held subtask that nobody needs, as cancelled."""
-        held = _token_conditions(job.id, job.token or "")
-        self._finish(job.id, held, JobStatus.CANCELLED, cancel_requested_at=clock(self._session))
+        conditions = _token_conditions(job.id, job.token or "")
+        self._finish(job.id, conditions, JobStatus.CANCELLED, cancel_requested_at=clock(self._session))
 
     def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
         """End a job that cannot succeed; if its cancellation was requested, it ends as cancelled."""
-        if cancelled := self.stop(job_id, token):
-            return cancelled
+        if cancelled_job := self.stop(job_id, token):
+            return cancelled_job
         error = {"error_code": code, "error_detail": detail}
         return self._finish(job_id, _token_conditions(job_id, token), JobStatus.FAILED, **error)
 
@@ -266,8 +266,8 @@ class Jobs(JobQueries):
             NotFound: There is no such job.
             Conflict: It has not finished.
         """
-        found = self._session.get(Job, job_id, with_for_update=LOCK_FOR_CHANGE if hold else None)
-        job = require_visible(found, job_id)
+        row = self._session.get(Job, job_id, with_for_update=LOCK_FOR_CHANGE if hold else None)
+        job = require_visible(row, job_id)
         if not JobStatus(job.status).is_final:
             detail = f"job {job_id} is {job.status}; cancel it first, or wait for its end"
             raise Conflict("job_not_finished", detail)
@@ -280,8 +280,8 @@ class Jobs(JobQueries):
 
     def holders(self) -> Sequence[str]:
         """The processes that hold running jobs."""
-        held = select(Job.holder).where(Job.status == JobStatus.RUNNING, Job.holder.is_not(None))
-        return [holder for holder in self._session.scalars(held.distinct()) if holder is not None]
+        query = select(Job.holder).where(Job.status == JobStatus.RUNNING, Job.holder.is_not(None))
+        return [holder for holder in self._session.scalars(query.distinct()) if holder is not None]
 
     def reap(self, *, max_attempts: int, gone: Collection[str] = ()) -> Sequence[Job]:
         """Take jobs from lost workers: queue them again, or fail them after the last attempt.
@@ -293,11 +293,11 @@ class Jobs(JobQueries):
             gone: Holders that have ended. Other lost holders are recognised by their expired leases.
         """
         is_lost = or_(Job.lease_until < clock(self._session), Job.holder.in_(gone))
-        lapsed = (Job.status == JobStatus.RUNNING, is_lost)
+        conditions = (Job.status == JobStatus.RUNNING, is_lost)
         # By tenant, because the end of a job may lock the tenant's counter of webhooks
-        job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.tenant, Job.id)).all()
-        reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._try_lock(job_id))
-        return [job for job in reaped if job is not None]
+        job_ids = self._session.scalars(select(Job.id).where(*conditions).order_by(Job.tenant, Job.id)).all()
+        jobs = (self._reap(job_id, conditions, max_attempts) for job_id in job_ids if self._try_lock(job_id))
+        return [job for job in jobs if job is not None]
 
     def set_published(self, job_id: str) -> None:
         """Record that a job was sent to the queue."""
@@ -305,9 +305,9 @@ class Jobs(JobQueries):
 
     def list_with_stale_checkpoint(self, limit: int = 100) -> Sequence[Job]:
         """Finished jobs that still refer to a checkpoint, which is no longer needed."""
-        left = select(Job).where(Job.checkpoint_sha256.is_not(None), Job.status.in_(FINAL))
+        query = select(Job).where(Job.checkpoint_sha256.is_not(None), Job.status.in_(FINAL))
         return self._session.scalars(
-            left.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
+            query.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
         ).all()
 
     def _claim(self, which: ColumnElement[bool], lease_s: float, holder: str | None) -> Job | None:
@@ -329,23 +329,32 @@ class Jobs(JobQueries):
         """Lock a job after its parent; return false if another transaction has locked either."""
         parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
         family = [job_id] if parent_id is None else [parent_id, job_id]
-        locks = (select(Job.id).where(Job.id == each).with_for_update(skip_locked=True) for each in family)
+        locks = (
+            select(Job.id).where(Job.id == member_id).with_for_update(skip_locked=True)
+            for member_id in family
+        )
         return all(self._session.scalar(lock) is not None for lock in locks)
 
-    def _reap(self, job_id: str, lapsed: tuple[ColumnElement[bool], ...], max_attempts: int) -> Job | None:
+    def _reap(
+        self, job_id: str, conditions: tuple[ColumnElement[bool], ...], max_attempts: int
+    ) -> Job | None:
         """Reap one lapsed job; each UPDATE checks again that it is lapsed."""
-        lapsed = (Job.id == job_id, *lapsed)
-        cancelled = self._finish(job_id, (*lapsed, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED)
-        if cancelled:
-            return cancelled
+        conditions = (Job.id == job_id, *conditions)
+        cancelled_job = self._finish(
+            job_id, (*conditions, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED
+        )
+        if cancelled_job:
+            return cancelled_job
         detail = (
             f"the worker was lost {max_attempts} times in a row, perhaps out of memory; request a smaller job"
         )
         error = {"error_code": "worker_lost", "error_detail": detail}
-        failed = self._finish(job_id, (*lapsed, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
-        if failed:
-            return failed
-        job = self._change(*lapsed, **QUEUED_VALUES)
+        failed_job = self._finish(
+            job_id, (*conditions, Job.attempt >= max_attempts), JobStatus.FAILED, **error
+        )
+        if failed_job:
+            return failed_job
+        job = self._change(*conditions, **QUEUED_VALUES)
         return job and self._record_status(job, status=JobStatus.QUEUED, reason="worker_lost")
 
     def _finish(
@@ -376,31 +385,34 @@ class Jobs(JobQueries):
 
     def _report_study_progress(self, job_id: str) -> None:
         """Report how many trainings of a study have ended."""
-        awaited = Job.parent_id == job_id, Job.is_awaited
-        ended = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
-        done, total = self._session.execute(select(ended, func.count()).where(*awaited)).one()
+        trainings = Job.parent_id == job_id, Job.is_awaited
+        end_count = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
+        count, total = self._session.execute(select(end_count, func.count()).where(*trainings)).one()
         study = Job.id == job_id, Job.status == JobStatus.RUNNING, Job.kind == "study"
-        told = {"fraction": (done or 0) / (total or 1), "message": f"{done} of {total} trainings have ended"}
-        job = self._change(*study, **told)
+        progress = {
+            "fraction": (count or 0) / (total or 1),
+            "message": f"{count} of {total} trainings have ended",
+        }
+        job = self._change(*study, **progress)
         if job is not None:
-            self._record_event(job, "progress", stage=job.stage, **told)
+            self._record_event(job, "progress", stage=job.stage, **progress)
 
     def _cancel_queued(self, job_id: str) -> Job | None:
-        queued = (Job.id == job_id, Job.status == JobStatus.QUEUED)
+        conditions = (Job.id == job_id, Job.status == JobStatus.QUEUED)
         now = clock(self._session)
-        return self._finish(job_id, queued, JobStatus.CANCELLED, cancel_requested_at=now)
+        return self._finish(job_id, conditions, JobStatus.CANCELLED, cancel_requested_at=now)
 
     def _cancel_subtasks(self, job: Job) -> None:
         """Cancel queued subtasks; request running ones to stop in the same way as the job."""
-        unfinished = Job.parent_id == job.id, Job.status.in_(UNFINISHED)
-        parts = self._session.execute(select(Job.id, Job.status).where(*unfinished).order_by(Job.id)).all()
+        conditions = Job.parent_id == job.id, Job.status.in_(UNFINISHED)
+        parts = self._session.execute(select(Job.id, Job.status).where(*conditions).order_by(Job.id)).all()
         now = clock(self._session) if parts else None
         for part_id, status in parts:
             if status == JobStatus.QUEUED and self._cancel_queued(part_id):
                 continue
             running = Job.id == part_id, Job.status == JobStatus.RUNNING
-            asked = func.coalesce(Job.cancel_requested_at, now)
-            self._change(*running, cancel_requested_at=asked, keep_best=job.keep_best)
+            requested_at = func.coalesce(Job.cancel_requested_at, now)
+            self._change(*running, cancel_requested_at=requested_at, keep_best=job.keep_best)
 
     def _queue_or_end_parent(self, job_id: str) -> Job | None:
         """Queue a job that waits for its subtasks, or end it if cancelled, once it need not wait.
@@ -408,15 +420,15 @@ class Jobs(JobQueries):
         The transaction has locked the job: if two subtasks end at once, the second sees the end of the first.
         """
         part = aliased(Job)
-        unfinished = part.parent_id == job_id, part.status.in_(UNFINISHED)
+        part_conditions = part.parent_id == job_id, part.status.in_(UNFINISHED)
         waits = Job.id == job_id, Job.status == JobStatus.RUNNING, Job.token.is_(None)
         is_cancelled = Job.cancel_requested_at.is_not(None), Job.keep_best.is_(False)
-        ended = self._finish(
-            job_id, (*waits, *is_cancelled, ~exists().where(*unfinished)), JobStatus.CANCELLED
+        cancelled_job = self._finish(
+            job_id, (*waits, *is_cancelled, ~exists().where(*part_conditions)), JobStatus.CANCELLED
         )
-        if ended:
-            return ended
-        has_all = ~or_(exists().where(*unfinished, part.is_awaited), and_(*is_cancelled))
+        if cancelled_job:
+            return cancelled_job
+        has_all = ~or_(exists().where(*part_conditions, part.is_awaited), and_(*is_cancelled))
         values = {"status": JobStatus.QUEUED, "published_at": None, "attempt": Job.attempt - 1}
         job = self._change(*waits, has_all, **values)
         return job and self._record_status(job, status=JobStatus.QUEUED, reason="parts_done")
@@ -428,8 +440,8 @@ class Jobs(JobQueries):
         return self._session.scalars(change, execution_options=options).one_or_none()
 
     def _lock(self, job_id: str) -> Job:
-        locked = select(Job).where(Job.id == job_id).with_for_update()
-        job = self._session.scalar(locked, execution_options={"populate_existing": True})
+        query = select(Job).where(Job.id == job_id).with_for_update()
+        job = self._session.scalar(query, execution_options={"populate_existing": True})
         return require_visible(job, job_id)
 
     def _lock_parent(self, job_id: str) -> str | None:
@@ -445,8 +457,8 @@ class Jobs(JobQueries):
 
     def _record_event(self, job: Job, kind: str, **data: Any) -> None:
         """Add the next event of a job whose row this transaction has locked."""
-        last = self._session.scalar(select(func.max(JobEvent.number)).where(JobEvent.job_id == job.id))
-        number = (last or 0) + 1
+        last_number = self._session.scalar(select(func.max(JobEvent.number)).where(JobEvent.job_id == job.id))
+        number = (last_number or 0) + 1
         self._session.add(
             JobEvent(job_id=job.id, number=number, kind=kind, data=data, created_at=clock(self._session))
         )

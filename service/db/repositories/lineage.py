@@ -28,16 +28,16 @@ class Lineage:
         """The dataset that the model was trained on, unless deleted."""
         return self._session.get(Dataset, model.dataset_id) if model.dataset_id else None
 
-    def list_ancestors(self, model: Model | None, *, most: int = 100) -> list[Ancestor]:
-        """Up to ``most`` ancestors, the nearest first, up to one that was trained or was deleted."""
-        found: list[Ancestor] = []
-        seen: set[str] = set()
-        while model is not None and len(found) < most:
+    def list_ancestors(self, model: Model | None, *, limit: int = 100) -> list[Ancestor]:
+        """Up to ``limit`` ancestors, the nearest first, up to one that was trained or was deleted."""
+        ancestors: list[Ancestor] = []
+        ids: set[str] = set()
+        while model is not None and len(ancestors) < limit:
             revises = dict(model.record.get("lineage", {}).get("revises") or {})
             model_id, version = revises.pop("model_id", None), revises.pop("version", None)
-            if not isinstance(model_id, str) or model_id in seen:  # an imported file may contain anything
+            if not isinstance(model_id, str) or model_id in ids:  # an imported file may contain anything
                 break
-            seen.add(model_id)
+            ids.add(model_id)
             model = self._session.get(Model, model_id)
-            found.append(Ancestor(model_id, version, model, revises))
-        return found
+            ancestors.append(Ancestor(model_id, version, model, revises))
+        return ancestors

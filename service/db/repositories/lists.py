@@ -44,7 +44,7 @@ def select_page(
     session: Session,
     query: Select[Row],
     table: type[Row],
-    wanted: ListFilter,
+    filters: ListFilter,
     *,
     tags: Any,
     limit: int,
@@ -59,31 +59,31 @@ def select_page(
         session: The transaction.
         query: The list with its own filters.
         table: Of the rows.
-        wanted: Filters and order.
+        filters: Filters and order.
         tags: The column, or the member of one, that holds the tags.
         limit: Rows of a page.
         after: Id of the last row of the page before; None for the first page.
         parents: Columns with ids of datasets, whose search texts count as well.
     """
-    if wanted.search is not None:
-        text = fold_text(wanted.search)
-        found = Dataset.search_text.contains(text, autoescape=True)
-        of_parents = (select(Dataset.id).where(Dataset.id == parent, found).exists() for parent in parents)
+    if filters.search is not None:
+        text = fold_text(filters.search)
+        is_match = Dataset.search_text.contains(text, autoescape=True)
+        of_parents = (select(Dataset.id).where(Dataset.id == parent, is_match).exists() for parent in parents)
         query = query.where(or_(table.search_text.contains(text, autoescape=True), *of_parents))
-    for tag in wanted.tags:
+    for tag in filters.tags:
         key, equals, value = tag.partition("=")
-        own = tags[key].as_string()
-        query = query.where(own == value if equals else own.is_not(None))
-    if wanted.since is not None:
-        query = query.where(table.created_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(table.created_at < wanted.until)
-    if wanted.order == "name":
+        tag_value = tags[key].as_string()
+        query = query.where(tag_value == value if equals else tag_value.is_not(None))
+    if filters.since is not None:
+        query = query.where(table.created_at >= filters.since)
+    if filters.until is not None:
+        query = query.where(table.created_at < filters.until)
+    if filters.order == "name":
         name: Any = getattr(table, "name")  # noqa: B009 - jobs have none, and no such order
         query = query.order_by(name, table.id)
         if after is not None:
-            query = query.where(tuple_(name, table.id) > tuple_(literal(wanted.after_name), literal(after)))
-    elif wanted.order == "oldest":
+            query = query.where(tuple_(name, table.id) > tuple_(literal(filters.after_name), literal(after)))
+    elif filters.order == "oldest":
         query = query.order_by(table.id)
         query = query if after is None else query.where(table.id > after)
     else:

@@ -78,8 +78,8 @@ class TrainedModels:
 
     def find_by_jobs(self, job_ids: Sequence[str]) -> dict[str, Model]:
         """The models that these jobs made, with their formulas, by job id."""
-        made = select(Model).where(Model.job_id.in_(job_ids)).options(undefer(Model.symbolic))
-        return {model.job_id: model for model in self._session.scalars(made)}
+        query = select(Model).where(Model.job_id.in_(job_ids)).options(undefer(Model.symbolic))
+        return {model.job_id: model for model in self._session.scalars(query)}
 
     def get_by_id(self, model_id: str) -> Model:
         """The model with this id; names and aliases are ignored.
@@ -99,8 +99,8 @@ class TrainedModels:
             NotFound: There is none.
         """
         number = int(version) if version.isdecimal() and len(version) < MAX_VERSION_DIGITS else 0
-        named = or_(Model.name == name, Model.id == name)
-        model = self._session.scalar(select(Model).where(named, Model.version == number))
+        condition = or_(Model.name == name, Model.id == name)
+        model = self._session.scalar(select(Model).where(condition, Model.version == number))
         if model is None:
             detail = f"there is no version {version!r} of a model {name!r}; GET /models?name= lists them"
             raise NotFound("model_not_found", detail)
@@ -119,15 +119,15 @@ class TrainedModels:
         """
         model = self._session.get(Model, model_id, with_for_update=LOCK_FOR_CHANGE)
         if model is None:
-            named = self._find_by_reference(model_id)
+            match = self._find_by_reference(model_id)
             raise (
-                _make_not_found_error(model_id) if named is None else _make_id_required_error(model_id, named)
+                _make_not_found_error(model_id) if match is None else _make_id_required_error(model_id, match)
             )
         return model
 
     def page(
         self,
-        wanted: ListFilter = ALL,
+        filters: ListFilter = ALL,
         *,
         limit: int,
         after: str | None = None,
@@ -139,7 +139,7 @@ class TrainedModels:
         A search looks into names, targets and tags.
 
         Args:
-            wanted: Filters and order.
+            filters: Filters and order.
             limit: Models of a page.
             after: Id of the last model of the page before.
             has_previews: Whether the first models of trainings are in the list.
@@ -154,7 +154,7 @@ class TrainedModels:
             self._session,
             query,
             Model,
-            wanted,
+            filters,
             tags=Model.tags,
             limit=limit,
             after=after,
@@ -168,11 +168,11 @@ class TrainedModels:
     def list_aliases(self, models: Sequence[Model]) -> dict[str, list[str]]:
         """Aliases of these models, sorted, by model id."""
         ids = [model.id for model in models]
-        found: dict[str, list[str]] = {model_id: [] for model_id in ids}
+        aliases: dict[str, list[str]] = {model_id: [] for model_id in ids}
         query = select(ModelAlias).where(ModelAlias.model_id.in_(ids)).order_by(ModelAlias.alias)
         for row in self._session.scalars(query):
-            found[row.model_id].append(row.alias)
-        return found
+            aliases[row.model_id].append(row.alias)
+        return aliases
 
     def delete_figures(self, dataset_id: str) -> None:
         """Delete the figures of the models that were trained on a dataset: they hold values of its rows."""
@@ -221,13 +221,13 @@ class TrainedModels:
 
     def _find_by_reference(self, reference: str) -> Model | None:
         name, at, alias = reference.partition("@")
-        aliased = self._session.scalar(
+        model = self._session.scalar(
             select(Model)
             .join(ModelAlias, ModelAlias.model_id == Model.id)
             .where(ModelAlias.name == name, ModelAlias.alias == (alias if at else DEFAULT_ALIAS))
         )
-        if aliased is not None or at:
-            return aliased
+        if model is not None or at:
+            return model
         newest = select(Model).where(Model.name == name).order_by(Model.version.desc()).limit(1)
         return self._session.scalar(newest)
 
@@ -259,8 +259,8 @@ def _describe_dataset(dataset: Dataset | None, record: dict[str, Any], target: s
         return _DatasetFacts()
     read = {target, *(feature["name"] for feature in record.get("features", ()))}
     names = [column["name"] for column in dataset.columns]
-    told: dict[str, str | int] = {"name": dataset.name, "rows": dataset.rows}
-    return _DatasetFacts(told, dict(dataset.units), [name for name in names if name not in read])
+    facts: dict[str, str | int] = {"name": dataset.name, "rows": dataset.rows}
+    return _DatasetFacts(facts, dict(dataset.units), [name for name in names if name not in read])
 
 
 def replace_nonfinite(value: Any) -> Any:

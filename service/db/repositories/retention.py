@@ -28,8 +28,8 @@ class ExpiredRows:
     def jobs(self, days: int, *, only: str | None = None) -> TenantsAndIds:
         """Jobs that finished more than ``days`` ago."""
         since = clock(self._session) - timedelta(days=days)
-        finished = Job.status.in_(FINAL), Job.created_at < since, Job.finished_at < since
-        return self._list_rows(Job, select(Job.tenant, Job.id).where(*finished), only)
+        conditions = Job.status.in_(FINAL), Job.created_at < since, Job.finished_at < since
+        return self._list_rows(Job, select(Job.tenant, Job.id).where(*conditions), only)
 
     def datasets(self, days: int, *, only: str | None = None) -> TenantsAndIds:
         """Datasets added more than ``days`` ago that no job has used since and no model was trained on.
@@ -38,27 +38,27 @@ class ExpiredRows:
         """
         since = clock(self._session) - timedelta(days=days)
         is_recent = or_(Job.status.in_(UNFINISHED), Job.created_at >= since, Job.finished_at >= since)
-        unused = (
+        conditions = (
             Dataset.created_at < since,
             ~exists().where(Job.dataset_id == Dataset.id, is_recent),
             ~exists().where(Model.dataset_id == Dataset.id),
         )
-        return self._list_rows(Dataset, select(Dataset.tenant, Dataset.id).where(*unused), only)
+        return self._list_rows(Dataset, select(Dataset.tenant, Dataset.id).where(*conditions), only)
 
     def models(self, keep: int, *, only: str | None = None) -> TenantsAndIds:
         """Models beyond the newest ``keep`` of their name, without an alias, that no unfinished job uses."""
         place = func.row_number().over(partition_by=(Model.tenant, Model.name), order_by=Model.version.desc())
-        ranked = select(Model.id, place.label("place")).subquery()
-        named = or_(*(Job.request[name].as_string() == Model.id for name in MODEL_REFERENCE_FIELDS))
-        superseded = (
-            ranked.c.place > keep,
+        ranks = select(Model.id, place.label("place")).subquery()
+        is_referenced = or_(*(Job.request[name].as_string() == Model.id for name in MODEL_REFERENCE_FIELDS))
+        conditions = (
+            ranks.c.place > keep,
             ~exists().where(ModelAlias.model_id == Model.id),
-            ~exists().where(Job.status.in_(UNFINISHED), named),
+            ~exists().where(Job.status.in_(UNFINISHED), is_referenced),
         )
-        query = select(Model.tenant, Model.id).join(ranked, ranked.c.id == Model.id).where(*superseded)
+        query = select(Model.tenant, Model.id).join(ranks, ranks.c.id == Model.id).where(*conditions)
         return self._list_rows(Model, query, only)
 
-    def _list_rows(self, table: Any, query: Select[str, str], only: str | None) -> TenantsAndIds:
+    def _list_rows(self, table: Any, query: Select[str, str], selected_id: str | None) -> TenantsAndIds:
         query = query.order_by(table.id).limit(self._limit)
-        rows = self._session.execute(query if only is None else query.where(table.id == only))
+        rows = self._session.execute(query if selected_id is None else query.where(table.id == selected_id))
         return [(tenant, row_id) for tenant, row_id in rows]

@@ -76,8 +76,8 @@ def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
 
 def _read_training_request(model: Model, session: Session) -> TrainRequest:
     """The training request of a model; for models of older versions it is stored only in their job."""
-    kept = model.record["lineage"].get("request") or Jobs(session).get(model.job_id).request
-    request = read_request(kept)
+    document = model.record["lineage"].get("request") or Jobs(session).get(model.job_id).request
+    request = read_request(document)
     assert isinstance(request, TrainRequest)  # noqa: S101 - symbolic jobs store the equivalent training
     return request
 

@@ -29,8 +29,8 @@ class JobSubtasks:
 
     def trainings(self) -> list[Job]:
         """The trainings of a study, in the order of their creation."""
-        own = Job.parent_id == self._job.id, Job.kind == "train"
-        return list(self._session.scalars(select(Job).where(*own).order_by(Job.id)))
+        conditions = Job.parent_id == self._job.id, Job.kind == "train"
+        return list(self._session.scalars(select(Job).where(*conditions).order_by(Job.id)))
 
     def results(self, keys: Collection[str]) -> dict[str, str]:
         """Hashes of the result blobs by key, for those subtasks that have a result."""
@@ -42,8 +42,8 @@ class JobSubtasks:
 
     def are_all_taken(self) -> bool:
         """Whether a worker has claimed every subtask."""
-        queued = select(Job.id).where(*self._own_conditions(), Job.status == JobStatus.QUEUED)
-        return self._session.scalar(queued.limit(1)) is None
+        query = select(Job.id).where(*self._own_conditions(), Job.status == JobStatus.QUEUED)
+        return self._session.scalar(query.limit(1)) is None
 
     def is_running(self, key: str) -> bool:
         """Whether a worker executes a subtask."""
@@ -56,24 +56,24 @@ class JobSubtasks:
 
     def withdraw(self, key: str) -> bool:
         """Delete a queued subtask; false if a worker has claimed it."""
-        queued = (
+        statement = (
             delete(Job).where(*self._own_conditions(key), Job.status == JobStatus.QUEUED).returning(Job.id)
         )
-        return self._session.scalar(queued) is not None
+        return self._session.scalar(statement) is not None
 
     def drop(self, key: str) -> None:
         """Withdraw a subtask that is not needed any more, or ask the process that does it to stop."""
         if not self.withdraw(key):
             running = (*self._own_conditions(key), Job.status == JobStatus.RUNNING)
-            asked = update(Job).where(*running).values(cancel_requested_at=clock(self._session))
-            self._session.execute(asked, execution_options={"synchronize_session": False})
+            statement = update(Job).where(*running).values(cancel_requested_at=clock(self._session))
+            self._session.execute(statement, execution_options={"synchronize_session": False})
 
     def wait_for(self, key: str) -> bool:
         """Mark a subtask as awaited by the job; false if it has already ended."""
         pending = (*self._own_conditions(key), Job.status.in_(UNFINISHED))
-        awaited = update(Job).where(*pending).values(is_awaited=True).returning(Job.id)
+        statement = update(Job).where(*pending).values(is_awaited=True).returning(Job.id)
         options = {"synchronize_session": False}
-        return self._session.scalar(awaited, execution_options=options) is not None
+        return self._session.scalar(statement, execution_options=options) is not None
 
     def record(self, key: str, request: dict[str, Any], result_sha256: str) -> None:
         """Store the result of a subtask that the job's own process has done."""
@@ -94,20 +94,22 @@ class JobSubtasks:
         )
 
     def _own_conditions(self, key: str | None = None) -> tuple[Any, ...]:
-        own = Job.parent_id == self._job.id, Job.kind == SUBTASK_KIND
-        return own if key is None else (*own, Job.request_sha256 == key)
+        conditions = Job.parent_id == self._job.id, Job.kind == SUBTASK_KIND
+        return conditions if key is None else (*conditions, Job.request_sha256 == key)
 
 
 def count_free_slots(session: Session) -> int:
     """Number of worker slots that no running or queued job needs."""
-    taken = or_(Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None)))
-    busy = session.scalar(select(func.count()).select_from(Job).where(taken)) or 0
+    needs_slot = or_(
+        Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None))
+    )
+    busy = session.scalar(select(func.count()).select_from(Job).where(needs_slot)) or 0
     return Workers(session).count_live().slots - busy
 
 
 def list_orphans(session: Session, limit: int = 100) -> Sequence[Job]:
     """Finished subtasks of finished or deleted jobs, locked."""
     parent = aliased(Job)
-    needed = select(parent.id).where(parent.id == Job.parent_id, parent.status.in_(UNFINISHED))
-    ended = select(Job).where(Job.kind == SUBTASK_KIND, Job.status.in_(FINAL), ~needed.exists())
-    return session.scalars(ended.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)).all()
+    unfinished_parent = select(parent.id).where(parent.id == Job.parent_id, parent.status.in_(UNFINISHED))
+    query = select(Job).where(Job.kind == SUBTASK_KIND, Job.status.in_(FINAL), ~unfinished_parent.exists())
+    return session.scalars(query.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)).all()

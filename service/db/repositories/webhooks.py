@@ -124,19 +124,19 @@ class WebhookDeliveries:
         place = func.row_number().over(
             partition_by=WebhookDelivery.tenant, order_by=(WebhookDelivery.due_at, WebhookDelivery.number)
         )
-        ranked = select(WebhookDelivery.id, place.label("place")).where(*due).subquery()
-        first = select(ranked.c.id).order_by(ranked.c.place, ranked.c.id).limit(limit)
+        ranks = select(WebhookDelivery.id, place.label("place")).where(*due).subquery()
+        query = select(ranks.c.id).order_by(ranks.c.place, ranks.c.id).limit(limit)
         change = {"due_at": now + timedelta(seconds=lease_s), "attempts": WebhookDelivery.attempts + 1}
-        claimed = (
+        deliveries = (
             self._change(WebhookDelivery.id == delivery_id, *due, **change)
-            for delivery_id in self._session.scalars(first).all()
+            for delivery_id in self._session.scalars(query).all()
         )
-        return [delivery for delivery in claimed if delivery is not None]
+        return [delivery for delivery in deliveries if delivery is not None]
 
-    def succeed(self, claimed: WebhookDelivery, *, status_code: int) -> WebhookDelivery | None:
+    def succeed(self, delivery: WebhookDelivery, *, status_code: int) -> WebhookDelivery | None:
         """Record that the receiver has accepted a claimed message; None if the lease was lost."""
         return self._end_attempt(
-            claimed,
+            delivery,
             status=DeliveryStatus.DELIVERED,
             status_code=status_code,
             error=None,
@@ -145,7 +145,7 @@ class WebhookDeliveries:
 
     def fail(
         self,
-        claimed: WebhookDelivery,
+        delivery: WebhookDelivery,
         *,
         status_code: int | None,
         error: str,
@@ -161,10 +161,10 @@ class WebhookDeliveries:
             give_up_after: Length of the period of attempts.
         """
         now = clock(self._session)
-        pause = max(first_pause, now - claimed.opened_at)
-        is_last = now + pause > claimed.opened_at + give_up_after
+        pause = max(first_pause, now - delivery.opened_at)
+        is_last = now + pause > delivery.opened_at + give_up_after
         then: dict[str, Any] = {"status": DeliveryStatus.FAILED} if is_last else {"due_at": now + pause}
-        return self._end_attempt(claimed, status_code=status_code, error=error, **then)
+        return self._end_attempt(delivery, status_code=status_code, error=error, **then)
 
     def redeliver(self, delivery_id: str) -> WebhookDelivery:
         """Send a message again under its id, with a new period of attempts.
@@ -174,14 +174,14 @@ class WebhookDeliveries:
         """
         self.get(delivery_id)
         now = clock(self._session)
-        reopened = {"status": DeliveryStatus.PENDING, "opened_at": now, "due_at": now, "delivered_at": None}
-        self._change(WebhookDelivery.id == delivery_id, **reopened)
+        values = {"status": DeliveryStatus.PENDING, "opened_at": now, "due_at": now, "delivered_at": None}
+        self._change(WebhookDelivery.id == delivery_id, **values)
         return self.get(delivery_id)
 
     def delete_of_job(self, job_id: str) -> None:
         """Delete the messages about a job, except those that wait: their receivers still have to know."""
-        ended = delete(WebhookDelivery).where(WebhookDelivery.job_id == job_id, ~PENDING)
-        self._session.execute(ended, execution_options={"synchronize_session": False})
+        statement = delete(WebhookDelivery).where(WebhookDelivery.job_id == job_id, ~PENDING)
+        self._session.execute(statement, execution_options={"synchronize_session": False})
 
     def delete_old(self, *, keep: timedelta) -> int:
         """Delete messages that were delivered or given up, and return their number."""
@@ -191,16 +191,16 @@ class WebhookDeliveries:
 
     def _take_number(self, tenant: str) -> int | None:
         """The next number of a tenant, whose counter is locked until the transaction ends."""
-        counted = (
+        statement = (
             update(WebhookAccount)
             .where(WebhookAccount.tenant == tenant)
             .values(last_number=WebhookAccount.last_number + 1)
             .returning(WebhookAccount.last_number)
         )
-        return self._session.scalar(counted, execution_options={"synchronize_session": False})
+        return self._session.scalar(statement, execution_options={"synchronize_session": False})
 
-    def _end_attempt(self, claimed: WebhookDelivery, **values: Any) -> WebhookDelivery | None:
-        is_mine = WebhookDelivery.id == claimed.id, WebhookDelivery.attempts == claimed.attempts
+    def _end_attempt(self, delivery: WebhookDelivery, **values: Any) -> WebhookDelivery | None:
+        is_mine = WebhookDelivery.id == delivery.id, WebhookDelivery.attempts == delivery.attempts
         return self._change(*is_mine, PENDING, **values)
 
     def _change(self, *conditions: Any, **values: Any) -> WebhookDelivery | None:

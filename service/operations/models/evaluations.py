@@ -74,7 +74,10 @@ def evaluate(
     with serving.sessions.begin() as session:
         TrainedModels(session).hold(model.id)  # it may have been deleted meanwhile
         row = ModelEvaluations(session, model.id).add(
-            by=by, dataset_id=request.dataset_id, result=result, most=serving.limits.max_evaluations
+            by=by,
+            dataset_id=request.dataset_id,
+            result=result,
+            max_evaluations=serving.limits.max_evaluations,
         )
         Audit(session).add("model.evaluate", model.id, by=by, rows=evaluation.rows, verdict=result["verdict"])
         return row

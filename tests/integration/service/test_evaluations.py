@@ -24,7 +24,9 @@ def own(sessions: Sessions) -> Sessions:
 def add(own: Sessions, model: Model, error: float) -> None:
     with own.begin() as session:
         result = {"error": error}
-        ModelEvaluations(session, model.id).add(by="formula", dataset_id=None, result=result, most=MOST)
+        ModelEvaluations(session, model.id).add(
+            by="formula", dataset_id=None, result=result, max_evaluations=MOST
+        )
 
 
 def errors(sessions: Sessions, model: Model, **window: str | None) -> list[float | None]:
