@@ -55,17 +55,15 @@ def describe_evaluation(
         "residual_test": evaluation.residuals and asdict(evaluation.residuals) | {"has_signal": has_signal},
         "drift": [asdict(column) for column in evaluation.drift],
     }
-    drifted_columns = [column.name for column in evaluation.drift if column.drifted]
-    return document | {"summary": _write_summary(document, MEMBER_NAMES[by], drifted_columns)}
+    drifts = [column.name for column in evaluation.drift if column.drifted]
+    return document | {"summary": _write_summary(document, MEMBER_NAMES[by], drifts)}
 
 
-def _write_summary(document: dict[str, Any], member: str, drifted_columns: Sequence[str]) -> str:
+def _write_summary(document: dict[str, Any], member: str, drifts: Sequence[str]) -> str:
     parts = [_write_verdict(document, member)]
     if count := document["undefined_rows"]:
         parts.append(f"It has no value for {count} of {document['rows']} rows.")
-    parts.append(
-        f"Drifted columns: {format_names(drifted_columns)}." if drifted_columns else "No column has drifted."
-    )
+    parts.append(f"Drifted columns: {format_names(drifts)}." if drifts else "No column has drifted.")
     return " ".join(parts)
 
 

@@ -111,15 +111,13 @@ def describe_formula(tree: Expression, names: Mapping[str, str], encoding: Encod
     """
     inputs = variables(tree)
     by_name = {column.name: column for column in encoding.names} if encoding else {}
-    derived_columns = {name: by_name[name] for name in inputs if name in by_name and by_name[name].definition}
+    columns = {name: by_name[name] for name in inputs if name in by_name and by_name[name].definition}
     symbols = {names[name]: name for name in inputs if names[name] != name}
     return FormulaSummary(
         expression=to_text(tree, names),
         latex=to_latex(tree, names),
-        symbols=symbols | {names[name]: column.meaning for name, column in derived_columns.items()},
-        derived={
-            name: asdict(column.definition) for name, column in derived_columns.items() if column.definition
-        },
+        symbols=symbols | {names[name]: column.meaning for name, column in columns.items()},
+        derived={name: asdict(column.definition) for name, column in columns.items() if column.definition},
         fills=_collect_fill_values(inputs, encoding),
     )
 

@@ -160,10 +160,10 @@ class _TableBuilder:
 
     def _make_series(self, name: str, values: list[Any]) -> pl.Series:
         kinds = {self._check_kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
-        previous_kind = self._kinds.setdefault(name, "missing")
-        kinds |= {previous_kind} - {"missing"}
+        old_kind = self._kinds.setdefault(name, "missing")
+        kinds |= {old_kind} - {"missing"}
         if len(kinds) > 1:
-            self._refuse_mixture(name, values, previous_kind)
+            self._refuse_mixture(name, values, old_kind)
         self._kinds[name] = next(iter(kinds), "missing")
         if self._kinds[name] == "number":
             return _make_number_series(name, values)
@@ -177,15 +177,13 @@ class _TableBuilder:
         detail = "a value must be a number, a text, true, false or null; split nested values into columns"
         raise _make_refusal("nested_value", self._locate(self.rows + row, name), detail)
 
-    def _refuse_mixture(self, name: str, values: list[Any], previous_kind: str) -> None:
+    def _refuse_mixture(self, name: str, values: list[Any], old_kind: str) -> None:
         for row, value in enumerate(values):
-            kind = previous_kind if value is None else KINDS[type(value)]
-            if previous_kind == "missing":
-                previous_kind = kind
-            if kind != previous_kind:
-                detail = (
-                    f"column {name!r} holds {previous_kind} before and {kind} here; a column has one type"
-                )
+            kind = old_kind if value is None else KINDS[type(value)]
+            if old_kind == "missing":
+                old_kind = kind
+            if kind != old_kind:
+                detail = f"column {name!r} holds {old_kind} before and {kind} here; a column has one type"
                 raise _make_refusal("mixed_types", self._locate(self.rows + row, name), detail)
 
 

@@ -83,17 +83,15 @@ class _ExtremeCode:
     far if the gap also exceeds the distance from that nearest value to the median.
     """
 
-    def __init__(
-        self, column: pl.Series, other_values: pl.Series, value: float, limits: IngestLimits
-    ) -> None:
+    def __init__(self, column: pl.Series, remainder: pl.Series, value: float, limits: IngestLimits) -> None:
         self.value = value
         self.shown = int(value) if column.dtype.is_integer() or value.is_integer() else value
-        self.count = len(column) - len(other_values)
-        distinct = other_values.unique().sort()
+        self.count = len(column) - len(remainder)
+        distinct = remainder.unique().sort()
         distinct = distinct if value < distinct[0] else distinct.reverse()
         gap = abs(distinct[0] - value)
         near_values = distinct[: len(distinct) // 2 + 1]
-        typical = abs(float(other_values.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
+        typical = abs(float(remainder.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
         is_frequent = self.count > 1 or abs(value) >= limits.min_single_code
         self.is_apart = is_frequent and gap > float(near_values.diff().abs().max() or 0.0)  # type: ignore[arg-type]
         self.is_far = self.is_apart and gap > typical

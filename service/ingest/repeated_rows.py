@@ -47,12 +47,8 @@ def drop_repeated_rows(
     if not count:
         return table, lines, warnings
     places = is_first.cum_sum().cast(pl.Int64) - 1
-    new_warnings = [w if w.row is None else replace(w, row=max(0, places[w.row])) for w in warnings]
+    notes = [w if w.row is None else replace(w, row=max(0, places[w.row])) for w in warnings]
     rows = "1 row that repeats" if count == 1 else f"{count} rows that repeat"
     detail = f"{rows} an earlier row: dropped, as requested"
     note = TableWarning(code="dropped_rows", count=count, detail=detail)
-    return (
-        table.filter(is_first),
-        None if lines is None else lines[is_first.to_numpy()],
-        [*new_warnings, note],
-    )
+    return table.filter(is_first), None if lines is None else lines[is_first.to_numpy()], [*notes, note]

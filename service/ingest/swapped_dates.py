@@ -49,14 +49,10 @@ def _refuse_unless_swappable(table: pl.DataFrame, name: str) -> None:
 
 
 def _correct_warnings(warnings: Warnings, names: Collection[str]) -> Warnings:
-    other_warnings = [
-        warning for warning in warnings if warning.code != "ambiguous_dates" or warning.column not in names
-    ]
+    notes = [note for note in warnings if note.code != "ambiguous_dates" or note.column not in names]
     return [
-        replace(warning, form=_swap_form(warning.form))
-        if warning.form and warning.column in names
-        else warning
-        for warning in other_warnings
+        replace(note, form=_swap_form(note.form)) if note.form and note.column in names else note
+        for note in notes
     ]
 
 

@@ -112,10 +112,8 @@ def guess_encodings(words: bytes) -> list[str]:
             ignore_threshold=True,
         )
         name = codecs.lookup(encoding).name
-        confidences = (result["confidence"] for result in results if _is_named(result["encoding"], name))
-        ratings[encoding] = next(confidences, 0.0) * (
-            _rate_spelling(text) if encoding in OTHER_SCRIPTS else 1.0
-        )
+        scores = (result["confidence"] for result in results if _is_named(result["encoding"], name))
+        ratings[encoding] = next(scores, 0.0) * (_rate_spelling(text) if encoding in OTHER_SCRIPTS else 1.0)
     return sorted(ratings, key=lambda encoding: -ratings[encoding])
 
 

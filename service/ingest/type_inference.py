@@ -57,14 +57,12 @@ def parse_iso_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
     if not values.str.contains(DATETIME).all():
         return parse_times(values)
     text = values.str.replace_all("/", "-", literal=True).str.replace(" ", "T", literal=True)
-    local_times = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
-    zoned_times = [
+    local = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
+    utc = [
         text.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
         for form in ZONED_TIMES
     ]
-    result = reduce(
-        lambda times, fallback: times.zip_with(times.is_not_null(), fallback), [*local_times, *zoned_times]
-    )
+    result = reduce(lambda times, fallback: times.zip_with(times.is_not_null(), fallback), [*local, *utc])
     return result, []
 
 

@@ -13,16 +13,14 @@ NUMBERS = frozenset({"number", "integer"})
 
 
 def complete_units(
-    columns: Iterable[ColumnReport],
-    declared_units: Mapping[str, str],
-    in_cells: Mapping[str, str] | None = None,
+    columns: Iterable[ColumnReport], overrides: Mapping[str, str], in_cells: Mapping[str, str] | None = None
 ) -> tuple[dict[str, str], Warnings]:
     """Return the given units and those in the names of other columns of numbers, with warnings.
 
     A given unit overrides the name, "" is none, and a unit in the cells stands between both. Units that are
     not known are kept as text, with a warning.
     """
-    units, warnings = {**(in_cells or {}), **declared_units}, Warnings()
+    units, warnings = {**(in_cells or {}), **overrides}, Warnings()
     for column in columns:
         if column.name in units or column.type not in NUMBERS:
             continue
@@ -34,7 +32,7 @@ def complete_units(
                 f'the table with units = {{"{column.name}": "…"}}, where "" is no unit'
             )
             warnings.append(TableWarning(code="header_unit", detail=detail, column=column.name))
-    for name, text in declared_units.items():
+    for name, text in overrides.items():
         if read_unit(text) is None:
             detail = (
                 f"the unit {text!r} of column {name!r} is not known: it is printed, but not checked; write "

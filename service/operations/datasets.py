@@ -192,9 +192,7 @@ def _store(
     settings: Settings,
 ) -> Dataset:
     _check_units(units, [column.name for column in description.columns])
-    in_cells = {
-        warning.column: warning.unit for warning in description.warnings if warning.column and warning.unit
-    }
+    in_cells = {note.column: note.unit for note in description.warnings if note.column and note.unit}
     units, guesses = complete_units(description.columns, units, in_cells)
     with sessions.begin() as session:
         dataset = Dataset(

@@ -17,10 +17,8 @@ class ModelEvaluations:
     def __init__(self, session: Session, model_id: str) -> None:
         self._session, self._model_id = session, model_id
 
-    def add(
-        self, *, by: str, dataset_id: str | None, result: dict[str, Any], max_evaluations: int
-    ) -> Evaluation:
-        """Store an evaluation, nonfinite values as null; delete the oldest beyond ``max_evaluations``."""
+    def add(self, *, by: str, dataset_id: str | None, result: dict[str, Any], limit: int) -> Evaluation:
+        """Store an evaluation, values that are not finite as null; delete the oldest beyond ``limit``."""
         row = Evaluation(
             model_id=self._model_id,
             dataset_id=dataset_id,
@@ -30,7 +28,7 @@ class ModelEvaluations:
         )
         self._session.add(row)
         self._session.flush()
-        surplus = self._newest().with_only_columns(Evaluation.id).offset(max_evaluations)
+        surplus = self._newest().with_only_columns(Evaluation.id).offset(limit)
         if old := self._session.scalars(surplus.limit(1)).first():
             statement = delete(Evaluation).where(Evaluation.model_id == self._model_id, Evaluation.id <= old)
             self._session.execute(statement)

@@ -293,10 +293,10 @@ class Jobs(JobQueries):
             gone: Holders that have ended. Other lost holders are recognised by their expired leases.
         """
         is_lost = or_(Job.lease_until < clock(self._session), Job.holder.in_(gone))
-        conditions = (Job.status == JobStatus.RUNNING, is_lost)
+        lapse = (Job.status == JobStatus.RUNNING, is_lost)
         # By tenant, because the end of a job may lock the tenant's counter of webhooks
-        job_ids = self._session.scalars(select(Job.id).where(*conditions).order_by(Job.tenant, Job.id)).all()
-        jobs = (self._reap(job_id, conditions, max_attempts) for job_id in job_ids if self._try_lock(job_id))
+        job_ids = self._session.scalars(select(Job.id).where(*lapse).order_by(Job.tenant, Job.id)).all()
+        jobs = (self._reap(job_id, lapse, max_attempts) for job_id in job_ids if self._try_lock(job_id))
         return [job for job in jobs if job is not None]
 
     def set_published(self, job_id: str) -> None:
@@ -329,32 +329,23 @@ class Jobs(JobQueries):
         """Lock a job after its parent; return false if another transaction has locked either."""
         parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
         family = [job_id] if parent_id is None else [parent_id, job_id]
-        locks = (
-            select(Job.id).where(Job.id == member_id).with_for_update(skip_locked=True)
-            for member_id in family
-        )
+        locks = (select(Job.id).where(Job.id == key).with_for_update(skip_locked=True) for key in family)
         return all(self._session.scalar(lock) is not None for lock in locks)
 
-    def _reap(
-        self, job_id: str, conditions: tuple[ColumnElement[bool], ...], max_attempts: int
-    ) -> Job | None:
+    def _reap(self, job_id: str, lapse: tuple[ColumnElement[bool], ...], max_attempts: int) -> Job | None:
         """Reap one lapsed job; each UPDATE checks again that it is lapsed."""
-        conditions = (Job.id == job_id, *conditions)
-        cancelled_job = self._finish(
-            job_id, (*conditions, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED
-        )
-        if cancelled_job:
-            return cancelled_job
+        lapse = (Job.id == job_id, *lapse)
+        job = self._finish(job_id, (*lapse, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED)
+        if job:
+            return job
         detail = (
             f"the worker was lost {max_attempts} times in a row, perhaps out of memory; request a smaller job"
         )
         error = {"error_code": "worker_lost", "error_detail": detail}
-        failed_job = self._finish(
-            job_id, (*conditions, Job.attempt >= max_attempts), JobStatus.FAILED, **error
-        )
-        if failed_job:
-            return failed_job
-        job = self._change(*conditions, **QUEUED_VALUES)
+        job = self._finish(job_id, (*lapse, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
+        if job:
+            return job
+        job = self._change(*lapse, **QUEUED_VALUES)
         return job and self._record_status(job, status=JobStatus.QUEUED, reason="worker_lost")
 
     def _finish(
@@ -387,15 +378,12 @@ class Jobs(JobQueries):
         """Report how many trainings of a study have ended."""
         trainings = Job.parent_id == job_id, Job.is_awaited
         end_count = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
-        count, total = self._session.execute(select(end_count, func.count()).where(*trainings)).one()
+        ends, total = self._session.execute(select(end_count, func.count()).where(*trainings)).one()
         study = Job.id == job_id, Job.status == JobStatus.RUNNING, Job.kind == "study"
-        progress = {
-            "fraction": (count or 0) / (total or 1),
-            "message": f"{count} of {total} trainings have ended",
-        }
-        job = self._change(*study, **progress)
+        data = {"fraction": (ends or 0) / (total or 1), "message": f"{ends} of {total} trainings have ended"}
+        job = self._change(*study, **data)
         if job is not None:
-            self._record_event(job, "progress", stage=job.stage, **progress)
+            self._record_event(job, "progress", stage=job.stage, **data)
 
     def _cancel_queued(self, job_id: str) -> Job | None:
         conditions = (Job.id == job_id, Job.status == JobStatus.QUEUED)

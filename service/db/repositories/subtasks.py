@@ -100,10 +100,8 @@ class JobSubtasks:
 
 def count_free_slots(session: Session) -> int:
     """Number of worker slots that no running or queued job needs."""
-    needs_slot = or_(
-        Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None))
-    )
-    busy = session.scalar(select(func.count()).select_from(Job).where(needs_slot)) or 0
+    usage = or_(Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None)))
+    busy = session.scalar(select(func.count()).select_from(Job).where(usage)) or 0
     return Workers(session).count_live().slots - busy
 
 

@@ -240,17 +240,17 @@ class _NetworkWorkload:
 
 def _list_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -> Iterator[_NetworkWorkload]:
     """The requested network, or those that the search may try, smallest first."""
-    hidden_layers = plan.request.network.hidden
-    if hidden_layers == "auto":
+    layers = plan.request.network.hidden
+    if layers == "auto":
         yield from _list_searched_networks(plan, inputs, rows)
     else:
-        yield _make_requested_network(plan, (inputs, *hidden_layers, plan.outputs), rows)
+        yield _make_requested_network(plan, (inputs, *layers, plan.outputs), rows)
 
 
 def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], rows: _RowCounts) -> _NetworkWorkload:
     network, training = plan.request.network, plan.request.training
-    requested_grids = _list_grids(plan)
-    grids = requested_grids or affordable_grids(width, network.order, rows.fit)
+    schedule = _list_grids(plan)
+    grids = schedule or affordable_grids(width, network.order, rows.fit)
     coarsest = Workload(
         width=width,
         terms=grids[0] + network.order + 1,
@@ -259,13 +259,9 @@ def _make_requested_network(plan: TrainingPlan, width: tuple[int, ...], rows: _R
         is_sparse=_is_sparse(plan),
     )
     finest = replace(coarsest, terms=grids[-1] + network.order + 1)
-    parameters = (
-        coarsest.edges * sum(grid + network.order + 1 for grid in requested_grids)
-        if len(requested_grids) > 1
-        else 0
-    )
+    count = coarsest.edges * sum(grid + network.order + 1 for grid in schedule) if len(schedule) > 1 else 0
     method = coarsest.method() if training.optimizer == "auto" else training.optimizer
-    return _NetworkWorkload(coarsest, finest, method, parameters)
+    return _NetworkWorkload(coarsest, finest, method, count)
 
 
 def _list_searched_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -> Iterator[_NetworkWorkload]:
@@ -366,11 +362,10 @@ def _mlp_bytes(
         return 0
     inputs = networks[0].first.width[0]
     kan_parameters = max(network.finest.parameters for network in networks)
-    hidden_layers = compute_hidden_layers(baseline, inputs, plan.outputs, kan_parameters)
-    nodes = min(rows.choices * sum(hidden_layers), costs.max_mlp_node_values)
+    layers = compute_hidden_layers(baseline, inputs, plan.outputs, kan_parameters)
+    nodes = min(rows.choices * sum(layers), costs.max_mlp_node_values)
     return DOUBLE_BYTES * (
-        costs.mlp_vectors * count_parameters(hidden_layers, inputs, plan.outputs)
-        + costs.mlp_row_copies * nodes
+        costs.mlp_vectors * count_parameters(layers, inputs, plan.outputs) + costs.mlp_row_copies * nodes
     )
 
 

@@ -64,11 +64,9 @@ def check_options(plan: TrainingPlan) -> Mistakes:
     if request.split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a density"
         yield "stratified_without_classes", ["split", "kind"], detail
-    baselines = [make_baseline_name(baseline) for baseline in request.baselines if baseline != "kernel"]
-    if baselines:
-        detail = (
-            f"a density is compared with a kernel estimate, not with {format_names(baselines)}; name kernel"
-        )
+    names = [make_baseline_name(baseline) for baseline in request.baselines if baseline != "kernel"]
+    if names:
+        detail = f"a density is compared with a kernel estimate, not with {format_names(names)}; name kernel"
         yield "not_for_densities", ["baselines"], detail
 
 

@@ -104,14 +104,10 @@ def _check_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
         if name in ranges and ranges[name] is None:
             yield "invalid_type", path, f"the measurements of {name!r} are not numbers"
     for name in request.independent:
-        interval, ends = ranges.get(name), request.domain.get(name)
-        if (
-            interval is not None
-            and ends is not None
-            and not (ends[0] <= interval[0] and interval[1] <= ends[1])
-        ):
+        span, ends = ranges.get(name), request.domain.get(name)
+        if span is not None and ends is not None and not (ends[0] <= span[0] and span[1] <= ends[1]):
             detail = (
-                f"{name!r} was measured from {interval[0]:g} to {interval[1]:g}, outside its domain "
+                f"{name!r} was measured from {span[0]:g} to {span[1]:g}, outside its domain "
                 f"[{ends[0]:g}, {ends[1]:g}]; widen the domain, or leave these rows out"
             )
             yield "invalid_domain", ["domain", name], detail
@@ -140,11 +136,9 @@ def _check_shape(problem: DifferentialProblem, shape: DistillationPlan, limits: 
         yield "invalid_config", ["network", "hidden"], detail
     elif shape.order <= highest:
         yield _make_order_mistake(shape.order, highest)
-    max_points = limits.max_equation_points
-    if shape.rows > max_points:
-        detail = (
-            f"this grid is fitted at {shape.rows:,} points, the limit is {max_points:,}; use a coarser grid"
-        )
+    limit = limits.max_equation_points
+    if shape.rows > limit:
+        detail = f"this grid is fitted at {shape.rows:,} points, the limit is {limit:,}; use a coarser grid"
         yield "cost_too_high", ["network", "grid"], detail
 
 

@@ -46,7 +46,7 @@ def estimate_range(job: Job, jobs: Jobs, options: TimeLeftOptions = OPTIONS) -> 
     limit = (job.request or {}).get("max_seconds")
     return combine_estimates(
         [seconds - elapsed_s for seconds in earlier if seconds > elapsed_s],
-        progress_estimate=job.eta_seconds,
+        eta_s=job.eta_seconds,
         fraction=job.fraction,
         at_most=max(0.0, limit - elapsed_s) if isinstance(limit, int | float) else None,
         options=options,
@@ -56,7 +56,7 @@ def estimate_range(job: Job, jobs: Jobs, options: TimeLeftOptions = OPTIONS) -> 
 def combine_estimates(
     earlier: Sequence[float],
     *,
-    progress_estimate: float | None,
+    eta_s: float | None,
     fraction: float,
     at_most: float | None = None,
     options: TimeLeftOptions = OPTIONS,
@@ -65,17 +65,17 @@ def combine_estimates(
 
     Args:
         earlier: Seconds that earlier jobs went on after the time that this one has taken.
-        progress_estimate: Seconds by the job's own progress.
+        eta_s: Seconds by the job's own progress.
         fraction: Its progress.
         at_most: Seconds until its time limit.
     """
     estimates = list(earlier) if len(earlier) >= options.min_earlier else []
-    if progress_estimate is not None:
+    if eta_s is not None:
         first_spread = options.first_spread / max(fraction, options.min_fraction)
         spread = [
-            progress_estimate / options.own_spread,
-            progress_estimate,
-            progress_estimate * (options.own_spread if estimates else first_spread),
+            eta_s / options.own_spread,
+            eta_s,
+            eta_s * (options.own_spread if estimates else first_spread),
         ]
         estimates += spread * (1 + round(len(estimates) * fraction))
     if not estimates:

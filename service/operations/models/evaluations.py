@@ -63,21 +63,13 @@ def evaluate(
         columns, target = _read_dataset(request.dataset_id, predictor, serving, folder)
     with serving.sessions.read() as session:
         model_row = TrainedModels(session).get_by_id(model.id)
-        training_reference, expected_loss = (
-            read_reference(model_row),
-            _find_expected_loss(model_row, by, predictor),
-        )
-    evaluation = evaluate_model(
-        predictor, columns, target, reference=training_reference, expected=expected_loss
-    )
+        baseline, expected_loss = read_reference(model_row), _find_expected_loss(model_row, by, predictor)
+    evaluation = evaluate_model(predictor, columns, target, reference=baseline, expected=expected_loss)
     result = describe_evaluation(evaluation, expected_loss, by, has_signal=_has_signal(evaluation.residuals))
     with serving.sessions.begin() as session:
         TrainedModels(session).hold(model.id)  # it may have been deleted meanwhile
         row = ModelEvaluations(session, model.id).add(
-            by=by,
-            dataset_id=request.dataset_id,
-            result=result,
-            max_evaluations=serving.limits.max_evaluations,
+            by=by, dataset_id=request.dataset_id, result=result, limit=serving.limits.max_evaluations
         )
         Audit(session).add("model.evaluate", model.id, by=by, rows=evaluation.rows, verdict=result["verdict"])
         return row

@@ -51,19 +51,19 @@ def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
     members: Document = model.record.get("members") or {}
     other_members = {name: member for name, member in members.items() if name not in ("compact", "linear")}
     record = {key: value for key, value in model.record.items() if key not in ("lineage", "members")}
-    description = {
+    document = {
         "name": model.name,
         "record": record | {"members": other_members},
         "symbolic": model.symbolic,
         "edges": edges and [_drop_curve(edge) for edge in edges],
     }
     if "linear" in members:
-        description["linear"] = members["linear"]
+        document["linear"] = members["linear"]
     if "compact" in members:
-        description["compact"] = members["compact"]
-        description["compact_edges"] = compact_edges and [_drop_curve(edge) for edge in compact_edges]
+        document["compact"] = members["compact"]
+        document["compact_edges"] = compact_edges and [_drop_curve(edge) for edge in compact_edges]
     arrays = _attach_curves(edges, CURVES) | _attach_curves(compact_edges, COMPACT_CURVES)
-    return {METADATA_KEY: description}, arrays
+    return {METADATA_KEY: document}, arrays
 
 
 def _attach_curves(edges: list[Document] | None, names: tuple[str, str]) -> dict[str, np.ndarray]:
@@ -81,17 +81,13 @@ def _concatenate(parts: list[list[float | None]]) -> np.ndarray:
     return np.array([math.nan if value is None else value for value in chain(*parts)], dtype=np.float64)
 
 
-def build_record(predictor: Predictor, description: PortableModel | None) -> Document:
+def build_record(predictor: Predictor, document: PortableModel | None) -> Document:
     """The record of a model, from its network and from the imported description."""
-    record = description.record if description else PortableRecord(outputs=predictor.output_names)
+    record = document.record if document else PortableRecord(outputs=predictor.output_names)
     fields = record.model_dump(exclude={"network", "decision", "members"})
-    network_record = record.network
+    network = record.network
     shape = describe_network(
-        predictor.network,
-        predictor.inputs,
-        predictor.outputs,
-        network_record.optimizer,
-        network_record.device,
+        predictor.network, predictor.inputs, predictor.outputs, network.optimizer, network.device
     )
     return fields | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
@@ -191,15 +187,13 @@ def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:
     return tree
 
 
-def build_compact_member(
-    predictor: Predictor, description: PortableModel | None
-) -> dict[str, CompactMemberOut]:
+def build_compact_member(predictor: Predictor, document: PortableModel | None) -> dict[str, CompactMemberOut]:
     """The entry of the compact network in the record of a model; empty without one."""
     member, compact = predictor.compact, predictor.compact_predictor
     if member is None or compact is None:
         return {}
     shape = describe_network(compact.network, compact.inputs, compact.outputs, None)
-    entry = (description.compact if description else None) or PortableCompact(metrics={})
+    entry = (document.compact if document else None) or PortableCompact(metrics={})
     return {
         "compact": CompactMemberOut(
             metrics=entry.metrics,
@@ -211,16 +205,14 @@ def build_compact_member(
     }
 
 
-def build_linear_member(
-    predictor: Predictor, description: PortableModel | None
-) -> dict[str, LinearMemberOut]:
+def build_linear_member(predictor: Predictor, document: PortableModel | None) -> dict[str, LinearMemberOut]:
     """The entry of the line in the record of a model; empty without one."""
     from kan_engine.inference.linear_network import classify_linear_network  # noqa: PLC0415  # imports torch
 
     member, line = predictor.linear, predictor.linear_predictor
     if member is None or line is None:
         return {}
-    entry = (description.linear if description else None) or PortableMember(metrics={})
+    entry = (document.linear if document else None) or PortableMember(metrics={})
     kind = classify_linear_network(line.network, line.outputs)
     return {
         "linear": LinearMemberOut(

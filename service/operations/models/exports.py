@@ -62,9 +62,7 @@ def export_model(reference: str, format: str, sessions: Sessions, predictors: Pr
         data, answers = kind.write(model, members, columns)
     except NotExportable as error:
         raise Conflict("not_exportable", str(error)) from error
-    difference = max(
-        _measure_difference(members, name, columns, predictions) for name, predictions in answers.items()
-    )
+    difference = max(_measure_difference(members, name, columns, answer) for name, answer in answers.items())
     if not difference <= MAX_DIFFERENCE:
         log.error("export differs", extra={"model_id": model.id, "format": format, "difference": difference})
         detail = f"the {format} file differs from the model by {difference:.3g}; export another format"
@@ -72,9 +70,7 @@ def export_model(reference: str, format: str, sessions: Sessions, predictors: Pr
     return Export(f"{model.id}.{kind.ending}", kind.media_type, data, difference, tuple(answers))
 
 
-def _measure_difference(
-    members: Members, name: Member, columns: Columns, predictions: RowPredictions
-) -> float:
+def _measure_difference(members: Members, name: Member, columns: Columns, answer: RowPredictions) -> float:
     """Largest difference between the predictions of a member in the file and in the model."""
     _, predictor = members.select(name)
-    return kan_engine.largest_difference(predictor, kan_engine.predict_rows(predictor, columns), predictions)
+    return kan_engine.largest_difference(predictor, kan_engine.predict_rows(predictor, columns), answer)

@@ -56,13 +56,13 @@ def import_model(
     header = kan_engine.read_header(data)
     _refuse_strange_json(vars(header))
     _refuse_strange_names(predictor)
-    description = _read_description(header.metadata, predictor)
+    document = _read_description(header.metadata, predictor)
     sha256, label = hashlib.sha256(data).hexdigest(), _make_label(filename)
-    model = _build_model(predictor, description, kan_engine.read_attached(data))
+    model = _build_model(predictor, document, kan_engine.read_attached(data))
     source = {"sha256": sha256, "filename": label}
     with sessions.begin() as session:
         row = TrainedModels(session).add(
-            name=name or _make_model_name(description.name if description else label or predictor.target),
+            name=name or _make_model_name(document.name if document else label or predictor.target),
             job_id=new_id(),
             dataset_id=None,
             task=predictor.task,
@@ -134,15 +134,15 @@ def _read_description(metadata: dict[str, Any], predictor: Predictor) -> Portabl
     if export_document.METADATA_KEY not in metadata:
         return None
     try:
-        description = PortableModel.model_validate(metadata[export_document.METADATA_KEY])
+        document = PortableModel.model_validate(metadata[export_document.METADATA_KEY])
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, fault["loc"]))
         raise _make_refusal(f"its description is wrong at {place!r}: {fault['msg']}") from None
-    outputs, count = description.record.outputs, predictor.network.config.width[-1]
+    outputs, count = document.record.outputs, predictor.network.config.width[-1]
     if len(set(outputs)) != count or len(outputs) != count:
         raise _make_refusal(f"its network has {count} outputs, but its description names {outputs[:10]}")
-    return description
+    return document
 
 
 @dataclass(frozen=True)
@@ -155,19 +155,19 @@ class _ImportedDocuments:
 
 
 def _build_model(
-    predictor: Predictor, description: PortableModel | None, arrays: export_document.AttachedArrays
+    predictor: Predictor, document: PortableModel | None, arrays: export_document.AttachedArrays
 ) -> _ImportedDocuments:
-    record = export_document.build_record(predictor, description)
+    record = export_document.build_record(predictor, document)
     formulas = export_document.build_symbolic(
-        predictor, description.symbolic if description else None, record["outputs"]
+        predictor, document.symbolic if document else None, record["outputs"]
     )
     networks = {
-        **export_document.build_compact_member(predictor, description),
-        **export_document.build_linear_member(predictor, description),
+        **export_document.build_compact_member(predictor, document),
+        **export_document.build_linear_member(predictor, document),
     }
     record["members"] = {name: member.model_dump() for name, member in networks.items()}
     if formulas is not None:
-        entry = description.record.members.get("formula") if description else None
+        entry = document.record.members.get("formula") if document else None
         member = (
             make_formula_member(formulas, entry.metrics, entry.fidelity)
             if entry
@@ -177,13 +177,11 @@ def _build_model(
         _refuse_unprintable_formulas(formulas, record)
         _refuse_unusable_formulas(formulas, predictor)
     outputs = record["outputs"]
-    edges = export_document.build_edges(
-        predictor, description.edges if description else None, arrays, outputs
-    )
+    edges = export_document.build_edges(predictor, document.edges if document else None, arrays, outputs)
     if predictor.compact_predictor is not None:
         edges["compact"] = export_document.build_edges(
             predictor.compact_predictor,
-            description.compact_edges if description else None,
+            document.compact_edges if document else None,
             arrays,
             outputs,
             export_document.COMPACT_CURVES,

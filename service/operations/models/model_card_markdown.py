@@ -184,11 +184,8 @@ def _render_formula(formula: CardFormula) -> Iterator[str]:
 def _describe_constant(constant: ConstantOut) -> str:
     """A constant as ``a = 2.0060 ± 0.0026 s/m^(1/2)``, and the constant of nature that it is."""
     error = constant.standard_error
-    value, deviation = (format_by_error(number, error) for number in (constant.value, error))
-    symbol, error_text = (
-        f"{constant.symbol} =" if constant.symbol else "",
-        f"± {deviation}" if deviation else "",
-    )
+    value, margin = (format_by_error(number, error) for number in (constant.value, error))
+    symbol, error_text = f"{constant.symbol} =" if constant.symbol else "", f"± {margin}" if margin else ""
     parts = [symbol, value, error_text, constant.unit]
     return " ".join(filter(None, parts)) + (f" ({constant.name})" if constant.name else "")
 

@@ -54,14 +54,12 @@ def _write_safetensors(model: Model, members: Members, columns: Columns) -> Writ
         data = kan_engine.save(members.accurate, *export_document.describe_model(model))
     except ArtifactError:
         data, symbolic = kan_engine.save(members.accurate), None
-    file_members = Members.build(kan_engine.load(data), symbolic)
-    answers: dict[Member, RowPredictions] = {
-        "accurate": kan_engine.predict_rows(file_members.accurate, columns)
-    }
+    copy = Members.build(kan_engine.load(data), symbolic)
+    answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(copy.accurate, columns)}
     optional_members: dict[Member, Predictor | None] = {
-        "compact": file_members.compact,
-        "formula": file_members.formula,
-        "linear": file_members.linear,
+        "compact": copy.compact,
+        "formula": copy.formula,
+        "linear": copy.linear,
     }
     for name, member in optional_members.items():
         if member is not None:

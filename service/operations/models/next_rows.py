@@ -97,10 +97,7 @@ def _read_training_rows(
     from kan_engine.data.labelled_rows import LabelledRows  # noqa: PLC0415  # as above
 
     rows = read_rows(table, numbers)
-    columns = {
-        feature.name: read_feature_column(rows[feature.name], feature)
-        for feature in predictor.encoding.features
-    }
+    columns = {f.name: read_feature_column(rows[f.name], f) for f in predictor.encoding.features}
     target = column_values(rows[model.target]).astype(float)
     is_known = np.isfinite(target)
     names = tuple(column.name for column in predictor.encoding.names)

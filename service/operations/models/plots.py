@@ -184,9 +184,9 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
     if dataset:
         title = theme.say("Study of {target} in {dataset}", target=request.goal, dataset=dataset.name)
     view = _make_view(name, [model for _, model in pairs])
-    trainings = [result for pair in pairs for result in _list_training_results(request, *pair)]
-    results = [result for result in trainings if view.y(result) is not None]
-    if len({view.x(result) for result in results}) < 2:
+    trainings = [point for pair in pairs for point in _list_training_results(request, *pair)]
+    points = [point for point in trainings if view.y(point) is not None]
+    if len({view.x(point) for point in points}) < 2:
         detail = (
             f"the trainings of study {job_id} with a model and data to plot do not differ in their grid; "
             "vary network.grid, such as [3, 5, 10, 20]"
@@ -195,11 +195,11 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
     if view.across == "parameters" and (
         mlps := [mlp for _, model in pairs for mlp in _list_mlp_results(request, model)]
     ):
-        results = [
-            replace(result, settings=", ".join(filter(None, ("KAN", result.settings)))) for result in results
+        points = [
+            replace(point, settings=", ".join(filter(None, ("KAN", point.settings)))) for point in points
         ]
-        results += mlps
-    return charts.draw_study(results, view, title=title, theme=theme)
+        points += mlps
+    return charts.draw_study(points, view, title=title, theme=theme)
 
 
 def _make_view(name: str, models: list[Model]) -> charts.StudyView:

@@ -50,15 +50,10 @@ def explain(
         raise _make_refusal(members, largest, LIMITS.max_interacting_features)
     background = _read_background(model, predictor, sessions)
     inputs = predictor.encoding.transform(columns, optional=predictor.unused)
-    row_operations = attribution.count_operations(predictor) * attribution.count_evaluations(
-        terms, 1, len(background)
-    )
-    max_rows = LIMITS.max_explanation_operations // max(1, row_operations)
+    cost = attribution.count_operations(predictor) * attribution.count_evaluations(terms, 1, len(background))
+    max_rows = LIMITS.max_explanation_operations // max(1, cost)
     if not max_rows:
-        detail = (
-            f"one row would take {row_operations:,} operations; explain a smaller member, as "
-            "compact or formula"
-        )
+        detail = f"one row would take {cost:,} operations; explain a smaller member, as compact or formula"
         raise Conflict.make_at("no_explanation", detail, EXPLAIN, limit=LIMITS.max_explanation_operations)
     if len(inputs) > max_rows:
         detail = f"{len(inputs)} rows are too many to explain at a time; send at most {max_rows}"

@@ -192,10 +192,7 @@ def _build_intervals(values: np.ndarray, margin: float | np.ndarray, outside: np
     """Intervals; None for rows outside the range of training and for rows without a finite value."""
     has_none = outside.any(axis=1) | ~np.isfinite(values)
     bounds = np.stack([values - margin, values + margin], axis=1).tolist()
-    return [
-        None if is_missing else interval
-        for is_missing, interval in zip(has_none.tolist(), bounds, strict=True)
-    ]
+    return [None if gap else interval for gap, interval in zip(has_none.tolist(), bounds, strict=True)]
 
 
 def _has_gap(value: Any) -> bool:
