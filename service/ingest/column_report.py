@@ -109,6 +109,7 @@ def refuse_far_times(column: pl.Series) -> None:
     """Refuse dates and times outside the years 1 to 9999, which Python and ISO 8601 do not write."""
     if column.dtype not in (pl.Date, pl.Datetime) or getattr(column.dtype, "time_unit", None) == "ns":
         return  # nanoseconds in 64 bits reach from 1677 to 2262
+    # Compared as integers in the unit of the column, since Python has no times beyond these years
     earliest, latest = pl.Series([datetime.min, datetime.max]).cast(column.dtype).to_physical()
     is_far = ~column.to_physical().is_between(earliest, latest)
     if is_far.any():
@@ -144,6 +145,7 @@ def _report_column(
     """The report of a column, given its possible codes for missing values and the format of its times."""
     values = column.drop_nulls()
     distinct, is_number = values.n_unique(), values.dtype.is_numeric()
+    # Decimals differ in most rows anyway, so only integers and texts can be ids
     is_told_apart = distinct == len(column) and values.dtype in (pl.Int64, pl.String)
     has_range = len(values) and (is_number or values.dtype == pl.Datetime)
     return ColumnReport(
@@ -187,7 +189,8 @@ def _histogram(values: pl.Series, limits: IngestLimits) -> Histogram | None:
     low, high = float(numbers.min()), float(numbers.max())
     if not 0 < high - low < math.inf:
         return None
-    places = (numbers - low) / (high - low)  # scaled to [0, 1]: bins of the largest numbers would overflow
+    # Scaled to [0, 1], because bins of the largest numbers would overflow
+    places = (numbers - low) / (high - low)
     counts, _ = np.histogram(places, bins=limits.histogram_bins, range=(0.0, 1.0))
     return Histogram(low, high, counts.tolist())
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,8 @@ from service.ingest.text_encoding import detect_encoding
 from service.ingest.type_inference import infer_type
 
 if TYPE_CHECKING:
+    from jaxtyping import Int
+
     from service.settings import Settings
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -75,6 +77,7 @@ def _detect_separator(sample: str, filename: str | None, limits: IngestLimits) -
         widths = _record_widths(lines, separator, limits)
         if not widths or widths[0] < 2:
             return 0.0, 0, separator == default
+        # Agreement with the header counts first, because text may contain any separator by chance
         return widths.count(widths[0]) / len(widths), widths[0], separator == default
 
     return max(SEPARATORS, key=rate_separator)
@@ -107,7 +110,7 @@ def _iterate_records(lines: Iterable[str], separator: str) -> Iterator[Record]:
 
 def _read_cells(
     text: io.TextIOWrapper, separator: str, settings: Settings, limits: IngestLimits
-) -> tuple[Cells, np.ndarray[Any, Any], Warnings]:
+) -> tuple[Cells, Int[np.ndarray, " rows"], Warnings]:
     """All cells as text, the line of every record, and warnings about omitted empty columns and rows.
 
     Spreadsheets write both where a cell was once used: separators at the end of every line, or lines of
@@ -120,7 +123,7 @@ def _read_cells(
     names = check_names(header, settings, limits, may_be_empty=any(map(str.strip, header)))
     places = [place for place, name in enumerate(names) if name]
     cells: Cells = {names[place]: [] for place in places}
-    lines: list[np.ndarray[Any, Any]] = []
+    lines: list[Int[np.ndarray, " block"]] = []
     empty_lines: list[int] = []
     rows = 0
     while records_left := list(islice(records, limits.csv_block_rows)):
@@ -132,6 +135,7 @@ def _read_cells(
         rows += len(block)
         text_bytes = cast("BinaryIO", text.buffer).tell()
         check_size(rows, len(places), settings, cell_bytes=limits.cell_bytes, text_bytes=text_bytes)
+        # Transposed block by block, so that only one block is in memory as Python strings
         columns = list(zip(*(record for record, _ in block), strict=True))
         for place in places if block else ():
             cells[names[place]].append(pl.Series(names[place], columns[place], dtype=pl.String))

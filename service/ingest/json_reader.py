@@ -151,6 +151,7 @@ class _TableBuilder:
             raise Invalid("no_rows", "the table has no rows; add at least one")
         if not self._kinds:
             raise Invalid("no_columns", "the rows have no fields; name at least one")
+        # Blocks may lack columns, and a column of integers becomes float where a later block has decimals
         frame = pl.concat(self._blocks, how="diagonal_relaxed", rechunk=True)
         frame.columns = check_names(frame.columns, self._settings, self._limits)
         pairs = [_finalize_type(column) for column in frame.iter_columns()]
@@ -161,6 +162,7 @@ class _TableBuilder:
     def _make_series(self, name: str, values: list[Any]) -> pl.Series:
         kinds = {self._check_kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
         old_kind = self._kinds.setdefault(name, "missing")
+        # A column of nulls so far takes the kind of its first values
         kinds |= {old_kind} - {"missing"}
         if len(kinds) > 1:
             self._refuse_mixture(name, values, old_kind)
@@ -204,6 +206,7 @@ def _finalize_type(column: pl.Series) -> tuple[pl.Series, Warnings]:
     if column.dtype != pl.String or column.null_count() == len(column):
         return column, []
     times, notes = parse_iso_times(column)
+    # A text that is not a time becomes null, so an equal number of nulls means that all were read
     is_read = times is not None and times.null_count() == column.null_count()
     return (times, notes) if times is not None and is_read else (column, [])
 

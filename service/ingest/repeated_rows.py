@@ -15,6 +15,7 @@ Lines = np.ndarray[Any, Any] | None
 
 def warn_repeated_rows(table: pl.DataFrame) -> Warnings:
     """Warn about repeated rows, found by hashes: even for a large table these take little memory."""
+    # Equal rows have equal hashes; a rare collision only adds a row to the count of the warning
     hashes = table.hash_rows()
     is_repeated = ~hashes.is_first_distinct()
     count = int(is_repeated.sum())
@@ -46,6 +47,7 @@ def drop_repeated_rows(
     count = len(is_first) - int(is_first.sum())
     if not count:
         return table, lines, warnings
+    # New row numbers: the count of kept rows up to each row, less one
     places = is_first.cum_sum().cast(pl.Int64) - 1
     notes = [w if w.row is None else replace(w, row=max(0, places[w.row])) for w in warnings]
     rows = "1 row that repeats" if count == 1 else f"{count} rows that repeat"

@@ -18,10 +18,9 @@ from service.storage.blobs import read_chunks
 
 if TYPE_CHECKING:
     import polars as pl
+    from jaxtyping import Shaped
 
     from kan_engine.data.feature import Feature
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,11 @@ class StoredTable:
     rows: int
     reports: list[ColumnReport]  # of each column, from the dataset
 
-    def column(self, name: str) -> Array:
+    def column(self, name: str) -> Shaped[np.ndarray, " rows"]:
         """All values of a column."""
         return column_values(self.frame.select(name).collect().to_series())
 
-    def read_columns(self, names: Sequence[str]) -> Iterator[Array]:
+    def read_columns(self, names: Sequence[str]) -> Iterator[Shaped[np.ndarray, " rows"]]:
         """All values of columns, one after the other."""
         for block in self.divide_columns(names):
             yield from map(column_values, self.frame.select(block).collect().iter_columns())
@@ -57,13 +56,14 @@ class StoredTable:
         yield from (names[start : start + count] for start in range(0, len(names), count))
 
 
-def read_feature_column(column: pl.Series, feature: Feature) -> Array:
+def read_feature_column(column: pl.Series, feature: Feature) -> Shaped[np.ndarray, " rows"]:
     """The values of a column as a model's feature takes them; a column without values may have any type."""
+    # Booleans become 0 and 1, as their encoding takes them
     is_number = feature.type in ("number", "boolean")
     return column_values(column.cast(float) if is_number else column)
 
 
-def column_values(column: pl.Series) -> Array:
+def column_values(column: pl.Series) -> Shaped[np.ndarray, " rows"]:
     """The values of a column, or of a part of it, as an array.
 
     Numbers and integers are float64 with NaN for missing values. All other types are object arrays with
@@ -71,8 +71,10 @@ def column_values(column: pl.Series) -> Array:
     share one object.
     """
     if column.dtype.is_numeric():
+        # One type for all numbers: NaN marks missing values, which integers cannot represent
         numbers = column.cast(float)
         numbers = numbers.fill_null(float("nan")) if numbers.null_count() else numbers
+        # A copy where polars shares its memory, because callers may write into the array
         return numbers.to_numpy(writable=True)
     return _to_objects(column)
 
@@ -130,7 +132,7 @@ def to_json_rows(frame: pl.DataFrame) -> list[dict[str, str | float | None]]:
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)
 
 
-def _to_objects(column: pl.Series, *, block_rows: int = 100_000) -> Array:
+def _to_objects(column: pl.Series, *, block_rows: int = 100_000) -> Shaped[np.ndarray, " rows"]:
     """Values as Python objects; equal values share one, so many rows of few categories take few texts.
 
     The texts of one block of rows are in memory twice.

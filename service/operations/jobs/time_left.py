@@ -71,12 +71,8 @@ def combine_estimates(
     """
     estimates = list(earlier) if len(earlier) >= options.min_earlier else []
     if eta_s is not None:
-        first_spread = options.first_spread / max(fraction, options.min_fraction)
-        spread = [
-            eta_s / options.own_spread,
-            eta_s,
-            eta_s * (options.own_spread if estimates else first_spread),
-        ]
+        factor = options.first_spread / max(fraction, options.min_fraction)
+        spread = [eta_s / options.own_spread, eta_s, eta_s * (options.own_spread if estimates else factor)]
         estimates += spread * (1 + round(len(estimates) * fraction))
     if not estimates:
         return None

@@ -23,6 +23,8 @@ from service.schemas.prediction import Rows
 from service.storage.stored_table import column_values, open_table, read_feature_column
 
 if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
     from kan_engine import Predictor
     from kan_engine.assessment.evidence.residual_test import ResidualTest
     from kan_engine.assessment.monitoring.error_comparison import ExpectedLoss
@@ -63,6 +65,7 @@ def evaluate(
         columns, target = _read_dataset(request.dataset_id, predictor, serving, folder)
     with serving.sessions.read() as session:
         model_row = TrainedModels(session).get_by_id(model.id)
+        # What training recorded: the distributions to detect drift, and the loss to compare with
         baseline, expected_loss = read_reference(model_row), _find_expected_loss(model_row, by, predictor)
     evaluation = evaluate_model(predictor, columns, target, reference=baseline, expected=expected_loss)
     result = describe_evaluation(evaluation, expected_loss, by, has_signal=_has_signal(evaluation.residuals))
@@ -102,6 +105,7 @@ def read_reference(model: Model) -> InputReference | None:
     if figures.get(REFERENCE) is not None:
         return InputReference.from_json(figures[REFERENCE])
     split = model.record.get("split") or {}
+    # Early versions keep the distributions of effects alone, over training and validation rows together
     rows = (split.get("training_rows") or 0) + (split.get("validation_rows") or 0)
     effects = figures.get("effects")
     return read_older_reference(effects, rows) if effects and rows else None
@@ -109,7 +113,7 @@ def read_reference(model: Model) -> InputReference | None:
 
 def _read_request(
     request: EvaluateRequest, model: Model, predictor: Predictor, serving: PredictionContext
-) -> tuple[Columns, np.ndarray]:
+) -> tuple[Columns, Shaped[np.ndarray, " rows"]]:
     rows = Rows.model_construct(rows=request.rows, columns=request.columns)
     columns = read_columns(
         rows,
@@ -126,6 +130,7 @@ def _read_request(
     )
     if not values or all(value is None for value in values):
         raise _make_no_target_error(predictor, "rows" if request.columns is None else "columns")
+    # Python objects: labels keep their types, and ``None`` marks rows without a label
     target = np.empty(len(values), dtype=object)
     target[:] = values
     return columns, target
@@ -133,12 +138,13 @@ def _read_request(
 
 def _read_dataset(
     dataset_id: str, predictor: Predictor, serving: PredictionContext, folder: Path
-) -> tuple[Columns, np.ndarray]:
+) -> tuple[Columns, Shaped[np.ndarray, " rows"]]:
     with serving.sessions.read() as session:
         dataset = Datasets(session).get(dataset_id)
         _check_dataset(dataset, predictor, serving)
         with open_table(session, dataset, folder) as table:
             read = [feature for feature in predictor.encoding.features if feature.name in table.types]
+            # Each column is read by itself, so that only one is in memory both as read and as converted
             columns = {
                 feature.name: read_feature_column(
                     table.frame.select(feature.name).collect().to_series(), feature
@@ -182,6 +188,7 @@ def _find_expected_loss(model: Model, by: Member, predictor: Predictor) -> Expec
     from kan_engine.assessment.monitoring.error_comparison import ExpectedLoss  # noqa: PLC0415  # as above
     from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING  # noqa: PLC0415
 
+    # Relative spread of the squared loss, for the standard error of the comparison
     squares, split = predictor.residuals**2, model.record.get("split") or {}
     spread = None
     if len(squares) >= DEFAULT_MONITORING.min_spread_rows and squares.any():

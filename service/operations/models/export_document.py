@@ -29,6 +29,8 @@ from service.documents.portable_model import (
 from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut, NetworkOut
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Num, Shaped
+
     from kan_engine import Encoding, Expression, Predictor
 
 Document = dict[str, Any]
@@ -66,7 +68,9 @@ def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
     return {METADATA_KEY: document}, arrays
 
 
-def _attach_curves(edges: list[Document] | None, names: tuple[str, str]) -> dict[str, np.ndarray]:
+def _attach_curves(
+    edges: list[Document] | None, names: tuple[str, str]
+) -> dict[str, Float[np.ndarray, " points"]]:
     if not edges:
         return {}
     return {name: _concatenate([edge[key] for edge in edges]) for name, key in zip(names, "xy", strict=True)}
@@ -76,7 +80,7 @@ def _drop_curve(edge: Document) -> Document:
     return {key: value for key, value in edge.items() if key not in "xy"} | {"points": len(edge["x"])}
 
 
-def _concatenate(parts: list[list[float | None]]) -> np.ndarray:
+def _concatenate(parts: list[list[float | None]]) -> Float[np.ndarray, " points"]:
     """The concatenated lists, with NaN for None."""
     return np.array([math.nan if value is None else value for value in chain(*parts)], dtype=np.float64)
 
@@ -128,6 +132,7 @@ def _quantity(predictor: Predictor, outputs: int) -> str:
 def _print_formula(formula: PortableFormula, encoding: Encoding) -> Document:
     names = safe_names([column.name for column in encoding.names])
     tree = _read_tree(formula.tree, names)
+    # For variables whose domain is not described: their range in training
     ranges = {feature.name: [feature.min or 0.0, feature.max or 0.0] for feature in encoding.features}
     inputs = variables(tree)
     return {
@@ -246,6 +251,7 @@ def build_edges(
     network, encoding = predictor.network, predictor.encoding
     scaler = predictor.outputs
     if entries is None:
+        # Rows over the range of each column, since an imported model brings no rows of training
         rows = encoding.transform(probe_columns(encoding))
         return describe_edges(
             network, predictor.inputs, encoding, rows, outputs, lambda: True, scaler=scaler
@@ -259,10 +265,11 @@ def build_edges(
 
 
 def _match_edges(
-    predictor: Predictor, entries: list[PortableEdge], curves: Sequence[np.ndarray]
+    predictor: Predictor, entries: list[PortableEdge], curves: Sequence[Shaped[np.ndarray, "*dims"]]
 ) -> Iterator[Document]:
     network, start = predictor.network, 0
     depth = len(network.stack)
+    # Edges that the masks keep: of the stacked layers, then of those from the inputs directly to the outputs
     places = {
         (number if number < depth else 0, i, number + 1 if number < depth else depth, j)
         for number, layer in enumerate(network.all_layers)
@@ -274,11 +281,12 @@ def _match_edges(
     for edge in entries:
         if (edge.layer, edge.source, edge.to_layer, edge.out) not in places:
             raise ArtifactError(f"it has no edge from {edge.source} to {edge.out} of layer {edge.layer}")
+        # Curves are concatenated in the order of the edges; ``points`` divides them again
         part = slice(start, start + edge.points)
         start += edge.points
         curve = {"x": _to_list(x[part]), "y": _to_list(y[part])}
         yield edge.model_dump(by_alias=True, exclude={"points"}) | curve
 
 
-def _to_list(values: np.ndarray) -> list[float | None]:
+def _to_list(values: Num[np.ndarray, " points"]) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values.tolist()]

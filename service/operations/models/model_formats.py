@@ -16,6 +16,8 @@ from service.operations.models import export_document
 from service.schemas.members import Member
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
+
     from kan_engine import Predictor, RowPredictions
     from kan_engine.export.probe_rows import Columns
 
@@ -54,6 +56,7 @@ def _write_safetensors(model: Model, members: Members, columns: Columns) -> Writ
         data = kan_engine.save(members.accurate, *export_document.describe_model(model))
     except ArtifactError:
         data, symbolic = kan_engine.save(members.accurate), None
+    # Predictions of the file as it will be read, not of the model in memory
     copy = Members.build(kan_engine.load(data), symbolic)
     answers: dict[Member, RowPredictions] = {"accurate": kan_engine.predict_rows(copy.accurate, columns)}
     optional_members: dict[Member, Predictor | None] = {
@@ -81,13 +84,14 @@ def _write_python(model: Model, members: Members, columns: Columns) -> WrittenEx
     name, network = members.accurate.answering_name, members.accurate.answering_network
     text = kan_engine.to_python(network, title=title, units=model.record["units"], trees=trees)
     answers: dict[Member, RowPredictions] = {name: kan_engine.run_python(text, columns)}
+    # The formula in the file has to agree with the member as well, not only the network
     values = kan_engine.run_formula(text, columns)
     if values is not None and members.formula is not None:
         answers["formula"] = _read_outputs(members.formula, values.reshape(len(values), -1))
     return text.encode(), answers
 
 
-def _read_outputs(predictor: Predictor, outputs: np.ndarray) -> RowPredictions:
+def _read_outputs(predictor: Predictor, outputs: Float[np.ndarray, "rows outputs"]) -> RowPredictions:
     """Predictions from values of formulas: those of a classifier are log-odds or logits."""
     if predictor.classes is None:
         return kan_engine.RowPredictions(outputs)

@@ -81,6 +81,7 @@ def _read_settings(
     """The values that the columns of a next row may have."""
     from kan_engine.experiments.settings import make_settings  # noqa: PLC0415  # imports SciPy
 
+    # Only the table tells integers apart: a feature has the type number for decimals as well
     integers = [name for name, kind in table.types.items() if kind == "integer"]
     try:
         return make_settings(features, request.within, request.fixed, integers)
@@ -99,6 +100,7 @@ def _read_training_rows(
     rows = read_rows(table, numbers)
     columns = {f.name: read_feature_column(rows[f.name], f) for f in predictor.encoding.features}
     target = column_values(rows[model.target]).astype(float)
+    # Rows without a target do not count as measured
     is_known = np.isfinite(target)
     names = tuple(column.name for column in predictor.encoding.names)
     inputs = predictor.encoding.transform(columns)[is_known]

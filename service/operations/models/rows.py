@@ -40,6 +40,7 @@ def read_rows(reference: str, limit: int, sessions: Sessions, folder: Path) -> d
             raise NotFound("dataset_not_found", detail)
         dataset = Datasets(session).get(model.dataset_id)
         inputs = _sort_inputs(session, model)
+        # At least one row, however many inputs the model has
         rows = min(limit, max(1, MAX_VALUES // max(1, len(inputs))))
         numbers, parts = _choose_rows(session, model, dataset, rows)
         with open_table(session, dataset, folder) as table:
@@ -72,12 +73,14 @@ def _choose_rows(
     session: Session, model: Model, dataset: Dataset, max_rows: int
 ) -> tuple[list[int], list[str] | None]:
     """Numbers of at most this many rows, ascending, and the part of the split of each, if it is known."""
+    # A fixed seed: the same request draws the same rows
     random = np.random.default_rng(0)
     sample = session.scalar(select(Model.figures[SAMPLE]).where(Model.id == model.id))
     if not sample:
         return sorted(random.permutation(dataset.rows)[:max_rows].tolist()), None
     rows = [(number, "training") for number in sample["training"]]
     rows += [(number, "hold-out") for number in sample["hold_out"]]
+    # Without replacement, from both parts together, so that each keeps its share on average
     selection = sorted(rows[place] for place in random.permutation(len(rows))[:max_rows].tolist())
     return [number for number, _ in selection], [part for _, part in selection]
 

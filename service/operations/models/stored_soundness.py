@@ -59,6 +59,7 @@ def _read_limits(figures: Mapping[str, Any] | None) -> Ends:
         return UNBOUNDED
     from kan_engine.formulas.soundness.examination import compute_limits  # noqa: PLC0415  # see ``_examine``
 
+    # The target of the hold-out rows and some of its ranges beyond, where a law may go on
     return compute_limits(np.array(true, dtype=float))
 
 
@@ -89,6 +90,8 @@ def _examine(tree: Expression, ranges: dict[str, Ends], limits: Ends) -> Soundne
     names = variables(tree)
     if not ranges.keys() >= set(names):
         return None
+    # Ends of the box; the reshape keeps two vectors for a formula without variables
     low, high = np.array([ranges[name] for name in names]).reshape(-1, 2).T
+    # Without rows, which a model does not keep: the examination starts from the box alone
     box = Box(names, low, high, np.zeros(len(names), dtype=bool))
     return examine_soundness(tree, box, limits, np.zeros((0, len(names))))

@@ -14,15 +14,19 @@ from service.errors import Conflict, TooLarge, format_names
 from service.schemas.members import MemberChoice
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
+
     from kan_engine import Predictor
     from kan_engine.inference.attribution import Attribution
+
+    Columns = dict[str, Shaped[np.ndarray, " rows"]]
 
 EXPLAINED_TASKS = ("regression", "classification")
 EXPLAIN = {"pointer": "#/explain"}
 
 
 def explain(
-    model: Model, members: Members, predictor: Predictor, columns: dict[str, np.ndarray], sessions: Sessions
+    model: Model, members: Members, predictor: Predictor, columns: Columns, sessions: Sessions
 ) -> dict[str, Any]:
     """The JSON of ``ExplanationOut``.
 
@@ -44,12 +48,14 @@ def explain(
         raise Conflict.make_at(
             "no_explanation", f"model {model.id} predicts no column of a table; omit explain", EXPLAIN
         )
+    # The time of Shapley values is exponential in the columns of a term, and linear in the terms
     terms = attribution.find_terms(predictor)
     largest = max(terms, key=len, default=frozenset())
     if len(largest) > LIMITS.max_interacting_features:
         raise _make_refusal(members, largest, LIMITS.max_interacting_features)
     background = _read_background(model, predictor, sessions)
     inputs = predictor.encoding.transform(columns, optional=predictor.unused)
+    # Operations for one row, known before any is done, so that too many rows are refused at once
     cost = attribution.count_operations(predictor) * attribution.count_evaluations(terms, 1, len(background))
     max_rows = LIMITS.max_explanation_operations // max(1, cost)
     if not max_rows:
@@ -58,6 +64,7 @@ def explain(
     if len(inputs) > max_rows:
         detail = f"{len(inputs)} rows are too many to explain at a time; send at most {max_rows}"
         raise TooLarge("explanation_too_costly", detail, limit=max_rows)
+    # Contributions of shape [rows, features, outputs], relative to the mean over the background rows
     result = attribution.attribute(predictor, inputs, background, terms)
     return {
         "method": "additive" if len(largest) <= 1 else "shapley",
@@ -89,10 +96,13 @@ def _make_refusal(members: Members, columns: frozenset[str], max_columns: int) -
     return Conflict.make_at("no_explanation", f"{detail}; {remedy}", EXPLAIN, limit=max_columns)
 
 
-def _read_background(model: Model, predictor: Predictor, sessions: Sessions) -> np.ndarray:
+def _read_background(
+    model: Model, predictor: Predictor, sessions: Sessions
+) -> Float[np.ndarray, "background inputs"]:
     """The sample of encoded training rows that the model keeps."""
     with sessions.read() as session:
         sample = session.scalar(select(Model.figures["reference"]["background"]).where(Model.id == model.id))
+    # Shape [rows, inputs]; anything else does not belong to this encoding
     rows = np.array(sample or [], dtype=float)
     if rows.ndim != 2 or rows.shape[1] != len(predictor.encoding.names):
         detail = (
@@ -114,6 +124,7 @@ def _sort_names(predictor: Predictor, term: frozenset[str]) -> list[str]:
 
 
 def _list_outputs(predictor: Predictor, result: Attribution) -> list[dict[str, Any]]:
+    # Unused features contribute 0 to every row, so they are left out
     names = [feature.name for feature in predictor.encoding.features]
     places = [place for place, name in enumerate(names) if name not in predictor.unused]
     return [

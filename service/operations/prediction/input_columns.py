@@ -19,6 +19,8 @@ from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
 if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
     from kan_engine.data.feature import Feature
 
 ACCEPTED_VALUES: dict[str, tuple[set[type], str]] = {
@@ -39,7 +41,7 @@ def read_columns(
     ignored_columns: Collection[str],
     max_rows: int,
     limits: PredictionLimits = DEFAULT_PREDICTION,
-) -> dict[str, np.ndarray]:
+) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """The features as arrays: float64 with NaN for numbers, objects with None otherwise.
 
     Args:
@@ -79,6 +81,7 @@ def _extract_columns(
         return request.columns
     rows = request.rows or []
     _refuse_too_many(len(rows), max_rows)
+    # A name that not every row has is optional, ignored, or a mistake
     counts = Counter(name for row in rows for name in row)
     _refuse_unknown(_find_first_places(rows, counts), features, ignored_columns, max_entries)
     may_lack = {*optional, *ignored_columns}
@@ -118,6 +121,7 @@ def _refuse_unequal(lengths: dict[str, int], max_entries: int) -> None:
 
 def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str], max_entries: int) -> None:
     """Refuse rows with different names, so that a misspelt name does not count as a missing value."""
+    # Lazy, because every row may have a gap, and only the first ones are reported
     gaps = ((row, name) for row, values in enumerate(rows) for name in names if name not in values)
     entries = [
         ErrorEntry(
@@ -195,7 +199,7 @@ def _find_wrong_rows(values: list[Any], kind: str) -> Iterator[int]:
             yield row
 
 
-def _to_array(values: list[Any], kind: str) -> np.ndarray:
+def _to_array(values: list[Any], kind: str) -> Shaped[np.ndarray, " rows"]:
     if kind == "number":
         return np.array(values, dtype=np.float64)  # None becomes NaN
     array = np.empty(len(values), dtype=object)

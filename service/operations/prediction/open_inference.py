@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,12 @@ from service.schemas.open_inference import (
 )
 
 if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
     from kan_engine import Feature, Predictor
+
+    Columns = dict[str, Shaped[np.ndarray, " rows"]]
+    Outputs = dict[str, Shaped[np.ndarray, "rows ..."]]
 
 PLATFORM = "pytorch_kan"
 DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES", "datetime": "BYTES"}
@@ -219,7 +224,7 @@ def report_statistics(model: Model, statistics: InferenceStatistics) -> ModelSta
 
 def _collect_columns(
     tensors: Sequence[NamedTensor], predictor: Predictor, model: Model, max_rows: int
-) -> dict[str, np.ndarray]:
+) -> Columns:
     """Columns by feature, from one tensor for each or from one matrix of all."""
     features = predictor.encoding.features
     by_name = {feature.name: feature for feature in features}
@@ -264,8 +269,9 @@ def _split_matrix(matrix: NamedTensor, features: Sequence[Feature]) -> list[Name
     return [NamedTensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
 
 
-def _convert_column(tensor: NamedTensor, feature: Feature) -> np.ndarray:
+def _convert_column(tensor: NamedTensor, feature: Feature) -> Shaped[np.ndarray, " rows"]:
     """The values of a feature: numbers as float64, everything else as Python objects, as in training."""
+    # The shape [rows, 1] counts as [rows]: clients send either
     values = tensor.values
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -279,16 +285,16 @@ def _convert_column(tensor: NamedTensor, feature: Feature) -> np.ndarray:
         raise Invalid("invalid_tensor", detail)
     if feature.type == "number":
         return values.astype(np.float64, copy=False)
+    # ``tolist`` gives Python objects, as the categories of training are
     objects = np.empty(len(values), dtype=object)
     objects[:] = values.tolist()
     return objects
 
 
-def _predict_outputs(
-    predictor: Predictor, columns: Mapping[str, np.ndarray], model: Model
-) -> dict[str, np.ndarray]:
+def _predict_outputs(predictor: Predictor, columns: Columns, model: Model) -> Outputs:
     if predictor.classes is None:
         values = predictor.predict(dict(columns))
+        # One vector for each output, whether there is one or several
         table = values[:, None] if values.ndim == 1 else values
         return {name: table[:, place] for place, name in enumerate(model.record["outputs"])}
     probabilities = predictor.probabilities(dict(columns))
@@ -299,9 +305,7 @@ def _predict_outputs(
     return {model.target: class_labels, _make_probabilities_name(model.target): probabilities}
 
 
-def _build_result(
-    model: Model, by: Member, request: InferRequest, outputs: Mapping[str, np.ndarray]
-) -> InferenceResult:
+def _build_result(model: Model, by: Member, request: InferRequest, outputs: Outputs) -> InferenceResult:
     all_binary = bool(_get_parameters(request).binary_data_output)
     options = {output.name: output.parameters or {} for output in request.outputs or ()}
     tensors, buffers = list[ListedTensor | BinaryTensor](), list[bytes]()

@@ -12,11 +12,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from service.errors import Invalid
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
 
 NUMBER_DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -97,6 +101,7 @@ def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[NamedTen
 
 def list_values(tensor: NamedTensor) -> ListedTensor:
     """An output with its values in a flat list; None for values that are not finite."""
+    # Row-major, as the protocol lists the values of a tensor
     flat = tensor.values.reshape(-1)
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         gaps, flat = ~np.isfinite(flat), flat.astype(object)
@@ -107,6 +112,7 @@ def list_values(tensor: NamedTensor) -> ListedTensor:
 def describe_binary(tensor: NamedTensor) -> tuple[BinaryTensor, bytes]:
     """An output without its values, and its values as bytes."""
     if tensor.datatype == TEXT_DATATYPE:
+        # The length counts bytes of UTF-8, not characters
         texts = (str(value).encode() for value in tensor.values.reshape(-1))
         data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
     else:
@@ -122,6 +128,7 @@ def _parse_json_tensor(entry: dict[str, Any], place: int) -> NamedTensor:
     if len(flat) != _count_values(entry, place):
         requirement = f"the shape {entry['shape']} needs {_count_values(entry, place)}; correct one of them"
         raise _make_refusal(entry, place, f"data has {len(flat)} values, {requirement}")
+    # Exact types: ``bool`` is a subclass of ``int``, and NumPy would convert numbers in quotes
     types = JSON_TYPES[dtype.kind] if dtype is not None else {str}
     wrong_types = set(map(type, flat)) - types
     if wrong_types:
@@ -130,6 +137,7 @@ def _parse_json_tensor(entry: dict[str, Any], place: int) -> NamedTensor:
     if dtype is None:
         return NamedTensor(entry["name"], _to_object_array(flat).reshape(entry["shape"]))
     try:
+        # Null is a missing value, NaN, which only floating-point types accept
         numbers = [math.nan if value is None else value for value in flat] if None in flat else flat
         return NamedTensor(entry["name"], np.array(numbers, dtype=dtype).reshape(entry["shape"]))
     except OverflowError:
@@ -195,7 +203,7 @@ def _flatten(data: Any) -> list[Any]:
     return data if isinstance(data, list) else [data]
 
 
-def _to_object_array(values: list[Any]) -> np.ndarray:
+def _to_object_array(values: list[Any]) -> Shaped[np.ndarray, " values"]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array

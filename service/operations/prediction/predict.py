@@ -28,6 +28,8 @@ from service.schemas.prediction import Rows
 from service.storage import blobs
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Shaped
+
     from kan_engine import Feature, Predictor
 
 Columns = dict[str, np.ndarray]
@@ -157,12 +159,15 @@ def _predict_columns(
     probabilities = None if predictor.classes is None else predictor.probabilities(columns)
     values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
     predictions = _to_list(values)
+    # Rows where the network or the formula is undefined
     gaps = [(row, predictor.target, NOT_FINITE) for row, v in enumerate(predictions) if _has_gap(v)]
+    # Rows where an unsound formula leaves the limits of the target, unless they have the warning above
     unsound = [
         (row, predictor.target, UNSOUND)
         for row in predictor.find_unsound_rows(columns).tolist()
         if not _has_gap(predictions[row])
     ]
+    # Values outside the range of training, of columns that the member reads
     outside = predictor.unseen_mask(columns)
     strange, strange_count = _find_outside_values(predictor, columns, outside, limits)
     warnings = sorted(strange + gaps + unsound, key=lambda finding: finding[0])[: limits.max_warnings]
@@ -179,8 +184,9 @@ def _predict_columns(
     }
 
 
-def _to_list(values: np.ndarray) -> list[Any]:
+def _to_list(values: Shaped[np.ndarray, "*dims"]) -> list[Any]:
     """The values as a list, None for those that are not finite."""
+    # JSON has no NaN and no infinity: null stands for both
     plain = values.astype(object)
     if values.dtype.kind == "f":
         plain[~np.isfinite(values)] = None
@@ -188,8 +194,13 @@ def _to_list(values: np.ndarray) -> list[Any]:
     return items
 
 
-def _build_intervals(values: np.ndarray, margin: float | np.ndarray, outside: np.ndarray) -> list[Any]:
+def _build_intervals(
+    values: Float[np.ndarray, " rows"],
+    margin: float | Float[np.ndarray, " rows"],
+    outside: Bool[np.ndarray, "rows features"],
+) -> list[Any]:
     """Intervals; None for rows outside the range of training and for rows without a finite value."""
+    # Conformal intervals cover rows like those of validation; outside their range no level holds
     has_none = outside.any(axis=1) | ~np.isfinite(values)
     bounds = np.stack([values - margin, values + margin], axis=1).tolist()
     return [None if gap else interval for gap, interval in zip(has_none.tolist(), bounds, strict=True)]
@@ -206,16 +217,19 @@ def _group_by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any
     return [dict(zip(outputs, values, strict=True)) for values in predictions]
 
 
-def _group_by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Document]:
+def _group_by_class(
+    probabilities: Float[np.ndarray, "rows classes"], classes: Sequence[Any]
+) -> list[Document]:
     names = [class_name(label) for label in classes]
     return [dict(zip(names, row, strict=True)) for row in _to_list(probabilities)]
 
 
 def _find_outside_values(
-    predictor: Predictor, columns: Columns, mask: np.ndarray, limits: PredictionLimits
+    predictor: Predictor, columns: Columns, mask: Bool[np.ndarray, "rows features"], limits: PredictionLimits
 ) -> tuple[list[Finding], int]:
     """The first values outside the range of training, and the number of all."""
     features = predictor.encoding.features
+    # Each such row has a finding at least, so the first ``max_warnings`` rows suffice
     rows = np.flatnonzero(mask.any(1))[: limits.max_warnings].tolist()
     findings = [
         (row, features[place].name, _find_warning_code(features[place], columns[features[place].name][row]))
