@@ -24,9 +24,7 @@ def own(sessions: Sessions) -> Sessions:
 def add(own: Sessions, model: Model, error: float) -> None:
     with own.begin() as session:
         result = {"error": error}
-        ModelEvaluations(session, model.id).add(
-            by="formula", dataset_id=None, result=result, max_evaluations=MOST
-        )
+        ModelEvaluations(session, model.id).add(by="formula", dataset_id=None, result=result, limit=MOST)
 
 
 def errors(sessions: Sessions, model: Model, **window: str | None) -> list[float | None]:
