@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.compact.curve_basis import CurveBasis, NodeBasis
 from kan_engine.compact.curves import Curves
 from kan_engine.network.kan import KAN, KANConfig, resize_grid_
 from kan_engine.network.layer import KANLayer
-
-Array = np.ndarray
 
 
 @torch.no_grad()
@@ -35,8 +34,8 @@ def build_network(curves: Curves, bases: Sequence[CurveBasis], node_basis: NodeB
     widths = (width, len(nodes), outputs) if nodes else (width, outputs)
     network = KAN(KANConfig(width=widths, grid_size=size, order=order, direct=bool(nodes) and is_direct))
     direct = network.direct if nodes else network.stack[0]
-    first = network.stack[0] if nodes else None
-    for layer in (direct, first):
+    inner_layer = network.stack[0] if nodes else None
+    for layer in (direct, inner_layer):
         if layer is not None:
             layer.mask[:] = False
             _set_knots_(layer, bases)
@@ -48,15 +47,17 @@ def build_network(curves: Curves, bases: Sequence[CurveBasis], node_basis: NodeB
             assert direct is not None  # noqa: S101 - there is a direct edge
             constants[edge.end] += _write_curve_(direct, bases[edge.start], curve, edge.end)
         elif edge.layer == "inner":
-            assert first is not None  # noqa: S101 - there is a node
-            shifts[edge.end] += _write_curve_(first, bases[edge.start], curve, nodes.index(edge.end))
-    if first is not None:
+            assert inner_layer is not None  # noqa: S101 - there is a node
+            shifts[edge.end] += _write_curve_(inner_layer, bases[edge.start], curve, nodes.index(edge.end))
+    if inner_layer is not None:
         for place, node in enumerate(nodes):
-            _add_constant_(first, shifts[node], place)
+            _add_constant_(inner_layer, shifts[node], place)
         _write_outer_(network.stack[1], curves, node_basis, nodes)
     for output, constant in enumerate(constants.tolist()):
-        last = direct if direct is not None and bool(direct.mask[:, output].any()) else network.stack[-1]
-        _add_constant_(last, constant, output)
+        output_layer = (
+            direct if direct is not None and bool(direct.mask[:, output].any()) else network.stack[-1]
+        )
+        _add_constant_(output_layer, constant, output)
     return network
 
 
@@ -66,7 +67,7 @@ def _set_knots_(layer: KANLayer, bases: Sequence[CurveBasis]) -> None:
             layer.knots[basis.source.columns[0]] = torch.from_numpy(basis.knots)
 
 
-def _write_curve_(layer: KANLayer, basis: CurveBasis, curve: Array, end: int) -> float:
+def _write_curve_(layer: KANLayer, basis: CurveBasis, curve: Float[np.ndarray, " terms"], end: int) -> float:
     """Write a curve into a layer; return the constant that is missing."""
     coefficients, constant = basis.coefficients(curve)
     columns = list(basis.source.columns)

@@ -49,11 +49,11 @@ class CurveBasis:
     curvature: Float[Array, " terms"]
     order: int
 
-    def trim(self, most: int) -> CurveBasis:
+    def trim(self, max_terms: int) -> CurveBasis:
         """Return the straightest functions; a category keeps all of its own."""
         if self.knots is None:
             return self
-        return replace(self, matrix=self.matrix[:, :most], curvature=self.curvature[:most])
+        return replace(self, matrix=self.matrix[:, :max_terms], curvature=self.curvature[:max_terms])
 
     def evaluate(self, z: Float[Array, "rows columns"]) -> Float[Array, "rows terms"]:
         """Return the functions at rows on the unit scale, of all encoded columns."""
@@ -64,8 +64,8 @@ class CurveBasis:
 
     def coefficients(self, curve: Float[Array, " terms"]) -> tuple[Float[Array, " splines"], float]:
         """Return the spline coefficients, or the values per level, of a curve, and a constant to add."""
-        own = self.matrix @ curve
-        return own, -float(self.means @ own)
+        coefficients = self.matrix @ curve
+        return coefficients, -float(self.means @ coefficients)
 
     def _flags(self, z: Float[Array, "rows levels"]) -> Float[Array, "rows levels"]:
         assert self.levels is not None  # noqa: S101 - a category has levels
@@ -92,12 +92,12 @@ def build_curve_basis(
     """
     order = thresholds.order
     if source.is_category:
-        own = levels[list(source.columns)]
-        low, high = own.T
+        category_levels = levels[list(source.columns)]
+        low, high = category_levels.T
         raw = (z[:, source.columns] - low) / (high - low)
         means, covariance = _moments(raw, weights)
         matrix, curvature = _decorrelate(np.eye(raw.shape[1]), covariance, raw.shape[1])
-        return CurveBasis(source, None, own, matrix, means, _normalize(curvature), order)
+        return CurveBasis(source, None, category_levels, matrix, means, _normalize(curvature), order)
     x = z[:, source.columns[0]]
     size = choose_grid_size(len(x), thresholds)
     grid = quantile_grid(
@@ -147,9 +147,9 @@ class NodeBasis:
         functions = _smooth_functions(knots, order, covariance, thresholds.max_outer_refit_terms)
         return NodeBasis(knots, *functions, order)
 
-    def trim(self, most: int) -> NodeBasis:
+    def trim(self, max_terms: int) -> NodeBasis:
         """Return the straightest functions."""
-        return replace(self, matrix=self.matrix[:, :most], curvature=self.curvature[:most])
+        return replace(self, matrix=self.matrix[:, :max_terms], curvature=self.curvature[:max_terms])
 
     def evaluate(self, u: Float[Array, " rows"]) -> Float[Array, "rows terms"]:
         """Return the functions; beyond the knots they continue along their tangents."""
@@ -178,46 +178,58 @@ class NodeBasis:
         return self._functions.derivative()
 
 
-def _to_tensors(x: Array, knots: Array) -> tuple[torch.Tensor, torch.Tensor]:
+def _to_tensors(
+    x: Float[Array, " rows"], knots: Float[Array, " knots"]
+) -> tuple[Float[torch.Tensor, "rows 1"], Float[torch.Tensor, "1 knots"]]:
     return torch.from_numpy(np.ascontiguousarray(x)[:, None]), torch.from_numpy(knots[None])
 
 
-def _evaluate_splines(x: Float[Array, " rows"], knots: Array, order: int) -> Float[Array, "rows splines"]:
+def _evaluate_splines(
+    x: Float[Array, " rows"], knots: Float[Array, " knots"], order: int
+) -> Float[Array, "rows splines"]:
     values = Features.apply(*_to_tensors(x, knots), order, None)  # type: ignore[no-untyped-call]
     splines: Array = values[:, 0, :-1].numpy()
     return splines
 
 
-def _moments(raw: Array, weights: Array) -> tuple[Float[Array, " splines"], Float[Array, "splines splines"]]:
+def _moments(
+    raw: Float[Array, "rows splines"], weights: Float[Array, " rows"]
+) -> tuple[Float[Array, " splines"], Float[Array, "splines splines"]]:
     share = weights / weights.sum()
     means = share @ raw
-    centered = raw - means
-    return means, (centered * share[:, None]).T @ centered
+    deviations = raw - means
+    return means, (deviations * share[:, None]).T @ deviations
 
 
 def _smooth_functions(
-    knots: Array, order: int, covariance: Array, most: int, power: float = 1.0
-) -> tuple[Array, Array]:
+    knots: Float[Array, " knots"],
+    order: int,
+    covariance: Float[Array, "splines splines"],
+    max_terms: int,
+    power: float = 1.0,
+) -> tuple[Float[Array, "splines terms"], Float[Array, " terms"]]:
     """Return the straightest functions with their second differences at the Greville points."""
     greville = np.lib.stride_tricks.sliding_window_view(knots[1:-1], order).mean(1)
     slopes = np.diff(np.eye(len(greville)), axis=0) / np.diff(greville)[:, None]
     bends = np.diff(slopes, axis=0) * ((greville[2:] - greville[:-2]) / 2)[:, None] ** power
-    matrix, curvature = _decorrelate(bends.T @ bends, covariance, most)
+    matrix, curvature = _decorrelate(bends.T @ bends, covariance, max_terms)
     curvature[0] = 0.0  # a line, up to rounding
     return matrix, _normalize(curvature)
 
 
-def _decorrelate(penalty: Array, covariance: Array, most: int) -> tuple[Array, Array]:
+def _decorrelate(
+    penalty: Float[Array, "splines splines"], covariance: Float[Array, "splines splines"], max_terms: int
+) -> tuple[Float[Array, "splines terms"], Float[Array, " terms"]]:
     """Return functions of variance 1, modulo constants, in the order of their penalties."""
     count = len(penalty)
     free = np.linalg.qr(np.c_[np.ones(count), np.eye(count)[:, :-1]])[0][:, 1:] if count > 1 else np.eye(1)
     variance = free.T @ covariance @ free
     variance += max(RELATIVE_ROUNDING * np.trace(variance), MIN_VARIANCE) * np.eye(len(variance))
     curvature, vectors = eigh(free.T @ penalty @ free, variance)
-    return free @ vectors[:, :most], np.maximum(curvature[:most], 0.0)
+    return free @ vectors[:, :max_terms], np.maximum(curvature[:max_terms], 0.0)
 
 
-def _normalize(curvature: Array) -> Array:
+def _normalize(curvature: Float[Array, " terms"]) -> Float[Array, " terms"]:
     """Scale penalties so that the smallest positive one is 1."""
     positive = curvature[curvature > 0]
     return curvature / positive[0] if len(positive) else curvature

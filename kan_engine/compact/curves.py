@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-
-Array = np.ndarray
+from jaxtyping import Float
 
 
 class Edge(NamedTuple):
@@ -37,7 +36,7 @@ class Curve:
         smoothing: Penalty of its curvature per row.
     """
 
-    coefficients: Array
+    coefficients: Float[np.ndarray, " terms"]
     shrinkage: float
     smoothing: float
 
@@ -47,7 +46,7 @@ class Curves:
     """All curves of a network, and the constant of every output."""
 
     by_edge: Mapping[Edge, Curve]
-    constants: Array
+    constants: Float[np.ndarray, " outputs"]
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -79,14 +78,16 @@ class Curves:
 
     def remove(self, edges: Iterable[Edge]) -> Curves:
         """Remove edges, with those that then lead from or to nothing."""
-        left = {edge: self.by_edge[edge] for edge in self.edges if edge not in set(edges)}
-        fed = {e.end for e in left if e.layer == "inner"} & {e.start for e in left if e.layer == "outer"}
-        kept = {
-            e: curve
-            for e, curve in left.items()
-            if e.layer == "direct" or (e.end if e.layer == "inner" else e.start) in fed
+        remainder = {edge: self.by_edge[edge] for edge in self.edges if edge not in set(edges)}
+        live_nodes = {e.end for e in remainder if e.layer == "inner"} & {
+            e.start for e in remainder if e.layer == "outer"
         }
-        return replace(self, by_edge=kept)
+        by_edge = {
+            e: curve
+            for e, curve in remainder.items()
+            if e.layer == "direct" or (e.end if e.layer == "inner" else e.start) in live_nodes
+        }
+        return replace(self, by_edge=by_edge)
 
     def add(self, curves: Mapping[Edge, Curve]) -> Curves:
         """Add or replace curves."""

@@ -63,9 +63,9 @@ def eliminate_curves(
         curves = merge_chains(problem, curves)
         if excess <= 0:
             yield from _fill_sizes(problem, fit, len(curves), thresholds, should_stop)
-        least = thresholds.least_steps if len(fit.curves) > max_curves else 0
+        min_steps = thresholds.least_steps if len(fit.curves) > max_curves else 0
         steps = thresholds.elimination_steps
-        fit = fit_curves(problem, curves, steps, thresholds, should_stop, least_steps=least)
+        fit = fit_curves(problem, curves, steps, thresholds, should_stop, least_steps=min_steps)
         yield fit
 
 
@@ -87,30 +87,30 @@ def _fill_sizes(
         yield fit
 
 
-def list_removals(fit: Fit, required: Sequence[frozenset[int]] = ()) -> list[Removal]:
+def list_removals(fit: Fit, source_sets: Sequence[frozenset[int]] = ()) -> list[Removal]:
     """Return what can be removed, cheapest first; one of every set of required sources stays."""
     options: list[tuple[Edge, ...]] = [(edge,) for edge in fit.curves.edges]
     options += [(*inner, *outer) for inner, outer in fit.curves.nodes.values()]
-    found = []
+    removals = []
     for edges in options:
         smaller = fit.curves.remove(edges)
-        if is_admissible(smaller, required):
-            gone = tuple(edge for edge in fit.curves.edges if edge not in smaller.by_edge)
-            saved = len(fit.curves) - count_merged(smaller)
-            found.append(Removal(edges, _removal_cost(fit, gone), saved))
-    return sorted(found, key=lambda removal: (removal.cost / removal.saved, removal.edges))
+        if is_admissible(smaller, source_sets):
+            lost_edges = tuple(edge for edge in fit.curves.edges if edge not in smaller.by_edge)
+            saving = len(fit.curves) - count_merged(smaller)
+            removals.append(Removal(edges, _removal_cost(fit, lost_edges), saving))
+    return sorted(removals, key=lambda removal: (removal.cost / removal.saved, removal.edges))
 
 
-def is_admissible(curves: Curves, required: Sequence[frozenset[int]]) -> bool:
+def is_admissible(curves: Curves, source_sets: Sequence[frozenset[int]]) -> bool:
     """Whether every output has a curve, and one of every set of required sources is read."""
     read = set(curves.sources)
-    return not has_dead_outputs(curves) and not any(group.isdisjoint(read) for group in required)
+    return not has_dead_outputs(curves) and not any(group.isdisjoint(read) for group in source_sets)
 
 
 def has_dead_outputs(curves: Curves) -> bool:
     """Whether an output has no curve; its constant needs one."""
-    fed = {edge.end for edge in curves.edges if edge.layer != "inner"}
-    return len(fed) < len(curves.constants)
+    live_outputs = {edge.end for edge in curves.edges if edge.layer != "inner"}
+    return len(live_outputs) < len(curves.constants)
 
 
 def count_merged(curves: Curves) -> int:
@@ -130,19 +130,20 @@ def merge_chains(problem: Problem, curves: Curves) -> Curves:
             continue
         features = problem.features[inner[0].start]
         values = problem.node_basis.evaluate(problem.node_values(curves, node))
-        merged, constants = {}, curves.constants.copy()
+        direct_curves, constants = {}, curves.constants.copy()
         for edge in outer:
             chain = values @ curves.by_edge[edge].coefficients
             place = Edge("direct", inner[0].start, edge.end)
-            known = curves.by_edge.get(place)
+            old_curve = curves.by_edge.get(place)
             gram = features.T @ features + 1e-3 * len(features) * np.eye(features.shape[1])
-            fitted = np.linalg.solve(gram, features.T @ (chain - chain.mean()))
+            coefficients = np.linalg.solve(gram, features.T @ (chain - chain.mean()))
             constants[edge.end] += chain.mean()
-            template = known or curves.by_edge[inner[0]]
-            merged[place] = replace(
-                template, coefficients=fitted if known is None else fitted + known.coefficients
+            template = old_curve or curves.by_edge[inner[0]]
+            direct_curves[place] = replace(
+                template,
+                coefficients=coefficients if old_curve is None else coefficients + old_curve.coefficients,
             )
-        curves = replace(curves.remove(inner).add(merged), constants=constants)
+        curves = replace(curves.remove(inner).add(direct_curves), constants=constants)
     return curves
 
 

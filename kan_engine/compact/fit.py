@@ -73,11 +73,13 @@ def fit_curves(
         if steps <= 0 or (least_steps <= 0 and should_stop()):
             return Fit(curves, before, covariance, places)
         steps, least_steps = steps - 1, least_steps - 1
-        moved, reached, after, damping = _step(
+        new_curves, new_state, after, damping = _step(
             problem, curves, state, places, matrix, penalty, gradient, before, damping, thresholds
         )
-        curves = _update_smoothing(problem, moved, places, covariance, penalty, state.outputs, thresholds)
-        curves, state = scale_nodes(problem, curves, reached, thresholds)
+        curves = _update_smoothing(
+            problem, new_curves, places, covariance, penalty, state.outputs, thresholds
+        )
+        curves, state = scale_nodes(problem, curves, new_state, thresholds)
         if before - after < thresholds.min_relative_gain * abs(before):
             steps = 0
 
@@ -111,42 +113,47 @@ def scale_nodes(
         new = problem.node_basis.evaluate(u / extent)
         curvature = problem.node_basis.curvature
         means = share @ new
-        centered = new - means
-        gram = (centered.T * share) @ centered + 1e-6 * np.eye(len(means))
+        deviations = new - means
+        gram = (deviations.T * share) @ deviations + 1e-6 * np.eye(len(means))
         refits = {}
         for edge in outer:
             aim = old @ curves.by_edge[edge].coefficients
-            fitted = np.linalg.solve(gram, centered.T @ (share * aim))
-            shift = float(share @ aim - means @ fitted)
-            error = share @ np.square(aim - new @ fitted - shift)
+            coefficients = np.linalg.solve(gram, deviations.T @ (share * aim))
+            shift = float(share @ aim - means @ coefficients)
+            error = share @ np.square(aim - new @ coefficients - shift)
             if error > thresholds.max_scaling_error * max(share @ np.square(aim - share @ aim), 1e-300):
                 break  # no such curve on the new grid
-            refits[edge] = fitted, shift
+            refits[edge] = coefficients, shift
         if len(refits) < len(outer):
             continue
-        for edge, (fitted, shift) in refits.items():
+        for edge, (coefficients, shift) in refits.items():
             constants[edge.end] += shift
-            changes[edge] = _carry_penalties(curves.by_edge[edge], fitted, curvature, thresholds)
+            changes[edge] = _carry_penalties(curves.by_edge[edge], coefficients, curvature, thresholds)
         for edge in inner:
             curve, bounds = curves.by_edge[edge], (thresholds.min_smoothing, thresholds.max_smoothing)
             penalties = np.clip(np.array([curve.shrinkage, curve.smoothing]) * extent**2, *bounds).tolist()
             changes[edge] = Curve(curve.coefficients / extent, *penalties)
     if not changes:
         return curves, state
-    scaled = replace(curves.add(changes), constants=constants)
-    after = problem.evaluate(scaled)
-    allowed = problem.mean_loss_of(state.outputs) * (1 + thresholds.max_scaling_error)
-    return (scaled, after) if problem.mean_loss_of(after.outputs) <= allowed else (curves, state)
+    new_curves = replace(curves.add(changes), constants=constants)
+    new_state = problem.evaluate(new_curves)
+    limit = problem.mean_loss_of(state.outputs) * (1 + thresholds.max_scaling_error)
+    return (new_curves, new_state) if problem.mean_loss_of(new_state.outputs) <= limit else (curves, state)
 
 
-def _carry_penalties(curve: Curve, fitted: Array, curvature: Array, thresholds: CompactThresholds) -> Curve:
+def _carry_penalties(
+    curve: Curve,
+    coefficients: Float[Array, " terms"],
+    curvature: Float[Array, " terms"],
+    thresholds: CompactThresholds,
+) -> Curve:
     """Return a curve with other coefficients, whose line and curvature are penalised as before."""
-    most, bounds = thresholds.max_smoothing_ratio, (thresholds.min_smoothing, thresholds.max_smoothing)
+    max_ratio, bounds = thresholds.max_smoothing_ratio, (thresholds.min_smoothing, thresholds.max_smoothing)
     penalties = []
     for penalty, shape in ((curve.shrinkage, curvature == 0), (curve.smoothing, curvature)):
-        ratio = (shape @ curve.coefficients**2) / max(shape @ fitted**2, 1e-300)
-        penalties.append(float(np.clip(penalty * np.clip(ratio, 1 / most, most), *bounds)))
-    return Curve(fitted, *penalties)
+        ratio = (shape @ curve.coefficients**2) / max(shape @ coefficients**2, 1e-300)
+        penalties.append(float(np.clip(penalty * np.clip(ratio, 1 / max_ratio, max_ratio), *bounds)))
+    return Curve(coefficients, *penalties)
 
 
 def _penalty(
@@ -157,8 +164,8 @@ def _penalty(
     total = np.zeros(_size(places) + len(curves.constants))
     for edge, place in places.items():
         curve, curvature = curves.by_edge[edge], curvature_of(problem, edge)
-        own = curve.shrinkage * (curvature == 0) + curve.smoothing * curvature
-        total[place] = rows * (thresholds.ridge + own)
+        curve_penalty = curve.shrinkage * (curvature == 0) + curve.smoothing * curvature
+        total[place] = rows * (thresholds.ridge + curve_penalty)
     return total
 
 
@@ -170,21 +177,21 @@ def _flatten(curves: Curves, places: dict[Edge, slice]) -> Float[Array, " P"]:
     return np.concatenate([*(curves.by_edge[edge].coefficients for edge in places), curves.constants])
 
 
-def _unflatten(curves: Curves, places: dict[Edge, slice], values: Array) -> Curves:
-    moved = {
+def _unflatten(curves: Curves, places: dict[Edge, slice], values: Float[Array, " P"]) -> Curves:
+    by_edge = {
         edge: replace(curves.by_edge[edge], coefficients=values[place]) for edge, place in places.items()
     }
-    return Curves(moved, values[_size(places) :])
+    return Curves(by_edge, values[_size(places) :])
 
 
 def _linearize(
     problem: Problem, curves: Curves, state: Evaluation, places: dict[Edge, slice]
 ) -> tuple[Float[Array, "P P"], Float[Array, " P"]]:
     """The Gauss-Newton matrix and the gradient of the loss."""
-    first, root = gradient_and_root(problem.loss, state.outputs, problem.targets)
+    output_gradient, root = gradient_and_root(problem.loss, state.outputs, problem.targets)
     jacobian = _jacobian(problem, curves, state, places)
     flat = jacobian.reshape(-1, jacobian.shape[2])
-    gradient = flat.T @ (first * problem.weights[:, None]).ravel()
+    gradient = flat.T @ (output_gradient * problem.weights[:, None]).ravel()
     root = root * np.sqrt(problem.weights)[:, None, None]
     if root.shape[1:] == (1, 1):
         rows = flat
@@ -215,7 +222,12 @@ def _jacobian(
     return jacobian
 
 
-def _objective(problem: Problem, outputs: Array, values: Array, penalty: Array) -> float:
+def _objective(
+    problem: Problem,
+    outputs: Float[Array, "rows outputs"],
+    values: Float[Array, " P"],
+    penalty: Float[Array, " P"],
+) -> float:
     losses = loss_per_row(problem.loss, outputs, problem.targets)
     return float(losses @ problem.weights + penalty @ values**2 / 2)
 
@@ -238,9 +250,9 @@ def _step(
     curves: Curves,
     state: Evaluation,
     places: dict[Edge, slice],
-    matrix: Array,
-    penalty: Array,
-    gradient: Array,
+    matrix: Float[Array, "P P"],
+    penalty: Float[Array, " P"],
+    gradient: Float[Array, " P"],
     before: float,
     damping: float,
     thresholds: CompactThresholds,
@@ -249,17 +261,17 @@ def _step(
     config, values = thresholds.damping, _flatten(curves, places)
     total = matrix + np.diag(penalty)
     for _ in range(config.tries):
-        damped = total + np.diag(damping * total.diagonal() + 1e-12)
+        damped_matrix = total + np.diag(damping * total.diagonal() + 1e-12)
         try:
-            step = -cho_solve(cho_factor(damped, lower=True), gradient)
+            step = -cho_solve(cho_factor(damped_matrix, lower=True), gradient)
         except np.linalg.LinAlgError:
             damping *= config.increase
             continue
-        moved = _unflatten(curves, places, values + step)
-        reached = problem.evaluate(moved)
-        after = _objective(problem, reached.outputs, values + step, penalty)
+        new_curves = _unflatten(curves, places, values + step)
+        new_state = problem.evaluate(new_curves)
+        after = _objective(problem, new_state.outputs, values + step, penalty)
         if after < before:
-            return moved, reached, after, max(damping * config.decrease, config.lowest)
+            return new_curves, new_state, after, max(damping * config.decrease, config.lowest)
         damping = min(damping * config.increase, config.highest)
     return curves, state, before, damping
 
@@ -268,31 +280,36 @@ def _update_smoothing(
     problem: Problem,
     curves: Curves,
     places: dict[Edge, slice],
-    covariance: Array,
-    penalty: Array,
-    outputs: Array,
+    covariance: Float[Array, "P P"],
+    penalty: Float[Array, " P"],
+    outputs: Float[Array, "rows outputs"],
     thresholds: CompactThresholds,
 ) -> Curves:
     """Choose the penalties of the curves by their evidence."""
     rows = float(problem.weights.sum())
     noise = 1.0
     if problem.loss == "squared":
-        left = problem.weights @ np.square(outputs - problem.targets).sum(1)
+        residual_ss = problem.weights @ np.square(outputs - problem.targets).sum(1)
         freedom = len(penalty) - float(covariance.diagonal() @ penalty)
-        noise = left / max(rows - freedom, 0.1 * rows)
+        noise = residual_ss / max(rows - freedom, 0.1 * rows)
     changes = {}
     for edge, place in places.items():
         curve, curvature = curves.by_edge[edge], curvature_of(problem, edge)
         spread = rows * covariance.diagonal()[place]
 
-        def update(old: float, shape: Array, curve: Curve = curve, spread: Array = spread) -> float:
+        def update(
+            old: float,
+            shape: Float[Array, " terms"],
+            curve: Curve = curve,
+            spread: Float[Array, " terms"] = spread,
+        ) -> float:
             """One update; the penalty of all coefficients is ``old`` times ``shape`` per row."""
             freedom = max(np.count_nonzero(shape) - old * float(spread @ shape), 1e-300)
             size = rows * float(shape @ curve.coefficients**2)
-            wanted = thresholds.caution * noise * freedom / max(size, 1e-300)
+            estimate = thresholds.caution * noise * freedom / max(size, 1e-300)
             factor = thresholds.smoothing_factor
-            bounded = np.clip(wanted, old / factor, old * factor)
-            return float(np.clip(bounded, thresholds.min_smoothing, thresholds.max_smoothing))
+            new_penalty = np.clip(estimate, old / factor, old * factor)
+            return float(np.clip(new_penalty, thresholds.min_smoothing, thresholds.max_smoothing))
 
         line = (curvature == 0).astype(float)
         changes[edge] = replace(

@@ -39,11 +39,11 @@ def grow(
         proposals = propose(problem, base, sources, generator, thresholds, should_stop)
         if should_stop():
             return
-        added: dict[Edge, Curve] = {}
+        node_curves: dict[Edge, Curve] = {}
         for place, proposal in enumerate(proposals):
-            added |= _renumber_node(proposal.curves, place)
-        grown = fit_curves(problem, base.add(added), thresholds.growth_steps, thresholds, should_stop)
-        yield from eliminate_curves(problem, grown, thresholds, should_stop, max_curves=max_curves)
+            node_curves |= _renumber_node(proposal.curves, place)
+        fit = fit_curves(problem, base.add(node_curves), thresholds.growth_steps, thresholds, should_stop)
+        yield from eliminate_curves(problem, fit, thresholds, should_stop, max_curves=max_curves)
 
 
 def _renumber_node(curves: dict[Edge, Curve], shift: int) -> dict[Edge, Curve]:

@@ -15,7 +15,9 @@ Array = np.ndarray
 Loss = Literal["squared", "logistic", "softmax"]
 
 
-def loss_per_row(kind: Loss, outputs: Array, targets: Array) -> Float[Array, " rows"]:
+def loss_per_row(
+    kind: Loss, outputs: Float[Array, "rows outputs"], targets: Float[Array, "rows outputs"]
+) -> Float[Array, " rows"]:
     """Return the loss of every row.
 
     Args:
@@ -32,7 +34,7 @@ def loss_per_row(kind: Loss, outputs: Array, targets: Array) -> Float[Array, " r
     return losses
 
 
-def link(kind: Loss, outputs: Array) -> Float[Array, "rows outputs"]:
+def link(kind: Loss, outputs: Float[Array, "rows outputs"]) -> Float[Array, "rows outputs"]:
     """Return the values or probabilities that outputs mean."""
     if kind == "squared":
         return outputs
@@ -41,7 +43,7 @@ def link(kind: Loss, outputs: Array) -> Float[Array, "rows outputs"]:
 
 
 def gradient_and_root(
-    kind: Loss, outputs: Array, targets: Array
+    kind: Loss, outputs: Float[Array, "rows outputs"], targets: Float[Array, "rows outputs"]
 ) -> tuple[Float[Array, "rows outputs"], Float[Array, "rows roots outputs"]]:
     """Return ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f², as in ``kan_engine.training.losses``."""
     p = link(kind, outputs)

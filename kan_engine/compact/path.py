@@ -44,5 +44,5 @@ class CompactPath:
 
         Of equal losses the network with more curves counts. The smallest is returned if all have more curves.
         """
-        allowed = [entry for entry in self.networks if entry.curve_count <= max_curves]
-        return min(allowed or self.networks[:1], key=lambda entry: (entry.loss, -entry.curve_count))
+        candidates = [entry for entry in self.networks if entry.curve_count <= max_curves]
+        return min(candidates or self.networks[:1], key=lambda entry: (entry.loss, -entry.curve_count))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from kan_engine.compact.curve_basis import CurveBasis, NodeBasis
 from kan_engine.compact.curves import Curves
@@ -53,7 +53,7 @@ class Problem:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def select(self, rows: Array) -> Problem:
+    def select(self, rows: Int[Array, " selection"]) -> Problem:
         """Return some of the rows."""
         return replace(
             self,
@@ -62,13 +62,13 @@ class Problem:
             weights=self.weights[rows],
         )
 
-    def append(self, other: Problem) -> Problem:
+    def append(self, addition: Problem) -> Problem:
         """Return these rows and then those of another problem with the same functions."""
         return replace(
             self,
-            features=[np.concatenate(pair) for pair in zip(self.features, other.features, strict=True)],
-            targets=np.concatenate([self.targets, other.targets]),
-            weights=np.concatenate([self.weights, other.weights]),
+            features=[np.concatenate(pair) for pair in zip(self.features, addition.features, strict=True)],
+            targets=np.concatenate([self.targets, addition.targets]),
+            weights=np.concatenate([self.weights, addition.weights]),
         )
 
     def node_values(self, curves: Curves, node: int) -> Float[Array, " rows"]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.compact.curves import Curve, Curves, Edge
 from kan_engine.compact.fit import fit_curves
@@ -47,8 +48,8 @@ def propose_wide_node(
     starts = [_additive_start(curves, sources, residual)] + [
         _random_start(sources, residual, generator) for _ in range(thresholds.wide_starts)
     ]
-    found = _fit_starts(residual, curves, starts, thresholds, should_stop)
-    return _rank(found)[:1]
+    proposals = _fit_starts(residual, curves, starts, thresholds, should_stop)
+    return _rank(proposals)[:1]
 
 
 def propose_pair_nodes(
@@ -82,9 +83,9 @@ def make_residual_problem(
 ) -> Problem:
     """Return a sample of the rows with the residuals as targets."""
     rows = np.arange(len(problem))
-    most = max(thresholds.min_proposal_rows, thresholds.proposal_rows // problem.targets.shape[1])
-    if len(rows) > most:
-        rows = np.sort(generator.choice(len(rows), most, replace=False))
+    max_rows = max(thresholds.min_proposal_rows, thresholds.proposal_rows // problem.targets.shape[1])
+    if len(rows) > max_rows:
+        rows = np.sort(generator.choice(len(rows), max_rows, replace=False))
     part = problem.select(rows)
     return replace(part, targets=part.targets - link(part.loss, part.outputs(curves)), loss="squared")
 
@@ -94,42 +95,47 @@ def rank_pairs(
 ) -> list[tuple[int, int]]:
     """Return pairs of sources by the share of the residuals that products of their functions explain."""
     share = (residual.weights / residual.weights.sum())[:, None]
-    left = residual.targets - (share * residual.targets).sum(0)
-    scores, most = {}, thresholds.pair_functions
-    for one, other in combinations(sources, 2):
-        first, second = residual.features[one][:, :most], residual.features[other][:, :most]
-        products = (first[:, :, None] * second[:, None]).reshape(len(left), -1)
+    residuals = residual.targets - (share * residual.targets).sum(0)
+    scores, max_functions = {}, thresholds.pair_functions
+    for i, j in combinations(sources, 2):
+        features_i, features_j = (
+            residual.features[i][:, :max_functions],
+            residual.features[j][:, :max_functions],
+        )
+        products = (features_i[:, :, None] * features_j[:, None]).reshape(len(residuals), -1)
         products = products - (share * products).sum(0)
         gram = products.T @ (share * products)
-        aim = products.T @ (share * left)
+        aim = products.T @ (share * residuals)
         ridge = thresholds.pair_ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
-        scores[one, other] = float((aim * np.linalg.solve(gram + ridge, aim)).sum())
+        scores[i, j] = float((aim * np.linalg.solve(gram + ridge, aim)).sum())
     return sorted(scores, key=lambda pair: (-scores[pair], pair))
 
 
-def _line(residual: Problem, source: int, scale: float) -> Array:
+def _line(residual: Problem, source: int, scale: float) -> Float[Array, " terms"]:
     coefficients = np.zeros(residual.features[source].shape[1])
     coefficients[0] = scale
     return coefficients
 
 
-def _additive_start(curves: Curves, sources: Sequence[int], residual: Problem) -> dict[int, Array]:
+def _additive_start(
+    curves: Curves, sources: Sequence[int], residual: Problem
+) -> dict[int, Float[Array, " _"]]:
     """The direct curves to the first output, so that the node bends their sum."""
     start = {}
     for s in sources:
-        known = curves.by_edge.get(Edge("direct", s, 0))
-        start[s] = _line(residual, s, 0.01) if known is None else known.coefficients
+        curve = curves.by_edge.get(Edge("direct", s, 0))
+        start[s] = _line(residual, s, 0.01) if curve is None else curve.coefficients
     return start
 
 
 def _random_start(
     sources: Sequence[int], residual: Problem, generator: np.random.Generator
-) -> dict[int, Array]:
+) -> dict[int, Float[Array, " _"]]:
     start = {}
     for s in sources:
         coefficients = np.zeros(residual.features[s].shape[1])
-        few = min(2, len(coefficients))
-        coefficients[:few] = generator.normal(size=few) * np.array([1.0, 0.3])[:few]
+        count = min(2, len(coefficients))
+        coefficients[:count] = generator.normal(size=count) * np.array([1.0, 0.3])[:count]
         start[s] = coefficients
     return start
 
@@ -137,7 +143,7 @@ def _random_start(
 def _fit_starts(
     residual: Problem,
     curves: Curves,
-    starts: Sequence[dict[int, Array]],
+    starts: Sequence[dict[int, Float[Array, " _"]]],
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool],
 ) -> Iterator[Proposal]:
@@ -168,11 +174,13 @@ def _fit_starts(
         yield Proposal(dict(fit.curves.by_edge), 1 - residual.mean_loss(fit.curves) / max(before, 1e-300))
 
 
-def _first_outer(residual: Problem, inner: dict[Edge, Curve], terms: int, output: int) -> Array:
+def _first_outer(
+    residual: Problem, inner: dict[Edge, Curve], terms: int, output: int
+) -> Float[Array, " terms"]:
     """Least-squares curve from the first values of a node to the residuals."""
     u = sum(residual.features[edge.start] @ curve.coefficients for edge, curve in inner.items())
     values = residual.node_basis.evaluate(u)
-    weighted = values.T * residual.weights
-    gram = weighted @ values + 1e-2 * residual.weights.sum() * np.eye(terms)
-    solved: Array = np.linalg.solve(gram, weighted @ residual.targets[:, output])
-    return solved
+    weighted_values = values.T * residual.weights
+    gram = weighted_values @ values + 1e-2 * residual.weights.sum() * np.eye(terms)
+    coefficients: Array = np.linalg.solve(gram, weighted_values @ residual.targets[:, output])
+    return coefficients

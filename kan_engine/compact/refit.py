@@ -21,7 +21,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 
 def refit_networks(
     maker: RowMaker,
-    found: Mapping[int, tuple[float, Curves]],
+    candidates: Mapping[int, tuple[float, Curves]],
     judges: LabelledRows,
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool],
@@ -32,7 +32,7 @@ def refit_networks(
 
     Args:
         maker: Of problems with all functions of the final fit.
-        found: Loss on the validation rows, and curves, by number of curves.
+        candidates: Loss on the validation rows, and curves, by number of curves.
         judges: The validation rows.
         thresholds: Decision numbers.
         should_stop: Once it returns true, the networks are returned as they were found.
@@ -40,29 +40,29 @@ def refit_networks(
     """
     data = maker.data
     rows = data.training.sample(thresholds.count_rows(thresholds.refit_rows, data.output_count), maker.seed)
-    observed, validation = maker.make_problem(rows), maker.make_problem(judges)
-    problem = maker.make_taught_problem(rows) if is_taught else observed
+    observations, validation = maker.make_problem(rows), maker.make_problem(judges)
+    problem = maker.make_taught_problem(rows) if is_taught else observations
     problem = problem.append(maker.make_guard(rows))
     folds = assign_folds(rows.y, data.task, maker.seed, thresholds.folds)
     networks = []
-    for count, (loss, curves) in found.items():
+    for count, (loss, curves) in candidates.items():
         refit = _refit_curves(problem, _pad_curves(problem, curves), validation, thresholds, should_stop)
         if len(rows) <= thresholds.max_cross_validated_rows and not should_stop():
-            judged = cross_validate(problem, observed, refit, folds, thresholds)
+            expected_loss = cross_validate(problem, observations, refit, folds, thresholds)
         else:
-            judged = loss
+            expected_loss = loss
         network = build_network(refit, maker.bases, maker.node_basis, data.rows.x.shape[1])
-        networks.append(CompactNetwork(network=network, curve_count=count, loss=judged))
+        networks.append(CompactNetwork(network=network, curve_count=count, loss=expected_loss))
     return tuple(networks)
 
 
 def _pad_curves(problem: Problem, curves: Curves) -> Curves:
     """The same network with a coefficient of every function of a problem, the new ones 0."""
-    padded = {}
+    by_edge = {}
     for edge, curve in curves.by_edge.items():
         missing = len(curvature_of(problem, edge)) - len(curve.coefficients)
-        padded[edge] = replace(curve, coefficients=np.pad(curve.coefficients, (0, missing)))
-    return curves.add(padded)
+        by_edge[edge] = replace(curve, coefficients=np.pad(curve.coefficients, (0, missing)))
+    return curves.add(by_edge)
 
 
 def _refit_curves(

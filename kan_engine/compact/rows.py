@@ -102,18 +102,23 @@ class RowMaker:
         x = rows.x.copy()
         for basis in self.bases:
             columns = np.array(basis.source.columns)
-            taken = np.flatnonzero(generator.random(len(rows)) < self.thresholds.guard_share)
-            lenders = generator.integers(len(rows), size=len(taken))
-            x[np.ix_(taken, columns)] = rows.x[np.ix_(lenders, columns)]
-        observed = self._read_targets(rows)
-        answers = np.clip(link(self.data.loss, self.teacher(x)), observed.min(0), observed.max(0))
+            borrowers = np.flatnonzero(generator.random(len(rows)) < self.thresholds.guard_share)
+            lenders = generator.integers(len(rows), size=len(borrowers))
+            x[np.ix_(borrowers, columns)] = rows.x[np.ix_(lenders, columns)]
+        targets = self._read_targets(rows)
+        answers = np.clip(link(self.data.loss, self.teacher(x)), targets.min(0), targets.max(0))
         return self._build(x, answers, np.full(len(rows), self.thresholds.guard_weight))
 
-    def _build(self, x: Array, targets: Array, weights: Array) -> Problem:
+    def _build(
+        self,
+        x: Float[Array, "rows columns"],
+        targets: Float[Array, "rows outputs"],
+        weights: Float[Array, " rows"],
+    ) -> Problem:
         z = self.inputs.forward(x)
         features = [basis.evaluate(z) for basis in self.bases]
-        required = [self._find_sources(group) for group in self.required]
-        return Problem(self.bases, self.node_basis, features, targets, weights, self.data.loss, required)
+        source_sets = [self._find_sources(group) for group in self.required]
+        return Problem(self.bases, self.node_basis, features, targets, weights, self.data.loss, source_sets)
 
     def _find_sources(self, columns: frozenset[int]) -> frozenset[int]:
         return frozenset(

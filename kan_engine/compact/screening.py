@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.compact.fit import Fit
 from kan_engine.compact.losses import link
@@ -20,43 +21,52 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
     additive models", Annals of Statistics 17, 1989).
     """
     count = len(problem.features)
-    most = max(1, min(thresholds.max_sources, thresholds.max_start_curves // problem.targets.shape[1]))
-    if count <= most:
+    max_count = max(1, min(thresholds.max_sources, thresholds.max_start_curves // problem.targets.shape[1]))
+    if count <= max_count:
         return list(range(count))
     start = np.zeros((1, problem.targets.shape[1]))
-    left = problem.targets - (link(problem.loss, start) if problem.loss != "squared" else start)
+    residuals = problem.targets - (link(problem.loss, start) if problem.loss != "squared" else start)
     share = (problem.weights / problem.weights.sum())[:, None]
-    left = left - (share * left).sum(0)
+    residuals = residuals - (share * residuals).sum(0)
     hats = [_make_smoother(features, share, thresholds) for features in problem.features]
-    kept: list[int] = []
-    while len(kept) < most:
+    sources: list[int] = []
+    while len(sources) < max_count:
         gains = [
-            -np.inf if s in kept else _gain(problem.features[s], hat, left, share)
+            -np.inf if s in sources else _gain(problem.features[s], hat, residuals, share)
             for s, hat in enumerate(hats)
         ]
-        kept.append(int(np.argmax(gains)))
-        for s in kept[::-1]:
-            left = left - problem.features[s] @ (hats[s] @ left)
+        sources.append(int(np.argmax(gains)))
+        for s in sources[::-1]:
+            residuals = residuals - problem.features[s] @ (hats[s] @ residuals)
     for group in problem.required:
-        if group.isdisjoint(kept):
-            kept.append(min(group))
-    return sorted(kept)
+        if group.isdisjoint(sources):
+            sources.append(min(group))
+    return sorted(sources)
 
 
-def _make_smoother(features: Array, share: Array, thresholds: CompactThresholds) -> Array:
+def _make_smoother(
+    features: Float[Array, "rows terms"], share: Float[Array, "rows 1"], thresholds: CompactThresholds
+) -> Float[Array, "terms rows"]:
     """Matrix from residuals to coefficients of a curve."""
-    weighted = (features * share).T
-    gram = weighted @ features
-    solved: Array = np.linalg.solve(gram + thresholds.screening_ridge * np.eye(len(gram)), weighted)
-    return solved
+    weighted_features = (features * share).T
+    gram = weighted_features @ features
+    smoother: Array = np.linalg.solve(
+        gram + thresholds.screening_ridge * np.eye(len(gram)), weighted_features
+    )
+    return smoother
 
 
-def _gain(features: Array, hat: Array, left: Array, share: Array) -> float:
+def _gain(
+    features: Float[Array, "rows terms"],
+    hat: Float[Array, "terms rows"],
+    residuals: Float[Array, "rows outputs"],
+    share: Float[Array, "rows 1"],
+) -> float:
     """Decrease of the mean square, less what as many random functions explain."""
-    after = left - features @ (hat @ left)
-    total = float((share * left**2).sum())
+    after = residuals - features @ (hat @ residuals)
+    total = float((share * residuals**2).sum())
     fall = total - float((share * after**2).sum())
-    return float(fall - total * features.shape[1] / len(left))
+    return float(fall - total * features.shape[1] / len(residuals))
 
 
 def rank_sources(fit: Fit) -> list[int]:

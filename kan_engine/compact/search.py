@@ -31,7 +31,7 @@ def find_compact_path(
     *,
     max_curves: int = 20,
     seed: int,
-    required: Sequence[frozenset[int]] = (),
+    column_sets: Sequence[frozenset[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
     should_stop_growing: Callable[[], bool] = lambda: False,
     thresholds: CompactThresholds = DEFAULT_COMPACT,
@@ -49,17 +49,17 @@ def find_compact_path(
         teacher: Outputs of the accurate network at encoded rows: scaled targets, or logits.
         max_curves: Of the largest network. Every class needs one curve at least.
         seed: Of the samples of rows and the starts of nodes.
-        required: Sets of encoded columns, of each of which every network must read one.
+        column_sets: Sets of encoded columns, of each of which every network must read one.
         should_stop: Once it returns true, the path so far is returned; there is always a network of at most
             ``max_curves`` curves that has learnt something.
         should_stop_growing: Once it returns true, the best networks so far are fitted to all training rows.
         thresholds: Decision numbers.
     """
-    full = replace(RowMaker.create(data, inputs, scaler, teacher, seed, thresholds), required=required)
+    full = replace(RowMaker.create(data, inputs, scaler, teacher, seed, thresholds), required=column_sets)
     outputs = data.output_count
     rows = data.fit.sample(thresholds.count_rows(thresholds.search_rows, outputs), seed)
-    kept = screen_sources(full.trim().make_problem(rows), thresholds)
-    full = replace(full, bases=[full.bases[s] for s in kept])
+    selection = screen_sources(full.trim().make_problem(rows), thresholds)
+    full = replace(full, bases=[full.bases[s] for s in selection])
     maker = full.trim()
 
     def must_finish() -> bool:
@@ -69,9 +69,9 @@ def find_compact_path(
     problem = maker.make_problem(rows).append(guard)
     judges = data.validation.sample(thresholds.validation_rows, seed)
     best = BestNetworks(maker.make_problem(judges))
-    start = make_additive(problem, range(len(kept)), thresholds)
-    least = thresholds.least_steps
-    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, must_finish, least_steps=least)
+    start = make_additive(problem, range(len(selection)), thresholds)
+    min_steps = thresholds.least_steps
+    fit = fit_curves(problem, start, thresholds.start_steps, thresholds, must_finish, least_steps=min_steps)
     for smaller in eliminate_curves(problem, fit, thresholds, must_finish, max_curves=max_curves):
         best.record_(smaller)
     sources = rank_sources(fit)[: thresholds.node_sources]
@@ -82,12 +82,12 @@ def find_compact_path(
             break
         if number == 1 and believes_teacher(maker, judges, best, thresholds):
             problem, is_taught = maker.make_taught_problem(rows).append(guard), True
-        for grown in grow(
+        for network_fit in grow(
             problem, lambda: best.largest(max_curves), sources, generator, thresholds, must_finish, max_curves
         ):
-            best.record_(grown)
-    found = best.select(max_curves)
-    networks = refit_networks(full, found, judges, thresholds, should_stop, is_taught=is_taught)
+            best.record_(network_fit)
+    candidates = best.select(max_curves)
+    networks = refit_networks(full, candidates, judges, thresholds, should_stop, is_taught=is_taught)
     return CompactPath(networks=networks, inputs=inputs, scaler=scaler)
 
 
@@ -111,8 +111,8 @@ class BestNetworks:
 
     def select(self, max_curves: int) -> dict[int, tuple[float, Curves]]:
         """Return the networks of at most ``max_curves`` curves, or the smallest."""
-        most = max(max_curves, min(self.by_count))
-        return {count: self.by_count[count] for count in sorted(self.by_count) if count <= most}
+        limit = max(max_curves, min(self.by_count))
+        return {count: self.by_count[count] for count in sorted(self.by_count) if count <= limit}
 
     def lowest_loss(self) -> float:
         """Return the loss of the best network."""
@@ -120,8 +120,8 @@ class BestNetworks:
 
     def largest(self, max_curves: int) -> Curves:
         """Return the network with the most curves that are allowed."""
-        chosen = self.select(max_curves)
-        return chosen[max(chosen)][1]
+        networks = self.select(max_curves)
+        return networks[max(networks)][1]
 
 
 def believes_teacher(

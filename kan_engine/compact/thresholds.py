@@ -143,9 +143,9 @@ class CompactThresholds:
     max_sources: int = 30
     max_start_curves: int = 100
 
-    def count_rows(self, most: int, outputs: int) -> int:
-        """Return how many of ``most`` rows a network of several outputs is fitted to."""
-        return max(self.min_rows, most // outputs)
+    def count_rows(self, max_rows: int, outputs: int) -> int:
+        """Return how many of ``max_rows`` rows a network of several outputs is fitted to."""
+        return max(self.min_rows, max_rows // outputs)
 
 
 DEFAULT_COMPACT = CompactThresholds()

@@ -14,7 +14,7 @@ from kan_engine.compact.thresholds import CompactThresholds
 
 def cross_validate(
     problem: Problem,
-    observed: Problem,
+    observations: Problem,
     curves: Curves,
     folds: Int[np.ndarray, " rows"],
     thresholds: CompactThresholds,
@@ -23,16 +23,16 @@ def cross_validate(
 
     Args:
         problem: Rows to fit: the observed ones, and then the guarding ones.
-        observed: The observed rows with the targets that were observed.
+        observations: The observed rows with the targets that were observed.
         curves: Fitted to all rows.
         folds: Fold of every row.
         thresholds: Decision numbers.
     """
-    losses, guard = np.zeros(len(observed)), np.arange(len(observed), len(problem))
+    losses, guard = np.zeros(len(observations)), np.arange(len(observations), len(problem))
     for number in np.unique(folds):
         outside = np.flatnonzero(folds == number)
         inside = problem.select(np.r_[np.flatnonzero(folds != number), guard])
-        fitted = fit_curves(inside, curves, thresholds.fold_steps, thresholds).curves
-        left = observed.select(outside)
-        losses[outside] = loss_per_row(left.loss, left.outputs(fitted), left.targets)
-    return float(losses @ observed.weights / observed.weights.sum())
+        fold_curves = fit_curves(inside, curves, thresholds.fold_steps, thresholds).curves
+        holdout = observations.select(outside)
+        losses[outside] = loss_per_row(holdout.loss, holdout.outputs(fold_curves), holdout.targets)
+    return float(losses @ observations.weights / observations.weights.sum())

@@ -57,9 +57,9 @@ class ClimbLimits:
     @property
     def climb_fold_count(self) -> int:
         """Folds that the steps of a cross-validated climb are compared on."""
-        most = self.thresholds.fold_count
-        wanted = -(-self.thresholds.min_climb_rows * (most - 1) // max(1, self.rows))
-        return min(max(2, wanted), most)
+        max_folds = self.thresholds.fold_count
+        fold_count = -(-self.thresholds.min_climb_rows * (max_folds - 1) // max(1, self.rows))
+        return min(max(2, fold_count), max_folds)
 
     @property
     def climb_seconds(self) -> float:
@@ -75,8 +75,8 @@ class ClimbLimits:
     @property
     def is_second_order_tried(self) -> bool:
         """Whether the fixed shape is trained by a second-order method, because that is cheap."""
-        wanted = self.thresholds.fixed_steps * self.small_workload.seconds("levenberg_marquardt")
-        return not self.is_sparse and wanted <= self.seconds / 10
+        seconds = self.thresholds.fixed_steps * self.small_workload.seconds("levenberg_marquardt")
+        return not self.is_sparse and seconds <= self.seconds / 10
 
     @property
     def first_workload(self) -> Workload:
@@ -96,24 +96,24 @@ class ClimbLimits:
             return self.steps
         limits = self.thresholds
         epochs = limits.training_updates * self.first_workload.batch_rows / self.rows
-        wanted = round(min(max(epochs, limits.min_epochs), limits.max_epochs))
+        bounded_epochs = round(min(max(epochs, limits.min_epochs), limits.max_epochs))
         affordable = int(self.seconds / 2 / max(self.first_workload.seconds("adam"), 1e-9))
-        return max(1, min(wanted, affordable))
+        return max(1, min(bounded_epochs, affordable))
 
     def largest_workloads(self) -> Iterator[Workload]:
         """Yield, for every depth, grid and width, the most parallel networks that the budget allows."""
         limits = self.thresholds
         grids = [limits.initial_grid, limits.min_grid] if self.grid is None else [self.grid]
-        for hidden in (limits.initial_hidden, limits.initial_hidden[:1]):
+        for base_width in (limits.initial_hidden, limits.initial_hidden[:1]):
             for grid in grids:
-                for doubled in count():
-                    inner = tuple(nodes << doubled for nodes in hidden)
-                    most = max(self.groups, self.first_workload.groups)
-                    sizes = (self._build_workload(inner, groups, grid) for groups in range(most, 0, -1))
-                    found = next((size for size in sizes if self._is_affordable(size)), None)
-                    if found is None:
+                for doublings in count():
+                    inner = tuple(nodes << doublings for nodes in base_width)
+                    max_groups = max(self.groups, self.first_workload.groups)
+                    sizes = (self._build_workload(inner, groups, grid) for groups in range(max_groups, 0, -1))
+                    workload = next((size for size in sizes if self._is_affordable(size)), None)
+                    if workload is None:
                         break
-                    yield found
+                    yield workload
 
     def _is_affordable(self, work: Workload) -> bool:
         is_lean_enough = is_size_allowed(
@@ -121,9 +121,9 @@ class ClimbLimits:
         )
         return is_lean_enough and work.seconds("adam") * self.epochs <= self.seconds
 
-    def _build_workload(self, hidden: tuple[int, ...], groups: int, grid: int | None = None) -> Workload:
+    def _build_workload(self, inner_width: tuple[int, ...], groups: int, grid: int | None = None) -> Workload:
         return Workload(
-            width=(self.inputs, *(nodes * groups for nodes in hidden), self.outputs),
+            width=(self.inputs, *(nodes * groups for nodes in inner_width), self.outputs),
             terms=(grid or self.grid or self.thresholds.initial_grid) + self.order + 1,
             rows=self.rows,
             is_sparse=self.is_sparse,
@@ -165,15 +165,15 @@ def is_size_allowed(
             four times as many weights.
         thresholds: Decision numbers.
     """
-    hidden, larger = width[1:-1], 2 if is_passing else 1
-    most = larger**2 * thresholds.max_layer_weights
-    few_weights = all(a * b * terms <= most for a, b in pairwise(hidden))
-    return sum(hidden) <= larger * thresholds.max_hidden_nodes and few_weights
+    inner_width, larger = width[1:-1], 2 if is_passing else 1
+    max_weights = larger**2 * thresholds.max_layer_weights
+    few_weights = all(a * b * terms <= max_weights for a, b in pairwise(inner_width))
+    return sum(inner_width) <= larger * thresholds.max_hidden_nodes and few_weights
 
 
 def choose_batch_rows(rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION) -> int:
     """Return the batch size for so many rows, a power of 2."""
     is_large = rows > thresholds.large_table_rows
     largest = thresholds.large_table_batch_rows if is_large else thresholds.max_batch_rows
-    wanted = max(rows / thresholds.batches_per_epoch, thresholds.min_batch_rows)
-    return int(2 ** round(log2(min(wanted, largest))))
+    batch_rows = max(rows / thresholds.batches_per_epoch, thresholds.min_batch_rows)
+    return int(2 ** round(log2(min(batch_rows, largest))))

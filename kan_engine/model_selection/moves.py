@@ -86,10 +86,12 @@ def list_moves(task: SelectionTask) -> tuple[Move, ...]:
     return (*regularization, bind(_shorten_training), *shapes, train_longer)
 
 
-def is_more_flexible(trial: Trial, other: Trial) -> bool:
+def is_more_flexible(trial: Trial, reference: Trial) -> bool:
     """Whether a trial fits the rows more closely: it has a lower weight decay or more epochs."""
-    one, two = (each.training for each in (trial, other))
-    return one.weight_decay < two.weight_decay or one.steps > two.steps
+    training, reference_training = (entry.training for entry in (trial, reference))
+    return (
+        training.weight_decay < reference_training.weight_decay or training.steps > reference_training.steps
+    )
 
 
 def climb_step_seconds(trial: Trial, task: SelectionTask) -> float:
@@ -128,9 +130,9 @@ def final_trial(best: Trial, task: SelectionTask) -> Trial:
     that of another climb stays as it is.
     """
     for groups in range(task.groups, 0, -1):
-        more = replicate_networks(best, groups)
-        if is_affordable(more, task):
-            return more
+        ensemble = replicate_networks(best, groups)
+        if is_affordable(ensemble, task):
+            return ensemble
     return replicate_networks(best, task.restarts or 1) if task.is_cross_validated else best
 
 

@@ -103,7 +103,7 @@ class UnscaledRows:
     scaled: Callable[[bool], Float[Tensor, "batch in_dim"]]
     targets: Float[Tensor, "batch _"]
     weights: Float[Tensor, " batch"]
-    on_losses: Callable[[Tensor], None] | None = None
+    on_losses: Callable[[Float[Tensor, " batch"]], None] | None = None
 
     def rows(self, trial: Trial) -> TrainingRows:
         """Return the rows with the inputs scaled for a trial."""
@@ -156,12 +156,12 @@ def run_trial(
     optimizer = select_optimizer(network, len(rows), training)
     history, stages = list[TrainingStep](), dict[int, tuple[float, KAN]]()
     steps = train(network, rows, training, validation=judge, generator=generator, should_stop=should_stop)
-    judged = float("inf")  # a step without an evaluation repeats the validation loss of the previous step
+    last_loss = float("inf")  # a step without an evaluation repeats the validation loss of the previous step
     for step in steps:
         lowest, _ = stages.get(step.grid_size, (float("inf"), network))
-        if keeps_stages and step.validation_loss != judged and step.validation_loss < lowest:
+        if keeps_stages and step.validation_loss != last_loss and step.validation_loss < lowest:
             stages[step.grid_size] = step.validation_loss, copy_network(network)
-        judged = step.validation_loss
+        last_loss = step.validation_loss
         history.append(step)
         on_step(step)
     return TrialResult(
@@ -178,7 +178,7 @@ def cross_validate(
     trial: Trial,
     rows: UnscaledRows,
     folds: Int[Tensor, " batch"],
-    held: Sequence[int],
+    holdout_folds: Sequence[int],
     *,
     members: int,
     generator: torch.Generator,
@@ -192,10 +192,10 @@ def cross_validate(
 
     Args:
         trial: A trial of minibatch training; the number of its parallel networks is 1 or a multiple of that
-            of ``held``.
+            of ``holdout_folds``.
         rows: All rows.
         folds: Fold of every row, from 0 on.
-        held: The folds to hold out.
+        holdout_folds: The folds to hold out.
         members: Size of the ensemble whose loss is estimated.
         generator: Random numbers for initializations and batches.
         should_stop: Called after every step; true ends the training.
@@ -204,7 +204,7 @@ def cross_validate(
     Returns:
         A network that was not fitted to the first of these folds, its loss there, and the estimated losses.
     """
-    everything, count = rows.rows(trial), len(held)
+    everything, count = rows.rows(trial), len(holdout_folds)
     training = trial.training
 
     def train_once(learnt: TrainingRows, training: TrainingConfig) -> tuple[KAN, list[TrainingStep]]:
@@ -218,17 +218,17 @@ def cross_validate(
     if trial.config.groups > 1:
         # Each network omits a fold of the batch; it is then fitted to as many rows as without folds.
         numbers = torch.full_like(folds, -1)
-        for number, fold in enumerate(held):
+        for number, fold in enumerate(holdout_folds):
             numbers[folds == fold] = number
-        omitted = float((numbers >= 0).double().mean()) / count
-        batched = replace(training, batch_size=round(training.batch_size / (1 - omitted)))
-        network, history = train_once(replace(everything, folds=numbers), batched)
+        omitted_share = float((numbers >= 0).double().mean()) / count
+        ensemble_training = replace(training, batch_size=round(training.batch_size / (1 - omitted_share)))
+        network, history = train_once(replace(everything, folds=numbers), ensemble_training)
         alone = [extract_group(network, group) for group in range(trial.config.groups)]
     else:
-        runs = [train_once(everything[folds != fold], training) for fold in held]
+        runs = [train_once(everything[folds != fold], training) for fold in holdout_folds]
         alone, history = [network for network, _ in runs], runs[0][1]
     losses = torch.full_like(everything.weights, torch.nan)
-    for number, fold in enumerate(held):
+    for number, fold in enumerate(holdout_folds):
         part = folds == fold
         losses[part] = _estimate_ensemble_losses(
             alone[number::count], everything[part], training.loss, members
@@ -236,7 +236,7 @@ def cross_validate(
     return TrialResult(
         trial=trial,
         network=alone[0],
-        loss=everything[folds == held[0]].loss(alone[0], training.loss),
+        loss=everything[folds == holdout_folds[0]].loss(alone[0], training.loss),
         history=tuple(history),
         optimizer="adam",
         fold_losses=losses,
@@ -246,8 +246,8 @@ def cross_validate(
 
 def average_known_losses(losses: Float[Tensor, " batch"], weights: Float[Tensor, " batch"]) -> float:
     """Return the weighted mean of the losses that are not NaN."""
-    known = ~losses.isnan()
-    return float(losses[known] @ weights[known] / weights[known].sum())
+    is_known = ~losses.isnan()
+    return float(losses[is_known] @ weights[is_known] / weights[is_known].sum())
 
 
 @torch.no_grad()
@@ -264,8 +264,8 @@ def _estimate_ensemble_losses(
     single = torch.stack([loss_per_row(kind, output, rows.targets) for output in outputs]).mean(0)
     if len(networks) == 1:
         return single
-    saved = single - loss_per_row(kind, outputs.mean(0), rows.targets)
-    return single - saved * (1 - 1 / members) / (1 - 1 / len(networks))
+    reduction = single - loss_per_row(kind, outputs.mean(0), rows.targets)
+    return single - reduction * (1 - 1 / members) / (1 - 1 / len(networks))
 
 
 def generate_requested_trials(
@@ -299,11 +299,11 @@ def generate_requested_trials(
 
 
 def prune_result(
-    trained: TrialResult,
+    result: TrialResult,
     fit: UnscaledRows,
     validation: UnscaledRows,
     *,
-    required: Sequence[frozenset[int]] = (),
+    input_sets: Sequence[frozenset[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
     thresholds: SelectionThresholds = DEFAULT_SELECTION,
 ) -> TrialResult:
@@ -312,28 +312,28 @@ def prune_result(
     The thresholds of the edge score are tried from the largest to the smallest. After each, a network that
     was trained by a second-order method is refitted briefly. The first result that raises the loss by at most
     ``max_pruning_loss_ratio`` is returned, else the result is returned unchanged. Of every set of
-    ``required`` inputs, one stays connected.
+    ``input_sets``, one input stays connected.
     """
-    rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
-    training = replace(trained.trial.training, grid_schedule=(), steps=thresholds.pruning_refit_steps)
-    is_refitted = trained.optimizer != "adam"  # a few epochs of Adam would raise the loss
+    rows, judge = fit.rows(result.trial), validation.rows(result.trial)
+    training = replace(result.trial.training, grid_schedule=(), steps=thresholds.pruning_refit_steps)
+    is_refitted = result.optimizer != "adam"  # a few epochs of Adam would raise the loss
     for threshold in thresholds.pruning_thresholds:
-        network = prune(trained.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
-        is_whole = _is_connected(network) and _reads_required(network, required)
-        if network.edge_count == trained.network.edge_count or not is_whole:
+        network = prune(result.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
+        is_whole = _is_connected(network) and _reads_required(network, input_sets)
+        if network.edge_count == result.network.edge_count or not is_whole:
             continue
         if is_refitted:
             for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
                 pass
         loss = judge.loss(network, training.loss)
-        if loss <= thresholds.max_pruning_loss_ratio * trained.loss:
-            return replace(trained, network=network, loss=loss)
-    return trained
+        if loss <= thresholds.max_pruning_loss_ratio * result.loss:
+            return replace(result, network=network, loss=loss)
+    return result
 
 
-def _reads_required(network: KAN, required: Sequence[frozenset[int]]) -> bool:
+def _reads_required(network: KAN, input_sets: Sequence[frozenset[int]]) -> bool:
     live = set(torch.nonzero(live_inputs(network))[:, 0].tolist())
-    return not any(group.isdisjoint(live) for group in required)
+    return not any(group.isdisjoint(live) for group in input_sets)
 
 
 def _is_connected(network: KAN) -> bool:
@@ -347,7 +347,7 @@ def train_on_all_rows(
     trial: Trial,
     rows: UnscaledRows,
     *,
-    pruned: KAN | None = None,
+    template: KAN | None = None,
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[TrainingStep], None] = lambda _: None,
@@ -358,11 +358,11 @@ def train_on_all_rows(
     from the selected network, because that would double the number of epochs found to be best.
     """
     learnt, training = rows.rows(trial), trial.training
-    config = trial.config if pruned is None else pruned.config
+    config = trial.config if template is None else template.config
     network = create_network(config, len(learnt), training, generator)
-    if pruned is not None:
-        for layer, judged in zip(network.all_layers, pruned.all_layers, strict=True):
-            layer.mask = judged.mask.clone()
+    if template is not None:
+        for layer, template_layer in zip(network.all_layers, template.all_layers, strict=True):
+            layer.mask = template_layer.mask.clone()
     for step in train(network, learnt, training, generator=generator, should_stop=should_stop):
         on_step(step)
     return network

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.comparison import (
     choose_simplest,
@@ -32,7 +33,7 @@ CLEAR_STANDARD_ERRORS = 2.0
 MIN_CHECKED_ROWS = 20  # fewer training rows hardly show which member is best
 
 
-def choose_member(found: SearchResult, run: SearchContext) -> SearchResult:
+def choose_member(result: SearchResult, run: SearchContext) -> SearchResult:
     """Add the linear member to a result, and choose the member that answers.
 
     With ``auto`` it is the one with the best out-of-sample error, or the simplest one within a standard error
@@ -42,65 +43,68 @@ def choose_member(found: SearchResult, run: SearchContext) -> SearchResult:
     """
     config = run.config
     has_line = config.serve == "linear" or not (config.constraints.monotone or config.is_alone)
-    line = None if not has_line else found if found.is_straight else find_linear_model(run)
+    line = None if not has_line else result if result.is_straight else find_linear_model(run)
     answers: Member
     match run.config.serve:
-        case "auto" if run.config.is_automatic and len(found.errors):
-            answers = _choose_best(_collect_errors(found, line, run), run)
+        case "auto" if run.config.is_automatic and len(result.errors):
+            answers = _choose_best(_collect_errors(result, line, run), run)
         case "auto" | "accurate":
-            is_better = run.config.is_automatic and is_formula_better(found, run)
+            is_better = run.config.is_automatic and is_formula_better(result, run)
             answers = "formula" if is_better else "accurate"
-        case named:
-            answers = named
+        case choice:
+            answers = choice
     member = None if line is None else _make_linear_member(line, run)
-    result = replace(found, answers=answers, linear=member)
-    return result.add_warnings(*_describe_choice(result, line, run))
+    outcome = replace(result, answers=answers, linear=member)
+    return outcome.add_warnings(*_describe_choice(outcome, line, run))
 
 
-def is_formula_better(found: SearchResult, run: SearchContext) -> bool:
+def is_formula_better(result: SearchResult, run: SearchContext) -> bool:
     """Whether the first formula predicts better than the network, as far as errors of both are known.
 
     The errors of a formula are measured with its constants refitted per fold. That its form was selected on
     the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
     its constants, the formula must be better by more than any selection bias among forms.
     """
-    evidence, errors, others = found.evidence, found.formula_errors, found.errors
-    if evidence is None or not len(errors) or not len(others):
+    evidence, errors, network_errors = result.evidence, result.formula_errors, result.errors
+    if evidence is None or not len(errors) or not len(network_errors):
         return False
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     limits, weights = run.thresholds.assessment, run.data.training.weights
     if "too_many_constants" in against:
         limits = replace(limits, clear_rmse_ratio=run.thresholds.few_rows_rmse_ratio)
-    is_known = found.form is not None or not against  # the form of a client was not selected
+    is_known = result.form is not None or not against  # the form of a client was not selected
     # With few rows the gain may be no larger than its standard error, so the RMSEs decide
-    return is_far_better(errors, others, weights, limits) or (
-        is_known and run.cross_validation.is_better(errors, others)
+    return is_far_better(errors, network_errors, weights, limits) or (
+        is_known and run.cross_validation.is_better(errors, network_errors)
     )
 
 
 def _collect_errors(
-    found: SearchResult, line: SearchResult | None, run: SearchContext
-) -> dict[Member, np.ndarray]:
+    result: SearchResult, line: SearchResult | None, run: SearchContext
+) -> dict[Member, Float[np.ndarray, " rows"]]:
     """The out-of-sample errors of the members as far as they are known, the simplest first.
 
     A formula that is consistent with the rows, or the client's, is simpler than a line of more numbers.
     """
     errors: dict[Member, np.ndarray] = {} if line is None else {"linear": line.errors}
-    evidence = found.evidence
+    evidence = result.evidence
     is_sound = evidence is None or (evidence.verdict != "weak" and evidence.soundness != "violated")
-    if is_sound and len(found.formula_errors):
-        is_known = found.form is not None or (evidence is not None and evidence.verdict == "consistent")
-        is_simpler = line is not None and count_constants(found.formulas[0][0].tree) < count_numbers(line)
-        of_formula: dict[Member, np.ndarray] = {"formula": found.formula_errors}
+    if is_sound and len(result.formula_errors):
+        is_known = result.form is not None or (evidence is not None and evidence.verdict == "consistent")
+        is_simpler = line is not None and count_constants(result.formulas[0][0].tree) < count_numbers(line)
+        of_formula: dict[Member, np.ndarray] = {"formula": result.formula_errors}
         errors = of_formula | errors if is_known and is_simpler else errors | of_formula
-    if found.compact is not None and found.compact.select(run.config.max_curves).network is not found.network:
-        errors["compact"] = measure_compact_errors(found.compact, run)
-    if line is not found:
-        errors["accurate"] = found.errors
-    return {name: each for name, each in errors.items() if len(each)}
+    if (
+        result.compact is not None
+        and result.compact.select(run.config.max_curves).network is not result.network
+    ):
+        errors["compact"] = measure_compact_errors(result.compact, run)
+    if line is not result:
+        errors["accurate"] = result.errors
+    return {name: values for name, values in errors.items() if len(values)}
 
 
-def _choose_best(errors: Mapping[Member, np.ndarray], run: SearchContext) -> Member:
+def _choose_best(errors: Mapping[Member, Float[np.ndarray, " rows"]], run: SearchContext) -> Member:
     """The best member; all but the line were selected on the same rows and must be clearly better than it."""
     weights, limits = run.data.training.weights, run.thresholds.assessment
     return choose_simplest(errors, weights, limits, margins={"linear": CLEAR_STANDARD_ERRORS})
@@ -108,7 +112,7 @@ def _choose_best(errors: Mapping[Member, np.ndarray], run: SearchContext) -> Mem
 
 def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember:
     """A line as a member, with its errors or its decision rule."""
-    known = line.errors[~np.isnan(line.errors)]
+    errors = line.errors[~np.isnan(line.errors)]
     (step,) = line.history[-1:]
     entry = CompactNetwork(
         network=line.network, curve_count=max(1, line.network.edge_count), loss=float(step.validation_loss)
@@ -116,29 +120,31 @@ def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember
     member = NetworkMember(
         path=CompactPath(networks=(entry,), inputs=line.inputs, scaler=line.scaler),
         selected=0,
-        residuals=np.zeros(0) if run.data.classes is not None else np.sort(known[np.isfinite(known)]),
+        residuals=np.zeros(0) if run.data.classes is not None else np.sort(errors[np.isfinite(errors)]),
     )
     if run.data.classes is None:
         return member
-    judged = Predictor.from_training(run.data, line.judged, line.inputs, None)
+    predictor = Predictor.from_training(run.data, line.judged, line.inputs, None)
     return replace(
-        member, decision_weights=choose_decision(judged, run.data, run.thresholds.inference).weights
+        member, decision_weights=choose_decision(predictor, run.data, run.thresholds.inference).weights
     )
 
 
-def _describe_choice(found: SearchResult, line: SearchResult | None, run: SearchContext) -> list[str]:
+def _describe_choice(result: SearchResult, line: SearchResult | None, run: SearchContext) -> list[str]:
     """What a reader must know of the choice."""
     rows, weights = len(run.data.training), run.data.training.weights
-    told = [f"{rows} rows are too few to check a model"] if rows < MIN_CHECKED_ROWS else []
+    messages = [f"{rows} rows are too few to check a model"] if rows < MIN_CHECKED_ROWS else []
     name = None
-    if found.answers == "formula" and found.formulas and is_affine(found.formulas[0][0].tree):
+    if result.answers == "formula" and result.formulas and is_affine(result.formulas[0][0].tree):
         name = "a straight line"
-    elif line is not None and (found.answers == "linear" or (found.answers == "accurate" and line is found)):
+    elif line is not None and (
+        result.answers == "linear" or (result.answers == "accurate" and line is result)
+    ):
         name = name_linear_model(line)
-    was_chosen = run.config.serve in ("auto", "accurate") and not found.has_exact_formulas
+    was_chosen = run.config.serve in ("auto", "accurate") and not result.has_exact_formulas
     if name is not None and was_chosen:
-        told.append(f"{name} is enough: no other model predicts rows left out better by more than chance")
-    elif not run.config.is_automatic and is_formula_better(found, run):
-        gain = describe_formula_gain(found.formula_errors, found.errors, weights)
-        told.append(f"{gain}; predict by the formula")
-    return told
+        messages.append(f"{name} is enough: no other model predicts rows left out better by more than chance")
+    elif not run.config.is_automatic and is_formula_better(result, run):
+        gain = describe_formula_gain(result.formula_errors, result.errors, weights)
+        messages.append(f"{gain}; predict by the formula")
+    return messages

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.form_report import FormReport
 from kan_engine.assessment.formula_report import FormulaReport, rate_formulas
@@ -29,7 +30,7 @@ from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
 def assemble_predictor(
-    found: SearchResult,
+    result: SearchResult,
     data: TrainingData,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
     *,
@@ -38,32 +39,32 @@ def assemble_predictor(
     """The complete predictor from client columns to answers, and the decision rule of a classifier.
 
     Args:
-        found: The result of the search.
+        result: The result of the search.
         data: The rows.
         thresholds: Decision numbers.
         max_curves: Largest number of curves of the compact network that predicts.
     """
-    predictor, decision = _assemble_accurate(found, data, thresholds)
-    if found.linear is not None:
-        predictor = replace(predictor, linear=_bound_line(found.linear, found.answers == "linear", data))
-    if found.compact is None:
+    predictor, decision = _assemble_accurate(result, data, thresholds)
+    if result.linear is not None:
+        predictor = replace(predictor, linear=_bound_line(result.linear, result.answers == "linear", data))
+    if result.compact is None:
         return predictor, decision
     member = make_compact_member(
-        found.compact, predictor, data, max_curves, serves=found.answers == "compact", thresholds=thresholds
+        result.compact, predictor, data, max_curves, serves=result.answers == "compact", thresholds=thresholds
     )
     return replace(predictor, compact=member), decision
 
 
 def _assemble_accurate(
-    found: SearchResult, data: TrainingData, thresholds: SearchThresholds
+    result: SearchResult, data: TrainingData, thresholds: SearchThresholds
 ) -> tuple[Predictor, Decision | None]:
-    scaler = _bound_answers(found.scaler, data, is_straight=found.is_straight)
-    predictor = Predictor.from_training(data, found.network, found.inputs, scaler)
-    judged = replace(predictor, network=found.judged)
+    scaler = _bound_answers(result.scaler, data, is_straight=result.is_straight)
+    predictor = Predictor.from_training(data, result.network, result.inputs, scaler)
+    fit_predictor = replace(predictor, network=result.judged)
     if data.classes is not None:
-        decision = choose_decision(judged, data, thresholds.inference)
+        decision = choose_decision(fit_predictor, data, thresholds.inference)
         return replace(predictor, decision_weights=decision.weights), decision
-    return replace(predictor, residuals=_compute_residuals(found, judged, data)), None
+    return replace(predictor, residuals=_compute_residuals(result, fit_predictor, data)), None
 
 
 def _bound_line(line: NetworkMember, serves: bool, data: TrainingData) -> NetworkMember:
@@ -82,19 +83,21 @@ def _bound_answers(
     return limit_bounds(scaler, data.bounds)
 
 
-def _compute_residuals(found: SearchResult, judged: Predictor, data: TrainingData) -> np.ndarray:
+def _compute_residuals(
+    result: SearchResult, fit_predictor: Predictor, data: TrainingData
+) -> Float[np.ndarray, " residuals"]:
     """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
-    if len(found.errors) and np.isfinite(found.errors).all():
-        return np.sort(found.errors)
-    residuals = np.abs(judged.predict(data.validation.x) - data.validation.y)
+    if len(result.errors) and np.isfinite(result.errors).all():
+        return np.sort(result.errors)
+    residuals = np.abs(fit_predictor.predict(data.validation.x) - data.validation.y)
     if not np.isfinite(residuals).all():  # the network is not finite at some validation row
         return np.zeros(0)  # without residuals there are no intervals
-    return np.sort(residuals) if found.contest is None else found.contest.correct_errors(residuals)
+    return np.sort(residuals) if result.contest is None else result.contest.correct_errors(residuals)
 
 
 def assemble_stage(
     stage: GridStage,
-    found: SearchResult,
+    result: SearchResult,
     data: TrainingData,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> tuple[Predictor, Decision | None]:
@@ -102,16 +105,16 @@ def assemble_stage(
 
     The probabilities of the network are calibrated, in place.
     """
-    predictor = Predictor.from_training(data, stage.network, found.inputs, found.scaler)
+    predictor = Predictor.from_training(data, stage.network, result.inputs, result.scaler)
     if data.classes is None:
         return predictor, None
-    calibrate_on_validation_(stage.network, stage.network, found.inputs, data, thresholds.inference)
+    calibrate_on_validation_(stage.network, stage.network, result.inputs, data, thresholds.inference)
     decision = choose_decision(predictor, data, thresholds.inference)
     return replace(predictor, decision_weights=decision.weights), decision
 
 
 def report_formulas(
-    found: SearchResult,
+    result: SearchResult,
     predictor: Predictor,
     data: TrainingData,
     *,
@@ -125,26 +128,26 @@ def report_formulas(
     """
     part = data.test if len(data.test) else data.training
     outputs = data.output_names
-    if len(found.formulas) != len(outputs):
+    if len(result.formulas) != len(outputs):
         return None
     targets = compute_formula_targets(predictor, part, thresholds.max_log_odds)
     report = rate_formulas(
-        dict(zip(outputs, found.formulas, strict=True)),
+        dict(zip(outputs, result.formulas, strict=True)),
         part.columns,
         dict(zip(outputs, targets.T, strict=True)),
         quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
-        evidence=found.evidence,
+        evidence=result.evidence,
         learnt={outputs[0]: data.training.y} if data.classes is None else None,
         seen=data.training.columns,
         rows=data.training if data.classes is None else None,
-        rivals=found.rivals,
+        rivals=result.rivals,
         max_exact_error=thresholds.assessment.max_exact_error,
     )
     if report is None:
         return None
     if data.classes is not None:
         report = add_log_losses(report, part)
-    form = _report_form(found, report)
+    form = _report_form(result, report)
     report = replace(report, measured_on="hold-out" if len(data.test) else "training")
     if form is not None:
         report = report.add_form(form)
@@ -155,25 +158,25 @@ def report_formulas(
     is_unrated = report.evidence is None and not report.is_exact
     if is_unrated and all(_is_weak(tree, data, seed) for tree in report.trees):
         report = replace(report, verdict="weak")
-    if found.answers == "formula" and report.verdict != "weak":
+    if result.answers == "formula" and report.verdict != "weak":
         return replace(report, serves_within=compute_answer_bounds(report.trees, data))
     return report
 
 
-def _report_form(found: SearchResult, report: FormulaReport) -> FormReport | None:
+def _report_form(result: SearchResult, report: FormulaReport) -> FormReport | None:
     """The client's form beside the formula of the free search, if the form is the best formula."""
     best = report.outputs[0].rated
-    if found.form is None or best[0].tree != found.formulas[0][0].tree or found.evidence is None:
+    if result.form is None or best[0].tree != result.formulas[0][0].tree or result.evidence is None:
         return None
-    known = found.evidence.compared_with.get(FREE_FORMULA)
+    comparison = result.evidence.compared_with.get(FREE_FORMULA)
     return FormReport(
-        fitted=found.form.fitted,
+        fitted=result.form.fitted,
         level=LEVEL,
-        free=next((rated for rated in best[1:] if rated.tree == found.form.free), None),
-        rmse=found.form.rmse,
-        free_rmse=None if known is None else known.rmse,
-        is_free_better=known is not None and known.is_better,
-        contains_free=found.form.contains_free,
+        free=next((formula for formula in best[1:] if formula.tree == result.form.free), None),
+        rmse=result.form.rmse,
+        free_rmse=None if comparison is None else comparison.rmse,
+        is_free_better=comparison is not None and comparison.is_better,
+        contains_free=result.form.contains_free,
     )
 
 
@@ -214,12 +217,12 @@ def compute_answer_bounds(trees: Sequence[Expression], data: TrainingData) -> tu
 
 def compute_formula_targets(
     predictor: Predictor, part: LabelledRows, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
-) -> np.ndarray:
+) -> Float[np.ndarray, "rows outputs"]:
     """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
     if predictor.classes is None:
         return part.y[:, None]
-    bounded: np.ndarray = np.clip(predictor.raw_outputs(part.x), -max_log_odds, max_log_odds)
-    return bounded
+    log_odds: np.ndarray = np.clip(predictor.raw_outputs(part.x), -max_log_odds, max_log_odds)
+    return log_odds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,7 +262,7 @@ class Model:
 
 
 def assemble_model(
-    found: SearchResult,
+    result: SearchResult,
     predictor: Predictor,
     decision: Decision | None,
     data: TrainingData,
@@ -268,9 +271,9 @@ def assemble_model(
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> Model:
     """Combine the networks and the formulas of a search; see ``assemble_predictor`` for the first two."""
-    report = report_formulas(found, predictor, data, seed=seed, thresholds=thresholds)
+    report = report_formulas(result, predictor, data, seed=seed, thresholds=thresholds)
     # With evidence, the errors belong to the first formula
-    errors = None if report is None or report.evidence is None else found.formula_errors
+    errors = None if report is None or report.evidence is None else result.formula_errors
     return add_formulas(predictor, report, data, decision=decision, errors=errors, thresholds=thresholds)
 
 
@@ -280,7 +283,7 @@ def add_formulas(
     data: TrainingData,
     *,
     decision: Decision | None = None,
-    errors: np.ndarray | None = None,
+    errors: Float[np.ndarray, " rows"] | None = None,
     thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> Model:
     """Combine a network with its formulas.
@@ -302,11 +305,11 @@ def add_formulas(
 
 
 def _compute_formula_residuals(
-    predictor: Predictor, report: FormulaReport, data: TrainingData, errors: np.ndarray | None
-) -> np.ndarray | None:
-    known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
-    if len(known) and np.isfinite(known).all():
-        return np.sort(known)
+    predictor: Predictor, report: FormulaReport, data: TrainingData, errors: Float[np.ndarray, " rows"] | None
+) -> Float[np.ndarray, " residuals"] | None:
+    residuals = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
+    if len(residuals) and np.isfinite(residuals).all():
+        return np.sort(residuals)
     formula = FormulaPredictor.from_predictor(predictor, report.trees)
     return _measure_residuals(formula, data.validation)
 
@@ -323,12 +326,14 @@ def combine(predictor: Predictor, report: FormulaReport | None, decision: Decisi
         decision=decision,
         report=report,
         formula=formula,
-        rivals=RivalsPredictor.average(formula, [(each.tree, each.probability) for each in rivals]),
+        rivals=RivalsPredictor.average(formula, [(rival.tree, rival.probability) for rival in rivals]),
         serving=formula.to_serving(predictor, is_exact=report.is_exact, within=report.serves_within),
     )
 
 
-def _measure_residuals(formula: FormulaPredictor, validation: LabelledRows) -> np.ndarray | None:
+def _measure_residuals(
+    formula: FormulaPredictor, validation: LabelledRows
+) -> Float[np.ndarray, " residuals"] | None:
     """Sorted absolute errors where the formula is defined; elsewhere it has no prediction or interval."""
     if formula.classes is not None:
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.evidence.assess_formula import add_comparisons, assess_formula
 from kan_engine.assessment.evidence.formula_evidence import NETWORK, FormulaEvidence
@@ -53,24 +54,24 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
     """
     network, law, form = members.accurate, members.law, members.form
     assert network is not None  # noqa: S101 - every search chooses one
-    shown = _show(list_allowed(judge.rank(pool), run), network, run, members, pool)
+    selection = _show(list_allowed(judge.rank(pool), run), network, run, members, pool)
     further = () if law is None else law.found.warnings
-    warnings = [*network.warnings, *(each for each in further if each not in network.warnings)]
-    if run.config.symbolic and run.config.constraints.is_binding and not shown.formulas:
+    warnings = [*network.warnings, *(message for message in further if message not in network.warnings)]
+    if run.config.symbolic and run.config.constraints.is_binding and not selection.formulas:
         warnings += [NO_ALLOWED_FORMULA_WARNING]
     if isinstance(form, JudgedForm):
-        shown = _put_first(form, shown, network, run)
+        selection = _put_first(form, selection, network, run)
         warnings += [f"the form: {warning}" for warning in form.fitted.warnings]
     elif form is not None:
         warnings += [f"the form could not be fitted: {form}"]
     return replace(
         network,
-        formulas=[shown.formulas] if shown.formulas else [],
-        formula_of=shown.formula_of,
-        rivals=shown.rivals,
-        evidence=shown.evidence,
-        formula_errors=shown.formula_errors,
-        form=shown.form,
+        formulas=[selection.formulas] if selection.formulas else [],
+        formula_of=selection.formula_of,
+        rivals=selection.rivals,
+        evidence=selection.evidence,
+        formula_errors=selection.formula_errors,
+        form=selection.form,
         is_cut=law is not None and law.found.is_cut,
         contest=run.contest if run.data.classes is None else None,
         warnings=tuple(warnings),
@@ -78,25 +79,25 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
 
 
 def _show(
-    ranked: Sequence[Candidate], network: SearchResult, run: SearchContext, members: Members, pool: Pool
+    candidates: Sequence[Candidate], network: SearchResult, run: SearchContext, members: Members, pool: Pool
 ) -> ShownFormulas:
     """The candidates of the search, their constants fitted to all rows."""
-    if not ranked:
+    if not candidates:
         return ShownFormulas([], network.formula_of)
-    best, law = ranked[0], members.law
+    best, law = candidates[0], members.law
     is_own = law is not None and network.network is law.found.network and law.found.formula_of == "network"
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
     origin = "network" if is_read or is_line else "law"
     if run.data.classes is not None:
-        return ShownFormulas(fit_final_logits([ranked], run)[0], origin)
-    formulas = fit_final_constants(ranked, run)
+        return ShownFormulas(fit_final_logits([candidates], run)[0], origin)
+    formulas = fit_final_constants(candidates, run)
     if _is_exact(best, run):
         return ShownFormulas(weigh_exact(formulas), origin)
     evidence, errors = assess(best, network, run, members, pool)
-    weighed = weigh_formulas(formulas, ranked, evidence, pool, run)
-    rivals = tuple(list_allowed(weighed.rivals, run))
-    return ShownFormulas(weighed.formulas, origin, weighed.evidence, errors, rivals)
+    weighting = weigh_formulas(formulas, candidates, evidence, pool, run)
+    rivals = tuple(list_allowed(weighting.rivals, run))
+    return ShownFormulas(weighting.formulas, origin, weighting.evidence, errors, rivals)
 
 
 def _is_exact(best: Candidate, run: SearchContext) -> bool:
@@ -107,28 +108,28 @@ def _is_exact(best: Candidate, run: SearchContext) -> bool:
 
 
 def _put_first(
-    form: JudgedForm, shown: ShownFormulas, network: SearchResult, run: SearchContext
+    form: JudgedForm, selection: ShownFormulas, network: SearchResult, run: SearchContext
 ) -> ShownFormulas:
     """The form of the client before the formulas of the search."""
-    result, evidence = compare_form(form, shown.formulas, shown.formula_errors, network.errors, run)
-    return ShownFormulas([form.formula, *shown.formulas], "form", evidence, form.errors, form=result)
+    result, evidence = compare_form(form, selection.formulas, selection.formula_errors, network.errors, run)
+    return ShownFormulas([form.formula, *selection.formulas], "form", evidence, form.errors, form=result)
 
 
 def assess(
     best: Candidate, network: SearchResult, run: SearchContext, members: Members, pool: Pool
-) -> tuple[FormulaEvidence, np.ndarray]:
+) -> tuple[FormulaEvidence, Float[np.ndarray, " rows"]]:
     """The evidence for a candidate, and its out-of-sample errors; collected once for each formula."""
-    others = {NETWORK: network.errors} if len(network.errors) else {}
+    models = {NETWORK: network.errors} if len(network.errors) else {}
     if best.tree in members.evidence:
         evidence, errors = members.evidence[best.tree]
         weights, limits = run.data.training.weights, run.thresholds.assessment
-        return add_comparisons(evidence, errors, others, weights, limits), errors
+        return add_comparisons(evidence, errors, models, weights, limits), errors
     folds = run.cross_validation
     errors = folds.measure_formula(best.tree)
     evidence = assess_formula(
         best,
         errors,
-        folds.measure_simple_models() | others,
+        folds.measure_simple_models() | models,
         folds,
         should_stop=run.should_stop,
         stability=lambda: _find_stability(best, members, pool),
@@ -153,4 +154,4 @@ def list_allowed(formulas: Sequence[F], run: SearchContext) -> list[F]:
     limits = run.config.constraints
     if not limits.is_binding:
         return list(formulas)
-    return [each for each in formulas if limits.allow(each.tree, FINAL_POINTS)]
+    return [formula for formula in formulas if limits.allow(formula.tree, FINAL_POINTS)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
 from kan_engine.compact.search import find_compact_path
@@ -23,7 +24,7 @@ COMPACT_ENDED_EARLY_WARNING = (
 )
 
 
-def add_compact_path(found: SearchResult, run: SearchContext, *, is_exact: bool = False) -> SearchResult:
+def add_compact_path(result: SearchResult, run: SearchContext, *, is_exact: bool = False) -> SearchResult:
     """Add the compact networks that learn from the rows and from the network of the result.
 
     A network of the result that has few edges itself is the largest of them. It was chosen on the same rows,
@@ -31,21 +32,21 @@ def add_compact_path(found: SearchResult, run: SearchContext, *, is_exact: bool 
     """
     data, config = run.data, run.config
     if not config.compact:
-        return found
-    is_small = found.network.edge_count <= data.output_count or (is_exact and found.scaler is not None)
-    is_compact = found.network.edge_count <= config.max_curves
+        return result
+    is_small = result.network.edge_count <= data.output_count or (is_exact and result.scaler is not None)
+    is_compact = result.network.edge_count <= config.max_curves
     if is_compact and is_small:
-        path, is_cut = _append_network(found), False
+        path, is_cut = _append_network(result), False
     else:
-        path, is_cut = _find_smaller(found, run)
-        path = _append_network(found, path.networks) if is_compact else path
-    return replace(found, compact=path).add_warnings(*([COMPACT_ENDED_EARLY_WARNING] if is_cut else []))
+        path, is_cut = _find_smaller(result, run)
+        path = _append_network(result, path.networks) if is_compact else path
+    return replace(result, compact=path).add_warnings(*([COMPACT_ENDED_EARLY_WARNING] if is_cut else []))
 
 
-def _find_smaller(found: SearchResult, run: SearchContext) -> tuple[CompactPath, bool]:
+def _find_smaller(result: SearchResult, run: SearchContext) -> tuple[CompactPath, bool]:
     """Compact networks of fewer curves than the network of a result, and whether their search was cut."""
     data, config = run.data, run.config
-    count, scaler = found.network.edge_count, found.scaler
+    count, scaler = result.network.edge_count, result.scaler
     run.report("compact", 0.87, "looking for a network of few curves")
     growth, is_cut = run.limit_time(run.thresholds.compact_growth_time_share), False
 
@@ -54,7 +55,7 @@ def _find_smaller(found: SearchResult, run: SearchContext) -> tuple[CompactPath,
         is_cut = is_cut or growth.should_stop()
         return is_cut
 
-    teacher = Predictor.from_training(data, found.network, found.inputs, scaler)
+    teacher = Predictor.from_training(data, result.network, result.inputs, scaler)
     path = find_compact_path(
         data,
         run.inputs,
@@ -62,7 +63,7 @@ def _find_smaller(found: SearchResult, run: SearchContext) -> tuple[CompactPath,
         teacher.raw_outputs,
         max_curves=min(count - 1, config.max_curves),
         seed=config.seed,
-        required=run.column_wishes,
+        column_sets=run.column_wishes,
         should_stop_growing=should_stop_growing,
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
@@ -72,17 +73,17 @@ def _find_smaller(found: SearchResult, run: SearchContext) -> tuple[CompactPath,
     return path, is_cut
 
 
-def _append_network(found: SearchResult, smaller: Sequence[CompactNetwork] = ()) -> CompactPath:
+def _append_network(result: SearchResult, smaller: Sequence[CompactNetwork] = ()) -> CompactPath:
     """Return a path that ends with the network of a result."""
-    count = found.network.edge_count
-    kept = [entry for entry in smaller if entry.curve_count < count]
-    loss = min([_get_last_loss(found), *(entry.loss for entry in kept)])
-    own = CompactNetwork(network=found.network, curve_count=count, loss=loss)
-    return CompactPath(networks=(*kept, own), inputs=found.inputs, scaler=found.scaler)
+    count = result.network.edge_count
+    smaller_networks = [entry for entry in smaller if entry.curve_count < count]
+    loss = min([_get_last_loss(result), *(entry.loss for entry in smaller_networks)])
+    last_network = CompactNetwork(network=result.network, curve_count=count, loss=loss)
+    return CompactPath(networks=(*smaller_networks, last_network), inputs=result.inputs, scaler=result.scaler)
 
 
-def _get_last_loss(found: SearchResult) -> float:
-    return float(found.history[-1].validation_loss) if found.history else 0.0
+def _get_last_loss(result: SearchResult) -> float:
+    return float(result.history[-1].validation_loss) if result.history else 0.0
 
 
 def make_compact_member(
@@ -114,7 +115,7 @@ def make_compact_member(
         )
     member = NetworkMember(
         path=replace(path, scaler=scaler),
-        selected=next(place for place, other in enumerate(path.networks) if other is entry),
+        selected=next(place for place, candidate in enumerate(path.networks) if candidate is entry),
         residuals=accurate.residuals if is_accurate else np.zeros(0),
         decision_weights=accurate.decision_weights,
         serves=serves,
@@ -130,7 +131,7 @@ def make_compact_member(
     return replace(member, residuals=np.sort(errors) if np.isfinite(errors).all() else np.zeros(0))
 
 
-def measure_compact_errors(path: CompactPath, run: SearchContext) -> np.ndarray:
+def measure_compact_errors(path: CompactPath, run: SearchContext) -> Float[np.ndarray, " rows"]:
     """Out-of-sample errors of the compact network that predicts: on the validation rows, elsewhere NaN.
 
     For classes they are roots of the log loss, as in ``kan_engine.assessment.comparison``.
@@ -138,12 +139,12 @@ def measure_compact_errors(path: CompactPath, run: SearchContext) -> np.ndarray:
     data, errors = run.data, np.full(len(run.data.training), np.nan)
     entry = path.select(run.config.max_curves)
     predictor = Predictor.from_training(data, entry.network, path.inputs, path.scaler)
-    known = _measure_errors(predictor, entry.loss, data)
-    errors[len(errors) - len(known) :] = known
+    validation_errors = _measure_errors(predictor, entry.loss, data)
+    errors[len(errors) - len(validation_errors) :] = validation_errors
     return errors
 
 
-def _measure_errors(predictor: Predictor, loss: float, data: TrainingData) -> np.ndarray:
+def _measure_errors(predictor: Predictor, loss: float, data: TrainingData) -> Float[np.ndarray, " rows"]:
     """Errors on the validation rows, as large as they were before the network learned these.
 
     A compact network is refitted to all training rows, so its errors on the validation rows are too small.
@@ -153,8 +154,8 @@ def _measure_errors(predictor: Predictor, loss: float, data: TrainingData) -> np
     if not len(part):
         return np.zeros(0)
     if scaler is None:
-        own = predictor.probabilities(part.x)[np.arange(len(part)), part.classes]
-        errors = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
+        label_probabilities = predictor.probabilities(part.x)[np.arange(len(part)), part.classes]
+        errors = np.sqrt(-np.log(np.maximum(label_probabilities, np.finfo(float).tiny)))
         squares = 2 * errors**2
     else:
         errors = np.abs(predictor.predict(part.x) - part.y)

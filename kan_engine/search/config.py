@@ -85,8 +85,8 @@ class SearchConfig:
     @property
     def is_automatic(self) -> bool:
         """Whether no shape, grid or training option was requested, so that the search chooses all of them."""
-        asked = self.hidden, self.grid, self.grid_schedule, self.steps, self.lamb
-        return self.optimizer == "auto" and all(option is None for option in asked)
+        options = self.hidden, self.grid, self.grid_schedule, self.steps, self.lamb
+        return self.optimizer == "auto" and all(option is None for option in options)
 
     @property
     def is_alone(self) -> bool:
@@ -96,11 +96,11 @@ class SearchConfig:
     @property
     def required_columns(self) -> frozenset[str]:
         """Columns of the client that the wishes name, before their variables replace them."""
-        named = {name for group in self.constraints.must_use for name in group}
-        named |= {name for name, _ in self.constraints.monotone}
+        columns = {name for group in self.constraints.must_use for name in group}
+        columns |= {name for name, _ in self.constraints.monotone}
         if self.form is not None:
-            named |= set(self.form.columns)
-        return frozenset(named if self.per_group is None else {*named, self.per_group.column})
+            columns |= set(self.form.columns)
+        return frozenset(columns if self.per_group is None else {*columns, self.per_group.column})
 
     @property
     def has_stages(self) -> bool:

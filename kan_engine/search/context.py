@@ -142,22 +142,22 @@ class SearchContext:
         if len(self.names) <= self.thresholds.max_structure_inputs:
             return self, list(range(len(self.names)))
         fit, validation = sample_search_rows(self)
-        kept = select_relevant_columns(fit.append(validation), self.thresholds.max_selected_columns)
-        wanted = {name for group in self.config.constraints.must_use for name in group}
-        kept = [name for name in self.names if name in kept or name in wanted]
-        places = [self.names.index(name) for name in kept]
+        names = select_relevant_columns(fit.append(validation), self.thresholds.max_selected_columns)
+        required_names = {name for group in self.config.constraints.must_use for name in group}
+        names = [name for name in self.names if name in names or name in required_names]
+        places = [self.names.index(name) for name in names]
         data = replace(self.data, rows=self.data.rows.select_columns(places))
         inputs = Standardizer.fit(data.training.x)
         folds = replace(self.cross_validation, data=data)
-        return replace(self, data=data, names=tuple(kept), inputs=inputs, cross_validation=folds), places
+        return replace(self, data=data, names=tuple(names), inputs=inputs, cross_validation=folds), places
 
 
 def _list_variables(data: TrainingData) -> dict[str, list[str]]:
     """The variables of every column of the client."""
-    found: dict[str, list[str]] = {}
+    by_column: dict[str, list[str]] = {}
     for column in data.encoding.names:
-        found.setdefault(column.feature, []).append(column.name)
-    return found
+        by_column.setdefault(column.feature, []).append(column.name)
+    return by_column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,9 +230,11 @@ def make_problem(
         record_validation_errors(structure, run)
         run.report("structure", 0.05, *_describe_structure(next(numbers), structure))
         if np.isfinite(structure.error):
-            own = structure.network.config
+            kan_config = structure.network.config
             run.record_trial(
-                TrialReport(kind="structure", width=own.width, grid=own.grid_size, error=structure.error)
+                TrialReport(
+                    kind="structure", width=kan_config.width, grid=kan_config.grid_size, error=structure.error
+                )
             )
 
     fit, validation = rows or sample_search_rows(run)
@@ -265,7 +267,7 @@ def make_problem(
 def _describe_structure(number: int, structure: FittedStructure) -> tuple[str, float | None]:
     """Progress message for a structure, and its error if finite."""
     nodes, error = len(structure.shape.nodes), structure.error
-    told = f"shape {number} with {nodes} hidden node{'' if nodes == 1 else 's'}"
+    message = f"shape {number} with {nodes} hidden node{'' if nodes == 1 else 's'}"
     if not np.isfinite(error):
-        return f"{told}: does not fit", None
-    return f"{told}: error {error:.1e}", error
+        return f"{message}: does not fit", None
+    return f"{message}: error {error:.1e}", error

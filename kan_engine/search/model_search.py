@@ -55,21 +55,21 @@ def find_model(
     if config.device == "cuda":
         find_cuda()  # now, and not after minutes of law search
     run = SearchContext.create(data, config, callbacks, parts)
-    found = choose_member(_search_numbers(run) if data.classes is None else _search_labels(run), run)
-    is_exact = found.has_exact_formulas
+    result = choose_member(_search_numbers(run) if data.classes is None else _search_labels(run), run)
+    is_exact = result.has_exact_formulas
     is_over = config.symbolic and not is_exact and run.should_stop()
     callbacks.record_end(EXACT if is_exact else TIME_LIMIT if is_over else "every strategy has run")
-    if found.evidence is not None:
-        searched = _describe_search(run, is_complete=not (is_over or found.is_cut))
-        found = replace(found, evidence=replace(found.evidence, searched=searched))
-    return found.add_warnings(FORMULAS_ENDED_EARLY_WARNING) if is_over else found
+    if result.evidence is not None:
+        search_limits = _describe_search(run, is_complete=not (is_over or result.is_cut))
+        result = replace(result, evidence=replace(result.evidence, searched=search_limits))
+    return result.add_warnings(FORMULAS_ENDED_EARLY_WARNING) if is_over else result
 
 
 def _describe_search(run: SearchContext, *, is_complete: bool) -> Searched:
     """The limits of the search."""
-    limits, forbidden = run.thresholds, run.config.constraints.forbidden
+    limits, forbidden_functions = run.thresholds, run.config.constraints.forbidden
     return Searched(
-        functions=[name for name in SEARCHED if name not in forbidden],
+        functions=[name for name in SEARCHED if name not in forbidden_functions],
         max_size=limits.front.max_size,
         max_columns=min(len(run.names), max(limits.max_structure_inputs, limits.front.max_columns)),
         seconds=round(run.clock() - run.started_at, 1),
@@ -86,30 +86,30 @@ def _search_numbers(run: SearchContext) -> SearchResult:
 
 def _search_labels(run: SearchContext) -> SearchResult:
     """The result of a classification, with the out-of-sample errors of its formulas."""
-    found = _search_classes(run)
-    if not found.formulas:
-        return found
-    errors = run.cross_validation.measure_logits([part[0].tree for part in found.formulas])
-    return replace(found, formula_errors=errors)
+    result = _search_classes(run)
+    if not result.formulas:
+        return result
+    errors = run.cross_validation.measure_logits([part[0].tree for part in result.formulas])
+    return replace(result, formula_errors=errors)
 
 
 def _search_classes(run: SearchContext) -> SearchResult:
     """The result of a classification, whose formulas are those of the log-odds of its network."""
     members, labels, judge = Members(), Pool(make_problem(run)), Judge()
     search(labels, schedule_classifier(run, members), judge)
-    found = members.accurate
-    assert found is not None  # noqa: S101 - the networks of a classification are certain
+    result = members.accurate
+    assert result is not None  # noqa: S101 - the networks of a classification are certain
     if run.data.output_count > 1 or not run.config.symbolic:
-        members.accurate = find_formulas_of_classes(found, run)
+        members.accurate = find_formulas_of_classes(result, run)
         search(labels, [Step(CompactNetworks(run, members), is_certain=True)], judge)
         return members.accurate
-    pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
+    pool = Pool(make_log_odds_problem(result.network, result.inputs, run))
     search(pool, schedule_classes(run, members), judge)
     return choose_result(run, members, pool, judge)
 
 
 def find_formulas_of_classes(
-    found: SearchResult, run: SearchContext, known: Sequence[Sequence[Expression]] = ()
+    result: SearchResult, run: SearchContext, seeds: Sequence[Sequence[Expression]] = ()
 ) -> SearchResult:
     """A classifier with formulas of the log-odds of each of its classes; none unless every class has one.
 
@@ -117,9 +117,9 @@ def find_formulas_of_classes(
     """
     formulas = list[list[Formula]]()
     for output in range(run.data.output_count if run.config.symbolic else 0):
-        pool, judge = Pool(make_log_odds_problem(found.network, found.inputs, run, output)), Judge()
-        members, trees = Members(accurate=replace(found, compact=None)), known[output] if known else ()
+        pool, judge = Pool(make_log_odds_problem(result.network, result.inputs, run, output)), Judge()
+        members, trees = Members(accurate=replace(result, compact=None)), seeds[output] if seeds else ()
         search(pool, schedule_formulas(run, members, trees), judge)
         formulas.append([*judge.rank(pool)])
     formulas = fit_final_logits(formulas, run) if formulas and all(formulas) else []
-    return replace(found, formulas=formulas, formula_of="law")
+    return replace(result, formulas=formulas, formula_of="law")

@@ -91,20 +91,20 @@ def revise(
         InvalidData: A function is undefined on the inputs of its edge, or no better than a straight line.
     """
     run = SearchContext.create(data, config, callbacks)
-    found, r2 = SearchResult.from_predictor(predictor), dict[EdgePlace, float]()
+    result, r2 = SearchResult.from_predictor(predictor), dict[EdgePlace, float]()
     if changes.functions or changes.dropped:
-        found, r2 = _train_changed(predictor, changes, run, steps)
+        result, r2 = _train_changed(predictor, changes, run, steps)
         run.report("symbolic", 0.7, "extracting a formula from the network")
-        formulas = _extract_formulas(found, changes.functions, run)
+        formulas = _extract_formulas(result, changes.functions, run)
     elif changes.chosen is not None:
         formulas = _measure_formulas(predictor, changes.chosen, run)
     else:
-        found = SearchResult.from_predictor(predictor, formula_of="law")
-        found = _search_formulas(found, changes.known, run)
-        formulas = found.formulas
+        result = SearchResult.from_predictor(predictor, formula_of="law")
+        result = _search_formulas(result, changes.known, run)
+        formulas = result.formulas
     formulas = formulas if all(formulas) else []
-    found = replace(found, formulas=formulas, evidence=found.evidence or assess_first(formulas, run))
-    return found.answer_by(config.serve), r2
+    result = replace(result, formulas=formulas, evidence=result.evidence or assess_first(formulas, run))
+    return result.answer_by(config.serve), r2
 
 
 def assess_first(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> FormulaEvidence | None:
@@ -135,10 +135,10 @@ def _train_changed(
         pass
     if data.classes is not None:
         calibrate_on_validation_(network, network, inputs, data, run.thresholds.inference)
-    changed = replace(predictor, network=network, inputs=inputs)
+    new_predictor = replace(predictor, network=network, inputs=inputs)
     if changes.dropped:
-        changed = replace(changed, compact=None, linear=None)
-    return SearchResult.from_predictor(changed), r2
+        new_predictor = replace(new_predictor, compact=None, linear=None)
+    return SearchResult.from_predictor(new_predictor), r2
 
 
 def _scale_rows(part: LabelledRows, inputs: Standardizer, scaler: TargetScaler | None) -> TrainingRows:
@@ -151,17 +151,17 @@ def _scale_rows(part: LabelledRows, inputs: Standardizer, scaler: TargetScaler |
 
 
 def _extract_formulas(
-    found: SearchResult, functions: Mapping[EdgePlace, str], run: SearchContext
+    result: SearchResult, functions: Mapping[EdgePlace, str], run: SearchContext
 ) -> list[list[Formula]]:
     """Extract the formulas of every output; those of a classifier approximate the log-odds of the network."""
     # With the bounds of its answers, since these count for the error on the validation rows
-    predictor, _ = assemble_predictor(replace(found, compact=None), run.data, run.thresholds)
+    predictor, _ = assemble_predictor(replace(result, compact=None), run.data, run.thresholds)
     scaler, fit = predictor.outputs, sample_search_rows(run)[0]
     precision, formulas = _estimate_precision(predictor, run), list[list[Formula]]()
-    for output, (rows, others) in enumerate(_list_formula_rows(predictor, run)):
-        reading = ExtractionContext(
+    for output, (rows, validation_rows) in enumerate(_list_formula_rows(predictor, run)):
+        extraction = ExtractionContext(
             fit=rows,
-            validation=others,
+            validation=validation_rows,
             scaled=torch.from_numpy(predictor.inputs.forward(fit.x)),
             output=output,
             center=float(scaler.mean[output]) if scaler else 0.0,
@@ -172,19 +172,23 @@ def _extract_formulas(
             fixed=functions,
             should_stop=run.should_stop,
         )
-        extracted = extract_formulas(found.network, reading)
-        extracted += extract_shorter_formulas(found.network, reading)
-        problem = make_problem(run, (rows, others), is_recorded=False)
-        allowed = [adapt_candidate(Candidate.create(formula, "network"), problem) for formula in extracted]
-        formulas.append([each for each in allowed if each is not None and variables(each.tree)])
+        network_formulas = extract_formulas(result.network, extraction)
+        network_formulas += extract_shorter_formulas(result.network, extraction)
+        problem = make_problem(run, (rows, validation_rows), is_recorded=False)
+        candidates = [
+            adapt_candidate(Candidate.create(formula, "network"), problem) for formula in network_formulas
+        ]
+        formulas.append(
+            [candidate for candidate in candidates if candidate is not None and variables(candidate.tree)]
+        )
     return formulas
 
 
 def _list_formula_rows(predictor: Predictor, run: SearchContext) -> list[tuple[LabelledRows, LabelledRows]]:
     """For every output, samples of the fit and validation rows with the values that formulas should give."""
     fit, validation = (replace(part, weights=run.data.row_weights(part)) for part in sample_search_rows(run))
-    most = run.thresholds.max_log_odds
-    targets = (compute_formula_targets(predictor, part, most).T for part in (fit, validation))
+    max_log_odds = run.thresholds.max_log_odds
+    targets = (compute_formula_targets(predictor, part, max_log_odds).T for part in (fit, validation))
     return [
         (fit.with_target(target), validation.with_target(validation_target))
         for target, validation_target in zip(*targets, strict=True)
@@ -206,32 +210,34 @@ def _estimate_precision(predictor: Predictor, run: SearchContext) -> NoiseModel:
 
 
 def _measure_formulas(
-    predictor: Predictor, chosen: Sequence[tuple[Expression, Sequence[Expression]]], run: SearchContext
+    predictor: Predictor, selections: Sequence[tuple[Expression, Sequence[Expression]]], run: SearchContext
 ) -> list[list[Formula]]:
     """Measure the formulas of every output, the chosen one first."""
-    measured = []
-    for (first, front), (rows, others) in zip(chosen, _list_formula_rows(predictor, run), strict=True):
-        formulas, least = dict[Expression, Formula](), 0.0
+    rankings = []
+    for (best_tree, front), (rows, validation_rows) in zip(
+        selections, _list_formula_rows(predictor, run), strict=True
+    ):
+        formulas, min_error = dict[Expression, Formula](), 0.0
         for tree in reversed(front):  # the search measured other rows, too: by those a longer one is better
-            formula = Formula.measure(tree, rows, others)
-            least = max(formula.error, float(np.nextafter(least, np.inf)))
-            formulas[tree] = replace(formula, error=least)
-        best = formulas.pop(first, None)
-        best = best or Formula.measure(first, rows, others)
-        measured.append([best, *formulas.values()])
-    return measured
+            formula = Formula.measure(tree, rows, validation_rows)
+            min_error = max(formula.error, float(np.nextafter(min_error, np.inf)))
+            formulas[tree] = replace(formula, error=min_error)
+        best = formulas.pop(best_tree, None)
+        best = best or Formula.measure(best_tree, rows, validation_rows)
+        rankings.append([best, *formulas.values()])
+    return rankings
 
 
 def _search_formulas(
-    found: SearchResult, known: Sequence[Sequence[Expression]], run: SearchContext
+    result: SearchResult, seeds: Sequence[Sequence[Expression]], run: SearchContext
 ) -> SearchResult:
     """Search for formulas within the constraints, of the rows or of the log-odds of a classifier."""
     if run.data.output_count > 1:
-        return find_formulas_of_classes(found, run, known)
-    members, judge = Members(accurate=found), Judge()
+        return find_formulas_of_classes(result, run, seeds)
+    members, judge = Members(accurate=result), Judge()
     if run.data.classes is not None:
-        pool = Pool(make_log_odds_problem(found.network, found.inputs, run))
+        pool = Pool(make_log_odds_problem(result.network, result.inputs, run))
     else:
         pool = Pool(make_problem(run))
-    search(pool, schedule_formulas(run, members, known[0] if known else ()), judge)
+    search(pool, schedule_formulas(run, members, seeds[0] if seeds else ()), judge)
     return choose_result(run, members, pool, judge)

@@ -67,18 +67,18 @@ def schedule_numbers(run: SearchContext, members: Members) -> list[Step]:
     ]
 
 
-def schedule_formulas(run: SearchContext, members: Members, known: Sequence[Expression] = ()) -> list[Step]:
+def schedule_formulas(run: SearchContext, members: Members, seeds: Sequence[Expression] = ()) -> list[Step]:
     """The strategies for formulas beside a network that stays: of a revision, and of one class of several.
 
     Args:
         run: The search context.
         members: The network.
-        known: Formulas of the model that is revised.
+        seeds: Formulas of the model that is revised.
     """
     is_number = run.data.classes is None
     return [
         Step(Lines(run, members), is_certain=True),
-        *([Step(KnownFormulas(known), is_certain=True)] if known else []),
+        *([Step(KnownFormulas(seeds), is_certain=True)] if seeds else []),
         Step(Laws(run, members) if is_number else LogOddsCurves(run, members), (is_exact,)),
         Step(Growth(run, members), (is_exact,), is_whole=True),
     ]

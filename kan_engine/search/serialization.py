@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
@@ -28,43 +29,44 @@ from kan_engine.training.loop import TrainingStep
 from kan_engine.training.thresholds import TrainingThresholds
 
 
-def to_metadata(found: SearchResult) -> dict[str, Any]:
+def to_metadata(result: SearchResult) -> dict[str, Any]:
     """The fields that are not part of the predictor, as JSON."""
     return {
         "history": [
-            {name: _null_unless_finite(value) for name, value in vars(step).items()} for step in found.history
+            {name: _null_unless_finite(value) for name, value in vars(step).items()}
+            for step in result.history
         ],
-        "optimizer": found.optimizer,
-        "device": found.device,
-        "formulas": [[formula.to_dict() for formula in part] for part in found.formulas],
-        "rivals": [formula.to_dict() for formula in found.rivals],
-        "evidence": None if found.evidence is None else found.evidence.to_dict(),
-        "answers": found.answers,
-        "warnings": list(found.warnings),
-        "is_cut": found.is_cut,
-        "is_straight": found.is_straight,
-        "fitted_rows": found.fitted_rows,
-        "formula_of": found.formula_of,
-        "form": None if found.form is None else found.form.to_dict(),
+        "optimizer": result.optimizer,
+        "device": result.device,
+        "formulas": [[formula.to_dict() for formula in part] for part in result.formulas],
+        "rivals": [formula.to_dict() for formula in result.rivals],
+        "evidence": None if result.evidence is None else result.evidence.to_dict(),
+        "answers": result.answers,
+        "warnings": list(result.warnings),
+        "is_cut": result.is_cut,
+        "is_straight": result.is_straight,
+        "fitted_rows": result.fitted_rows,
+        "formula_of": result.formula_of,
+        "form": None if result.form is None else result.form.to_dict(),
         "dropped": {
-            name: [_null_unless_finite(error) for error in errors] for name, errors in found.dropped.items()
+            name: [_null_unless_finite(error) for error in errors] for name, errors in result.dropped.items()
         },
     }
 
 
-def collect_errors(found: SearchResult) -> dict[str, np.ndarray]:
+def collect_errors(result: SearchResult) -> dict[str, Float[np.ndarray, " _"]]:
     """The arrays of a result, which are too large for JSON."""
-    return {"errors": found.errors, "formula_errors": found.formula_errors}
+    return {"errors": result.errors, "formula_errors": result.formula_errors}
 
 
 def restore_result(
     data: dict[str, Any],
     predictor: Predictor,
-    numbers: Mapping[str, np.ndarray],
+    numbers: Mapping[str, Float[np.ndarray, " _"]],
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> SearchResult:
     """The inverse of ``to_metadata`` and ``collect_errors``."""
-    none, evidence = np.zeros(0), data.get("evidence")
+    empty, evidence = np.zeros(0), data.get("evidence")
     return SearchResult.from_predictor(
         predictor,
         history=tuple(
@@ -76,8 +78,8 @@ def restore_result(
         formulas=[[Formula.from_dict(formula) for formula in part] for part in data["formulas"]],
         rivals=tuple(Formula.from_dict(formula) for formula in data.get("rivals", ())),
         evidence=None if evidence is None else FormulaEvidence.from_dict(evidence, thresholds),
-        errors=numbers.get("errors", none),
-        formula_errors=numbers.get("formula_errors", none),
+        errors=numbers.get("errors", empty),
+        formula_errors=numbers.get("formula_errors", empty),
         answers=data.get("answers", "formula" if data.get("formula_serves") else "accurate"),
         warnings=tuple(data.get("warnings", ())),
         is_cut=data.get("is_cut", False),
@@ -91,68 +93,72 @@ def restore_result(
     )
 
 
-def serialize_small_law(law: SmallLaw, run: SearchContext, entries: np.ndarray) -> bytes:
+def serialize_small_law(law: SmallLaw, run: SearchContext, entries: Float[np.ndarray, " numbers"]) -> bytes:
     """Serialize a small law, with the validation errors that its search recorded."""
-    found = law.found
-    predictor = Predictor.from_training(run.data, found.network, found.inputs, found.scaler)
+    result = law.found
+    predictor = Predictor.from_training(run.data, result.network, result.inputs, result.scaler)
     return save(
         predictor,
-        to_metadata(found) | {"is_clear": law.is_clear},
-        {**collect_errors(found), "entries": entries},
+        to_metadata(result) | {"is_clear": law.is_clear},
+        {**collect_errors(result), "entries": entries},
     )
 
 
 def deserialize_small_law(data: bytes, run: SearchContext) -> SmallLaw:
     """The inverse of ``serialize_small_law``; records the validation errors in the run."""
     predictor, metadata, numbers = load(data), read_metadata(data), read_attached(data)
-    found = restore_result(metadata, predictor, numbers, run.thresholds.assessment)
-    law = SmallLaw(found=found, is_clear=metadata["is_clear"])
+    result = restore_result(metadata, predictor, numbers, run.thresholds.assessment)
+    law = SmallLaw(found=result, is_clear=metadata["is_clear"])
     run.contest.append_errors(numbers["entries"])
     return law
 
 
-def serialize_trained(trained: TrialResult, grounds: SearchRows, entries: np.ndarray) -> bytes:
+def serialize_trained(
+    result: TrialResult, search_rows: SearchRows, entries: Float[np.ndarray, " numbers"]
+) -> bytes:
     """Serialize a trained network completely, so that another process continues as if it had trained it.
 
     Args:
-        trained: A network that was trained on these rows.
-        grounds: The rows, with the scales that the network itself does not contain.
+        result: A network that was trained on these rows.
+        search_rows: The rows, with the scales that the network itself does not contain.
         entries: The validation errors that its training recorded.
     """
-    folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
-    history = [astuple(step) for step in trained.history]
+    folds_loss = np.nan if result.folds_loss is None else result.folds_loss
+    history = [astuple(step) for step in result.history]
     return save(
-        _make_predictor(trained.network, trained.trial, grounds),
-        {"trial": trained.trial.to_dict(), "optimizer": trained.optimizer},
+        _make_predictor(result.network, result.trial, search_rows),
+        {"trial": result.trial.to_dict(), "optimizer": result.optimizer},
         {
-            "losses": np.array([trained.loss, folds_loss]),
+            "losses": np.array([result.loss, folds_loss]),
             "history": np.array(history, dtype=float).ravel(),
             "entries": entries,
-            "fold_losses": np.zeros(0) if trained.fold_losses is None else trained.fold_losses.numpy(),
+            "fold_losses": np.zeros(0) if result.fold_losses is None else result.fold_losses.numpy(),
         },
     )
 
 
-def deserialize_trained(data: bytes, thresholds: TrainingThresholds) -> tuple[TrialResult, np.ndarray]:
+def deserialize_trained(
+    data: bytes, thresholds: TrainingThresholds
+) -> tuple[TrialResult, Float[np.ndarray, " numbers"]]:
     """The inverse of ``serialize_trained``: the network and its validation errors."""
-    predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
-    loss, folds_loss = attached["losses"].tolist()
-    steps = attached["history"].reshape(-1, 4).tolist()
-    trained = TrialResult(
+    predictor, metadata, arrays = load(data), read_metadata(data), read_attached(data)
+    loss, folds_loss = arrays["losses"].tolist()
+    steps = arrays["history"].reshape(-1, 4).tolist()
+    result = TrialResult(
         trial=Trial.from_dict(metadata["trial"], thresholds),
         network=copy_network(predictor.network),  # tensors loaded from bytes are read-only
         loss=loss,
         history=tuple(TrainingStep(int(number), int(grid), *losses) for number, grid, *losses in steps),
         optimizer=metadata["optimizer"],
-        fold_losses=torch.tensor(attached["fold_losses"]) if len(attached["fold_losses"]) else None,
+        fold_losses=torch.tensor(arrays["fold_losses"]) if len(arrays["fold_losses"]) else None,
         folds_loss=None if np.isnan(folds_loss) else folds_loss,
     )
-    return trained, attached["entries"]
+    return result, arrays["entries"]
 
 
-def serialize_network(network: KAN, trial: Trial, grounds: SearchRows) -> bytes:
+def serialize_network(network: KAN, trial: Trial, search_rows: SearchRows) -> bytes:
     """Serialize a network that was trained as a trial on all rows."""
-    return save(_make_predictor(network, trial, grounds))
+    return save(_make_predictor(network, trial, search_rows))
 
 
 def deserialize_network(data: bytes) -> KAN:
@@ -160,8 +166,10 @@ def deserialize_network(data: bytes) -> KAN:
     return copy_network(load(data).network)  # tensors loaded from bytes are read-only
 
 
-def _make_predictor(network: KAN, trial: Trial, grounds: SearchRows) -> Predictor:
-    return Predictor.from_training(grounds.data, network, grounds.scales[trial.quantile], grounds.scaler)
+def _make_predictor(network: KAN, trial: Trial, search_rows: SearchRows) -> Predictor:
+    return Predictor.from_training(
+        search_rows.data, network, search_rows.scales[trial.quantile], search_rows.scaler
+    )
 
 
 def read_expected_loss(data: bytes) -> float:

@@ -110,9 +110,9 @@ class Laws(TableStrategy):
             return
         if law.found.formulas and not law.is_clear:
             self.run.keep(law.found)
-        trees = [each.tree for part in law.found.formulas for each in part]
-        if law.has_relative_errors and (weighed := reweigh_rows(trees, pool.problem.rows)) is not None:
-            pool.reweigh(weighed.weights)
+        trees = [formula.tree for part in law.found.formulas for formula in part]
+        if law.has_relative_errors and (weighted_rows := reweigh_rows(trees, pool.problem.rows)) is not None:
+            pool.reweigh(weighted_rows.weights)
         yield from (pool.problem.measure(tree, strategy=self.name) for tree in trees)
 
 
@@ -176,7 +176,7 @@ class LogOddsCurves(TableStrategy):
         rows = (problem.fit.select_columns(places), problem.validation.select_columns(places))
         inner = Pool(make_problem(run, rows))
         search(inner, SUM_OF_CURVES, judge)
-        yield from (Candidate.create(each, self.name) for each in inner.candidates)
+        yield from (Candidate.create(candidate, self.name) for candidate in inner.candidates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,4 +225,4 @@ class ClientForm(TableStrategy):
 
 def list_seeds(pool: Pool) -> list[Expression]:
     """The formulas that growth begins with: those so far."""
-    return [each.tree for each in pool.candidates if variables(each.tree)]
+    return [candidate.tree for candidate in pool.candidates if variables(candidate.tree)]

@@ -20,8 +20,11 @@ STAGES = {
 
 def merge_time_warnings(warnings: Collection[str]) -> list[str]:
     """Replace the warnings of several stages by one that names them all; one alone stays as it is."""
-    ended = [stage for warning, stage in STAGES.items() if warning in warnings]
-    if len(ended) < 2:
+    early_stages = [stage for warning, stage in STAGES.items() if warning in warnings]
+    if len(early_stages) < 2:
         return [*warnings]
-    others, stages = [warning for warning in warnings if warning not in STAGES], ", ".join(ended)
-    return [*others, f"the time limit ended these stages early: {stages}; increase max_seconds"]
+    other_warnings, stages = (
+        [warning for warning in warnings if warning not in STAGES],
+        ", ".join(early_stages),
+    )
+    return [*other_warnings, f"the time limit ended these stages early: {stages}; increase max_seconds"]

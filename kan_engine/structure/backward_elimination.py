@@ -28,7 +28,7 @@ def eliminate_edges(
     edges stay. Of every set of ``required`` inputs, one keeps an edge.
     """
     limits = fit.thresholds
-    allowed = max(min(limits.max_error_growth * fit.error, limits.adequate_error), limits.negligible_error)
+    tolerance = max(min(limits.max_error_growth * fit.error, limits.adequate_error), limits.negligible_error)
     inputs = len(training.x[0])
     there = list(range(len(fit.bundle.nodes)))  # first indices of the remaining nodes
     for _, node, i in sorted(_rank_edges(fit, inputs)):
@@ -37,7 +37,7 @@ def eliminate_edges(
         place = node if node == OUTPUT_PLACE else there.index(node)
         if _is_last_of(i, required, [i for _, i in _live_edges(fit.bundle, inputs)]):
             continue
-        limit = max(limits.max_removal_growth * fit.error, allowed)
+        limit = max(limits.max_removal_growth * fit.error, tolerance)
         smaller = remove_edge(fit.bundle, place, i, inputs)
         for steps in (limits.trial_refit_steps, limits.refit_steps):
             smaller = fit.train_coefficients(training, steps=steps, bundle=smaller, should_stop=should_stop)
@@ -47,16 +47,16 @@ def eliminate_edges(
         if error <= limit:
             if len(smaller.nodes) < len(there):
                 del there[place]
-            dropped = {**fit.dropped}
-            if all(other != i for _, other in _live_edges(smaller, inputs)):
-                dropped[i] = fit.error, error
-            fit = replace(fit, bundle=smaller, errors=(error,), dropped=dropped)
-    return _replace_single_edge_nodes(fit, training, validation, allowed)
+            removal_errors = {**fit.dropped}
+            if all(j != i for _, j in _live_edges(smaller, inputs)):
+                removal_errors[i] = fit.error, error
+            fit = replace(fit, bundle=smaller, errors=(error,), dropped=removal_errors)
+    return _replace_single_edge_nodes(fit, training, validation, tolerance)
 
 
-def _is_last_of(i: int, required: Sequence[frozenset[int]], live: list[int]) -> bool:
+def _is_last_of(i: int, input_sets: Sequence[frozenset[int]], live: list[int]) -> bool:
     """Whether the only edge from a set of required inputs comes from input i."""
-    return any(i in group and sum(other in group for other in live) == 1 for group in required)
+    return any(i in group and sum(j in group for j in live) == 1 for group in input_sets)
 
 
 def _rank_edges(fit: FittedStructure, inputs: int) -> list[tuple[float, int, int]]:
@@ -89,18 +89,22 @@ def _coefficient_slice(bundle: NetworkBatch, place: int, i: int, inputs: int) ->
 
 def remove_edge(bundle: NetworkBatch, place: int, i: int, inputs: int) -> NetworkBatch:
     """Hold an edge at 0, or at 1 in a product; remove a node that loses its last edge."""
-    own, flat, held = _coefficient_slice(bundle, place, i, inputs), bundle.flat.clone(), bundle.held.clone()
-    flat[:, own] = 0.0
+    edge_slice, flat, mask = (
+        _coefficient_slice(bundle, place, i, inputs),
+        bundle.flat.clone(),
+        bundle.held.clone(),
+    )
+    flat[:, edge_slice] = 0.0
     if place != OUTPUT_PLACE and bundle.nodes[place].is_product:
-        flat[:, own if bundle.nodes[place].inner == "free" else own.start] = 1.0
-    held[own] = True
-    smaller = replace(bundle.replace_coefficients(flat), held=held)
+        flat[:, edge_slice if bundle.nodes[place].inner == "free" else edge_slice.start] = 1.0
+    mask[edge_slice] = True
+    smaller = replace(bundle.replace_coefficients(flat), held=mask)
     is_idle = place != OUTPUT_PLACE and not any(at == place for at, _ in _live_edges(smaller, inputs))
     return remove_node(smaller, place) if is_idle else smaller
 
 
 def _replace_single_edge_nodes(
-    fit: FittedStructure, training: StructureRows, validation: StructureRows, allowed: float
+    fit: FittedStructure, training: StructureRows, validation: StructureRows, tolerance: float
 ) -> FittedStructure:
     """Replace nodes that have a single edge by a direct edge, if the structure has direct edges."""
     inputs = len(training.x[0])
@@ -108,12 +112,12 @@ def _replace_single_edge_nodes(
         entering = [i for at, i in _live_edges(fit.bundle, inputs) if at == place]
         if len(entering) > 1 or not fit.bundle.direct.shape[1]:
             continue
-        held = fit.bundle.held.clone()
-        held[_coefficient_slice(fit.bundle, OUTPUT_PLACE, entering[0], inputs)] = False
-        smaller = remove_node(replace(fit.bundle, held=held), place)
+        mask = fit.bundle.held.clone()
+        mask[_coefficient_slice(fit.bundle, OUTPUT_PLACE, entering[0], inputs)] = False
+        smaller = remove_node(replace(fit.bundle, held=mask), place)
         smaller = fit.train_coefficients(training, steps=fit.thresholds.refit_steps, bundle=smaller)
         error = fit.relative_error(validation, smaller)
-        if error <= max(fit.thresholds.max_removal_growth * fit.error, allowed):
+        if error <= max(fit.thresholds.max_removal_growth * fit.error, tolerance):
             fit = replace(fit, bundle=smaller, errors=(error,))
     return fit
 
@@ -126,8 +130,8 @@ def _edge_importance(fit: FittedStructure, place: int, i: int) -> float:
         return float((terms.values[:, i] @ bundle.direct[0].view(inputs, -1)[i]).std())
     at = forward(bundle, terms)
     values = terms.inner_features(bundle.nodes[place])[:, i] @ bundle.inner[place][0].view(inputs, -1)[i]
-    slope, rest = at.slopes[place][0], at.others[place]
-    factor = slope if rest is None else slope * rest[0, :, i]
+    slope, cofactors = at.slopes[place][0], at.others[place]
+    factor = slope if cofactors is None else slope * cofactors[0, :, i]
     return float(((values - values.mean()) * factor).std())
 
 
@@ -170,11 +174,11 @@ def cross_predict(
         folds: Fold of every row, from 0 on.
         should_stop: Called after every step; once true, the coefficients reached so far are used.
     """
-    predicted, steps = np.full(len(folds), np.nan), fit.thresholds.cross_validation_steps
+    predictions, steps = np.full(len(folds), np.nan), fit.thresholds.cross_validation_steps
     for fold in range(int(folds.max()) + 1):
-        held = folds == fold
-        if not held.any():  # with few rows, a fold may be empty
+        in_fold = folds == fold
+        if not in_fold.any():  # with few rows, a fold may be empty
             continue
-        again = fit.train_coefficients(rows[~held.numpy()], steps=steps, should_stop=should_stop)
-        predicted[held.numpy()] = fit.predict(rows[held.numpy()], again)
-    return predicted
+        again = fit.train_coefficients(rows[~in_fold.numpy()], steps=steps, should_stop=should_stop)
+        predictions[in_fold.numpy()] = fit.predict(rows[in_fold.numpy()], again)
+    return predictions

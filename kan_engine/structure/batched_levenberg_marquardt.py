@@ -115,33 +115,35 @@ class _BatchPoint(Point):
         return NormalEquations(matrix, gradient, pull)
 
     def move(self, step: Float[Tensor, "start P"]) -> _BatchPoint:
-        moved = self.bundle.flat + torch.where(self.bundle.held, 0.0, step)
-        return _BatchPoint.build(self.bundle.replace_coefficients(moved), self.rows)
+        coefficients = self.bundle.flat + torch.where(self.bundle.held, 0.0, step)
+        return _BatchPoint.build(self.bundle.replace_coefficients(coefficients), self.rows)
 
-    def merge(self, accepted: Bool[Tensor, " start"], proposed: _BatchPoint) -> _BatchPoint:
-        coefficients = _select_per_network(accepted, proposed.bundle.flat, self.bundle.flat)
+    def merge(self, is_accepted: Bool[Tensor, " start"], proposal: _BatchPoint) -> _BatchPoint:
+        coefficients = _select_per_network(is_accepted, proposal.bundle.flat, self.bundle.flat)
         return _BatchPoint(
             self.bundle.replace_coefficients(coefficients),
             self.rows,
-            _merge_passes(accepted, proposed.at, self.at),
-            torch.where(accepted, proposed.objective, self.objective),
+            _merge_passes(is_accepted, proposal.at, self.at),
+            torch.where(is_accepted, proposal.objective, self.objective),
         )
 
 
-def _merge_passes(which: Bool[Tensor, " start"], new: ForwardPass, old: ForwardPass) -> ForwardPass:
-    if bool(which.all()):
+def _merge_passes(is_new: Bool[Tensor, " start"], new: ForwardPass, old: ForwardPass) -> ForwardPass:
+    if bool(is_new.all()):
         return new
     pairs = zip(new.others, old.others, strict=True)
     return ForwardPass(
-        _select_per_network(which, new.total, old.total),
-        tuple(_select_per_network(which, *pair) for pair in zip(new.bases, old.bases, strict=True)),
-        tuple(_select_per_network(which, *pair) for pair in zip(new.slopes, old.slopes, strict=True)),
-        tuple(None if n is None or o is None else _select_per_network(which, n, o) for n, o in pairs),
+        _select_per_network(is_new, new.total, old.total),
+        tuple(_select_per_network(is_new, *pair) for pair in zip(new.bases, old.bases, strict=True)),
+        tuple(_select_per_network(is_new, *pair) for pair in zip(new.slopes, old.slopes, strict=True)),
+        tuple(None if n is None or o is None else _select_per_network(is_new, n, o) for n, o in pairs),
     )
 
 
-def _select_per_network(which: Bool[Tensor, " start"], new: Tensor, old: Tensor) -> Tensor:
-    return torch.where(which.view(-1, *[1] * (new.ndim - 1)), new, old)
+def _select_per_network(
+    is_new: Bool[Tensor, " start"], new: Float[Tensor, " start *dims"], old: Float[Tensor, " start *dims"]
+) -> Float[Tensor, " start *dims"]:
+    return torch.where(is_new.view(-1, *[1] * (new.ndim - 1)), new, old)
 
 
 def standardize_nodes(
@@ -153,12 +155,12 @@ def standardize_nodes(
     """
     inner, ends = list(bundle.inner), []
     inputs = terms.values.shape[1]
-    held = torch.split(bundle.held, [part.shape[1] for part in bundle.coefficient_groups])
+    masks = torch.split(bundle.held, [part.shape[1] for part in bundle.coefficient_groups])
     for place, node in enumerate(bundle.nodes):
         value, _ = node_values(bundle, place, terms)
         mean = value.mean(1, keepdim=True)
         deviation = value.std(1, correction=0, keepdim=True).clamp_min(1e-12)
-        free = ~held[place]
+        free = ~masks[place]
         if node.is_product:
             edges = int(free.view(inputs, -1).any(1).sum()) or 1
             inner[place] = torch.where(free, inner[place] / deviation ** (1 / edges), inner[place])
@@ -181,24 +183,24 @@ def standardize_nodes(
 def solve_linear_part(
     bundle: NetworkBatch,
     terms: InputTerms,
-    targets: Tensor,
+    targets: Float[Tensor, "start batch"],
     root: Float[Tensor, " batch"],
     ridge: float = DEFAULT_STRUCTURE.ridge,
 ) -> NetworkBatch:
     """Solve for the coefficients of all edges into the output, for fixed values of the nodes."""
     at = forward(bundle, terms)
     columns = linear_jacobian(bundle, terms, at) * root[:, None]
-    held = bundle.held[bundle.inner_size :]
-    columns = columns.masked_fill(held, 0.0)
+    mask = bundle.held[bundle.inner_size :]
+    columns = columns.masked_fill(mask, 0.0)
     matrix = columns.mT @ columns
     pull = 10 * ridge * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True) + 1e-300
-    wanted = columns.mT @ (targets * root)[..., None]
-    pulled = matrix + torch.diag_embed(torch.where(held, 1.0, pull.expand(-1, matrix.shape[1])))
-    found = torch.linalg.solve(pulled, wanted)[..., 0]
+    right_side = columns.mT @ (targets * root)[..., None]
+    system = matrix + torch.diag_embed(torch.where(mask, 1.0, pull.expand(-1, matrix.shape[1])))
+    solution = torch.linalg.solve(system, right_side)[..., 0]
     old = bundle.flat
     inner = old[:, : bundle.inner_size]
     return bundle.replace_coefficients(
-        torch.cat([inner, torch.where(held, old[:, bundle.inner_size :], found)], 1)
+        torch.cat([inner, torch.where(mask, old[:, bundle.inner_size :], solution)], 1)
     )
 
 
@@ -225,7 +227,9 @@ def subdivide_grids(bundle: NetworkBatch, terms: InputTerms) -> NetworkBatch:
     return replace(finer, held=_subdivide_held(bundle, finer))
 
 
-def _subdivide_coefficients(coefficients: Tensor, curves: int, order: int) -> Tensor:
+def _subdivide_coefficients(
+    coefficients: Float[Tensor, "start coarse"], curves: int, order: int
+) -> Float[Tensor, "start fine"]:
     pieces = coefficients.view(len(coefficients), curves, -1).repeat_interleave(2, 2)
     for _ in range(order):
         pieces = (pieces[..., 1:] + pieces[..., :-1]) / 2
@@ -239,8 +243,8 @@ def _subdivide_held(coarse: NetworkBatch, finer: NetworkBatch) -> Bool[Tensor, "
     return torch.cat([_stretch_mask(piece, size) for piece, size in zip(pieces, sizes, strict=True)])
 
 
-def _stretch_mask(held: Tensor, size: int) -> Tensor:
-    if not len(held) or not bool(held.any()):
+def _stretch_mask(mask: Bool[Tensor, " coarse"], size: int) -> Bool[Tensor, " fine"]:
+    if not len(mask) or not bool(mask.any()):
         return torch.zeros(size, dtype=torch.bool)
-    places = torch.arange(size) * len(held) // size
-    return held[places]
+    places = torch.arange(size) * len(mask) // size
+    return mask[places]

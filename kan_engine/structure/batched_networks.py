@@ -61,8 +61,8 @@ class InputTerms:
         curves: Mapping[str, Float[Tensor, "batch in_dim"]] | None = None,
     ) -> InputTerms:
         """Evaluate the basis functions on the knots, without the base function."""
-        found, _ = features_and_slopes(x, knots, order, uniform_spacing(knots, order))
-        return InputTerms(found[..., :-1].contiguous(), knots, order, curves or {})
+        features, _ = features_and_slopes(x, knots, order, uniform_spacing(knots, order))
+        return InputTerms(features[..., :-1].contiguous(), knots, order, curves or {})
 
     @property
     def flat(self) -> Float[Tensor, "batch _"]:
@@ -105,7 +105,7 @@ class NetworkBatch:
     held: Bool[Tensor, " P"]
 
     @property
-    def coefficient_groups(self) -> tuple[Tensor, ...]:
+    def coefficient_groups(self) -> tuple[Float[Tensor, "start _"], ...]:
         """All coefficients by group; the output is linear in all but the inner ones."""
         return *self.inner, *self.outer, self.direct, self.constant
 
@@ -164,28 +164,28 @@ def initialize_networks(
         direct: Whether the networks have direct edges.
     """
     inputs, size = terms.values.shape[1:]
-    none = terms.values.new_zeros
-    offered = [fit_curves(terms, values) for values in terms.curves.values()]
+    zeros = terms.values.new_zeros
+    given_curves = [fit_curves(terms, values) for values in terms.curves.values()]
     inner = []
     for node in nodes:
         slopes = torch.empty(count, inputs, dtype=torch.float64).uniform_(-1, 1, generator=generator)
         slopes = slopes.sign() * (0.3 + 0.7 * slopes.abs())
         if node.inner == "free":
-            curves = torch.stack([offered[place % len(offered)] for place in range(count)])
+            curves = torch.stack([given_curves[place % len(given_curves)] for place in range(count)])
             spread = slopes[..., None] * curves
             inner.append((1 + 0.3 * spread if node.is_product else spread).flatten(1))
         elif node.is_product:
             inner.append(torch.stack([torch.ones_like(slopes), slopes], 2).flatten(1))
         else:
             inner.append(slopes)
-    outer = [none(count, size if node.is_curved else 1) for node in nodes]
+    outer = [zeros(count, size if node.is_curved else 1) for node in nodes]
     bundle = NetworkBatch(
         nodes=nodes,
         inner=tuple(inner),
         outer=tuple(outer),
         ends=torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(count, len(nodes), 1),
-        direct=none(count, inputs * size if direct else 0),
-        constant=none(count, 1),
+        direct=zeros(count, inputs * size if direct else 0),
+        constant=zeros(count, 1),
         held=torch.zeros(0, dtype=torch.bool),
     )
     return replace(bundle, held=torch.zeros(bundle.flat.shape[1], dtype=torch.bool))
@@ -213,15 +213,15 @@ def forward(bundle: NetworkBatch, terms: InputTerms) -> ForwardPass:
     total = bundle.constant.expand(-1, len(terms.values))
     if bundle.direct.shape[1]:
         total = total + bundle.direct @ terms.flat.T
-    bases, slopes, others = [], [], []
+    bases, slopes, node_cofactors = [], [], []
     for place, (node, outer) in enumerate(zip(bundle.nodes, bundle.outer, strict=True)):
-        value, rest = node_values(bundle, place, terms)
+        value, cofactors = node_values(bundle, place, terms)
         basis, derivative = _evaluate_outer_basis(node, value, bundle.ends[:, place], terms)
         total = total + (basis @ outer[..., None])[..., 0]
         bases.append(basis)
         slopes.append((derivative @ outer[..., None])[..., 0])
-        others.append(rest)
-    return ForwardPass(total, tuple(bases), tuple(slopes), tuple(others))
+        node_cofactors.append(cofactors)
+    return ForwardPass(total, tuple(bases), tuple(slopes), tuple(node_cofactors))
 
 
 def compute_outputs(bundle: NetworkBatch, terms: InputTerms) -> Float[Tensor, "start batch"]:
@@ -229,7 +229,9 @@ def compute_outputs(bundle: NetworkBatch, terms: InputTerms) -> Float[Tensor, "s
     return forward(bundle, terms).total
 
 
-def node_values(bundle: NetworkBatch, place: int, terms: InputTerms) -> tuple[Tensor, Tensor | None]:
+def node_values(
+    bundle: NetworkBatch, place: int, terms: InputTerms
+) -> tuple[Float[Tensor, "start batch"], Float[Tensor, "start batch in_dim"] | None]:
     """Return the values of a node [start, batch], and for a product all products of factors but one.
 
     The second result is [start, batch, in_dim], or None for an adding node.
@@ -239,32 +241,32 @@ def node_values(bundle: NetworkBatch, place: int, terms: InputTerms) -> tuple[Te
     if not node.is_product:
         return inner @ features.flatten(1).T, None
     factors = torch.einsum("nit,sit->sni", features, inner.view(-1, *features.shape[1:]))
-    ones = torch.ones_like(factors[..., :1])
-    before = torch.cat([ones, factors[..., :-1]], 2).cumprod(2)
-    after = torch.cat([ones, factors[..., 1:].flip(2)], 2).cumprod(2).flip(2)
+    unit = torch.ones_like(factors[..., :1])
+    before = torch.cat([unit, factors[..., :-1]], 2).cumprod(2)
+    after = torch.cat([unit, factors[..., 1:].flip(2)], 2).cumprod(2).flip(2)
     return factors.prod(2), before * after
 
 
 def _evaluate_outer_basis(
-    node: Node, value: Tensor, ends: Tensor, terms: InputTerms
-) -> tuple[Tensor, Tensor]:
+    node: Node, value: Float[Tensor, "start batch"], ends: Float[Tensor, "start 2"], terms: InputTerms
+) -> tuple[Float[Tensor, "start batch terms"], Float[Tensor, "start batch terms"]]:
     """Return the features of the outer coefficients and their derivatives in the node [start, batch, _]."""
     if not node.is_curved:
         return value[..., None], torch.ones_like(value)[..., None]
     knots = extend_knots(uniform_grid(ends[:, 0], ends[:, 1], terms.grid_size), terms.order)
-    found = features_and_slopes(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
-    basis, derivative = (part[..., :-1].transpose(0, 1) for part in found)
+    pair = features_and_slopes(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
+    basis, derivative = (part[..., :-1].transpose(0, 1) for part in pair)
     return basis, derivative
 
 
 def jacobian(bundle: NetworkBatch, terms: InputTerms, at: ForwardPass) -> Float[Tensor, "start batch P"]:
     """Derivatives of the outputs in all coefficients, in the order of ``flat``."""
     inner = []
-    for node, slope, rest in zip(bundle.nodes, at.slopes, at.others, strict=True):
-        if rest is None:
+    for node, slope, cofactors in zip(bundle.nodes, at.slopes, at.others, strict=True):
+        if cofactors is None:
             inner.append(slope[..., None] * terms.inner_features(node).flatten(1))
         else:
-            inner.append(((slope[..., None] * rest)[..., None] * terms.inner_features(node)).flatten(2))
+            inner.append(((slope[..., None] * cofactors)[..., None] * terms.inner_features(node)).flatten(2))
     return torch.cat([*inner, linear_jacobian(bundle, terms, at)], 2)
 
 
@@ -273,9 +275,9 @@ def linear_jacobian(
 ) -> Float[Tensor, "start batch _"]:
     """Derivatives of the outputs in the linear coefficients, which do not depend on these coefficients."""
     count, rows = at.total.shape
-    shared = terms.flat if bundle.direct.shape[1] else terms.flat[:, :0]
-    ones = terms.values.new_ones(count, rows, 1)
-    return torch.cat([*at.bases, shared.expand(count, *shared.shape), ones], 2)
+    direct_terms = terms.flat if bundle.direct.shape[1] else terms.flat[:, :0]
+    constant = terms.values.new_ones(count, rows, 1)
+    return torch.cat([*at.bases, direct_terms.expand(count, *direct_terms.shape), constant], 2)
 
 
 def fit_curves(terms: InputTerms, values: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim terms"]:
@@ -298,39 +300,39 @@ def extract_network(bundle: NetworkBatch, place: int, terms: InputTerms) -> KAN:
         products=products,
     )
     network = KAN(config)
-    held = _find_pruned_edges(bundle, inputs)
+    pruned_edges = _find_pruned_edges(bundle, inputs)
     if not nodes:
-        only = network.stack[0]
-        only.knots = terms.knots.clone()
-        only.mask[:, 0] = ~held[-1]
-        shared = bundle.constant[place] / only.mask.sum()  # among the live edges
-        only.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + shared
+        layer = network.stack[0]
+        layer.knots = terms.knots.clone()
+        layer.mask[:, 0] = ~pruned_edges[-1]
+        constant_share = bundle.constant[place] / layer.mask.sum()  # among the live edges
+        layer.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + constant_share
         return network
-    first, last = network.stack
-    first.knots = terms.knots.clone()
+    inner_layer, outer_layer = network.stack
+    inner_layer.knots = terms.knots.clone()
     grids = [
         [-1.0, 1.0] if not node.is_curved else ends.tolist()
         for node, ends in zip(nodes, bundle.ends[place], strict=True)
     ]
     low, high = torch.tensor(grids, dtype=torch.float64).unbind(1)
-    last.knots = extend_knots(uniform_grid(low, high, terms.grid_size), terms.order)
+    outer_layer.knots = extend_knots(uniform_grid(low, high, terms.grid_size), terms.order)
     for k, node in enumerate(nodes):
-        first.weight[:, :-1, k] = _inner_spline_coefficients(bundle.inner[k][place], node, terms)
-        first.mask[:, k] = ~held[k]
+        inner_layer.weight[:, :-1, k] = _inner_spline_coefficients(bundle.inner[k][place], node, terms)
+        inner_layer.mask[:, k] = ~pruned_edges[k]
         if node.is_curved:
-            last.weight[k, :-1, 0] = bundle.outer[k][place] + bundle.constant[place] / len(nodes)
+            outer_layer.weight[k, :-1, 0] = bundle.outer[k][place] + bundle.constant[place] / len(nodes)
         else:
             share = float(bundle.constant[place]) / len(nodes)
-            last.symbolic[k, 0] = SymbolicEdge("x", 1.0, 0.0, float(bundle.outer[k][place, 0]), share)
+            outer_layer.symbolic[k, 0] = SymbolicEdge("x", 1.0, 0.0, float(bundle.outer[k][place, 0]), share)
     if network.direct is not None:
         network.direct.knots = terms.knots.clone()
         network.direct.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size)
-        network.direct.mask[:, 0] = ~held[-1]
+        network.direct.mask[:, 0] = ~pruned_edges[-1]
     return network
 
 
 def _inner_spline_coefficients(
-    coefficients: Tensor, node: Node, terms: InputTerms
+    coefficients: Float[Tensor, " inner"], node: Node, terms: InputTerms
 ) -> Float[Tensor, "in_dim terms"]:
     inputs = terms.values.shape[1]
     if node.inner == "free":
@@ -350,21 +352,21 @@ def _find_pruned_edges(bundle: NetworkBatch, inputs: int) -> list[Bool[Tensor, "
     sizes = [part.shape[1] for part in bundle.coefficient_groups]
     pieces = torch.split(bundle.held, sizes)
     edges = [pieces[k].view(inputs, -1).all(1) for k in range(len(bundle.nodes))]
-    none = torch.zeros(inputs, dtype=torch.bool)
-    return [*edges, pieces[-2].view(inputs, -1).all(1) if sizes[-2] else none]
+    no_edges = torch.zeros(inputs, dtype=torch.bool)
+    return [*edges, pieces[-2].view(inputs, -1).all(1) if sizes[-2] else no_edges]
 
 
 def remove_node(bundle: NetworkBatch, place: int) -> NetworkBatch:
     """Return the networks without one hidden node."""
     sizes = [part.shape[1] for part in bundle.coefficient_groups]
-    gone = place, place + len(bundle.nodes)
-    kept = [piece for at, piece in enumerate(torch.split(bundle.held, sizes)) if at not in gone]
-    others = [at for at in range(len(bundle.nodes)) if at != place]
+    removed_groups = place, place + len(bundle.nodes)
+    masks = [piece for at, piece in enumerate(torch.split(bundle.held, sizes)) if at not in removed_groups]
+    places = [at for at in range(len(bundle.nodes)) if at != place]
     return replace(
         bundle,
-        nodes=tuple(bundle.nodes[at] for at in others),
-        inner=tuple(bundle.inner[at] for at in others),
-        outer=tuple(bundle.outer[at] for at in others),
-        ends=bundle.ends[:, others],
-        held=torch.cat(kept),
+        nodes=tuple(bundle.nodes[at] for at in places),
+        inner=tuple(bundle.inner[at] for at in places),
+        outer=tuple(bundle.outer[at] for at in places),
+        ends=bundle.ends[:, places],
+        held=torch.cat(masks),
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from kan_engine.cost import DOUBLE_BYTES, MiB
@@ -65,7 +65,7 @@ class StructureRows:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, places: np.ndarray | slice) -> StructureRows:
+    def __getitem__(self, places: Shaped[np.ndarray, " selection"] | slice) -> StructureRows:
         return StructureRows(rows=self.rows[places], x=self.x[places])
 
     @cached_property
@@ -117,13 +117,15 @@ class InputGrids:
         return InputTerms.build(sample.x, knots, self.order, curves)
 
     @cached_property
-    def _ends(self) -> tuple[Tensor, Tensor]:
+    def _ends(self) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
         grids = self.thresholds.grids
         low, high = robust_range(self.training.x, grids)
         return low - grids.margin * (high - low), high + grids.margin * (high - low)
 
     @cached_property
-    def _curve_scales(self) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor, Tensor]]:
+    def _curve_scales(
+        self,
+    ) -> dict[str, tuple[Callable[[Tensor], Tensor], Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]]:
         raw = self.training.raw
         kinds: dict[str, Callable[[Tensor], Tensor]] = {"line": lambda u: u, "square": torch.square}
         if float(raw.min()) > 0:
@@ -188,7 +190,7 @@ class FittedStructure:
     ) -> Float[np.ndarray, " batch"]:
         """Predict the target at other rows, by these or other coefficients on the same grid."""
 
-        def predict_block(part: StructureRows) -> Tensor:
+        def predict_block(part: StructureRows) -> Float[Tensor, "block 1"]:
             return compute_outputs(bundle or self.bundle, self.frame.terms(part, self.terms.grid_size)).T
 
         return self._predict_in_blocks(predict_block, sample)
@@ -251,9 +253,9 @@ def scale_targets(scaler: TargetScaler, rows: StructureRows) -> Float[Tensor, " 
     return torch.from_numpy(scaler.forward(rows.y.numpy()))[:, 0]
 
 
-def relative_rmse(predicted: Float[np.ndarray, "batch 1"], sample: StructureRows) -> float:
+def relative_rmse(predictions: Float[np.ndarray, "batch 1"], sample: StructureRows) -> float:
     """Weighted RMSE of the target over its spread; infinite if T⁻¹ is not finite."""
     with np.errstate(all="ignore"):
-        squares = np.square(predicted - sample.y.numpy())[:, 0]
+        squares = np.square(predictions - sample.y.numpy())[:, 0]
         error = float(np.sqrt(np.average(squares, weights=sample.weights.numpy())))
     return error / sample.spread if np.isfinite(error) else float("inf")

@@ -74,20 +74,20 @@ TWO_NODES: tuple[Family, ...] = (
 ADDITIVE = Shape()
 
 
-def _drop_duplicates(screened: list[_ScreenedStart], count: int, max_ratio: float) -> list[_ScreenedStart]:
+def _drop_duplicates(starts: list[_ScreenedStart], count: int, max_ratio: float) -> list[_ScreenedStart]:
     """Return the first ``count`` starts, without those that led to the same network as an earlier one.
 
     Args:
-        screened: Starts by rising rank.
+        starts: Starts by rising rank.
         count: Maximum number of starts.
         max_ratio: Of the ranks of starts of one shape that led to the same network.
     """
-    found = list[_ScreenedStart]()
-    for rough in screened:
-        alike = (other for other in found if other.shape == rough.shape)
-        if all(rough.rank > max_ratio * other.rank for other in alike):
-            found.append(rough)
-    return found[:count]
+    unique_starts = list[_ScreenedStart]()
+    for start in starts:
+        alike = (rival for rival in unique_starts if rival.shape == start.shape)
+        if all(start.rank > max_ratio * rival.rank for rival in alike):
+            unique_starts.append(start)
+    return unique_starts[:count]
 
 
 def _order_by_simplicity(fits: list[FittedStructure], equal_factor: float) -> list[FittedStructure]:
@@ -141,10 +141,12 @@ class StructureSearch:
         self.limits = limits = thresholds
         has_few = training.x.shape[1] <= limits.max_few_inputs
         self.grids = limits.few_input_grid_sizes if has_few else limits.grid_sizes
-        seen = torch.cat([training.y, validation.y]).numpy()
-        offered = TRANSFORMS if len(training.x) >= limits.min_rows_for_transforms else ("identity",)
+        targets = torch.cat([training.y, validation.y]).numpy()
+        transforms = TRANSFORMS if len(training.x) >= limits.min_rows_for_transforms else ("identity",)
         self.scalers = {
-            name: TargetScaler.fit(training.y.numpy(), name) for name in offered if is_defined(name, seen)
+            name: TargetScaler.fit(training.y.numpy(), name)
+            for name in transforms
+            if is_defined(name, targets)
         }
         self._terms: dict[int, InputTerms] = {}
 
@@ -162,15 +164,15 @@ class StructureSearch:
         """Yield the most promising structures with two or three hidden nodes."""
         return self._iterate_families(TWO_NODES, self.limits.max_screened_starts[1])
 
-    def _iterate_families(self, families: tuple[Family, ...], kept: int) -> Iterator[FittedStructure]:
+    def _iterate_families(self, families: tuple[Family, ...], max_starts: int) -> Iterator[FittedStructure]:
         if self.training.x.shape[1] == 1 or len(self.training.x) < self.limits.min_rows_for_nodes:
             return
-        screened = [rough for family in families for rough in self.screen_family(family)]
-        screened.sort(key=lambda rough: rough.rank)
-        for rough in _drop_duplicates(screened, kept, self.limits.max_duplicate_ratio):
+        starts = [start for family in families for start in self.screen_family(family)]
+        starts.sort(key=lambda start: start.rank)
+        for start in _drop_duplicates(starts, max_starts, self.limits.max_duplicate_ratio):
             if self.should_stop():
                 return
-            yield self.fit_on_grids(rough.shape, rough.bundle)
+            yield self.fit_on_grids(start.shape, start.bundle)
 
     def fit_additive(self, transform: str = "identity") -> FittedStructure:
         """Fit a structure without hidden nodes on one grid after the other, each a linear problem."""
@@ -182,7 +184,9 @@ class StructureSearch:
         """Fit all starts of a family on the coarse grid, for every transform, in one batch."""
         nodes, direct, transforms = family
         limits, rows = self.limits, self.training[: self.limits.screening_rows]
-        terms, judged = (self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation))
+        terms, validation_terms = (
+            self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation)
+        )
         names = [
             name
             for name in transforms
@@ -202,10 +206,12 @@ class StructureSearch:
             thresholds=limits,
             should_stop=self.should_stop,
         )
-        found = compute_outputs(bundle, judged)
+        outputs = compute_outputs(bundle, validation_terms)
         for place, name in enumerate(names):
             shape = Shape(nodes=nodes, direct=direct, transform=name, order=self.frame.order)
-            error = relative_rmse(self.scalers[name].inverse(found[place][:, None].numpy()), self.validation)
+            error = relative_rmse(
+                self.scalers[name].inverse(outputs[place][:, None].numpy()), self.validation
+            )
             rank = error * (limits.simple_shape_factor if shape.is_simple else 1)
             yield _ScreenedStart(shape, bundle[[place]], rank)
 
@@ -220,8 +226,8 @@ class StructureSearch:
             else ((grid, 0) for grid in limits.additive_grid_sizes)
         )
         for grid, steps in schedule:
-            least = limits.min_rows_per_coefficient * rows.x.shape[1] * (grid + shape.order)
-            if len(rows.x) < least and errors:
+            min_rows = limits.min_rows_per_coefficient * rows.x.shape[1] * (grid + shape.order)
+            if len(rows.x) < min_rows and errors:
                 break  # too few rows for the coefficients of a finer grid
             if errors:
                 bundle = subdivide_grids(bundle, self.terms(grid // 2))

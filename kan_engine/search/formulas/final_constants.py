@@ -49,19 +49,21 @@ def fit_final_constants(formulas: Sequence[Formula], run: SearchContext) -> list
 def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:
     """The formula with constants fitted to the rows; the same where it would break the client's wishes."""
     rows = reweigh_rows([tree], rows) or rows
-    known = ParametricForm(tree, np.zeros(0))
-    fitted = _fit(release_measured_numbers(tree, rows), rows)
-    if not compute_rmse(fitted, rows) < compute_rmse(known, rows):
+    old_form = ParametricForm(tree, np.zeros(0))
+    new_form = _fit(release_measured_numbers(tree, rows), rows)
+    if not compute_rmse(new_form, rows) < compute_rmse(old_form, rows):
         return tree
-    refitted = round_constants(fitted, rows).numeric_tree
-    return refitted if run.config.constraints.allow_instead(refitted, tree, FINAL_POINTS) else tree
+    new_tree = round_constants(new_form, rows).numeric_tree
+    return new_tree if run.config.constraints.allow_instead(new_tree, tree, FINAL_POINTS) else tree
 
 
-def _fit(measured: MeasuredForm, rows: LabelledRows) -> ParametricForm:
+def _fit(measured_form: MeasuredForm, rows: LabelledRows) -> ParametricForm:
     """The form with fitted constants; rounded numbers stay if they are within the errors of fitted ones."""
-    free = refit_constants(measured.form, rows, iterations=FURTHER_STEPS)
-    distances = np.abs(free.values - measured.form.values) / (estimate_standard_errors(free, rows) + 1e-300)
-    for place in sorted(measured.exact, reverse=True):
+    free = refit_constants(measured_form.form, rows, iterations=FURTHER_STEPS)
+    distances = np.abs(free.values - measured_form.form.values) / (
+        estimate_standard_errors(free, rows) + 1e-300
+    )
+    for place in sorted(measured_form.exact, reverse=True):
         if distances[place] <= MAX_STANDARD_ERRORS:
-            measured = measured.fix(place)
-    return refit_constants(measured.form, rows, iterations=FURTHER_STEPS)
+            measured_form = measured_form.fix(place)
+    return refit_constants(measured_form.form, rows, iterations=FURTHER_STEPS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.comparison import compute_rmse
 from kan_engine.assessment.evidence.assess_formula import add_comparisons, assess_formula
@@ -59,12 +60,14 @@ def judge_form(run: SearchContext) -> JudgedForm | InvalidData | None:
 
     This takes seconds and comes before the search, so that its time is not over yet.
     """
-    template, asked = run.config.form, run.config.per_group
+    template, per_group = run.config.form, run.config.per_group
     try:
         if template is not None:
-            fitted = _fit(template, run)
-            return _judge(template, fitted, _measure(fitted, run), run)
-        return None if asked is None else _judge_templates(find_group_templates(asked.column, run), run)
+            form = _fit(template, run)
+            return _judge(template, form, _measure(form, run), run)
+        return (
+            None if per_group is None else _judge_templates(find_group_templates(per_group.column, run), run)
+        )
     except InvalidData as error:
         return error
 
@@ -73,69 +76,75 @@ def judge_grouped_formulas(
     formulas: Sequence[Formula], run: SearchContext
 ) -> JudgedForm | InvalidData | None:
     """The best formula of the search with constants of each group, if groups but no form are requested."""
-    asked = run.config.per_group
-    if asked is None or run.config.form is not None:
+    per_group = run.config.per_group
+    if per_group is None or run.config.form is not None:
         return None
-    return _judge_templates(list_formula_templates(asked.column, formulas, run), run)
+    return _judge_templates(list_formula_templates(per_group.column, formulas, run), run)
 
 
 def _judge_templates(
-    templates: Iterable[FormTemplate], run: SearchContext, most: int = 5
+    templates: Iterable[FormTemplate], run: SearchContext, max_templates: int = 5
 ) -> JudgedForm | InvalidData:
-    """The form with the shortest description, of at most ``most`` with constants of each group."""
+    """The form with the shortest description, of at most ``max_templates`` with constants of each group."""
     fits = list[tuple[FormTemplate, FittedForm, Formula]]()
     failure = InvalidData("no formula without the groups was found")
-    for template in islice(templates, most):
+    for template in islice(templates, max_templates):
         try:
-            fitted = _fit(template, run)
+            form = _fit(template, run)
         except InvalidData as error:
             failure = error
         else:
-            fits.append((template, fitted, _measure(fitted, run)))
-    return _judge(*min(fits, key=lambda each: each[2].bits), run) if fits else failure
+            fits.append((template, form, _measure(form, run)))
+    return _judge(*min(fits, key=lambda entry: entry[2].bits), run) if fits else failure
 
 
-def _measure(fitted: FittedForm, run: SearchContext) -> Formula:
+def _measure(form: FittedForm, run: SearchContext) -> Formula:
     """The fitted form as a formula."""
-    numbers = [float(make_measured(value).value) for value in fitted.values]
-    tree = bind_unfolded(fitted.tree, numbers)[0] if fitted.groups is None else fitted.groups.formula
+    numbers = [float(make_measured(value).value) for value in form.values]
+    tree = bind_unfolded(form.tree, numbers)[0] if form.groups is None else form.groups.formula
     return Formula.measure(tree, *sample_search_rows(run))
 
 
-def _judge(template: FormTemplate, fitted: FittedForm, formula: Formula, run: SearchContext) -> JudgedForm:
+def _judge(template: FormTemplate, form: FittedForm, formula: Formula, run: SearchContext) -> JudgedForm:
     """The fitted form with its evidence."""
     folds, steps = run.cross_validation, run.thresholds.assessment.max_refit_steps
-    errors = folds.measure_errors(_make_fitter(template, fitted, steps))
+    errors = folds.measure_errors(_make_fitter(template, form, steps))
     evidence = assess_formula(
         formula,
         errors,
         folds.measure_simple_models(),
         folds,
-        fitted=ParametricForm(fitted.tree, fitted.values),
+        fitted=ParametricForm(form.tree, form.values),
         should_stop=run.should_stop,
         stability=lambda: 1.0,  # the form is given: other rows lead to it, too
     )
-    problem = _make_problem(template, fitted, _sample_rows(run))
-    return JudgedForm(fitted, problem, formula, errors, evidence)
+    problem = _make_problem(template, form, _sample_rows(run))
+    return JudgedForm(form, problem, formula, errors, evidence)
 
 
-def _sample_rows(run: SearchContext, most: int = 20_000) -> LabelledRows:
+def _sample_rows(run: SearchContext, max_rows: int = 20_000) -> LabelledRows:
     """The training rows that constants are fitted to; more hardly change them."""
-    return run.data.training.sample(most, run.config.seed)
+    return run.data.training.sample(max_rows, run.config.seed)
 
 
 def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
     missing = [name for name in template.columns if name not in run.names]
     if missing:
-        told = f"its column {missing[0]!r} is the same in all training rows"
-        raise InvalidData(told, column=missing[0])
-    asked, rows, seed = run.config.per_group, _sample_rows(run), run.config.seed
-    if asked is not None:
+        message = f"its column {missing[0]!r} is the same in all training rows"
+        raise InvalidData(message, column=missing[0])
+    per_group, rows, seed = run.config.per_group, _sample_rows(run), run.config.seed
+    if per_group is not None:
         if not template.constants:
             raise InvalidData("constants per group need a form with constants that are fitted")
-        indicators = make_indicators(asked.column, run.data.encoding)
+        indicators = make_indicators(per_group.column, run.data.encoding)
         return fit_groups(
-            template, asked.column, indicators, rows, own=asked.own, seed=seed, should_stop=run.should_stop
+            template,
+            per_group.column,
+            indicators,
+            rows,
+            own=per_group.own,
+            seed=seed,
+            should_stop=run.should_stop,
         )
     if template.functions:
         return fit_form_with_functions(template, rows, run)
@@ -145,8 +154,8 @@ def _fit(template: FormTemplate, run: SearchContext) -> FittedForm:
 def compare_form(
     form: JudgedForm,
     free: Sequence[Formula],
-    free_errors: np.ndarray,
-    network_errors: np.ndarray,
+    free_errors: Float[np.ndarray, " free_rows"],
+    network_errors: Float[np.ndarray, " network_rows"],
     run: SearchContext,
 ) -> tuple[FormResult, FormulaEvidence]:
     """Compare the client's form with the network and with the best formula of the free search.
@@ -159,11 +168,13 @@ def compare_form(
         run: The search context.
     """
     weights, thresholds = run.data.training.weights, run.thresholds.assessment
-    others = {NETWORK: network_errors} if len(network_errors) else {}
+    rival_errors = {NETWORK: network_errors} if len(network_errors) else {}
     if free:
         is_known = len(free_errors) > 0
-        others[FREE_FORMULA] = free_errors if is_known else run.cross_validation.measure_formula(free[0].tree)
-    evidence = add_comparisons(form.evidence, form.errors, others, weights, thresholds)
+        rival_errors[FREE_FORMULA] = (
+            free_errors if is_known else run.cross_validation.measure_formula(free[0].tree)
+        )
+    evidence = add_comparisons(form.evidence, form.errors, rival_errors, weights, thresholds)
     contains_free = bool(free) and _contains(form, free[0].tree, run)
     if contains_free:  # rounded constants may predict better, but show nothing that the form misses
         models = dict(evidence.compared_with)
@@ -183,19 +194,19 @@ def _contains(form: JudgedForm, free: Expression, run: SearchContext) -> bool:
     return bool(error < run.thresholds.assessment.max_exact_error * np.std(target))
 
 
-def _make_problem(template: FormTemplate, fitted: FittedForm, rows: LabelledRows) -> FormProblem:
+def _make_problem(template: FormTemplate, form: FittedForm, rows: LabelledRows) -> FormProblem:
     """The constants of a form that are not held as a least-squares problem."""
-    names = [each.name for each in fitted.constants if not each.is_held]
-    return FormProblem(fitted.tree, rows, template.get_bounds(names))
+    names = [constant.name for constant in form.constants if not constant.is_held]
+    return FormProblem(form.tree, rows, template.get_bounds(names))
 
 
 def _make_fitter(
-    template: FormTemplate, fitted: FittedForm, steps: int
-) -> Callable[[LabelledRows], Callable[[np.ndarray], np.ndarray]]:
+    template: FormTemplate, form: FittedForm, steps: int
+) -> Callable[[LabelledRows], Callable[[Float[np.ndarray, "rows columns"]], Float[np.ndarray, " rows"]]]:
     """A fitter that refits the constants within their bounds, in at most ``2·steps`` evaluations."""
 
-    def fit(rows: LabelledRows) -> Callable[[np.ndarray], np.ndarray]:
-        values = _make_problem(template, fitted, rows).fit(fitted.values, 2 * steps, 1e-12)
-        return lambda x: evaluate(fitted.tree, dict(zip(rows.names, x.T, strict=True)), values)
+    def fit(rows: LabelledRows) -> Callable[[Float[np.ndarray, "rows columns"]], Float[np.ndarray, " rows"]]:
+        values = _make_problem(template, form, rows).fit(form.values, 2 * steps, 1e-12)
+        return lambda x: evaluate(form.tree, dict(zip(rows.names, x.T, strict=True)), values)
 
     return fit

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
@@ -33,19 +34,19 @@ def fit_form_with_functions(template: FormTemplate, rows: LabelledRows, run: Sea
     readings = [_read_function(place, curves, rows, run) for place in range(len(template.functions))]
     fits = []
     for trees in product(*readings):
-        whole, functions, start = _insert_functions(curves.template, curves.constants, trees)
-        problem = FormProblem(whole.tree, rows, whole.get_bounds())
+        full_template, functions, start = _insert_functions(curves.template, curves.constants, trees)
+        problem = FormProblem(full_template.tree, rows, full_template.get_bounds())
         values = problem.fit(start)
-        form = ParametricForm(whole.tree, values)
+        form = ParametricForm(full_template.tree, values)
         bits = description_length(form, rows)
-        fits.append((bits, whole, problem, values, functions))
-    _, whole, problem, values, functions = min(fits, key=lambda each: each[0])
-    fitted = describe_form(whole, problem, values)
-    warnings = fitted.warnings
+        fits.append((bits, full_template, problem, values, functions))
+    _, full_template, problem, values, functions = min(fits, key=lambda entry: entry[0])
+    result = describe_form(full_template, problem, values)
+    warnings = result.warnings
     if curves.replaced:
-        held = ", ".join(f"{name} = {whole.held[name]:g}" for name in curves.replaced)
-        warnings = (*warnings, f"a constant that an unknown function can replace is held: {held}")
-    return replace(fitted, functions=functions, warnings=warnings)
+        constants_text = ", ".join(f"{name} = {full_template.held[name]:g}" for name in curves.replaced)
+        warnings = (*warnings, f"a constant that an unknown function can replace is held: {constants_text}")
+    return replace(result, functions=functions, warnings=warnings)
 
 
 def _read_function(
@@ -73,57 +74,61 @@ def _read_function(
 
 
 def find_formulas(
-    part: LabelledRows, run: SearchContext, *, most: int = 3, time_share: float = 0.15
+    part: LabelledRows, run: SearchContext, *, max_formulas: int = 3, time_share: float = 0.15
 ) -> list[Expression]:
     """Formulas of these rows by the law search, best first.
 
     Args:
         part: The rows.
         run: The search.
-        most: Number of formulas.
+        max_formulas: Number of formulas.
         time_share: Of the time of the job.
     """
     count = len(part)
     order = np.random.default_rng(run.config.seed).permutation(count)
-    judged = max(1, int(run.thresholds.data.validation_share * count))
+    validation_count = max(1, int(run.thresholds.data.validation_share * count))
     data = replace(
         run.data,
         rows=part[order],
-        fit_count=count - judged,
-        validation_count=judged,
+        fit_count=count - validation_count,
+        validation_count=validation_count,
         numbers=order,
     )
     config = replace(run.config, form=None, symbolic=True, prune=True)
     inner = SearchContext.create(data, config, Callbacks(should_stop=run.should_stop, clock=run.clock))
     law = find_law(inner, time_share * run.config.max_seconds)
-    return [] if law is None else [formula.tree for formula in law.formulas[:most]]
+    return [] if law is None else [formula.tree for formula in law.formulas[:max_formulas]]
 
 
 def _fit_polynomial(part: LabelledRows) -> Expression:
     """A cubic polynomial of every column, with products of two columns."""
     powers = [Variable(name) ** power for name in part.names for power in (1, 2, 3)]
-    products = [mul(Variable(name), Variable(other)) for name, other in combinations(part.names, 2)]
+    products = [mul(Variable(name), Variable(partner)) for name, partner in combinations(part.names, 2)]
     terms = [ONE, *powers, *products]
     matrix = np.stack([evaluate(term, part.columns) * part.roots for term in terms], 1)
     scale = np.linalg.norm(matrix, axis=0)
-    found = np.linalg.lstsq(matrix / scale, part.y * part.roots)[0] / scale
-    return add(*(mul(make_measured(value), term) for value, term in zip(found, terms, strict=True)))
+    coefficients = np.linalg.lstsq(matrix / scale, part.y * part.roots)[0] / scale
+    return add(*(mul(make_measured(value), term) for value, term in zip(coefficients, terms, strict=True)))
 
 
 def _insert_functions(
-    template: FormTemplate, constants: np.ndarray, trees: Sequence[Expression]
-) -> tuple[FormTemplate, tuple[FittedFunction, ...], np.ndarray]:
+    template: FormTemplate, constants: Float[np.ndarray, " constants"], trees: Sequence[Expression]
+) -> tuple[FormTemplate, tuple[FittedFunction, ...], Float[np.ndarray, " start"]]:
     """The form with formulas for its functions, whose constants follow its own; and where these start."""
-    first, names, values = len(template.constants), list(template.constants), list(constants)
-    moved: dict[Expression, Expression] = {}
+    offset, names, values = len(template.constants), list(template.constants), list(constants)
+    substitutions: dict[Expression, Expression] = {}
     functions = []
     for place, (function, tree) in enumerate(zip(template.functions, trees, strict=True)):
-        form, own = parametrize_floats(tree)
-        numbers = range(len(own))
-        shifted = substitute(form, {Parameter(number): Parameter(len(values) + number) for number in numbers})
-        moved[Parameter(first + place)] = shifted
-        functions.append(FittedFunction(function.name, function.columns, shifted))
+        form, tree_values = parametrize_floats(tree)
+        numbers = range(len(tree_values))
+        function_tree = substitute(
+            form, {Parameter(number): Parameter(len(values) + number) for number in numbers}
+        )
+        substitutions[Parameter(offset + place)] = function_tree
+        functions.append(FittedFunction(function.name, function.columns, function_tree))
         names += [f"{function.name}[{number + 1}]" for number in numbers]
-        values += own
-    whole = replace(template, tree=substitute(template.tree, moved), constants=tuple(names), functions=())
-    return whole, tuple(functions), np.array(values)
+        values += tree_values
+    full_template = replace(
+        template, tree=substitute(template.tree, substitutions), constants=tuple(names), functions=()
+    )
+    return full_template, tuple(functions), np.array(values)

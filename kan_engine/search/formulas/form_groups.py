@@ -24,16 +24,16 @@ def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
     Raises:
         InvalidData: The column has one value in all training rows.
     """
-    encoded = [column for column in encoding.names if column.feature == name]
-    if not encoded:
+    columns = [column for column in encoding.names if column.feature == name]
+    if not columns:
         raise InvalidData(f"the column {name!r} names no groups: it is the same in all training rows")
-    if len(encoded) == 1:  # two values have one indicator
-        known = Variable(encoded[0].name)
-        feature = next(each for each in encoding.features if each.name == name)
-        first, second = feature.categories or ("false", "true")
-        return {first: 1 - known, second: known}
-    found: dict[str, Expression] = {}
-    for column in encoded:
+    if len(columns) == 1:  # two values have one indicator
+        indicator = Variable(columns[0].name)
+        feature = next(candidate for candidate in encoding.features if candidate.name == name)
+        low_group, high_group = feature.categories or ("false", "true")
+        return {low_group: 1 - indicator, high_group: indicator}
+    indicators: dict[str, Expression] = {}
+    for column in columns:
         match column.definition:
             case IsCategory(_, category):
                 group = category
@@ -41,8 +41,8 @@ def make_indicators(name: str, encoding: Encoding) -> dict[str, Expression]:
                 group = "missing"
             case _:
                 group = "other"
-        found[group] = Variable(column.name)
-    return found
+        indicators[group] = Variable(column.name)
+    return indicators
 
 
 def list_formula_templates(
@@ -82,7 +82,7 @@ def find_group_templates(
 
 
 def _list_encoded(column: str, run: SearchContext) -> set[str]:
-    return {each.name for each in run.data.encoding.names if each.feature == column}
+    return {variable.name for variable in run.data.encoding.names if variable.feature == column}
 
 
 def _make_template(tree: Expression) -> Iterator[FormTemplate]:

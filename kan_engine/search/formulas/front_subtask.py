@@ -103,9 +103,9 @@ def search_front(
             formulas would describe the noise.
     """
     limits, trees, begin = run.thresholds.front, list(seeds), 0.0
-    first = FrontPart.first(seeds, run) if run.data.classes is None else None
-    if first is not None:
-        trees, begin = _search_part(first, rows, run), first.end
+    first_part = FrontPart.first(seeds, run) if run.data.classes is None else None
+    if first_part is not None:
+        trees, begin = _search_part(first_part, rows, run), first_part.end
     if path is not None:
         trees += read_formulas(path, rows, limits.max_size, run.config.constraints)
     columns = select_front_columns(rows, path, run)
@@ -120,18 +120,26 @@ def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: Sear
     If there are too many, those of the compact networks are kept, small networks first, and then those that
     are most relevant among the others.
     """
-    most, used = run.thresholds.front.max_columns, dict[str, None]()
-    if len(rows.names) <= most:
+    max_columns, network_names = run.thresholds.front.max_columns, dict[str, None]()
+    if len(rows.names) <= max_columns:
         return rows.names
     for entry in path.networks if path is not None else ():
         places = torch.nonzero(live_inputs(entry.network))[:, 0].tolist()
-        used |= dict.fromkeys(rows.names[place] for place in places)
-    wanted = {name for group in run.config.constraints.must_use for name in group if name in rows.names}
-    kept = wanted | set([name for name in used if name not in wanted][: max(0, most - len(wanted))])
-    if len(kept) < most:
-        others = rows.select_columns([place for place, name in enumerate(rows.names) if name not in kept])
-        kept |= set(select_relevant_columns(others, most - len(kept)))
-    return tuple(name for name in rows.names if name in kept)
+        network_names |= dict.fromkeys(rows.names[place] for place in places)
+    required_names = {
+        name for group in run.config.constraints.must_use for name in group if name in rows.names
+    }
+    selection = required_names | set(
+        [name for name in network_names if name not in required_names][
+            : max(0, max_columns - len(required_names))
+        ]
+    )
+    if len(selection) < max_columns:
+        remainder = rows.select_columns(
+            [place for place, name in enumerate(rows.names) if name not in selection]
+        )
+        selection |= set(select_relevant_columns(remainder, max_columns - len(selection)))
+    return tuple(name for name in rows.names if name in selection)
 
 
 def _search_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[Expression]:
@@ -148,16 +156,16 @@ def _search_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> lis
 
 def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[Expression]:
     limits, share = run.thresholds.front, part.end - part.begin
-    wanted = {name for tree in part.seeds for name in variables(tree)} | set(part.columns)
+    names = {name for tree in part.seeds for name in variables(tree)} | set(part.columns)
 
-    def report(done: float, archive: Archive) -> None:
+    def report(progress: float, archive: Archive) -> None:
         front = archive.front
         lowest = min((entry.error for entry in front), default=float("inf"))
         error = lowest**0.5 / (float(np.std(rows.y)) or 1.0) if front else None
-        fraction = 0.88 + 0.02 * (part.begin + share * done)
+        fraction = 0.88 + 0.02 * (part.begin + share * progress)
         run.report("symbolic", fraction, f"improving {len(front)} formulas", error)
 
-    columns = {name: values for name, values in rows.columns.items() if name in wanted}
+    columns = {name: values for name, values in rows.columns.items() if name in names}
     search = FrontSearch(
         LabelledRows.from_columns(columns, rows.y, rows.weights, rows.unit_error),
         ends=_select_ends(run.data.training) if len(run.data.training) > len(rows) else None,
@@ -187,8 +195,8 @@ def predict_front(seeds: Sequence[Expression], run: SearchContext) -> list[Subta
     """
     if not run.config.symbolic or run.should_stop():
         return []
-    first = FrontPart.first(seeds, run)
-    return [] if first is None else [first.to_subtask(run)]
+    part = FrontPart.first(seeds, run)
+    return [] if part is None else [part.to_subtask(run)]
 
 
 def finish_formula(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expression:

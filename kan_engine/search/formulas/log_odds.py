@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer
@@ -37,16 +38,18 @@ def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext
     network is sure hardly count. Where it is sure of more than two classes at nearly every row, labels tell
     hardly more than that, and its clamped logits are the target.
     """
-    first = len(run.data.classes or ()) - run.data.output_count  # the first of two classes has no output
+    first_class = (
+        len(run.data.classes or ()) - run.data.output_count
+    )  # the first of two classes has no output
     parts = [_drop_class_weights(part, run) for part in sample_search_rows(run)]
     logits = [complete_logits(_compute_logits(network, inputs, part)) for part in parts]
-    labels_decide = first > 0 or measure_information(parts[0], logits[0]) >= OVERLAPPING
-    most = run.thresholds.max_log_odds
+    labels_decide = first_class > 0 or measure_information(parts[0], logits[0]) >= OVERLAPPING
+    max_log_odds = run.thresholds.max_log_odds
 
-    def make_rows(part: LabelledRows, values: np.ndarray) -> LabelledRows:
+    def make_rows(part: LabelledRows, values: Float[np.ndarray, "rows classes"]) -> LabelledRows:
         if labels_decide:
-            return make_working_responses(part, values, first + output)
-        return part.with_target(values[:, output].clip(-most, most))
+            return make_working_responses(part, values, first_class + output)
+        return part.with_target(values[:, output].clip(-max_log_odds, max_log_odds))
 
     fit, validation = map(make_rows, parts, logits)
     return make_problem(run, (fit, validation))
@@ -60,45 +63,49 @@ def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) 
     """
     part = run.data.training.sample(run.thresholds.assessment.max_fit_rows, run.config.seed)
     rows = _drop_class_weights(part, run)
-    first = _refit_logits([each[0] for each in formulas], rows, run)
+    best_formulas = _refit_logits([entry[0] for entry in formulas], rows, run)
     if len(formulas) > 1:
-        return [[best, *each[1:]] for best, each in zip(first, formulas, strict=True)]
-    others = (each if run.should_stop() else _refit_logits([each], rows, run)[0] for each in formulas[0][1:])
-    return [[*first, *others]]
+        return [[best, *entry[1:]] for best, entry in zip(best_formulas, formulas, strict=True)]
+    other_formulas = (
+        entry if run.should_stop() else _refit_logits([entry], rows, run)[0] for entry in formulas[0][1:]
+    )
+    return [[*best_formulas, *other_formulas]]
 
 
 def _refit_logits(formulas: Sequence[Formula], rows: LabelledRows, run: SearchContext) -> list[Formula]:
     """The formulas with rounded constants that fit the labels; the same if they break the client's wishes."""
-    wishes, trees = run.config.constraints, [each.tree for each in formulas]
+    wishes, trees = run.config.constraints, [entry.tree for entry in formulas]
     steps = run.thresholds.assessment.max_refit_steps
     forms = refit_logits(trees, rows, steps=steps)
     while len(formulas) > 1 and not run.should_stop():  # of two classes, the search has read the labels
-        released = release_coefficient([form.numeric_tree for form in forms], rows)
-        if released is None:
+        free_trees = release_coefficient([form.numeric_tree for form in forms], rows)
+        if free_trees is None:
             break
-        forms = refit_logits(released, rows, steps=steps)
+        forms = refit_logits(free_trees, rows, steps=steps)
     logits = evaluate_logits(forms, rows)
-    first, refitted = logits.shape[1] - len(forms), list[Formula]()
+    first_class, refits = logits.shape[1] - len(forms), list[Formula]()
     for place, (formula, form) in enumerate(zip(formulas, forms, strict=True)):
-        responses = make_working_responses(rows, logits, first + place)
+        responses = make_working_responses(rows, logits, first_class + place)
         tree = round_constants(form, responses).numeric_tree
         is_allowed = wishes.allow_instead(tree, formula.tree, FINAL_POINTS)
-        refitted.append(replace(formula, tree=tree) if is_allowed else formula)
-    return refitted
+        refits.append(replace(formula, tree=tree) if is_allowed else formula)
+    return refits
 
 
 def _drop_class_weights(part: LabelledRows, run: SearchContext) -> LabelledRows:
     return replace(part, weights=run.data.row_weights(part))
 
 
-def _compute_logits(network: KAN, inputs: Standardizer, part: LabelledRows) -> np.ndarray:
+def _compute_logits(
+    network: KAN, inputs: Standardizer, part: LabelledRows
+) -> Float[np.ndarray, "rows outputs"]:
     """Logits of a classifier for these rows [n, outputs]."""
     with torch.no_grad():
         logits: np.ndarray = network(torch.from_numpy(inputs.forward(part.x))).numpy()
     return logits
 
 
-def compute_base_log_odds(data: TrainingData, most: float) -> float:
+def compute_base_log_odds(data: TrainingData, max_log_odds: float) -> float:
     """Log-odds of the second class among the training rows, clamped to ``±most``."""
     share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
-    return float(np.clip(np.log(share) - np.log1p(-share), -most, most))
+    return float(np.clip(np.log(share) - np.log1p(-share), -max_log_odds, max_log_odds))

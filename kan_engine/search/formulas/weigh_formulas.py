@@ -37,7 +37,7 @@ class WeighedFormulas:
 
 def weigh_formulas(
     formulas: Sequence[Formula],
-    shown: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     evidence: FormulaEvidence,
     pool: Pool,
     run: SearchContext,
@@ -46,35 +46,39 @@ def weigh_formulas(
 
     Args:
         formulas: The shown ones with final constants, the best first.
-        shown: The same as candidates of the pool.
+        candidates: The same as candidates of the pool.
         evidence: For the first one.
         pool: All candidates.
         run: The search context.
     """
     rows = pool.problem.rows
-    rivals = group_rivals(pool.candidates, [each.tree for each in shown], rows)
-    shares, none = weigh_rivals(rivals, rows, passes_tests=not evidence.reasons)
-    places = [find_rival(rivals, each.tree) for each in shown]
-    weighed = [
+    rivals = group_rivals(pool.candidates, [candidate.tree for candidate in candidates], rows)
+    shares, none_probability = weigh_rivals(rivals, rows, passes_tests=not evidence.reasons)
+    places = [find_rival(rivals, candidate.tree) for candidate in candidates]
+    weighted_formulas = [
         formula if place is None else replace(formula, probability=float(shares[place]))
         for formula, place in zip(formulas, places, strict=True)
     ]
-    told = [
+    rival_places = [
         int(place)
         for place in np.argsort(-shares, kind="stable")[: MAX_TOLD + 1]
         if place != places[0] and shares[place] >= MIN_TOLD
     ][:MAX_TOLD]
-    final = dict(zip(reversed(places), reversed(weighed), strict=True))  # of a family that is shown, its best
-    hidden = [place for place in told if place not in final]
-    fitted = fit_final_constants([rivals[place].first for place in hidden], run)
+    final = dict(
+        zip(reversed(places), reversed(weighted_formulas), strict=True)
+    )  # of a family that is shown, its best
+    extra_places = [place for place in rival_places if place not in final]
+    extra_formulas = fit_final_constants([rivals[place].first for place in extra_places], run)
     final |= {
         place: replace(formula, probability=float(shares[place]))
-        for place, formula in zip(hidden, fitted, strict=True)
+        for place, formula in zip(extra_places, extra_formulas, strict=True)
     }
     return WeighedFormulas(
-        formulas=weighed,
-        rivals=tuple(final[place] for place in told),
-        evidence=replace(evidence, probability=weighed[0].probability, none_of_these=none),
+        formulas=weighted_formulas,
+        rivals=tuple(final[place] for place in rival_places),
+        evidence=replace(
+            evidence, probability=weighted_formulas[0].probability, none_of_these=none_probability
+        ),
     )
 
 

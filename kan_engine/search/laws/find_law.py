@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.expressions.evaluation import Expression
@@ -28,13 +29,13 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     Returns:
         None if no structure was fitted.
     """
-    stopped, until = run.should_stop, measure_work() + seconds
+    must_stop, until = run.should_stop, measure_work() + seconds
     is_cut, pools, judge = False, list[Pool](), Judge()
 
     def should_stop() -> bool:
         nonlocal is_cut
         is_cut = is_cut or (measure_work() > until and not any(pool.has_adequate_structure for pool in pools))
-        return is_cut or stopped()
+        return is_cut or must_stop()
 
     problem = make_problem(replace(run, should_stop=should_stop))
     pools.append(Pool(problem))
@@ -49,7 +50,7 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     return None if law is None else replace(law, is_cut=is_cut, has_relative_errors=best is not pools[0])
 
 
-def _weigh_relative_errors(pool: Pool, judge: Judge) -> np.ndarray | None:
+def _weigh_relative_errors(pool: Pool, judge: Judge) -> Float[np.ndarray, " rows"] | None:
     """Weights of the rows for errors that grow with the target; None if they do not, or are known.
 
     Where small structures miss much of the signal, other weights lead to no law.
@@ -57,14 +58,18 @@ def _weigh_relative_errors(pool: Pool, judge: Judge) -> np.ndarray | None:
     problem = pool.problem
     if pool.exact is not None or not problem.settings.is_symbolic or problem.should_stop():
         return None
-    weighed = reweigh_rows([each.tree for each in pool.candidates], problem.rows, problem.settings.assessment)
-    return None if weighed is None or judge.misses_signal(pool) else weighed.weights
+    weighted_rows = reweigh_rows(
+        [candidate.tree for candidate in pool.candidates], problem.rows, problem.settings.assessment
+    )
+    return None if weighted_rows is None or judge.misses_signal(pool) else weighted_rows.weights
 
 
 def _describe_law(pool: Pool, run: SearchContext) -> FoundLaw | None:
     """The formulas of a pool with the structure to serve: that of the best reading, else the closest."""
     problem, best = pool.problem, pool.best
-    read = next((each.structure for each in pool.candidates if each.structure is not None), None)
+    read = next(
+        (candidate.structure for candidate in pool.candidates if candidate.structure is not None), None
+    )
     structure = read or pool.closest_structure
     if structure is None:
         return None

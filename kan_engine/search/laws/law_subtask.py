@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from kan_engine.assessment.evidence.assess_formula import assess_formula
 from kan_engine.assessment.evidence.formula_evidence import NETWORK, FormulaEvidence
@@ -82,30 +83,30 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
         )
     is_consistent = evidence is not None and evidence.verdict == "consistent"
     is_adequate = law.fit.is_adequate and not any(
-        folds.is_better(other, network_errors) for other in simple.values()
+        folds.is_better(simple_errors, network_errors) for simple_errors in simple.values()
     )
     is_exact = law.error < MAX_EXACT_ERROR
-    found = make_law_result(
+    result = make_law_result(
         law, inner, run, places, errors=network_errors, evidence=evidence, formula_errors=errors
     )
-    return SmallLaw(found=found, is_clear=is_exact or is_consistent or is_adequate)
+    return SmallLaw(found=result, is_clear=is_exact or is_consistent or is_adequate)
 
 
-def _report_by_time(run: SearchContext, first: float = 0.05, last: float = 0.38) -> ReportProgress:
+def _report_by_time(run: SearchContext, start: float = 0.05, end: float = 0.38) -> ReportProgress:
     """A receiver of progress that replaces the fractions of a law search by the share of its usual time.
 
     How many structures and formulas it will try is unknown, and the first ones take a fraction of a second.
 
     Args:
         run: The search context.
-        first: Fraction of the job at the start of the search.
-        last: Fraction that it approaches.
+        start: Fraction of the job at the start of the search.
+        end: Fraction that it approaches.
     """
     began, usual_s = run.clock(), run.thresholds.law_time_share * run.config.max_seconds / 4
 
     def report(stage: str, fraction: float, message: str, error: float | None = None) -> None:  # noqa: ARG001
         share = 1 - math.exp(-(run.clock() - began) / usual_s)
-        run.report(stage, first + (last - first) * share, message, error)
+        run.report(stage, start + (end - start) * share, message, error)
 
     return report
 
@@ -120,22 +121,24 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
     if law.has_relative_errors:
         rows = rows.reweigh(1 / evaluate(law.formulas[0].tree, rows.columns) ** 2)
 
-    def find_again(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
-        problem = make_problem(run, (rows[learnt], rows[judged]), is_recorded=False)
+    def find_again(
+        fit_places: Int[np.ndarray, " fit"], test_places: Int[np.ndarray, " test"]
+    ) -> Formula | None:
+        problem = make_problem(run, (rows[fit_places], rows[test_places]), is_recorded=False)
         pool = Pool(problem)
         if law.tried_in is not None:
-            found = enumerate_formulas(law.tried_in, problem)
+            candidates = enumerate_formulas(law.tried_in, problem)
         else:
-            first, second = problem.samples
+            fit_sample, test_sample = problem.samples
             steps = run.thresholds.max_resampling_steps
-            fit = replace(law.fit, bundle=law.fit.train_coefficients(first, steps=steps))
-            found = read_structure(replace(fit, errors=(fit.relative_error(second),)), pool)
+            fit = replace(law.fit, bundle=law.fit.train_coefficients(fit_sample, steps=steps))
+            candidates = read_structure(replace(fit, errors=(fit.relative_error(test_sample),)), pool)
         again = (
             refit_constants(to_form(rival.tree), problem.fit, iterations=MAX_REFIT_STEPS)
             for rival in law.formulas
         )
         rivals = (problem.measure(form.numeric_tree, strategy="rival") for form in again)
-        for candidate in chain(rivals, found):
+        for candidate in chain(rivals, candidates):
             pool.add(candidate)
         return pool.best
 
@@ -155,9 +158,9 @@ def make_law_result(
     run: SearchContext,
     places: Sequence[int],
     *,
-    errors: np.ndarray,
+    errors: Float[np.ndarray, " rows"],
     evidence: FormulaEvidence | None = None,
-    formula_errors: np.ndarray = np.zeros(0),  # noqa: B008 - never changed
+    formula_errors: Float[np.ndarray, " formula_rows"] = np.zeros(0),  # noqa: B008 - never changed
 ) -> SearchResult:
     """The result of a search whose law serves.
 
@@ -182,7 +185,7 @@ def make_law_result(
         formulas=[list(law.formulas)],
         is_cut=law.is_cut,
         formula_of="network" if law.is_read else "law",
-        dropped={inner.names[i]: both for i, both in law.fit.dropped.items()},
+        dropped={inner.names[i]: error_pair for i, error_pair in law.fit.dropped.items()},
         errors=errors,
         evidence=evidence,
         formula_errors=formula_errors,
@@ -190,7 +193,7 @@ def make_law_result(
     )
 
 
-def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
+def measure_law_errors(law: FoundLaw, run: SearchContext) -> Float[np.ndarray, " rows"]:
     """Out-of-sample absolute errors of a law's network on the training rows, NaN for other rows.
 
     Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
@@ -200,11 +203,15 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> np.ndarray:
     errors = np.full(len(data.training), np.nan)
     is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
     is_crossed = len(errors) <= limits.selection.max_cross_validation_rows and not is_certain
-    known = slice(0 if is_crossed else len(data.fit), len(errors))
-    rows = data.training[known]
+    span = slice(0 if is_crossed else len(data.fit), len(errors))
+    rows = data.training[span]
     sample = to_sample(rows, run.inputs)
     with np.errstate(all="ignore"):
-        own = law.fit.predict(sample)
-        fresh = cross_predict(law.fit, sample, folds, run.should_stop) if is_crossed else own
-        errors[known] = np.abs(fresh - rows.y) + np.abs(own - law.fit.predict_by_splines(sample))
+        predictions = law.fit.predict(sample)
+        fold_predictions = (
+            cross_predict(law.fit, sample, folds, run.should_stop) if is_crossed else predictions
+        )
+        errors[span] = np.abs(fold_predictions - rows.y) + np.abs(
+            predictions - law.fit.predict_by_splines(sample)
+        )
     return np.where(np.isnan(errors) & (folds == 0).numpy(), np.inf, errors)

@@ -26,8 +26,8 @@ def find_exact_law(fit: LabelledRows, validation: LabelledRows, callbacks: Callb
         callbacks: Once ``should_stop`` returns true, the search ends; its work is limited as well.
     """
     config = SearchConfig()
-    limited = callbacks.limit_work(config.thresholds.law_of_solution_seconds)
-    run = SearchContext.create(_make_data(fit, validation), config, limited)
+    limited_callbacks = callbacks.limit_work(config.thresholds.law_of_solution_seconds)
+    run = SearchContext.create(_make_data(fit, validation), config, limited_callbacks)
     return search_exact_law(replace(run, contest=OptimismCorrection.create_closed()))
 
 

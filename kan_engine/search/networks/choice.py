@@ -41,18 +41,20 @@ def train_regression(run: SearchContext, next_parts: Callable[[], Sequence[Subta
         return _train_in_time(run)
 
 
-def choose_network(law: SmallLaw | None, trained: SearchResult | None, run: SearchContext) -> SearchResult:
+def choose_network(
+    law: SmallLaw | None, training_result: SearchResult | None, run: SearchContext
+) -> SearchResult:
     """Choose the network that answers a regression unless a formula does.
 
     Args:
         law: The small network of the law search.
-        trained: The larger network, which answers if it was requested; None beside a law that explains the
-            rows.
+        training_result: The larger network, which answers if it was requested; None beside a law that
+            explains the rows.
         run: The search context.
     """
-    best = trained if law is None else law.found
-    if law is not None and trained is not None and not _is_no_worse(law.found, trained, run):
-        best = trained
+    best = training_result if law is None else law.found
+    if law is not None and training_result is not None and not _is_no_worse(law.found, training_result, run):
+        best = training_result
     assert best is not None  # noqa: S101 - without a law a network is trained
     is_free = run.config.is_automatic and not run.config.constraints.monotone
     return _fall_back_to_line(best, run) if is_free else best
@@ -64,41 +66,41 @@ def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
     return lambda: predict_subtasks(run.parts, task, losses, run.thresholds)
 
 
-def _is_no_worse(first: SearchResult, second: SearchResult, run: SearchContext) -> bool:
-    return not is_lower(second.errors, first.errors, run.data.training.weights, run.thresholds.assessment)
+def _is_no_worse(result: SearchResult, rival: SearchResult, run: SearchContext) -> bool:
+    return not is_lower(rival.errors, result.errors, run.data.training.weights, run.thresholds.assessment)
 
 
 def _train_in_time(run: SearchContext) -> SearchResult:
     """Train networks in the share of the time that leaves enough for the checks."""
     training = run.limit_time(run.thresholds.search_time_share)
-    found = train_network(training)
+    result = train_network(training)
     if training.should_stop() and not run.should_stop():
-        return found.add_warnings(ENDED_EARLY_WARNING)
-    return found
+        return result.add_warnings(ENDED_EARLY_WARNING)
+    return result
 
 
-def _fall_back_to_line(found: SearchResult, run: SearchContext) -> SearchResult:
+def _fall_back_to_line(result: SearchResult, run: SearchContext) -> SearchResult:
     """The network if it is better than a line, its exponential and a constant; else the best of these."""
-    if run.cross_validation.is_better(found.errors, select_linear_model(run)[1]):
-        return found
-    return find_linear_model(run).add_warnings(*found.warnings)
+    if run.cross_validation.is_better(result.errors, select_linear_model(run)[1]):
+        return result
+    return find_linear_model(run).add_warnings(*result.warnings)
 
 
 def _train_requested(run: SearchContext) -> SearchResult:
     """Train the requested network; warn where a line is better."""
-    found = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
+    result = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
     simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
     spread = float(np.std(run.data.training.y))
-    is_exact = compute_rmse(found.errors, weights) < run.thresholds.max_rounding_error * spread
-    if is_exact or not run.cross_validation.is_better(simple["linear"], found.errors):
-        return found
-    of_line, of_network = compute_paired_rmse(simple["linear"], found.errors, weights)
+    is_exact = compute_rmse(result.errors, weights) < run.thresholds.max_rounding_error * spread
+    if is_exact or not run.cross_validation.is_better(simple["linear"], result.errors):
+        return result
+    of_line, of_network = compute_paired_rmse(simple["linear"], result.errors, weights)
     warning = (
         f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
         f"than the requested network ({of_network:.4g}): "
         "omit its shape so that the service chooses it"
     )
-    return found.add_warnings(warning)
+    return result.add_warnings(warning)
 
 
 def train_classifier(run: SearchContext) -> SearchResult:
@@ -106,25 +108,25 @@ def train_classifier(run: SearchContext) -> SearchResult:
 
     Probabilities of networks are calibrated; logistic regression, whose strength is cross-validated, is.
     """
-    found = _compare_with_line(run)
-    if found.is_straight:
-        return found
-    calibrate_on_validation_(found.network, found.judged, found.inputs, run.data, run.thresholds.inference)
-    return found
+    result = _compare_with_line(run)
+    if result.is_straight:
+        return result
+    calibrate_on_validation_(result.network, result.judged, result.inputs, run.data, run.thresholds.inference)
+    return result
 
 
 def _compare_with_line(run: SearchContext) -> SearchResult:
-    found = _train_in_time(run) if run.config.is_automatic else train_network(run)
+    result = _train_in_time(run) if run.config.is_automatic else train_network(run)
     folds, weights = run.cross_validation, run.data.training.weights
     simple = folds.measure_simple_models()
     is_beaten = folds.is_better(simple["constant"], simple["linear"])
-    if is_beaten or folds.is_better(found.errors, simple["linear"]):
-        return found
+    if is_beaten or folds.is_better(result.errors, simple["linear"]):
+        return result
     if run.config.is_automatic:
-        return make_linear_classifier(run, simple["linear"]).add_warnings(*found.warnings)
+        return make_linear_classifier(run, simple["linear"]).add_warnings(*result.warnings)
     losses = " and ".join(
-        f"{rmse**2:.4g}" for rmse in compute_paired_rmse(found.errors, simple["linear"], weights)
+        f"{rmse**2:.4g}" for rmse in compute_paired_rmse(result.errors, simple["linear"], weights)
     )
-    return found.add_warnings(
+    return result.add_warnings(
         f"no network is better than logistic regression by cross-validation (log losses {losses})"
     )

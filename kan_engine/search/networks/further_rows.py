@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import log
 
+from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.model_selection.budget import allot_climb_seconds
@@ -25,7 +26,7 @@ class FurtherFit:
 
 
 def fit_further_rows(
-    best: TrialResult, trials: TrialRunner, grounds: SearchRows, run: SearchContext
+    best: TrialResult, trials: TrialRunner, search_rows: SearchRows, run: SearchContext
 ) -> FurtherFit:
     """Fit the selected network to ever more rows of the reserve.
 
@@ -37,37 +38,37 @@ def fit_further_rows(
     Args:
         best: The selected network, fitted to the fit rows.
         trials: Trains networks.
-        grounds: The rows.
+        search_rows: The rows.
         run: The search context.
     """
-    data, fitted = run.data, len(run.data.fit)
+    data, fit_count = run.data, len(run.data.fit)
     if data.reserve is None:
-        return FurtherFit(best, fitted)
-    judge, kind = grounds.validation.rows(best.trial), best.trial.training.loss
+        return FurtherFit(best, fit_count)
+    judge, kind = search_rows.validation.rows(best.trial), best.trial.training.loss
     losses = judge.losses(best.network, kind)
-    for count in _list_sizes(fitted, fitted + len(data.reserve), run.thresholds.row_growth_factor):
-        trial = _fit_into_time(best, fitted, count, run)
-        grown = None if trial is None else trials.train_on(grounds.make_fit_rows(count), trial)
-        if grown is None or trials.is_time_over:
+    for count in _list_sizes(fit_count, fit_count + len(data.reserve), run.thresholds.row_growth_factor):
+        trial = _fit_into_time(best, fit_count, count, run)
+        candidate = None if trial is None else trials.train_on(search_rows.make_fit_rows(count), trial)
+        if candidate is None or trials.is_time_over:
             why = "more would take too long; increase max_seconds"
-            return FurtherFit(best, fitted, _explain(fitted, why, run))
-        fresh = judge.losses(grown.network, kind)
+            return FurtherFit(best, fit_count, _explain(fit_count, why, run))
+        fresh = judge.losses(candidate.network, kind)
         gain, chance = _measure_gain(losses, fresh, judge.weights)
         if gain > 0:
-            best, losses, fitted = grown, fresh, count
+            best, losses, fit_count = candidate, fresh, count
         if gain <= chance:
             why = "more lower its error on the validation rows by less than a standard error"
-            return FurtherFit(best, fitted, _explain(fitted, why, run))
-    return FurtherFit(best, fitted, _explain(fitted, "a job reads no more into memory", run))
+            return FurtherFit(best, fit_count, _explain(fit_count, why, run))
+    return FurtherFit(best, fit_count, _explain(fit_count, "a job reads no more into memory", run))
 
 
-def _list_sizes(least: int, most: int, factor: float) -> list[int]:
+def _list_sizes(min_count: int, max_count: int, factor: float) -> list[int]:
     """Numbers of rows above the least, up to the most, that grow by equal factors of about this size."""
-    steps = max(1, round(log(most / least) / log(factor)))
-    return [round(least * (most / least) ** (step / steps)) for step in range(1, steps + 1)]
+    steps = max(1, round(log(max_count / min_count) / log(factor)))
+    return [round(min_count * (max_count / min_count) ** (step / steps)) for step in range(1, steps + 1)]
 
 
-def _fit_into_time(best: TrialResult, fitted: int, count: int, run: SearchContext) -> Trial | None:
+def _fit_into_time(best: TrialResult, fit_count: int, count: int, run: SearchContext) -> Trial | None:
     """The trial of the same network for more rows; None if that would take too long.
 
     Minibatch training takes fewer epochs then: it reads at least half as many rows as before, since each of
@@ -77,25 +78,27 @@ def _fit_into_time(best: TrialResult, fitted: int, count: int, run: SearchContex
     seconds = allot_climb_seconds(run.config.max_seconds, data.rows.x.size, limits)
     trial = replace(best.trial, training=replace(best.trial.training, optimizer=optimizer))
     if optimizer != "adam":
-        taken = replace(trial, training=replace(trial.training, steps=max(1, len(best.history))))
-        return trial if estimate_seconds(taken, count, limits, optimizer) <= seconds else None
+        timed_trial = replace(trial, training=replace(trial.training, steps=max(1, len(best.history))))
+        return trial if estimate_seconds(timed_trial, count, limits, optimizer) <= seconds else None
     epochs = trial.training.steps
     affordable = int(epochs * min(1.0, seconds / estimate_seconds(trial, count, limits)))
-    if 2 * affordable * count < epochs * fitted:
+    if 2 * affordable * count < epochs * fit_count:
         return None
     return replace(trial, training=replace(trial.training, steps=affordable))
 
 
-def _measure_gain(before: Tensor, after: Tensor, weights: Tensor) -> tuple[float, float]:
+def _measure_gain(
+    before: Float[Tensor, " batch"], after: Float[Tensor, " batch"], weights: Float[Tensor, " batch"]
+) -> tuple[float, float]:
     """The mean by which the loss of the rows falls, and its standard error."""
     gains = (before - after) * (weights / weights.mean())
     return float(gains.mean()), float(gains.std() / len(gains) ** 0.5)
 
 
-def _explain(fitted: int, why: str, run: SearchContext) -> tuple[str, ...]:
+def _explain(fit_count: int, why: str, run: SearchContext) -> tuple[str, ...]:
     total = run.data.available_count - len(run.data.validation)
     return (
         ()
-        if fitted == total
-        else (f"the network was fitted to {fitted:,} of {total:,} training rows: {why}",)
+        if fit_count == total
+        else (f"the network was fitted to {fit_count:,} of {total:,} training rows: {why}",)
     )

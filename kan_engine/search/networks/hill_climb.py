@@ -26,9 +26,14 @@ class EvaluatedTrial(Protocol):
     """A trial with its expected loss on fresh rows."""
 
     @property
-    def trial(self) -> Trial: ...  # noqa: D102
+    def trial(self) -> Trial:
+        """Settings of the network."""
+        ...
+
     @property
-    def expected_loss(self) -> float: ...  # noqa: D102
+    def expected_loss(self) -> float:
+        """Estimated loss on fresh rows."""
+        ...
 
 
 J_co = TypeVar("J_co", bound=EvaluatedTrial, covariant=True)
@@ -39,9 +44,17 @@ class StepRunner(Protocol[J_co]):
     """Runs the steps of a hill climb."""
 
     @property
-    def thresholds(self) -> SearchThresholds: ...  # noqa: D102
-    def is_admissible(self, trial: Trial, task: SelectionTask) -> bool: ...  # noqa: D102
-    def run_step(self, trial: Trial, task: SelectionTask) -> J_co: ...  # noqa: D102
+    def thresholds(self) -> SearchThresholds:
+        """Decision numbers of the search."""
+        ...
+
+    def is_admissible(self, trial: Trial, task: SelectionTask) -> bool:
+        """Whether a trial is new and within the budget."""
+        ...
+
+    def run_step(self, trial: Trial, task: SelectionTask) -> J_co:
+        """Evaluate a trial."""
+        ...
 
 
 def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
@@ -55,31 +68,35 @@ def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
     if task.training.optimizer not in ("auto", "adam"):
         assert best is not None  # noqa: S101 - a requested optimizer is always tried
         return best
-    climbed = run_hill_climb(trials, task)
-    if best is not None and climbed.expected_loss >= trials.thresholds.min_second_order_gain * best.loss:
+    climb_result = run_hill_climb(trials, task)
+    if best is not None and climb_result.expected_loss >= trials.thresholds.min_second_order_gain * best.loss:
         return best
-    last = final_trial(climbed.trial, task)
-    if trials.is_time_over or (last == climbed.trial and not task.is_cross_validated):
-        return climbed
+    ensemble_trial = final_trial(climb_result.trial, task)
+    if trials.is_time_over or (ensemble_trial == climb_result.trial and not task.is_cross_validated):
+        return climb_result
     if task.is_cross_validated:
-        return _complete_folds(trials, climbed, last, task)
-    more = trials.run_final(last)
-    return more if more.loss <= trials.thresholds.selection_bias_factor * climbed.loss else climbed
+        return _complete_folds(trials, climb_result, ensemble_trial, task)
+    ensemble = trials.run_final(ensemble_trial)
+    return (
+        ensemble
+        if ensemble.loss <= trials.thresholds.selection_bias_factor * climb_result.loss
+        else climb_result
+    )
 
 
 def _complete_folds(
-    trials: TrialRunner, climbed: TrialResult, last: Trial, task: SelectionTask
+    trials: TrialRunner, climb_result: TrialResult, ensemble_trial: Trial, task: SelectionTask
 ) -> TrialResult:
     """Train the network to serve; cross-validate its settings on the folds that the climb left out."""
-    rest = range(task.climb_fold_count, task.thresholds.fold_count)
-    if rest:
-        trial = replicate_for_folds(climbed.trial, len(rest), task)
-        more = trials.run_final(last, [make_folds_subtask(trial, rest)])
+    other_folds = range(task.climb_fold_count, task.thresholds.fold_count)
+    if other_folds:
+        trial = replicate_for_folds(climb_result.trial, len(other_folds), task)
+        ensemble = trials.run_final(ensemble_trial, [make_folds_subtask(trial, other_folds)])
         if not trials.is_time_over:
-            climbed = trials.join_folds(climbed, trials.cross_validate(trial, rest, task))
+            climb_result = trials.join_folds(climb_result, trials.cross_validate(trial, other_folds, task))
     else:
-        more = trials.run_final(last)
-    return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
+        ensemble = trials.run_final(ensemble_trial)
+    return replace(ensemble, fold_losses=climb_result.fold_losses, folds_loss=climb_result.folds_loss)
 
 
 def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
@@ -95,14 +112,14 @@ def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
         before = top
         for change in tuple(open_changes):
             while (trial := change(top.trial)) is not None and trials.is_admissible(trial, task):
-                trained = trials.run_step(trial, task)
-                if trained.expected_loss > limits.max_retry_loss_factor * lowest:
+                candidate = trials.run_step(trial, task)
+                if candidate.expected_loss > limits.max_retry_loss_factor * lowest:
                     open_changes.remove(change)
                 tie = limits.tie_factor
-                allowed = tie if is_more_flexible(trial, top.trial) else 1 / tie
-                if trained.expected_loss > allowed * lowest:
+                loss_ratio = tie if is_more_flexible(trial, top.trial) else 1 / tie
+                if candidate.expected_loss > loss_ratio * lowest:
                     break
-                top, lowest = trained, min(lowest, trained.expected_loss)
+                top, lowest = candidate, min(lowest, candidate.expected_loss)
     return top
 
 
@@ -145,17 +162,17 @@ class _DryRun:
         self._budget.spend(trial, task)
         parts = make_step_subtasks(trial, task, self.thresholds)
         losses = [self._lookup_loss(part) for part in parts]
-        known = [loss for loss in losses if loss is not None]
-        if len(known) < len(parts):
+        known_losses = [loss for loss in losses if loss is not None]
+        if len(known_losses) < len(parts):
             self.unknown += [part for part, loss in zip(parts, losses, strict=True) if loss is None]
             is_first = self._lowest == float("inf")
-            assumed = 1.0 if is_first else self.thresholds.assumed_loss_factor * self._lowest
-            return _EstimatedTrial(trial, assumed)
-        loss = sum(known) / len(known)
+            assumed_loss = 1.0 if is_first else self.thresholds.assumed_loss_factor * self._lowest
+            return _EstimatedTrial(trial, assumed_loss)
+        loss = sum(known_losses) / len(known_losses)
         self._lowest = min(self._lowest, loss)
         return _EstimatedTrial(trial, loss)
 
     def _lookup_loss(self, part: Subtask) -> float | None:
-        if part.key not in self._losses and (known := self._parts.peek(part)) is not None:
-            self._losses[part.key] = read_expected_loss(known)
+        if part.key not in self._losses and (data := self._parts.peek(part)) is not None:
+            self._losses[part.key] = read_expected_loss(data)
         return self._losses.get(part.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.simple_models import (
     LinearModel,
@@ -45,29 +46,29 @@ def find_linear_model(run: SearchContext) -> SearchResult:
     return make_linear_regression(run, errors, kind)
 
 
-def select_linear_model(run: SearchContext) -> tuple[LinearKind, np.ndarray]:
+def select_linear_model(run: SearchContext) -> tuple[LinearKind, Float[np.ndarray, " rows"]]:
     """The same without a fit: its kind, and its out-of-sample errors."""
     folds, simple = run.cross_validation, run.cross_validation.measure_simple_models()
     kind: LinearKind = "linear" if run.config.constraints.must_use else "constant"
-    for other in ("linear", "log_linear"):
-        if other in simple and folds.is_better(simple[other], simple[kind]):
-            kind = other
+    for rival in ("linear", "log_linear"):
+        if rival in simple and folds.is_better(simple[rival], simple[kind]):
+            kind = rival
     return kind, simple[kind]
 
 
-def name_linear_model(found: SearchResult) -> str:
+def name_linear_model(result: SearchResult) -> str:
     """What a linear network is, for messages."""
-    return NAMES[classify_linear_network(found.network, found.scaler)]
+    return NAMES[classify_linear_network(result.network, result.scaler)]
 
 
-def count_numbers(found: SearchResult) -> int:
+def count_numbers(result: SearchResult) -> int:
     """Number of fitted numbers of a linear model: its slopes, and an intercept."""
-    is_constant = classify_linear_network(found.network, found.scaler) == "constant"
-    return 1 if is_constant else 1 + found.network.edge_count
+    is_constant = classify_linear_network(result.network, result.scaler) == "constant"
+    return 1 if is_constant else 1 + result.network.edge_count
 
 
 def make_linear_classifier(
-    run: SearchContext, errors: np.ndarray, *, is_constant: bool = False
+    run: SearchContext, errors: Float[np.ndarray, " rows"], *, is_constant: bool = False
 ) -> SearchResult:
     """Logistic regression or class shares as a network; ``judged`` is fitted without the validation rows."""
     data = run.data
@@ -122,7 +123,9 @@ def fit_line_of_log_odds(problem: Problem, run: SearchContext) -> Formula:
     return Formula.refit(tree, problem.fit, problem.validation, problem.constraints)
 
 
-def make_linear_regression(run: SearchContext, errors: np.ndarray, kind: LinearKind) -> SearchResult:
+def make_linear_regression(
+    run: SearchContext, errors: Float[np.ndarray, " rows"], kind: LinearKind
+) -> SearchResult:
     """A line, its exponential, or the mean of all training rows as a network.
 
     Args:

@@ -14,6 +14,7 @@ from itertools import product
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import lsq_linear
 
@@ -35,7 +36,7 @@ Array = np.ndarray
 def find_monotone_network(run: SearchContext) -> SearchResult:
     """The sum of curves with the lowest validation error, and smaller ones as compact networks."""
     fitter = MonotoneFitter(run)
-    everything = fitter.select_sources()
+    sources = fitter.select_sources()
     options = [
         (transform, grid, smoothing)
         for transform, grid, smoothing in product(
@@ -45,10 +46,10 @@ def find_monotone_network(run: SearchContext) -> SearchResult:
     losses = {}
     for number, option in enumerate(options):
         run.report("train", 0.1 + 0.6 * number / len(options), "fitting monotone curves")
-        fitted = fitter.fit(run.data.fit, everything, *option)
-        losses[option] = fitter.measure(fitted, *option)
+        trial_network = fitter.fit(run.data.fit, sources, *option)
+        losses[option] = fitter.measure(trial_network, *option)
         if np.isfinite(losses[option]):
-            error, width = (2 * losses[option]) ** 0.5, fitted.config.width
+            error, width = (2 * losses[option]) ** 0.5, trial_network.config.width
             trial = TrialReport(
                 kind="network", width=width, grid=option[1], error=error, optimizer="least_squares"
             )
@@ -56,24 +57,24 @@ def find_monotone_network(run: SearchContext) -> SearchResult:
         if run.should_stop():
             break
     best = min(losses, key=lambda option: losses[option])
-    judged = fitter.fit(run.data.fit, everything, *best)
+    fit_network = fitter.fit(run.data.fit, sources, *best)
     loss = losses[best]
-    network, scaler = fitter.fit(run.data.training, everything, *best), fitter.scalers[best[0]]
+    network, scaler = fitter.fit(run.data.training, sources, *best), fitter.scalers[best[0]]
 
-    def refit(rows: LabelledRows) -> Callable[[Array], Array]:
-        again = fitter.fit(rows, everything, *best)
-        return lambda x: fitter.predict(again, x, scaler)
+    def refit(rows: LabelledRows) -> Callable[[Float[Array, "rows columns"]], Float[Array, " rows"]]:
+        fold_network = fitter.fit(rows, sources, *best)
+        return lambda x: fitter.predict(fold_network, x, scaler)
 
     return SearchResult(
         network=network,
-        judged=judged,
+        judged=fit_network,
         inputs=run.inputs,
         scaler=scaler,
         history=(TrainingStep(0, best[1], loss, loss),),
         optimizer="least_squares",
         errors=run.cross_validation.measure_errors(refit),
         formula_of="law",
-        compact=fitter.make_path(judged, everything, best, run.config.max_curves)
+        compact=fitter.make_path(fit_network, sources, best, run.config.max_curves)
         if run.config.compact
         else None,
     )
@@ -122,11 +123,15 @@ class MonotoneFitter:
     def select_sources(self) -> list[tuple[int, ...]]:
         """Columns of every curve: of all, or of the most relevant ones and those that are wished."""
         data, run = self.run.data, self.run
-        kept = set(select_relevant_columns(data.fit, self.limits.max_columns))
-        wanted = {*self.signs, *(place for group in run.column_wishes for place in group)}
+        relevant_names = set(select_relevant_columns(data.fit, self.limits.max_columns))
+        required_places = {*self.signs, *(place for group in run.column_wishes for place in group)}
         sources = [source.columns for source in list_sources(data.encoding, data.fit.x)]
-        found = [s for s in sources if wanted & set(s) or kept & {run.names[place] for place in s}]
-        return found or sources or [(0,)]
+        selection = [
+            s
+            for s in sources
+            if required_places & set(s) or relevant_names & {run.names[place] for place in s}
+        ]
+        return selection or sources or [(0,)]
 
     def fit(
         self,
@@ -164,31 +169,33 @@ class MonotoneFitter:
 
     def _solve(
         self,
-        design: Array,
-        target: Array,
-        weights: Array,
-        maps: Sequence[Array],
-        places: Array,
+        design: Float[Array, "rows unknowns"],
+        target: Float[Array, " rows"],
+        weights: Float[Array, " rows"],
+        maps: Sequence[Float[Array, "terms _"]],
+        places: Int[Array, " ends"],
         smoothing: float,
         is_monotone: Sequence[bool],
-    ) -> Array:
+    ) -> Float[Array, " unknowns"]:
         total = float(weights.sum())
         gram = (design * weights[:, None]).T @ design / total
         side = design.T @ (weights * target) / total
         low = np.full(len(side), -np.inf)
         for i, m in enumerate(maps):
-            own = slice(places[i], places[i + 1])
+            block = slice(places[i], places[i + 1])
             bend = np.diff(m, n=2, axis=0) if len(m) > 2 else np.zeros((0, m.shape[1]))
-            gram[own, own] += smoothing * bend.T @ bend
+            gram[block, block] += smoothing * bend.T @ bend
             if is_monotone[i]:
-                low[own] = 0.0
+                low[block] = 0.0
         gram[np.diag_indices(len(gram))] += self.limits.ridge
         upper = cholesky(gram)
-        found = lsq_linear(upper, solve_triangular(upper, side, trans="T"), (low, np.inf), method="trf")
-        theta: Array = np.maximum(found.x, low)
+        solution = lsq_linear(upper, solve_triangular(upper, side, trans="T"), (low, np.inf), method="trf")
+        theta: Array = np.maximum(solution.x, low)
         return theta
 
-    def predict(self, network: KAN, x: Array, scaler: TargetScaler) -> Array:
+    def predict(
+        self, network: KAN, x: Float[Array, "rows columns"], scaler: TargetScaler
+    ) -> Float[Array, " rows"]:
         """Values of a network in the target's units."""
         with torch.no_grad():
             outputs = network(torch.from_numpy(self.run.inputs.forward(x))).numpy()
@@ -212,15 +219,19 @@ class MonotoneFitter:
         rows, layer = self.run.data.fit, network.stack[0]
         with torch.no_grad():
             curves = layer.postacts(torch.from_numpy(self.run.inputs.forward(rows.x)))[:, :, 0].numpy()
-        wished = [set(group) for group in self.run.column_wishes]
+        required_sets = [set(group) for group in self.run.column_wishes]
 
         def rank(source: tuple[int, ...]) -> tuple[bool, float]:
-            return not any(set(source) & group for group in wished), -float(np.var(curves[:, source].sum(1)))
+            return not any(set(source) & group for group in required_sets), -float(
+                np.var(curves[:, source].sum(1))
+            )
 
-        ordered, entries = sorted(sources, key=rank), []
-        first = sum(any(set(source) & group for group in wished) for source in sources)
-        for count in range(max(1, first), max(1, first, min(max_curves, len(ordered))) + 1):
-            small = self.fit(rows, ordered[:count], *best)
-            again = self.fit(self.run.data.training, ordered[:count], *best)
-            entries.append(CompactNetwork(network=again, curve_count=count, loss=self.measure(small, *best)))
+        ranking, entries = sorted(sources, key=rank), []
+        required_count = sum(any(set(source) & group for group in required_sets) for source in sources)
+        for count in range(max(1, required_count), max(1, required_count, min(max_curves, len(ranking))) + 1):
+            small = self.fit(rows, ranking[:count], *best)
+            full_network = self.fit(self.run.data.training, ranking[:count], *best)
+            entries.append(
+                CompactNetwork(network=full_network, curve_count=count, loss=self.measure(small, *best))
+            )
         return CompactPath(networks=tuple(entries), inputs=self.run.inputs, scaler=self.scalers[best[0]])

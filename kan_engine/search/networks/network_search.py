@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.cost import Workload, affordable_grids
 from kan_engine.data.training_data import TrainingData
@@ -37,8 +38,8 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
         run: The search context.
         then: Subtasks that will be needed afterwards.
     """
-    grounds, config = SearchRows.prepare(run), run.config
-    trials = TrialRunner(run, grounds)
+    search_rows, config = SearchRows.prepare(run), run.config
+    trials = TrialRunner(run, search_rows)
     with run.parts.prefetch(lambda: then):
         if config.hidden is None:
             task = make_task(run)
@@ -47,62 +48,68 @@ def train_network(run: SearchContext, then: Sequence[Subtask] = ()) -> SearchRes
                 best = tune_network(trials, task)
         else:
             best = _train_requested_shape(trials, config.hidden, run)
-    further = fit_further_rows(best, trials, grounds, run)
+    further = fit_further_rows(best, trials, search_rows, run)
     best = further.best
     stages = best.stages
     if config.prune and not run.should_stop():
         run.report("prune", 0.72, "pruning the network")
         best = prune_result(
             best,
-            grounds.fit,
-            grounds.validation,
-            required=run.column_wishes,
+            search_rows.fit,
+            search_rows.validation,
+            input_sets=run.column_wishes,
             should_stop=run.should_stop,
             thresholds=run.thresholds.selection,
         )
-    network, scaler = trials.retrain(best), grounds.scaler
+    network, scaler = trials.retrain(best), search_rows.scaler
     return SearchResult(
         network=network,
         judged=best.network,
-        inputs=grounds.scales[best.trial.quantile],
+        inputs=search_rows.scales[best.trial.quantile],
         scaler=scaler,
         history=best.history,
         optimizer=best.optimizer,
         device=best.device,
-        errors=_measure_errors(best, grounds, run),
+        errors=_measure_errors(best, search_rows, run),
         warnings=further.warnings,
         fitted_rows=further.rows,
         stages=tuple(GridStage(stage, trials.measure_seconds(stage.stack[0].grid_size)) for stage in stages),
     )
 
 
-def _measure_errors(best: TrialResult, grounds: SearchRows, run: SearchContext) -> np.ndarray:
+def _measure_errors(
+    best: TrialResult, search_rows: SearchRows, run: SearchContext
+) -> Float[np.ndarray, " rows"]:
     """Out-of-sample errors on the training rows, NaN for other rows.
 
     Training minimises half a squared error, or a log loss; see ``kan_engine.assessment.comparison``.
     Errors on the rows that selected the network are too small. They are scaled to the level expected on
     fresh rows.
     """
-    unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
+    unit = np.sqrt(2) * search_rows.scaler.std[0] if search_rows.scaler is not None else 1.0
     if best.fold_losses is not None:
         return np.asarray(best.fold_losses.clamp(min=0).sqrt().numpy() * unit)
-    judge = grounds.validation.rows(best.trial)
+    judge = search_rows.validation.rows(best.trial)
     with torch.no_grad():
         losses = loss_per_row(best.trial.training.loss, best.network(judge.x), judge.targets)
     errors = np.full(len(run.data.training), np.nan)
-    own = losses.sqrt().numpy() * unit
-    fair = run.contest.correct_errors(own)
+    validation_errors = losses.sqrt().numpy() * unit
+    corrected_errors = run.contest.correct_errors(validation_errors)
     with np.errstate(all="ignore"):
-        luck = np.sqrt(np.mean(fair**2) / np.mean(own**2))
-    errors[len(run.data.fit) :] = own * (luck if 1 < luck < np.inf else 1.0)  # infinite without errors
+        optimism = np.sqrt(np.mean(corrected_errors**2) / np.mean(validation_errors**2))
+    errors[len(run.data.fit) :] = validation_errors * (
+        optimism if 1 < optimism < np.inf else 1.0
+    )  # infinite without errors
     return errors
 
 
-def _train_requested_shape(trials: TrialRunner, hidden: tuple[int, ...], run: SearchContext) -> TrialResult:
+def _train_requested_shape(
+    trials: TrialRunner, inner_width: tuple[int, ...], run: SearchContext
+) -> TrialResult:
     """Train networks of the requested shape and return the best."""
     data, config, limits = run.data, run.config, run.thresholds.selection
     training, order = _make_training_config(data, config), config.order
-    width = (data.fit.x.shape[1], *hidden, data.output_count)
+    width = (data.fit.x.shape[1], *inner_width, data.output_count)
     schedule = training.grid_schedule
     grid = schedule[0] if schedule else config.grid or 5
     if not schedule and config.grid is None:
@@ -112,9 +119,9 @@ def _train_requested_shape(trials: TrialRunner, hidden: tuple[int, ...], run: Se
     finest = max((grid, *training.grid_schedule))
     work = Workload(width=width, terms=finest + order + 1, rows=len(data.fit), batch_rows=training.batch_size)
     training = replace(training, device=choose_device(config.device, work, training.thresholds))
-    found = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit), limits))
-    assert found is not None  # noqa: S101 - there is at least one trial
-    return found
+    result = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit), limits))
+    assert result is not None  # noqa: S101 - there is at least one trial
+    return result
 
 
 def make_task(run: SearchContext) -> SelectionTask:
@@ -142,16 +149,16 @@ def make_task(run: SearchContext) -> SelectionTask:
     return replace(task, training=replace(training, device=device))
 
 
-def _make_training_config(data: TrainingData, asked: SearchConfig) -> TrainingConfig:
+def _make_training_config(data: TrainingData, search_config: SearchConfig) -> TrainingConfig:
     config = TrainingConfig(
         loss=data.loss,
-        optimizer=asked.optimizer,
-        grid_schedule=asked.grid_schedule or (),
-        steps=asked.steps or 60,
-        lamb=asked.lamb or 0.0,
-        thresholds=asked.thresholds.training,
+        optimizer=search_config.optimizer,
+        grid_schedule=search_config.grid_schedule or (),
+        steps=search_config.steps or 60,
+        lamb=search_config.lamb or 0.0,
+        thresholds=search_config.thresholds.training,
     )
-    if not asked.has_stages:
+    if not search_config.has_stages:
         return config
     # Training must reach every grid
     return replace(config, patience=config.steps * len(config.grid_schedule))

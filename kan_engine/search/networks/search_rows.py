@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
@@ -56,9 +57,11 @@ class SearchRows:
         return _make_inputs(data.fit.append(data.reserve[: count - len(data.fit)]), self.scales, self.scaler)
 
 
-def _record_losses(contest: OptimismCorrection, scaler: TargetScaler, losses: torch.Tensor) -> None:
+def _record_losses(
+    optimism: OptimismCorrection, scaler: TargetScaler, losses: Float[torch.Tensor, " batch"]
+) -> None:
     """Convert losses, half a squared error in scaled units, to absolute errors and record them."""
-    contest.record((2 * losses).sqrt().numpy() * scaler.std)
+    optimism.record((2 * losses).sqrt().numpy() * scaler.std)
 
 
 def _make_inputs(

@@ -47,9 +47,9 @@ def split_step(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) 
     Of a short step, the start in another process would take as long as is saved.
     """
     count = task.climb_fold_count
-    half = count if climb_step_seconds(trial, task) < thresholds.min_split_seconds else -(-count // 2)
-    held = range(half), range(half, count)
-    return [(replicate_for_folds(trial, len(part), task), part) for part in held if part]
+    part_size = count if climb_step_seconds(trial, task) < thresholds.min_split_seconds else -(-count // 2)
+    fold_ranges = range(part_size), range(part_size, count)
+    return [(replicate_for_folds(trial, len(part), task), part) for part in fold_ranges if part]
 
 
 def make_step_subtasks(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[Subtask]:
@@ -59,9 +59,9 @@ def make_step_subtasks(trial: Trial, task: SelectionTask, thresholds: SearchThre
     return [make_folds_subtask(*part) for part in split_step(trial, task, thresholds)]
 
 
-def make_folds_subtask(trial: Trial, held: Sequence[int]) -> Subtask:
+def make_folds_subtask(trial: Trial, folds: Sequence[int]) -> Subtask:
     """Describe a cross-validation that holds out these folds as a subtask."""
-    return Subtask("folds", {"trial": trial.to_dict(), "held": list(held)})
+    return Subtask("folds", {"trial": trial.to_dict(), "held": list(folds)})
 
 
 def make_training_subtask(trial: Trial) -> Subtask:
@@ -83,12 +83,12 @@ class ClimbBudget:
 
     def allows(self, trial: Trial, task: SelectionTask) -> bool:
         """Whether a trial is new, not too large, and within the estimated time of the climb."""
-        spent = self._spent + climb_step_seconds(trial, task)
+        seconds = self._spent + climb_step_seconds(trial, task)
         largest = trial  # the best step is cross-validated on all folds
         if task.is_cross_validated:
             largest = replicate_for_folds(trial, task.thresholds.fold_count, task)
         is_small = is_affordable(largest, task, is_passing=task.is_cross_validated)
-        return trial not in self.tried and is_small and spent <= task.climb_seconds
+        return trial not in self.tried and is_small and seconds <= task.climb_seconds
 
     def spend(self, trial: Trial, task: SelectionTask) -> None:
         """Record a step of the climb."""
@@ -106,8 +106,8 @@ class TrialRunner:
         grounds: The rows.
     """
 
-    def __init__(self, run: SearchContext, grounds: SearchRows) -> None:
-        self._run, self._grounds = run, grounds
+    def __init__(self, run: SearchContext, search_rows: SearchRows) -> None:
+        self._run, self._grounds = run, search_rows
         self.thresholds = run.thresholds
         self._best: TrialResult | None = None
         self._budget = ClimbBudget()
@@ -116,7 +116,7 @@ class TrialRunner:
 
     def measure_seconds(self, grid: int) -> float:
         """Time of all trainings until their last step on a grid, or their end if they did not reach it."""
-        return sum(taken.get(grid, max(taken.values())) for taken in self._seconds.values() if taken)
+        return sum(seconds.get(grid, max(seconds.values())) for seconds in self._seconds.values() if seconds)
 
     @property
     def is_time_over(self) -> bool:
@@ -133,8 +133,8 @@ class TrialRunner:
         for trial in trials:
             if best is not None and self.is_time_over:
                 break
-            trained = self.run(trial)
-            best = trained if best is None else min(best, trained, key=lambda found: found.loss)
+            result = self.run(trial)
+            best = result if best is None else min(best, result, key=lambda entry: entry.loss)
         return best
 
     def run_step(self, trial: Trial, task: SelectionTask) -> TrialResult:
@@ -142,57 +142,57 @@ class TrialRunner:
         self._budget.spend(trial, task)
         if not task.is_cross_validated:
             return self.run(trial)
-        first, *rest = split_step(trial, task, self.thresholds)
-        with self._run.parts.prefetch(lambda: [make_folds_subtask(*part) for part in rest]):
-            found = self.cross_validate(*first, task)
-        for part in rest:
-            found = self.join_folds(found, self.cross_validate(*part, task))
-        found = replace(found, trial=trial)
-        self._record(found)
-        return found
+        first_part, *other_parts = split_step(trial, task, self.thresholds)
+        with self._run.parts.prefetch(lambda: [make_folds_subtask(*part) for part in other_parts]):
+            result = self.cross_validate(*first_part, task)
+        for part in other_parts:
+            result = self.join_folds(result, self.cross_validate(*part, task))
+        result = replace(result, trial=trial)
+        self._record(result)
+        return result
 
-    def cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:
+    def cross_validate(self, trial: Trial, folds: Sequence[int], task: SelectionTask) -> TrialResult:
         """Judge a trial by cross-validation that holds out these folds."""
-        part = make_folds_subtask(trial, held)
-        return self._run_subtask(part, lambda: self._cross_validate(trial, held, task))
+        part = make_folds_subtask(trial, folds)
+        return self._run_subtask(part, lambda: self._cross_validate(trial, folds, task))
 
-    def join_folds(self, first: TrialResult, second: TrialResult) -> TrialResult:
+    def join_folds(self, base: TrialResult, extension: TrialResult) -> TrialResult:
         """The first of two results that are cross-validated on different folds, with the losses of both."""
-        assert first.fold_losses is not None  # noqa: S101 - both are cross-validated
-        assert second.fold_losses is not None  # noqa: S101
-        losses, weights = first.fold_losses, self._grounds.everything.weights
-        losses = torch.where(losses.isnan(), second.fold_losses, losses)
-        return replace(first, fold_losses=losses, folds_loss=average_known_losses(losses, weights))
+        assert base.fold_losses is not None  # noqa: S101 - both are cross-validated
+        assert extension.fold_losses is not None  # noqa: S101
+        losses, weights = base.fold_losses, self._grounds.everything.weights
+        losses = torch.where(losses.isnan(), extension.fold_losses, losses)
+        return replace(base, fold_losses=losses, folds_loss=average_known_losses(losses, weights))
 
     def run(self, trial: Trial) -> TrialResult:
         """Train a network and judge it by the validation rows."""
         self._budget.tried.add(trial)
         if trial.training.optimizer == "adam" and not self._keeps_stages:
             # never stopped early, so the result does not depend on earlier trials
-            trained = self._run_subtask(make_training_subtask(trial), lambda: self._train(trial))
+            result = self._run_subtask(make_training_subtask(trial), lambda: self._train(trial))
         else:
-            trained = self._train(trial)
-        if self._best is None or trained.loss < self._best.loss:
-            self._best = trained
-        self._record(trained)
-        return trained
+            result = self._train(trial)
+        if self._best is None or result.loss < self._best.loss:
+            self._best = result
+        self._record(result)
+        return result
 
-    def _record(self, found: TrialResult) -> None:
+    def _record(self, result: TrialResult) -> None:
         """Report the settings of a trial and its error on new rows."""
-        error = self._to_reported_error(found.expected_loss)
+        error = self._to_reported_error(result.expected_loss)
         if error is None:
             return
-        config, training = found.trial.config, found.trial.training
-        hidden = (nodes // config.groups for nodes in config.width[1:-1])
+        config, training = result.trial.config, result.trial.training
+        inner_width = (nodes // config.groups for nodes in config.width[1:-1])
         trial = TrialReport(
             kind="network",
-            width=(config.width[0], *hidden, config.width[-1]),
-            grid=found.trial.last_grid,
+            width=(config.width[0], *inner_width, config.width[-1]),
+            grid=result.trial.last_grid,
             error=error,
-            optimizer=found.optimizer,
+            optimizer=result.optimizer,
             steps=training.steps,
             weight_decay=training.weight_decay,
-            quantile=found.trial.quantile,
+            quantile=result.trial.quantile,
         )
         self._run.record_trial(trial)
 
@@ -202,65 +202,65 @@ class TrialRunner:
         with self._run.parts.prefetch(lambda: [*again, *then]):
             return self.run(trial)
 
-    def retrain(self, trained: TrialResult) -> KAN:
+    def retrain(self, result: TrialResult) -> KAN:
         """Train the selected network again on all rows; return it unchanged if that is impossible.
 
         The end of a training that returned its best step by validation loss cannot be determined without
         validation rows. Beside a reserve of rows the validation rows would hardly add to the others.
         """
-        is_last_kept = trained.trial.training.keep_last
+        is_last_kept = result.trial.training.keep_last
         if self.is_time_over or not is_last_kept or self._run.data.reserve is not None:
-            return trained.network
-        is_pruned = trained.network.edge_count < KAN(trained.trial.config).edge_count
-        network = self.train_on_all_rows(trained.trial, trained.network if is_pruned else None)
-        return trained.network if self.is_time_over else network
+            return result.network
+        is_pruned = result.network.edge_count < KAN(result.trial.config).edge_count
+        network = self.train_on_all_rows(result.trial, result.network if is_pruned else None)
+        return result.network if self.is_time_over else network
 
-    def train_on_all_rows(self, trial: Trial, pruned: KAN | None = None) -> KAN:
+    def train_on_all_rows(self, trial: Trial, template: KAN | None = None) -> KAN:
         """Train what pruning left on all rows; an unpruned network is loaded if another worker trained it."""
-        run, grounds = self._run, self._grounds
+        run, search_rows = self._run, self._grounds
 
         def work() -> KAN:
             return train_on_all_rows(
                 trial,
-                grounds.everything,
-                pruned=pruned,
+                search_rows.everything,
+                template=template,
                 generator=run.make_generator(),
                 should_stop=run.should_stop,
                 on_step=self.make_step_reporter("training on all training rows", (0.75, 0.86)),
             )
 
-        if pruned is not None:
+        if template is not None:
             return work()
         return run.parts.get_or_compute(
             make_retraining_subtask(trial),
             work,
-            write=lambda network: serialize_network(network, trial, grounds),
+            write=lambda network: serialize_network(network, trial, search_rows),
             read=deserialize_network,
         )
 
     def _run_subtask(self, part: Subtask, work: Callable[[], TrialResult]) -> TrialResult:
         """Run or load a subtask, with the validation errors that it records."""
-        contest = self._run.contest
-        before = contest.count
+        optimism = self._run.contest
+        before = optimism.count
 
-        def write(trained: TrialResult) -> bytes:
-            return serialize_trained(trained, self._grounds, contest.export_errors(before))
+        def write(result: TrialResult) -> bytes:
+            return serialize_trained(result, self._grounds, optimism.export_errors(before))
 
         def read(data: bytes) -> TrialResult:
-            trained, entries = deserialize_trained(data, self.thresholds.training)
-            contest.append_errors(entries)
-            return trained
+            result, entries = deserialize_trained(data, self.thresholds.training)
+            optimism.append_errors(entries)
+            return result
 
         return self._run.parts.get_or_compute(part, work, write=write, read=read)
 
-    def _cross_validate(self, trial: Trial, held: Sequence[int], task: SelectionTask) -> TrialResult:
+    def _cross_validate(self, trial: Trial, folds: Sequence[int], task: SelectionTask) -> TrialResult:
         return cross_validate(
             trial,
             self._grounds.everything,
             self._run.cross_validation.folds,
-            held,
+            folds,
             members=final_trial(trial, task).config.groups,
-            generator=self._run.make_generator(held[0]),
+            generator=self._run.make_generator(folds[0]),
             should_stop=lambda: self.is_time_over,
             on_step=self._make_reporter(trial),
         )
@@ -270,14 +270,14 @@ class TrialRunner:
         return self._train(trial, fit)
 
     def _train(self, trial: Trial, fit: UnscaledRows | None = None) -> TrialResult:
-        behind = EarlyStopping(trial, self._best, self.thresholds)
-        tell = self._make_reporter(trial)
-        seconds, started = self._seconds.setdefault(trial, {}), self._run.clock()
+        early_stopping = EarlyStopping(trial, self._best, self.thresholds)
+        report = self._make_reporter(trial)
+        seconds, start = self._seconds.setdefault(trial, {}), self._run.clock()
 
         def record_step(step: TrainingStep) -> None:
-            seconds[step.grid_size] = self._run.clock() - started
-            behind.update(step)
-            tell(step)
+            seconds[step.grid_size] = self._run.clock() - start
+            early_stopping.update(step)
+            report(step)
 
         return run_trial(
             trial,
@@ -286,7 +286,7 @@ class TrialRunner:
             generator=self._run.make_generator(),
             starts=self._start_count,
             keeps_stages=self._keeps_stages,
-            should_stop=lambda: behind.is_hopeless or self.is_time_over,
+            should_stop=lambda: early_stopping.is_hopeless or self.is_time_over,
             on_step=record_step,
         )
 
@@ -297,9 +297,9 @@ class TrialRunner:
     @property
     def _start_count(self) -> int:
         """Coarse starts of a second-order training; with many rows bad minima are rare, and starts slow."""
-        asked = self._run.config.restarts
-        if asked is not None:
-            return asked
+        restarts = self._run.config.restarts
+        if restarts is not None:
+            return restarts
         limits = self._run.thresholds
         return (
             limits.training.auto_starts if len(self._grounds.fit.weights) <= limits.max_rows_for_starts else 1

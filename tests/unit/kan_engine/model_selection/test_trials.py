@@ -60,7 +60,7 @@ def by_adam() -> TrialResult:
 
 def on_all(trained: TrialResult, rows: UnscaledRows, **calls: Any) -> KAN:
     generator = torch.Generator().manual_seed(0)
-    return train_on_all_rows(trained.trial, rows, generator=generator, pruned=trained.network, **calls)
+    return train_on_all_rows(trained.trial, rows, generator=generator, template=trained.network, **calls)
 
 
 def test_the_loss_of_every_validation_row_is_heard_after_every_step() -> None:
