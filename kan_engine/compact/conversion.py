@@ -35,10 +35,12 @@ def build_network(curves: Curves, bases: Sequence[CurveBasis], node_basis: NodeB
     network = KAN(KANConfig(width=widths, grid_size=size, order=order, direct=bool(nodes) and is_direct))
     direct = network.direct if nodes else network.stack[0]
     inner_layer = network.stack[0] if nodes else None
+    # No edge is live until a curve is written into it
     for layer in (direct, inner_layer):
         if layer is not None:
             layer.mask[:] = False
             _set_knots_(layer, bases)
+    # A curve has mean 0 but its splines do not: the difference is a constant of the end of its edge
     constants = curves.constants.copy()
     shifts = dict.fromkeys(nodes, 0.0)
     for edge in curves.edges:
@@ -49,6 +51,7 @@ def build_network(curves: Curves, bases: Sequence[CurveBasis], node_basis: NodeB
         elif edge.layer == "inner":
             assert inner_layer is not None  # noqa: S101 - there is a node
             shifts[edge.end] += _write_curve_(inner_layer, bases[edge.start], curve, nodes.index(edge.end))
+    # A node collects the constants of its incoming edges; any one of these can hold their sum
     if inner_layer is not None:
         for place, node in enumerate(nodes):
             _add_constant_(inner_layer, shifts[node], place)
@@ -76,6 +79,7 @@ def _write_curve_(layer: KANLayer, basis: CurveBasis, curve: Float[np.ndarray, "
         layer.weight[columns[0], :-1, end] = torch.from_numpy(coefficients)
         return constant
     assert basis.levels is not None  # noqa: S101 - a category has levels
+    # A level is a line, 0 at the lower value of its column and the curve's value at the upper one
     for column, value, (low, high) in zip(columns, coefficients, basis.levels, strict=True):
         points = layer.knots[column, 1:-1].unfold(0, layer.order, 1).mean(-1)  # Greville: the line itself
         layer.weight[column, :-1, end] = value * (points - low) / (high - low)

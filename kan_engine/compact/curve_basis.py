@@ -59,6 +59,7 @@ class CurveBasis:
         """Return the functions at rows on the unit scale, of all encoded columns."""
         z = z[:, self.source.columns]
         raw = _evaluate_splines(z[:, 0], self.knots, self.order) if self.knots is not None else self._flags(z)
+        # Means are removed first, so that every function has mean 0 on the rows that it was built from
         values: Array = (raw - self.means) @ self.matrix
         return values
 
@@ -92,6 +93,7 @@ def build_curve_basis(
     """
     order = thresholds.order
     if source.is_category:
+        # Levels have no order and thus no curvature: the penalty of a category is its sum of squares
         category_levels = levels[list(source.columns)]
         low, high = category_levels.T
         raw = (z[:, source.columns] - low) / (high - low)
@@ -100,6 +102,7 @@ def build_curve_basis(
         return CurveBasis(source, None, category_levels, matrix, means, _normalize(curvature), order)
     x = z[:, source.columns[0]]
     size = choose_grid_size(len(x), thresholds)
+    # Knots at quantiles allow more curvature where there are more rows
     grid = quantile_grid(
         torch.from_numpy(x[:, None]),
         size,
@@ -142,6 +145,7 @@ class NodeBasis:
         """Functions with variance 1 over values that are spread evenly."""
         order, end = thresholds.order, torch.ones(1, dtype=torch.float64)
         knots = extend_knots(uniform_grid(-end, end, thresholds.outer_grid_size), order)[0].numpy()
+        # The values of a node are not known yet: evenly spaced points take their place
         values = _evaluate_splines(np.linspace(-1, 1, 201), knots, order)
         _, covariance = _moments(values, np.ones(len(values)))
         functions = _smooth_functions(knots, order, covariance, thresholds.max_outer_refit_terms)
@@ -155,6 +159,7 @@ class NodeBasis:
         """Return the functions; beyond the knots they continue along their tangents."""
         inside = np.clip(u, -1.0, 1.0)
         values: Array = self._functions(inside)
+        # Slopes are computed for the few rows beyond the range alone
         outside = np.flatnonzero(inside != u)
         if len(outside):
             values[outside] += (u - inside)[outside, None] * self._slopes(inside[outside])
@@ -165,6 +170,7 @@ class NodeBasis:
     ) -> Float[Array, "rows curves"]:
         """Return the slopes of some curves, which costs less than those of all functions."""
         slopes = self._slopes
+        # Coefficients are combined before the evaluation: one spline per curve instead of one per function
         curves = BSpline.construct_fast(slopes.t, slopes.c @ coefficients, slopes.k)
         values: Array = curves(np.clip(u, -1.0, 1.0))
         return values
@@ -209,6 +215,7 @@ def _smooth_functions(
     power: float = 1.0,
 ) -> tuple[Float[Array, "splines terms"], Float[Array, " terms"]]:
     """Return the straightest functions with their second differences at the Greville points."""
+    # Control polygon over the Greville points: its changes of slope measure curvature without quadrature
     greville = np.lib.stride_tricks.sliding_window_view(knots[1:-1], order).mean(1)
     slopes = np.diff(np.eye(len(greville)), axis=0) / np.diff(greville)[:, None]
     bends = np.diff(slopes, axis=0) * ((greville[2:] - greville[:-2]) / 2)[:, None] ** power
@@ -222,9 +229,12 @@ def _decorrelate(
 ) -> tuple[Float[Array, "splines terms"], Float[Array, " terms"]]:
     """Return functions of variance 1, modulo constants, in the order of their penalties."""
     count = len(penalty)
+    # Orthonormal basis of all coefficients but the constants, which an output has once and not per curve
     free = np.linalg.qr(np.c_[np.ones(count), np.eye(count)[:, :-1]])[0][:, 1:] if count > 1 else np.eye(1)
     variance = free.T @ covariance @ free
+    # A small ridge keeps functions defined that hardly vary on the rows
     variance += max(RELATIVE_ROUNDING * np.trace(variance), MIN_VARIANCE) * np.eye(len(variance))
+    # Demmler-Reinsch basis: generalised eigenvectors of penalty and variance, the straightest first
     curvature, vectors = eigh(free.T @ penalty @ free, variance)
     return free @ vectors[:, :max_terms], np.maximum(curvature[:max_terms], 0.0)
 

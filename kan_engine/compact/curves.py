@@ -79,6 +79,7 @@ class Curves:
     def remove(self, edges: Iterable[Edge]) -> Curves:
         """Remove edges, with those that then lead from or to nothing."""
         remainder = {edge: self.by_edge[edge] for edge in self.edges if edge not in set(edges)}
+        # A node without incoming or without outgoing edges has no effect: its other edges go as well
         live_nodes = {e.end for e in remainder if e.layer == "inner"} & {
             e.start for e in remainder if e.layer == "outer"
         }

@@ -60,6 +60,7 @@ def eliminate_curves(
                 curves = smaller
         if len(curves) == len(fit.curves):
             return
+        # A node with one input is a curve of a curve, which a single direct curve can replace
         curves = merge_chains(problem, curves)
         if excess <= 0:
             yield from _fill_sizes(problem, fit, len(curves), thresholds, should_stop)
@@ -90,6 +91,7 @@ def _fill_sizes(
 def list_removals(fit: Fit, source_sets: Sequence[frozenset[int]] = ()) -> list[Removal]:
     """Return what can be removed, cheapest first; one of every set of required sources stays."""
     options: list[tuple[Edge, ...]] = [(edge,) for edge in fit.curves.edges]
+    # A node as a whole may cost less than its edges one by one
     options += [(*inner, *outer) for inner, outer in fit.curves.nodes.values()]
     removals = []
     for edges in options:
@@ -135,8 +137,10 @@ def merge_chains(problem: Problem, curves: Curves) -> Curves:
             chain = values @ curves.by_edge[edge].coefficients
             place = Edge("direct", inner[0].start, edge.end)
             old_curve = curves.by_edge.get(place)
+            # Ridge regression of the chain on the functions of its source
             gram = features.T @ features + 1e-3 * len(features) * np.eye(features.shape[1])
             coefficients = np.linalg.solve(gram, features.T @ (chain - chain.mean()))
+            # The functions have mean 0, so the mean of the chain belongs to the constant of the output
             constants[edge.end] += chain.mean()
             template = old_curve or curves.by_edge[inner[0]]
             direct_curves[place] = replace(
@@ -150,6 +154,7 @@ def merge_chains(problem: Problem, curves: Curves) -> Curves:
 def _removal_cost(fit: Fit, edges: tuple[Edge, ...]) -> float:
     rows = np.concatenate([np.arange(fit.places[edge].start, fit.places[edge].stop) for edge in edges])
     theta = np.concatenate([fit.curves.by_edge[edge].coefficients for edge in edges])
+    # The inverse of the block is the curvature of the loss with all other coefficients refitted
     block = fit.covariance[np.ix_(rows, rows)]
     block = block + 1e-12 * np.trace(block) * np.eye(len(rows))
     return float(theta @ np.linalg.solve(block, theta) / 2)

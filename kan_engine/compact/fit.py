@@ -64,6 +64,7 @@ def fit_curves(
         places = place_coefficients(curves)
         penalty = _penalty(problem, curves, places, thresholds)
         matrix, gradient = _linearize(problem, curves, state, places)
+        # Derivatives that overflow end the fit; its covariance is then that of the penalties alone
         if not np.isfinite(matrix).all():
             matrix, steps = np.zeros_like(matrix), 0
         values = _flatten(curves, places)
@@ -76,10 +77,12 @@ def fit_curves(
         new_curves, new_state, after, damping = _step(
             problem, curves, state, places, matrix, penalty, gradient, before, damping, thresholds
         )
+        # Covariance, penalty and outputs are those before the step, coefficients those after it
         curves = _update_smoothing(
             problem, new_curves, places, covariance, penalty, state.outputs, thresholds
         )
         curves, state = scale_nodes(problem, curves, new_state, thresholds)
+        # A fit that hardly improves ends, after one more linearisation for its covariance
         if before - after < thresholds.min_relative_gain * abs(before):
             steps = 0
 
@@ -107,6 +110,7 @@ def scale_nodes(
     share = problem.weights / problem.weights.sum()
     for node, (inner, outer) in curves.nodes.items():
         u, old = state.nodes[node]
+        # A quantile, since isolated rows may lie beyond the grid, where curves go on along their tangents
         extent = float(np.quantile(np.abs(u), thresholds.inside_share))
         if thresholds.min_extent <= extent <= thresholds.max_extent or not TINY < extent < 1 / TINY:
             continue
@@ -114,6 +118,7 @@ def scale_nodes(
         curvature = problem.node_basis.curvature
         means = share @ new
         deviations = new - means
+        # Weighted least squares of the old curve in the functions of the scaled node, with a free constant
         gram = (deviations.T * share) @ deviations + 1e-6 * np.eye(len(means))
         refits = {}
         for edge in outer:
@@ -131,12 +136,14 @@ def scale_nodes(
             changes[edge] = _carry_penalties(curves.by_edge[edge], coefficients, curvature, thresholds)
         for edge in inner:
             curve, bounds = curves.by_edge[edge], (thresholds.min_smoothing, thresholds.max_smoothing)
+            # Coefficients are divided by the extent, so their penalties grow with its square
             penalties = np.clip(np.array([curve.shrinkage, curve.smoothing]) * extent**2, *bounds).tolist()
             changes[edge] = Curve(curve.coefficients / extent, *penalties)
     if not changes:
         return curves, state
     new_curves = replace(curves.add(changes), constants=constants)
     new_state = problem.evaluate(new_curves)
+    # The errors of several refitted curves may add up: the loss decides
     limit = problem.mean_loss_of(state.outputs) * (1 + thresholds.max_scaling_error)
     return (new_curves, new_state) if problem.mean_loss_of(new_state.outputs) <= limit else (curves, state)
 
@@ -151,6 +158,7 @@ def _carry_penalties(
     max_ratio, bounds = thresholds.max_smoothing_ratio, (thresholds.min_smoothing, thresholds.max_smoothing)
     penalties = []
     for penalty, shape in ((curve.shrinkage, curvature == 0), (curve.smoothing, curvature)):
+        # The product of a penalty and its quadratic form is to stay the same
         ratio = (shape @ curve.coefficients**2) / max(shape @ coefficients**2, 1e-300)
         penalties.append(float(np.clip(penalty * np.clip(ratio, 1 / max_ratio, max_ratio), *bounds)))
     return Curve(coefficients, *penalties)
@@ -192,8 +200,10 @@ def _linearize(
     jacobian = _jacobian(problem, curves, state, places)
     flat = jacobian.reshape(-1, jacobian.shape[2])
     gradient = flat.T @ (output_gradient * problem.weights[:, None]).ravel()
+    # Gauss-Newton matrix JᵀRᵀWRJ with RᵀR the second derivative of the loss and W the weights
     root = root * np.sqrt(problem.weights)[:, None, None]
     if root.shape[1:] == (1, 1):
+        # R is one number per row: the Jacobian is scaled in place, which saves a copy of it
         rows = flat
         rows *= root[:, 0]
     else:
@@ -212,6 +222,7 @@ def _jacobian(
             jacobian[:, edge.end, place] = problem.features[edge.start]
     for node, (inner, outer) in curves.nodes.items():
         u, values = state.nodes[node]
+        # Chain rule through a node: slope of the outer curve times the functions of the source
         coefficients = np.stack([curves.by_edge[edge].coefficients for edge in outer], axis=1)
         slopes = problem.node_basis.evaluate_slopes(u, coefficients)
         for edge, slope in zip(outer, slopes.T, strict=True):
@@ -235,6 +246,7 @@ def _objective(
 def _invert(matrix: Float[Array, "P P"]) -> Float[Array, "P P"]:
     """The inverse of a positive definite matrix, with a tiny ridge."""
     matrix = matrix + np.diag(1e-12 * (1 + matrix.diagonal()))
+    # Inverse from the Cholesky factor, of which LAPACK fills the lower triangle alone
     factor, info = lapack.dpotrf(matrix, lower=1)
     if info:
         pseudo: Array = np.linalg.pinv(matrix, hermitian=True)
@@ -261,6 +273,7 @@ def _step(
     config, values = thresholds.damping, _flatten(curves, places)
     total = matrix + np.diag(penalty)
     for _ in range(config.tries):
+        # Marquardt damping, relative to the diagonal: steps do not depend on the scale of coefficients
         damped_matrix = total + np.diag(damping * total.diagonal() + 1e-12)
         try:
             step = -cho_solve(cho_factor(damped_matrix, lower=True), gradient)
@@ -289,12 +302,14 @@ def _update_smoothing(
     rows = float(problem.weights.sum())
     noise = 1.0
     if problem.loss == "squared":
+        # Noise variance: residual sum of squares over the rows less the effective number of parameters
         residual_ss = problem.weights @ np.square(outputs - problem.targets).sum(1)
         freedom = len(penalty) - float(covariance.diagonal() @ penalty)
         noise = residual_ss / max(rows - freedom, 0.1 * rows)
     changes = {}
     for edge, place in places.items():
         curve, curvature = curves.by_edge[edge], curvature_of(problem, edge)
+        # Diagonal of V times the rows, since penalties count per row
         spread = rows * covariance.diagonal()[place]
 
         def update(
@@ -306,8 +321,10 @@ def _update_smoothing(
             """One update; the penalty of all coefficients is ``old`` times ``shape`` per row."""
             freedom = max(np.count_nonzero(shape) - old * float(spread @ shape), 1e-300)
             size = rows * float(shape @ curve.coefficients**2)
+            # Fellner-Schall update: effective number of parameters over the size of the curve
             estimate = thresholds.caution * noise * freedom / max(size, 1e-300)
             factor = thresholds.smoothing_factor
+            # The change is bounded, since the covariance holds near the current penalties only
             new_penalty = np.clip(estimate, old / factor, old * factor)
             return float(np.clip(new_penalty, thresholds.min_smoothing, thresholds.max_smoothing))
 

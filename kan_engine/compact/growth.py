@@ -41,6 +41,7 @@ def grow(
             return
         node_curves: dict[Edge, Curve] = {}
         for place, proposal in enumerate(proposals):
+            # All proposals use the same number for their node
             node_curves |= _renumber_node(proposal.curves, place)
         fit = fit_curves(problem, base.add(node_curves), thresholds.growth_steps, thresholds, should_stop)
         yield from eliminate_curves(problem, fit, thresholds, should_stop, max_curves=max_curves)

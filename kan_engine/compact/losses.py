@@ -28,6 +28,7 @@ def loss_per_row(
     if kind == "squared":
         losses: Array = np.square(outputs - targets).sum(1) / 2
     elif kind == "logistic":
+        # Cross-entropy from the log-odds without overflow
         losses = (np.logaddexp(0.0, outputs) - targets * outputs)[:, 0]
     else:
         losses = -(targets * log_softmax(outputs, axis=1)).sum(1)
@@ -51,5 +52,6 @@ def gradient_and_root(
         return p - targets, np.broadcast_to(np.eye(p.shape[1]), (len(p), p.shape[1], p.shape[1]))
     if kind == "logistic":
         return p - targets, np.sqrt(p * (1 - p))[:, :, None]
+    # R = diag(√p)(I - 1pᵀ), so that RᵀR = diag(p) - ppᵀ, since probabilities sum to 1
     root = np.sqrt(p)[:, :, None] * (np.eye(p.shape[1]) - p[:, None])
     return p - targets, root

@@ -90,6 +90,7 @@ class Problem:
             values = self.node_basis.evaluate(u)
             for edge in outer:
                 total[:, edge.end] += values @ curves.by_edge[edge].coefficients
+            # Derivatives of the outputs need both: the value for the slopes, and the functions themselves
             nodes[node] = u, values
         return Evaluation(total, nodes)
 

@@ -65,6 +65,7 @@ def propose_pair_nodes(
     pairs = rank_pairs(residual, sources, thresholds)[: thresholds.max_pairs]
     starts = []
     for pair in pairs:
+        # Both signs: a node may bend the sum or the difference of two inputs
         for sign in (1.0, -1.0):
             starts.append({s: _line(residual, s, scale) for s, scale in zip(pair, (1.0, sign), strict=True)})
     best: dict[tuple[Edge, ...], Proposal] = {}
@@ -102,8 +103,10 @@ def rank_pairs(
             residual.features[i][:, :max_functions],
             residual.features[j][:, :max_functions],
         )
+        # Products of functions span the interactions, which no sum of curves explains
         products = (features_i[:, :, None] * features_j[:, None]).reshape(len(residuals), -1)
         products = products - (share * products).sum(0)
+        # Ridge regression of the residuals on the products; the explained square ranks the pair
         gram = products.T @ (share * products)
         aim = products.T @ (share * residuals)
         ridge = thresholds.pair_ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
@@ -134,6 +137,7 @@ def _random_start(
     start = {}
     for s in sources:
         coefficients = np.zeros(residual.features[s].shape[1])
+        # A random slope with less curvature
         count = min(2, len(coefficients))
         coefficients[:count] = generator.normal(size=count) * np.array([1.0, 0.3])[:count]
         start[s] = coefficients
@@ -154,6 +158,7 @@ def _fit_starts(
     for start in starts:
         if should_stop():
             return
+        # Inner curves are scaled so that the node stays within [-1, 1], the range of its grid
         extent = float(np.abs(sum(residual.features[s] @ c for s, c in start.items())).max())
         inner = {
             Edge("inner", s, node): Curve(
@@ -180,6 +185,7 @@ def _first_outer(
     """Least-squares curve from the first values of a node to the residuals."""
     u = sum(residual.features[edge.start] @ curve.coefficients for edge, curve in inner.items())
     values = residual.node_basis.evaluate(u)
+    # Normal equations of the weighted fit, with a ridge relative to the sum of the weights
     weighted_values = values.T * residual.weights
     gram = weighted_values @ values + 1e-2 * residual.weights.sum() * np.eye(terms)
     coefficients: Array = np.linalg.solve(gram, weighted_values @ residual.targets[:, output])

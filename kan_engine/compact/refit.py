@@ -40,6 +40,7 @@ def refit_networks(
     """
     data = maker.data
     rows = data.training.sample(thresholds.count_rows(thresholds.refit_rows, data.output_count), maker.seed)
+    # Targets of the teacher may help the fit, but losses count on observed targets alone
     observations, validation = maker.make_problem(rows), maker.make_problem(judges)
     problem = maker.make_taught_problem(rows) if is_taught else observations
     problem = problem.append(maker.make_guard(rows))
@@ -47,6 +48,7 @@ def refit_networks(
     networks = []
     for count, (loss, curves) in candidates.items():
         refit = _refit_curves(problem, _pad_curves(problem, curves), validation, thresholds, should_stop)
+        # With few rows the validation loss is too noisy to compare sizes, and cross-validation is cheap
         if len(rows) <= thresholds.max_cross_validated_rows and not should_stop():
             expected_loss = cross_validate(problem, observations, refit, folds, thresholds)
         else:

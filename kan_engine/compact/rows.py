@@ -102,10 +102,12 @@ class RowMaker:
         x = rows.x.copy()
         for basis in self.bases:
             columns = np.array(basis.source.columns)
+            # Values of one source come from other rows, which breaks its correlation with the other sources
             borrowers = np.flatnonzero(generator.random(len(rows)) < self.thresholds.guard_share)
             lenders = generator.integers(len(rows), size=len(borrowers))
             x[np.ix_(borrowers, columns)] = rows.x[np.ix_(lenders, columns)]
         targets = self._read_targets(rows)
+        # The teacher may extrapolate: its answers are limited to the range of the targets
         answers = np.clip(link(self.data.loss, self.teacher(x)), targets.min(0), targets.max(0))
         return self._build(x, answers, np.full(len(rows), self.thresholds.guard_weight))
 

@@ -25,9 +25,11 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
     if count <= max_count:
         return list(range(count))
     start = np.zeros((1, problem.targets.shape[1]))
+    # Residuals of outputs 0, that is of equally probable classes, less their mean
     residuals = problem.targets - (link(problem.loss, start) if problem.loss != "squared" else start)
     share = (problem.weights / problem.weights.sum())[:, None]
     residuals = residuals - (share * residuals).sum(0)
+    # The smoothers do not depend on the residuals: one factorisation serves all rounds
     hats = [_make_smoother(features, share, thresholds) for features in problem.features]
     sources: list[int] = []
     while len(sources) < max_count:
@@ -36,6 +38,7 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
             for s, hat in enumerate(hats)
         ]
         sources.append(int(np.argmax(gains)))
+        # One cycle of backfitting, the newest curve first
         for s in sources[::-1]:
             residuals = residuals - problem.features[s] @ (hats[s] @ residuals)
     for group in problem.required:
@@ -63,6 +66,7 @@ def _gain(
     share: Float[Array, "rows 1"],
 ) -> float:
     """Decrease of the mean square, less what as many random functions explain."""
+    # As many random functions as terms would explain a share terms / rows by chance
     after = residuals - features @ (hat @ residuals)
     total = float((share * residuals**2).sum())
     fall = total - float((share * after**2).sum())

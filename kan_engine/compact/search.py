@@ -77,6 +77,7 @@ def find_compact_path(
     sources = rank_sources(fit)[: thresholds.node_sources]
     generator = np.random.default_rng(seed)
     is_taught = False
+    # A node reads two sources at least, and there must be room for it beyond one curve per output
     for number in range(thresholds.rounds if len(sources) > 1 and outputs < max_curves else 0):
         if must_finish() or best.lowest_loss() < thresholds.sufficient_loss:
             break
@@ -135,6 +136,7 @@ def believes_teacher(
     problem = best.validation
     losses = loss_per_row(problem.loss, maker.teacher(judges.x), problem.targets)
     loss = float(losses @ problem.weights / problem.weights.sum())
+    # The standard error of a mean loss falls with the root of the number of rows
     slack = 1 + thresholds.teacher_errors / float(np.sqrt(len(judges)))
     return loss <= best.lowest_loss() * slack
 

@@ -31,6 +31,7 @@ def list_sources(encoding: Encoding, x: Float[np.ndarray, "rows columns"]) -> tu
     groups: dict[tuple[str, int], list[int]] = {}
     for place, column in enumerate(encoding.names):
         if varies[place]:
+            # Levels of a category share one source; a number and its missing values are two
             number = -1 if column.feature in categories else place
             groups.setdefault((column.feature, number), []).append(place)
     return tuple(Source(tuple(places), name in categories) for (name, _), places in groups.items())

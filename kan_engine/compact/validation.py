@@ -31,6 +31,7 @@ def cross_validate(
     losses, guard = np.zeros(len(observations)), np.arange(len(observations), len(problem))
     for number in np.unique(folds):
         outside = np.flatnonzero(folds == number)
+        # Guarding rows belong to no fold and stay in every fit
         inside = problem.select(np.r_[np.flatnonzero(folds != number), guard])
         fold_curves = fit_curves(inside, curves, thresholds.fold_steps, thresholds).curves
         holdout = observations.select(outside)

@@ -158,6 +158,7 @@ def run_trial(
     steps = train(network, rows, training, validation=judge, generator=generator, should_stop=should_stop)
     last_loss = float("inf")  # a step without an evaluation repeats the validation loss of the previous step
     for step in steps:
+        # The best network on every grid; a repeated loss is no new evaluation
         lowest, _ = stages.get(step.grid_size, (float("inf"), network))
         if keeps_stages and step.validation_loss != last_loss and step.validation_loss < lowest:
             stages[step.grid_size] = step.validation_loss, copy_network(network)
@@ -227,9 +228,11 @@ def cross_validate(
     else:
         runs = [train_once(everything[folds != fold], training) for fold in holdout_folds]
         alone, history = [network for network, _ in runs], runs[0][1]
+    # Every row is judged by the networks that were not fitted to its fold
     losses = torch.full_like(everything.weights, torch.nan)
     for number, fold in enumerate(holdout_folds):
         part = folds == fold
+        # Parallel networks omit the folds in turn, so those without one fold are equally spaced
         losses[part] = _estimate_ensemble_losses(
             alone[number::count], everything[part], training.loss, members
         )
@@ -264,6 +267,7 @@ def _estimate_ensemble_losses(
     single = torch.stack([loss_per_row(kind, output, rows.targets) for output in outputs]).mean(0)
     if len(networks) == 1:
         return single
+    # Gain from averaging the networks at hand, which is then scaled to the size of the ensemble
     reduction = single - loss_per_row(kind, outputs.mean(0), rows.targets)
     return single - reduction * (1 - 1 / members) / (1 - 1 / len(networks))
 
@@ -319,6 +323,7 @@ def prune_result(
     is_refitted = result.optimizer != "adam"  # a few epochs of Adam would raise the loss
     for threshold in thresholds.pruning_thresholds:
         network = prune(result.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
+        # No output and no set of inputs may lose its last edge
         is_whole = _is_connected(network) and _reads_required(network, input_sets)
         if network.edge_count == result.network.edge_count or not is_whole:
             continue
@@ -362,6 +367,7 @@ def train_on_all_rows(
     network = create_network(config, len(learnt), training, generator)
     if template is not None:
         for layer, template_layer in zip(network.all_layers, template.all_layers, strict=True):
+            # Pruned edges stay away, and the weights start anew
             layer.mask = template_layer.mask.clone()
     for step in train(network, learnt, training, generator=generator, should_stop=should_stop):
         on_step(step)

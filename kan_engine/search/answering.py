@@ -43,6 +43,7 @@ def choose_member(result: SearchResult, run: SearchContext) -> SearchResult:
     """
     config = run.config
     has_line = config.serve == "linear" or not (config.constraints.monotone or config.is_alone)
+    # The line may be the network of the result itself, where nothing else was better
     line = None if not has_line else result if result.is_straight else find_linear_model(run)
     answers: Member
     match run.config.serve:
@@ -68,6 +69,7 @@ def is_formula_better(result: SearchResult, run: SearchContext) -> bool:
     evidence, errors, network_errors = result.evidence, result.formula_errors, result.errors
     if evidence is None or not len(errors) or not len(network_errors):
         return False
+    # That the rows cannot tell laws apart is no objection to predictions
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     limits, weights = run.thresholds.assessment, run.data.training.weights
     if "too_many_constants" in against:
@@ -86,6 +88,7 @@ def _collect_errors(
 
     A formula that is consistent with the rows, or the client's, is simpler than a line of more numbers.
     """
+    # Simplest first: among members within a standard error of the best, the first one answers
     errors: dict[Member, np.ndarray] = {} if line is None else {"linear": line.errors}
     evidence = result.evidence
     is_sound = evidence is None or (evidence.verdict != "weak" and evidence.soundness != "violated")
@@ -112,6 +115,7 @@ def _choose_best(errors: Mapping[Member, Float[np.ndarray, " rows"]], run: Searc
 
 def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember:
     """A line as a member, with its errors or its decision rule."""
+    # NaN marks rows that no model predicted out of sample
     errors = line.errors[~np.isnan(line.errors)]
     (step,) = line.history[-1:]
     entry = CompactNetwork(

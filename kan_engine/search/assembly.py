@@ -60,6 +60,7 @@ def _assemble_accurate(
 ) -> tuple[Predictor, Decision | None]:
     scaler = _bound_answers(result.scaler, data, is_straight=result.is_straight)
     predictor = Predictor.from_training(data, result.network, result.inputs, scaler)
+    # Decision rule and residuals need predictions of rows that the network was not fitted to
     fit_predictor = replace(predictor, network=result.judged)
     if data.classes is not None:
         decision = choose_decision(fit_predictor, data, thresholds.inference)
@@ -87,6 +88,7 @@ def _compute_residuals(
     result: SearchResult, fit_predictor: Predictor, data: TrainingData
 ) -> Float[np.ndarray, " residuals"]:
     """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
+    # Cross-validated errors cover all training rows and need no correction for the selection
     if len(result.errors) and np.isfinite(result.errors).all():
         return np.sort(result.errors)
     residuals = np.abs(fit_predictor.predict(data.validation.x) - data.validation.y)
@@ -130,6 +132,7 @@ def report_formulas(
     outputs = data.output_names
     if len(result.formulas) != len(outputs):
         return None
+    # Formulas of a classifier are measured against the log-odds of the network, not against labels
     targets = compute_formula_targets(predictor, part, thresholds.max_log_odds)
     report = rate_formulas(
         dict(zip(outputs, result.formulas, strict=True)),
@@ -155,6 +158,7 @@ def report_formulas(
     units = make_unit_system(data.units, target, "check", data.encoding.indicators)
     if units is not None:
         report = report.add_units(units)
+    # Without evidence a formula is at least compared with a constant
     is_unrated = report.evidence is None and not report.is_exact
     if is_unrated and all(_is_weak(tree, data, seed) for tree in report.trees):
         report = replace(report, verdict="weak")
@@ -197,6 +201,7 @@ def _is_weak(
     if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
     rows = data.training.sample(max_rows, seed)
+    # The weighted mean is the best constant for squared errors
     constant = Number(float(np.average(rows.y, weights=rows.weights)))
     return is_no_worse(
         cross_validation_losses(constant, rows),
@@ -210,6 +215,7 @@ def compute_answer_bounds(trees: Sequence[Expression], data: TrainingData) -> tu
     """Bounds of the answers of formulas, the same as for a network; none for a line or for log-odds."""
     values = data.training.y[:, None].astype(float)
     is_free = data.classes is not None or all(map(is_affine, trees))
+    # A line extrapolates freely; other formulas get the bounds that a network of these rows has
     bounds = None if is_free else add_bounds(TargetScaler.fit(values), values).bounds
     low, high = bounds or (-np.inf, np.inf)
     return max(low, data.bounds[0]), min(high, data.bounds[1])
@@ -299,6 +305,7 @@ def add_formulas(
     """
     residuals = None if report is None else _compute_formula_residuals(predictor, report, data, errors)
     model = combine(replace(predictor, formula_residuals=residuals), report, decision)
+    # The decision rule belongs to the network: another member that answers needs its own
     if decision is None or model.answering in (model.predictor, model.serving):
         return model
     return replace(model, decision=choose_decision(model.answering, data, thresholds.inference))
@@ -310,6 +317,7 @@ def _compute_formula_residuals(
     residuals = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
     if len(residuals) and np.isfinite(residuals).all():
         return np.sort(residuals)
+    # Without usable out-of-sample errors the validation rows serve
     formula = FormulaPredictor.from_predictor(predictor, report.trees)
     return _measure_residuals(formula, data.validation)
 

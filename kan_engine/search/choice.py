@@ -55,6 +55,7 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
     network, law, form = members.accurate, members.law, members.form
     assert network is not None  # noqa: S101 - every search chooses one
     selection = _show(list_allowed(judge.rank(pool), run), network, run, members, pool)
+    # Warnings of the law search concern its formulas even where another network serves
     further = () if law is None else law.found.warnings
     warnings = [*network.warnings, *(message for message in further if message not in network.warnings)]
     if run.config.symbolic and run.config.constraints.is_binding and not selection.formulas:
@@ -88,6 +89,7 @@ def _show(
     is_own = law is not None and network.network is law.found.network and law.found.formula_of == "network"
     is_read = is_own and best.strategy == LAWS
     is_line = network.is_straight and best.strategy == LINES
+    # Formulas that were read from the network, or that it represents, describe how it predicts
     origin = "network" if is_read or is_line else "law"
     if run.data.classes is not None:
         return ShownFormulas(fit_final_logits([candidates], run)[0], origin)
@@ -103,6 +105,7 @@ def _show(
 def _is_exact(best: Candidate, run: SearchContext) -> bool:
     """Whether a candidate needs no evidence; the place of a step in it does."""
     rows, limits = run.data.training, run.thresholds.assessment
+    # Exact rows do not determine where between two of them a step lies
     max_change = limits.max_exact_error * rows.spread
     return best.error < MAX_EXACT_ERROR and not has_step(best.tree, rows.columns, max_change)
 
@@ -120,6 +123,7 @@ def assess(
 ) -> tuple[FormulaEvidence, Float[np.ndarray, " rows"]]:
     """The evidence for a candidate, and its out-of-sample errors; collected once for each formula."""
     models = {NETWORK: network.errors} if len(network.errors) else {}
+    # The errors are measured already: only the comparison with the network may be new
     if best.tree in members.evidence:
         evidence, errors = members.evidence[best.tree]
         weights, limits = run.data.training.weights, run.thresholds.assessment

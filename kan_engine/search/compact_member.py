@@ -35,6 +35,7 @@ def add_compact_path(result: SearchResult, run: SearchContext, *, is_exact: bool
         return result
     is_small = result.network.edge_count <= data.output_count or (is_exact and result.scaler is not None)
     is_compact = result.network.edge_count <= config.max_curves
+    # Beside one edge per output, or beside an exact law, no smaller network is needed
     if is_compact and is_small:
         path, is_cut = _append_network(result), False
     else:
@@ -68,6 +69,7 @@ def _find_smaller(result: SearchResult, run: SearchContext) -> tuple[CompactPath
         should_stop=run.limit_time(run.thresholds.compact_time_share).should_stop,
         thresholds=run.thresholds.compact,
     )
+    # Every network errs in its own way, so each is calibrated by itself
     for entry in path.networks if data.classes is not None else ():
         calibrate_on_validation_(entry.network, entry.network, path.inputs, data, run.thresholds.inference)
     return path, is_cut
@@ -77,6 +79,7 @@ def _append_network(result: SearchResult, smaller: Sequence[CompactNetwork] = ()
     """Return a path that ends with the network of a result."""
     count = result.network.edge_count
     smaller_networks = [entry for entry in smaller if entry.curve_count < count]
+    # The last network was chosen on the same rows: none of fewer curves is preferred to it
     loss = min([_get_last_loss(result), *(entry.loss for entry in smaller_networks)])
     last_network = CompactNetwork(network=result.network, curve_count=count, loss=loss)
     return CompactPath(networks=(*smaller_networks, last_network), inputs=result.inputs, scaler=result.scaler)
@@ -140,6 +143,7 @@ def measure_compact_errors(path: CompactPath, run: SearchContext) -> Float[np.nd
     entry = path.select(run.config.max_curves)
     predictor = Predictor.from_training(data, entry.network, path.inputs, path.scaler)
     validation_errors = _measure_errors(predictor, entry.loss, data)
+    # The validation rows are the last ones of the training rows
     errors[len(errors) - len(validation_errors) :] = validation_errors
     return errors
 
@@ -154,6 +158,7 @@ def _measure_errors(predictor: Predictor, loss: float, data: TrainingData) -> Fl
     if not len(part):
         return np.zeros(0)
     if scaler is None:
+        # Root of the log loss of the label; the smallest float keeps it finite for a probability of 0
         label_probabilities = predictor.probabilities(part.x)[np.arange(len(part)), part.classes]
         errors = np.sqrt(-np.log(np.maximum(label_probabilities, np.finfo(float).tiny)))
         squares = 2 * errors**2
@@ -161,5 +166,6 @@ def _measure_errors(predictor: Predictor, loss: float, data: TrainingData) -> Fl
         errors = np.abs(predictor.predict(part.x) - part.y)
         squares = (predictor.raw_outputs(part.x) - scaler.forward(part.y[:, None]))[:, 0] ** 2
     with np.errstate(all="ignore"):
+        # Factor from the loss after the refit to the one before; errors are never scaled down
         factor = np.sqrt(loss / (np.average(squares, weights=part.weights) / 2))
     return np.asarray(errors * (factor if 1 < factor < np.inf else 1.0))

@@ -73,6 +73,7 @@ class SearchContext:
         """Create the context at the start of a search."""
         constraints = config.constraints.resolve_columns(_list_variables(data))
         constraints = replace(constraints, bounds=data.bounds)
+        # Shape constraints are checked within the range of the training rows
         if constraints.has_shape:
             ends = zip(
                 data.names, data.training.x.min(0).tolist(), data.training.x.max(0).tolist(), strict=True
@@ -143,6 +144,7 @@ class SearchContext:
             return self, list(range(len(self.names)))
         fit, validation = sample_search_rows(self)
         names = select_relevant_columns(fit.append(validation), self.thresholds.max_selected_columns)
+        # Columns that the client wishes stay, however relevant they are
         required_names = {name for group in self.config.constraints.must_use for name in group}
         names = [name for name in self.names if name in names or name in required_names]
         places = [self.names.index(name) for name in names]
@@ -193,6 +195,7 @@ class FoundLaw:
 def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
     """Samples of the fit and validation rows for the law search."""
     seed, limits = run.config.seed, run.thresholds
+    # Samples of the same seed: every step of the search sees the same rows
     fit = run.data.fit.sample(limits.max_rows, seed)
     return fit, run.data.validation.sample(limits.max_validation_rows, seed)
 
@@ -208,6 +211,7 @@ def record_validation_errors(fit: FittedStructure, run: SearchContext) -> None:
     if run.contest.is_open:
         with torch.no_grad():
             outputs = fit.network(torch.from_numpy(run.inputs.forward(part.x))).numpy()
+        # The inverse of a transform may overflow; errors that are not finite are not recorded
         with np.errstate(all="ignore"):
             run.contest.record(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
 

@@ -64,9 +64,11 @@ def _fit_short_line(run: SearchContext, kind: LinearKind, max_terms: int = 5) ->
     root = fit.roots[:, None]
     center = np.average(fit.x, axis=0, weights=fit.weights)
     scale = np.sqrt(np.average((fit.x - center) ** 2, axis=0, weights=fit.weights))
+    # Weighted columns of unit variance: the pursuit selects by correlation with the residuals
     design = root * (fit.x - center) / np.where(scale > 0, scale, 1.0)
     level = float(np.average(fit.y, weights=fit.weights))
     pursuit = OrthogonalMatchingPursuit(n_nonzero_coefs=max_terms, fit_intercept=False)
+    # Divided by the scale once more, since the formula has the columns in their own units
     slopes = pursuit.fit(design, root[:, 0] * (fit.y - level)).coef_ / np.where(scale > 0, scale, 1.0)
     tree = linear_formula(run.data.names, slopes, float(level - center @ slopes))
     short = Formula.refit(tree, fit, validation, run.config.constraints)

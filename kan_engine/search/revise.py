@@ -159,6 +159,7 @@ def _extract_formulas(
     scaler, fit = predictor.outputs, sample_search_rows(run)[0]
     precision, formulas = _estimate_precision(predictor, run), list[list[Formula]]()
     for output, (rows, validation_rows) in enumerate(_list_formula_rows(predictor, run)):
+        # Scales of the network's output, by which formulas return to the units of the target
         extraction = ExtractionContext(
             fit=rows,
             validation=validation_rows,
@@ -205,6 +206,7 @@ def _estimate_precision(predictor: Predictor, run: SearchContext) -> NoiseModel:
         return estimate_precision(0.0, network, rows, is_noisy=False)
     validation = sample_search_rows(run)[1]
     error = predictor.predict(validation.x) - validation.y
+    # Noise as the RMSE on the validation rows over the spread
     share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y)) or 1.0)
     return estimate_precision(share, network, rows, is_noisy=True)
 
@@ -220,6 +222,7 @@ def _measure_formulas(
         formulas, min_error = dict[Expression, Formula](), 0.0
         for tree in reversed(front):  # the search measured other rows, too: by those a longer one is better
             formula = Formula.measure(tree, rows, validation_rows)
+            # A shorter formula has a strictly larger error, as in the front of the search
             min_error = max(formula.error, float(np.nextafter(min_error, np.inf)))
             formulas[tree] = replace(formula, error=min_error)
         best = formulas.pop(best_tree, None)

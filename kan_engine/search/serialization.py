@@ -67,6 +67,7 @@ def restore_result(
 ) -> SearchResult:
     """The inverse of ``to_metadata`` and ``collect_errors``."""
     empty, evidence = np.zeros(0), data.get("evidence")
+    # Results of earlier versions lack some of these fields
     return SearchResult.from_predictor(
         predictor,
         history=tuple(
@@ -123,6 +124,7 @@ def serialize_trained(
         search_rows: The rows, with the scales that the network itself does not contain.
         entries: The validation errors that its training recorded.
     """
+    # NaN stands for a missing value, since arrays hold numbers alone
     folds_loss = np.nan if result.folds_loss is None else result.folds_loss
     history = [astuple(step) for step in result.history]
     return save(

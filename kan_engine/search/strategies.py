@@ -192,6 +192,7 @@ class Growth(TableStrategy):
 
     def propose(self, pool: Pool, judge: Judge) -> Iterator[Candidate]:
         """Yield the front, from one constant up."""
+        # Numbers grow on the rows themselves, log-odds on the working responses of the pool
         rows = self.run.data.training.sample(self.run.thresholds.front.max_rows, self.run.config.seed)
         if self.run.data.classes is not None:
             rows = pool.problem.rows.sample(self.run.thresholds.front.max_rows, self.run.config.seed)

@@ -28,6 +28,7 @@ def eliminate_edges(
     edges stay. Of every set of ``required`` inputs, one keeps an edge.
     """
     limits = fit.thresholds
+    # A tiny error may grow by a factor up to an adequate one; a negligible error is always allowed
     tolerance = max(min(limits.max_error_growth * fit.error, limits.adequate_error), limits.negligible_error)
     inputs = len(training.x[0])
     there = list(range(len(fit.bundle.nodes)))  # first indices of the remaining nodes
@@ -39,12 +40,14 @@ def eliminate_edges(
             continue
         limit = max(limits.max_removal_growth * fit.error, tolerance)
         smaller = remove_edge(fit.bundle, place, i, inputs)
+        # A few steps tell which removals are hopeless; the others get the longer refit
         for steps in (limits.trial_refit_steps, limits.refit_steps):
             smaller = fit.train_coefficients(training, steps=steps, bundle=smaller, should_stop=should_stop)
             error = fit.relative_error(validation, smaller)
             if error <= limit or not error < limits.hopeless_factor * limit:
                 break
         if error <= limit:
+            # The node went with its last edge: the places of later nodes shift
             if len(smaller.nodes) < len(there):
                 del there[place]
             removal_errors = {**fit.dropped}
@@ -80,6 +83,7 @@ def _live_edges(bundle: NetworkBatch, inputs: int) -> list[tuple[int, int]]:
 
 def _coefficient_slice(bundle: NetworkBatch, place: int, i: int, inputs: int) -> slice:
     """Return the slice of the coefficients of an edge in ``flat``."""
+    # Groups of coefficients in order: inner and outer ones of all nodes, direct ones, the constant
     sizes = [part.shape[1] for part in bundle.coefficient_groups]
     start, size = (
         (sum(sizes[:-2]), sizes[-2]) if place == OUTPUT_PLACE else (sum(sizes[:place]), sizes[place])
@@ -95,6 +99,7 @@ def remove_edge(bundle: NetworkBatch, place: int, i: int, inputs: int) -> Networ
         bundle.held.clone(),
     )
     flat[:, edge_slice] = 0.0
+    # A factor without effect is 1: all its spline coefficients, or its constant while its slope is 0
     if place != OUTPUT_PLACE and bundle.nodes[place].is_product:
         flat[:, edge_slice if bundle.nodes[place].inner == "free" else edge_slice.start] = 1.0
     mask[edge_slice] = True
@@ -129,6 +134,7 @@ def _edge_importance(fit: FittedStructure, place: int, i: int) -> float:
     if place == OUTPUT_PLACE:
         return float((terms.values[:, i] @ bundle.direct[0].view(inputs, -1)[i]).std())
     at = forward(bundle, terms)
+    # First-order effect of an edge: its deviation from the mean times the derivative of the output in it
     values = terms.inner_features(bundle.nodes[place])[:, i] @ bundle.inner[place][0].view(inputs, -1)[i]
     slope, cofactors = at.slopes[place][0], at.others[place]
     factor = slope if cofactors is None else slope * cofactors[0, :, i]
@@ -149,6 +155,7 @@ def refine_structure(
         )
         if len(training.x) < limits.min_rows_per_fine_coefficient * int((~finer.bundle.held).sum()):
             break
+        # Subdivision keeps the function, so the refit starts at the solution of the coarser grid
         bundle = finer.train_coefficients(training, steps=limits.refinement_steps, should_stop=should_stop)
         finer = replace(finer, bundle=bundle)
         error = finer.relative_error(validation)

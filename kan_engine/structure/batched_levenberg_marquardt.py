@@ -50,6 +50,7 @@ def fit_batch(
         thresholds: Decision numbers of the fit.
         should_stop: Called after every step; once true, the fit ends.
     """
+    # Weights of sum 1 make the objective a mean; residuals are multiplied by their roots
     root = (weights / weights.sum()).sqrt()
     for _ in range(rounds):
         bundle = solve_linear_part(
@@ -72,6 +73,7 @@ def _minimize_loss(
     damping = Damping.start(limits.damping, len(rows.targets))
     for step in descend(point, damping, steps=steps, should_stop=should_stop):
         point = step.point
+        # A round ends when no network of the batch has made a sizeable step for some time
         slow = torch.where(step.gain > limits.min_relative_gain, 0, slow + 1)
         if bool((slow >= limits.max_slow_steps).all()):
             break
@@ -105,11 +107,13 @@ class _BatchPoint(Point):
 
     def linearize(self) -> NormalEquations:
         bundle, rows = self.bundle, self.rows
+        # Columns of held coefficients are 0, so that they take part in no step
         slopes = jacobian(bundle, rows.terms, self.at) * rows.root[:, None]
         if bool(bundle.held.any()):
             slopes = slopes.masked_fill(bundle.held, 0.0)
         residual = ((self.at.total - rows.targets) * rows.root)[..., None]
         matrix = slopes.mT @ slopes
+        # Ridge relative to the mean square of the derivatives, which determines what the rows leave open
         pull = rows.thresholds.ridge * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
         gradient = (slopes.mT @ residual)[..., 0] + pull * bundle.flat.masked_fill(bundle.held, 0.0)
         return NormalEquations(matrix, gradient, pull)
@@ -131,6 +135,7 @@ class _BatchPoint(Point):
 def _merge_passes(is_new: Bool[Tensor, " start"], new: ForwardPass, old: ForwardPass) -> ForwardPass:
     if bool(is_new.all()):
         return new
+    # Every network has its own damping: some accept a step that others reject
     pairs = zip(new.others, old.others, strict=True)
     return ForwardPass(
         _select_per_network(is_new, new.total, old.total),
@@ -161,6 +166,7 @@ def standardize_nodes(
         mean = value.mean(1, keepdim=True)
         deviation = value.std(1, correction=0, keepdim=True).clamp_min(1e-12)
         free = ~masks[place]
+        # A product shares its scale equally among its factors; no factor could take up a mean
         if node.is_product:
             edges = int(free.view(inputs, -1).any(1).sum()) or 1
             inner[place] = torch.where(free, inner[place] / deviation ** (1 / edges), inner[place])
@@ -172,6 +178,7 @@ def standardize_nodes(
         else:
             inner[place] = inner[place] / deviation
             value = value / deviation
+        # The grid reaches beyond the values, so that they stay on it during the next steps
         low, high = value.amin(1), value.amax(1)
         reach = thresholds.node_grid_margin * (high - low) + 1e-12
         ends.append(torch.stack([low - reach, high + reach], 1))
@@ -189,12 +196,15 @@ def solve_linear_part(
 ) -> NetworkBatch:
     """Solve for the coefficients of all edges into the output, for fixed values of the nodes."""
     at = forward(bundle, terms)
+    # Weighted least squares in the coefficients that the output is linear in
     columns = linear_jacobian(bundle, terms, at) * root[:, None]
     mask = bundle.held[bundle.inner_size :]
     columns = columns.masked_fill(mask, 0.0)
     matrix = columns.mT @ columns
+    # Ridge relative to the mean diagonal; the tiny constant keeps it positive where all columns are 0
     pull = 10 * ridge * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True) + 1e-300
     right_side = columns.mT @ (targets * root)[..., None]
+    # Held coefficients have zero columns; a unit diagonal keeps the system regular
     system = matrix + torch.diag_embed(torch.where(mask, 1.0, pull.expand(-1, matrix.shape[1])))
     solution = torch.linalg.solve(system, right_side)[..., 0]
     old = bundle.flat
@@ -230,6 +240,7 @@ def subdivide_grids(bundle: NetworkBatch, terms: InputTerms) -> NetworkBatch:
 def _subdivide_coefficients(
     coefficients: Float[Tensor, "start coarse"], curves: int, order: int
 ) -> Float[Tensor, "start fine"]:
+    # Lane-Riesenfeld: repeat every coefficient, then average neighbours as often as the order
     pieces = coefficients.view(len(coefficients), curves, -1).repeat_interleave(2, 2)
     for _ in range(order):
         pieces = (pieces[..., 1:] + pieces[..., :-1]) / 2
@@ -246,5 +257,6 @@ def _subdivide_held(coarse: NetworkBatch, finer: NetworkBatch) -> Bool[Tensor, "
 def _stretch_mask(mask: Bool[Tensor, " coarse"], size: int) -> Bool[Tensor, " fine"]:
     if not len(mask) or not bool(mask.any()):
         return torch.zeros(size, dtype=torch.bool)
+    # A fine coefficient is held where the coarse one at its place is
     places = torch.arange(size) * len(mask) // size
     return mask[places]

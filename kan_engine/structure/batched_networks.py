@@ -169,9 +169,11 @@ def initialize_networks(
     inner = []
     for node in nodes:
         slopes = torch.empty(count, inputs, dtype=torch.float64).uniform_(-1, 1, generator=generator)
+        # No slope near 0, where an input would have no effect at the start
         slopes = slopes.sign() * (0.3 + 0.7 * slopes.abs())
         if node.inner == "free":
             curves = torch.stack([given_curves[place % len(given_curves)] for place in range(count)])
+            # A factor varies around 1, a summand around 0
             spread = slopes[..., None] * curves
             inner.append((1 + 0.3 * spread if node.is_product else spread).flatten(1))
         elif node.is_product:
@@ -216,6 +218,7 @@ def forward(bundle: NetworkBatch, terms: InputTerms) -> ForwardPass:
     bases, slopes, node_cofactors = [], [], []
     for place, (node, outer) in enumerate(zip(bundle.nodes, bundle.outer, strict=True)):
         value, cofactors = node_values(bundle, place, terms)
+        # The same coefficients give the value of the outer curve and its slope, which the chain rule needs
         basis, derivative = _evaluate_outer_basis(node, value, bundle.ends[:, place], terms)
         total = total + (basis @ outer[..., None])[..., 0]
         bases.append(basis)
@@ -240,8 +243,10 @@ def node_values(
     features = terms.inner_features(node)
     if not node.is_product:
         return inner @ features.flatten(1).T, None
+    # One factor per input of every network at every row, [start, batch, in_dim]
     factors = torch.einsum("nit,sit->sni", features, inner.view(-1, *features.shape[1:]))
     unit = torch.ones_like(factors[..., :1])
+    # Cofactors from products of both sides: without division a factor may be 0
     before = torch.cat([unit, factors[..., :-1]], 2).cumprod(2)
     after = torch.cat([unit, factors[..., 1:].flip(2)], 2).cumprod(2).flip(2)
     return factors.prod(2), before * after
@@ -254,6 +259,7 @@ def _evaluate_outer_basis(
     if not node.is_curved:
         return value[..., None], torch.ones_like(value)[..., None]
     knots = extend_knots(uniform_grid(ends[:, 0], ends[:, 1], terms.grid_size), terms.order)
+    # Every network has a grid of its own, so networks take the place of inputs
     pair = features_and_slopes(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
     basis, derivative = (part[..., :-1].transpose(0, 1) for part in pair)
     return basis, derivative
@@ -263,6 +269,7 @@ def jacobian(bundle: NetworkBatch, terms: InputTerms, at: ForwardPass) -> Float[
     """Derivatives of the outputs in all coefficients, in the order of ``flat``."""
     inner = []
     for node, slope, cofactors in zip(bundle.nodes, at.slopes, at.others, strict=True):
+        # Chain rule through the node; in a product the other factors multiply
         if cofactors is None:
             inner.append(slope[..., None] * terms.inner_features(node).flatten(1))
         else:
@@ -305,11 +312,13 @@ def extract_network(bundle: NetworkBatch, place: int, terms: InputTerms) -> KAN:
         layer = network.stack[0]
         layer.knots = terms.knots.clone()
         layer.mask[:, 0] = ~pruned_edges[-1]
+        # The basis of an input sums to 1, so that an equal share of the constant fits into every edge
         constant_share = bundle.constant[place] / layer.mask.sum()  # among the live edges
         layer.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + constant_share
         return network
     inner_layer, outer_layer = network.stack
     inner_layer.knots = terms.knots.clone()
+    # The grid of a node without an outer spline has no effect
     grids = [
         [-1.0, 1.0] if not node.is_curved else ends.tolist()
         for node, ends in zip(nodes, bundle.ends[place], strict=True)
@@ -337,6 +346,7 @@ def _inner_spline_coefficients(
     inputs = terms.values.shape[1]
     if node.inner == "free":
         return coefficients.view(inputs, -1)
+    # A given curve becomes the spline next to it on the grid of its input
     curves = fit_curves(terms, terms.curves[node.inner])
     if node.is_product:
         constants, slopes = coefficients.view(inputs, 2).unbind(1)

@@ -128,9 +128,11 @@ class InputGrids:
     ) -> dict[str, tuple[Callable[[Tensor], Tensor], Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]]:
         raw = self.training.raw
         kinds: dict[str, Callable[[Tensor], Tensor]] = {"line": lambda u: u, "square": torch.square}
+        # A logarithm needs positive inputs
         if float(raw.min()) > 0:
             kinds["log"] = torch.log
         values = {name: kind(raw) for name, kind in kinds.items()}
+        # Curves of mean 0 and variance 1 make starts comparable between inputs in different units
         return {
             name: (kinds[name], v.mean(0), v.std(0, correction=0).clamp_min(1e-300))
             for name, v in values.items()

@@ -83,6 +83,7 @@ def _drop_duplicates(starts: list[_ScreenedStart], count: int, max_ratio: float)
         max_ratio: Of the ranks of starts of one shape that led to the same network.
     """
     unique_starts = list[_ScreenedStart]()
+    # Starts of one shape with almost the same error ended in the same minimum
     for start in starts:
         alike = (rival for rival in unique_starts if rival.shape == start.shape)
         if all(start.rank > max_ratio * rival.rank for rival in alike):
@@ -92,6 +93,7 @@ def _drop_duplicates(starts: list[_ScreenedStart], count: int, max_ratio: float)
 
 def _order_by_simplicity(fits: list[FittedStructure], equal_factor: float) -> list[FittedStructure]:
     """Sort by error; structures about as close as the closest come first, simplest transform first."""
+    # Noise may have decided which of almost equal structures is closest
     near = equal_factor * min((fit.error for fit in fits), default=0.0)
     names = list(TRANSFORMS)
     return sorted(
@@ -196,6 +198,7 @@ class StructureSearch:
         unknown = any(node.inner not in ("free", *terms.curves) for node in nodes)
         if self.should_stop() or unknown or not names:
             return
+        # All starts on all transforms differ in targets and coefficients only: one batch fits them
         bundle = fit_batch(
             initialize_networks(nodes, terms, len(names), self.generator, direct=direct),
             terms,
@@ -229,6 +232,7 @@ class StructureSearch:
             min_rows = limits.min_rows_per_coefficient * rows.x.shape[1] * (grid + shape.order)
             if len(rows.x) < min_rows and errors:
                 break  # too few rows for the coefficients of a finer grid
+            # Subdivision keeps the function: training goes on where the coarser grid ended
             if errors:
                 bundle = subdivide_grids(bundle, self.terms(grid // 2))
             fit = FittedStructure(
@@ -247,6 +251,7 @@ class StructureSearch:
             if best is None or errors[-1] == min(errors):
                 best = fit
             is_stalled = len(errors) > 1 and errors[-1] > limits.max_grid_error_ratio * errors[-2]
+            # Additive fits are linear problems: coarse grids that stall end nothing
             is_linear = not shape.nodes and grid < limits.grid_sizes[-1]
             is_sufficient = errors[-1] < limits.sufficient_error
             if (is_stalled and not is_linear) or is_sufficient or self.should_stop():

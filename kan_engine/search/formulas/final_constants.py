@@ -50,7 +50,9 @@ def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expressi
     """The formula with constants fitted to the rows; the same where it would break the client's wishes."""
     rows = reweigh_rows([tree], rows) or rows
     old_form = ParametricForm(tree, np.zeros(0))
+    # Rounded constants are free again, since more rows may contradict them
     new_form = _fit(release_measured_numbers(tree, rows), rows)
+    # The fit may fail: an RMSE that is NaN is not lower either
     if not compute_rmse(new_form, rows) < compute_rmse(old_form, rows):
         return tree
     new_tree = round_constants(new_form, rows).numeric_tree
@@ -60,9 +62,11 @@ def _refit(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expressi
 def _fit(measured_form: MeasuredForm, rows: LabelledRows) -> ParametricForm:
     """The form with fitted constants; rounded numbers stay if they are within the errors of fitted ones."""
     free = refit_constants(measured_form.form, rows, iterations=FURTHER_STEPS)
+    # Distances in standard errors: within them a rounded number is as good as the fitted one
     distances = np.abs(free.values - measured_form.form.values) / (
         estimate_standard_errors(free, rows) + 1e-300
     )
+    # From the last place to the first, so that the earlier places keep their numbers
     for place in sorted(measured_form.exact, reverse=True):
         if distances[place] <= MAX_STANDARD_ERRORS:
             measured_form = measured_form.fix(place)

@@ -101,6 +101,7 @@ def _judge_templates(
 def _measure(form: FittedForm, run: SearchContext) -> Formula:
     """The fitted form as a formula."""
     numbers = [float(make_measured(value).value) for value in form.values]
+    # Without simplification the client recognises the form
     tree = bind_unfolded(form.tree, numbers)[0] if form.groups is None else form.groups.formula
     return Formula.measure(tree, *sample_search_rows(run))
 
@@ -108,6 +109,7 @@ def _measure(form: FittedForm, run: SearchContext) -> Formula:
 def _judge(template: FormTemplate, form: FittedForm, formula: Formula, run: SearchContext) -> JudgedForm:
     """The fitted form with its evidence."""
     folds, steps = run.cross_validation, run.thresholds.assessment.max_refit_steps
+    # The form does not come from the rows: only its constants are refitted per fold
     errors = folds.measure_errors(_make_fitter(template, form, steps))
     evidence = assess_formula(
         formula,
@@ -188,8 +190,10 @@ def compare_form(
 def _contains(form: JudgedForm, free: Expression, run: SearchContext) -> bool:
     """Whether the form with certain constants has the values of a formula in the training rows."""
     rows = form.problem.rows
+    # The form is fitted to the values of the formula, which have no noise
     target = evaluate(free, rows.columns)
     problem = replace(form.problem, rows=rows.with_target(target))
+    # Weighted RMSE of that fit, relative to the spread of the values
     error = (problem.measure(problem.fit(form.fitted.values)) / rows.weights.sum()) ** 0.5
     return bool(error < run.thresholds.assessment.max_exact_error * np.std(target))
 

@@ -33,6 +33,7 @@ def fit_form_with_functions(template: FormTemplate, rows: LabelledRows, run: Sea
     curves = fit_curves(template, rows, run.config.seed, should_stop=run.should_stop)
     readings = [_read_function(place, curves, rows, run) for place in range(len(template.functions))]
     fits = []
+    # All combinations of readings with their constants fitted jointly; the shortest description counts
     for trees in product(*readings):
         full_template, functions, start = _insert_functions(curves.template, curves.constants, trees)
         problem = FormProblem(full_template.tree, rows, full_template.get_bounds())
@@ -62,11 +63,14 @@ def _read_function(
         min_weight: Of a row, relative to the mean; rows below it do not determine the curve.
     """
     slope, curve = curves.slopes[place], curves.functions[place]
+    # Delta method: an error of the target is an error of the function divided by the slope
     weights = rows.weights * slope**2
+    # Weights of mean 1; the error of a row of weight 1 is scaled with them
     mean = float(weights.mean())
     weights = weights / mean
     unit_error = None if rows.unit_error is None else rows.unit_error / mean**0.5
     is_known = weights > min_weight
+    # Partial residuals: the curve plus what the form leaves, in the units of the function
     target = curve + np.where(is_known, curves.residuals / np.where(is_known, slope, 1.0), 0.0)
     columns = {name: rows.columns[name] for name in curves.template.functions[place].columns}
     part = LabelledRows.from_columns(columns, target, weights, unit_error)[is_known]
@@ -85,6 +89,7 @@ def find_formulas(
         time_share: Of the time of the job.
     """
     count = len(part)
+    # Rows in random order, since the last ones validate
     order = np.random.default_rng(run.config.seed).permutation(count)
     validation_count = max(1, int(run.thresholds.data.validation_share * count))
     data = replace(
@@ -106,6 +111,7 @@ def _fit_polynomial(part: LabelledRows) -> Expression:
     products = [mul(Variable(name), Variable(partner)) for name, partner in combinations(part.names, 2)]
     terms = [ONE, *powers, *products]
     matrix = np.stack([evaluate(term, part.columns) * part.roots for term in terms], 1)
+    # Columns of norm 1: powers of a column differ by orders of magnitude
     scale = np.linalg.norm(matrix, axis=0)
     coefficients = np.linalg.lstsq(matrix / scale, part.y * part.roots)[0] / scale
     return add(*(mul(make_measured(value), term) for value, term in zip(coefficients, terms, strict=True)))
@@ -121,6 +127,7 @@ def _insert_functions(
     for place, (function, tree) in enumerate(zip(template.functions, trees, strict=True)):
         form, tree_values = parametrize_floats(tree)
         numbers = range(len(tree_values))
+        # Parameters of a function are numbered after those of the form and of the functions before it
         function_tree = substitute(
             form, {Parameter(number): Parameter(len(values) + number) for number in numbers}
         )

@@ -73,8 +73,10 @@ def find_group_templates(
     masks = [
         evaluate(tree, rows.columns) > 0.5 for tree in make_indicators(column, run.data.encoding).values()
     ]
+    # The largest groups determine a formula best
     for mask in sorted(masks, key=lambda mask: -int(mask.sum()))[:most_groups]:
         part = rows[mask]
+        # A column that is constant within a group cannot be part of its formula
         varying = [p for p, name in enumerate(part.names) if name not in groups and np.ptp(part.x[:, p]) > 0]
         if varying and len(part) >= min_rows:
             for tree in find_formulas(part.select_columns(varying), run):

@@ -109,6 +109,7 @@ def search_front(
     if path is not None:
         trees += read_formulas(path, rows, limits.max_size, run.config.constraints)
     columns = select_front_columns(rows, path, run)
+    # The outputs of a classifier share the work
     end = (limits.first_share if is_explained else 1.0) / run.data.output_count
     trees = _search_part(FrontPart(seeds=tuple(trees), columns=columns, begin=begin, end=end), rows, run)
     return [measure_formula(tree, rows) for tree in trees]
@@ -126,13 +127,10 @@ def select_front_columns(rows: LabelledRows, path: CompactPath | None, run: Sear
     for entry in path.networks if path is not None else ():
         places = torch.nonzero(live_inputs(entry.network))[:, 0].tolist()
         network_names |= dict.fromkeys(rows.names[place] for place in places)
-    required_names = {
-        name for group in run.config.constraints.must_use for name in group if name in rows.names
-    }
-    selection = required_names | set(
-        [name for name in network_names if name not in required_names][
-            : max(0, max_columns - len(required_names))
-        ]
+    wishes = {name for group in run.config.constraints.must_use for name in group if name in rows.names}
+    # Wished columns first, then those that compact networks read as far as there is room
+    selection = wishes | set(
+        [name for name in network_names if name not in wishes][: max(0, max_columns - len(wishes))]
     )
     if len(selection) < max_columns:
         remainder = rows.select_columns(
@@ -166,6 +164,7 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
         run.report("symbolic", fraction, f"improving {len(front)} formulas", error)
 
     columns = {name: values for name, values in rows.columns.items() if name in names}
+    # Formulas must be defined at the ends of the table as well, which a sample may miss
     search = FrontSearch(
         LabelledRows.from_columns(columns, rows.y, rows.weights, rows.unit_error),
         ends=_select_ends(run.data.training) if len(run.data.training) > len(rows) else None,
@@ -215,6 +214,7 @@ def _simplify(tree: Expression, rows: LabelledRows, run: SearchContext) -> Expre
 def _drop_negligible(form: ParametricForm, rows: LabelledRows) -> ParametricForm:
     """Replace constants by 0 that change the error by rounding errors of the target at most."""
     error = compute_rmse(form, rows)
+    # Changes of the error that rounding of the target alone explains
     negligible = max(SMALLEST, ROUNDING * float(np.abs(rows.y).max()))
     for place in range(len(form.values)):
         without = replace(form, values=np.where(np.arange(len(form.values)) == place, 0.0, form.values))

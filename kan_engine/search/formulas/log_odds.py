@@ -38,11 +38,11 @@ def make_log_odds_problem(network: KAN, inputs: Standardizer, run: SearchContext
     network is sure hardly count. Where it is sure of more than two classes at nearly every row, labels tell
     hardly more than that, and its clamped logits are the target.
     """
-    first_class = (
-        len(run.data.classes or ()) - run.data.output_count
-    )  # the first of two classes has no output
+    # The first of two classes has no output
+    first_class = len(run.data.classes or ()) - run.data.output_count
     parts = [_drop_class_weights(part, run) for part in sample_search_rows(run)]
     logits = [complete_logits(_compute_logits(network, inputs, part)) for part in parts]
+    # Information p(1 - p) of the labels: where the network is sure, they contribute almost nothing
     labels_decide = first_class > 0 or measure_information(parts[0], logits[0]) >= OVERLAPPING
     max_log_odds = run.thresholds.max_log_odds
 
@@ -85,6 +85,7 @@ def _refit_logits(formulas: Sequence[Formula], rows: LabelledRows, run: SearchCo
     logits = evaluate_logits(forms, rows)
     first_class, refits = logits.shape[1] - len(forms), list[Formula]()
     for place, (formula, form) in enumerate(zip(formulas, forms, strict=True)):
+        # A constant may be rounded within the standard error that the working responses give it
         responses = make_working_responses(rows, logits, first_class + place)
         tree = round_constants(form, responses).numeric_tree
         is_allowed = wishes.allow_instead(tree, formula.tree, FINAL_POINTS)
@@ -108,4 +109,5 @@ def _compute_logits(
 def compute_base_log_odds(data: TrainingData, max_log_odds: float) -> float:
     """Log-odds of the second class among the training rows, clamped to ``±most``."""
     share = float(np.average(data.training.y, weights=data.row_weights(data.training)))
+    # Logit of the share, which is infinite without rows of one class
     return float(np.clip(np.log(share) - np.log1p(-share), -max_log_odds, max_log_odds))

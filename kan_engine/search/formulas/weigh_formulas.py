@@ -16,8 +16,8 @@ from kan_engine.formulas.rivals import find_rival, group_rivals
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 
-MAX_TOLD = 5  # rivals
-MIN_TOLD = 0.01  # probability of one
+MAX_RIVALS = 5  # rivals
+MIN_PROBABILITY = 0.01  # probability of one
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,7 @@ def weigh_formulas(
         run: The search context.
     """
     rows = pool.problem.rows
+    # Formulas that predict alike form one family, which has one probability
     rivals = group_rivals(pool.candidates, [candidate.tree for candidate in candidates], rows)
     shares, none_probability = weigh_rivals(rivals, rows, passes_tests=not evidence.reasons)
     places = [find_rival(rivals, candidate.tree) for candidate in candidates]
@@ -59,14 +60,15 @@ def weigh_formulas(
         formula if place is None else replace(formula, probability=float(shares[place]))
         for formula, place in zip(formulas, places, strict=True)
     ]
+    # The most probable families but that of the best formula, hence one more than are listed
     rival_places = [
         int(place)
-        for place in np.argsort(-shares, kind="stable")[: MAX_TOLD + 1]
-        if place != places[0] and shares[place] >= MIN_TOLD
-    ][:MAX_TOLD]
-    final = dict(
-        zip(reversed(places), reversed(weighted_formulas), strict=True)
-    )  # of a family that is shown, its best
+        for place in np.argsort(-shares, kind="stable")[: MAX_RIVALS + 1]
+        if place != places[0] and shares[place] >= MIN_PROBABILITY
+    ][:MAX_RIVALS]
+    # The best displayed formula of a family comes last here and therefore counts
+    final = dict(zip(reversed(places), reversed(weighted_formulas), strict=True))
+    # Families without a displayed formula: their constants are not final yet
     extra_places = [place for place in rival_places if place not in final]
     extra_formulas = fit_final_constants([rivals[place].first for place in extra_places], run)
     final |= {

@@ -40,6 +40,7 @@ def find_law(run: SearchContext, seconds: float = float("inf")) -> FoundLaw | No
     problem = make_problem(replace(run, should_stop=should_stop))
     pools.append(Pool(problem))
     search(pools[0], LAWS, judge)
+    # Where errors grow with the target, equal weights let the largest targets decide alone
     weights = _weigh_relative_errors(pools[0], judge)
     if weights is not None:
         run.report("structure", 0.36, "searching again: errors grow with the target")
@@ -73,6 +74,7 @@ def _describe_law(pool: Pool, run: SearchContext) -> FoundLaw | None:
     structure = read or pool.closest_structure
     if structure is None:
         return None
+    # No formula depends on the edges of this structure, so edges may be removed
     if read is None and problem.settings.prune:
         structure = eliminate_edges(
             structure, *problem.samples, problem.should_stop, required=problem.settings.required

@@ -82,6 +82,7 @@ def _search_small_law(run: SearchContext, seconds: float | None) -> SmallLaw | N
             stability=lambda: _measure_stability(law, inner),
         )
     is_consistent = evidence is not None and evidence.verdict == "consistent"
+    # A structure explains the rows only if no simple model predicts them significantly better
     is_adequate = law.fit.is_adequate and not any(
         folds.is_better(simple_errors, network_errors) for simple_errors in simple.values()
     )
@@ -105,6 +106,7 @@ def _report_by_time(run: SearchContext, start: float = 0.05, end: float = 0.38) 
     began, usual_s = run.clock(), run.thresholds.law_time_share * run.config.max_seconds / 4
 
     def report(stage: str, fraction: float, message: str, error: float | None = None) -> None:  # noqa: ARG001
+        # An exponential approach, since the length of the search is unknown
         share = 1 - math.exp(-(run.clock() - began) / usual_s)
         run.report(stage, start + (end - start) * share, message, error)
 
@@ -133,6 +135,7 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
             steps = run.thresholds.max_resampling_steps
             fit = replace(law.fit, bundle=law.fit.train_coefficients(fit_sample, steps=steps))
             candidates = read_structure(replace(fit, errors=(fit.relative_error(test_sample),)), pool)
+        # The rivals are refitted to the same rows, so that the choice among them is resampled as well
         again = (
             refit_constants(to_form(rival.tree), problem.fit, iterations=MAX_REFIT_STEPS)
             for rival in law.formulas
@@ -201,6 +204,7 @@ def measure_law_errors(law: FoundLaw, run: SearchContext) -> Float[np.ndarray, "
     """
     data, limits, folds = run.data, run.thresholds, run.cross_validation.folds
     errors = np.full(len(data.training), np.nan)
+    # Enough validation rows measure an adequate structure as well as a cross-validation would
     is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
     is_crossed = len(errors) <= limits.selection.max_cross_validation_rows and not is_certain
     span = slice(0 if is_crossed else len(data.fit), len(errors))

@@ -56,6 +56,7 @@ def choose_network(
     if law is not None and training_result is not None and not _is_no_worse(law.found, training_result, run):
         best = training_result
     assert best is not None  # noqa: S101 - without a law a network is trained
+    # A line replaces neither a requested network nor one with wished directions
     is_free = run.config.is_automatic and not run.config.constraints.monotone
     return _fall_back_to_line(best, run) if is_free else best
 
@@ -91,6 +92,7 @@ def _train_requested(run: SearchContext) -> SearchResult:
     result = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
     simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
     spread = float(np.std(run.data.training.y))
+    # Errors at the level of rounding need no comparison with a line
     is_exact = compute_rmse(result.errors, weights) < run.thresholds.max_rounding_error * spread
     if is_exact or not run.cross_validation.is_better(simple["linear"], result.errors):
         return result
@@ -119,6 +121,7 @@ def _compare_with_line(run: SearchContext) -> SearchResult:
     result = _train_in_time(run) if run.config.is_automatic else train_network(run)
     folds, weights = run.cross_validation, run.data.training.weights
     simple = folds.measure_simple_models()
+    # A logistic regression that is worse than the shares of the classes is no rival
     is_beaten = folds.is_better(simple["constant"], simple["linear"])
     if is_beaten or folds.is_better(result.errors, simple["linear"]):
         return result

@@ -84,6 +84,7 @@ def make_linear_classifier(
         intercepts = np.atleast_1d(np.asarray(line.intercept))
         return build_linear_network(slopes, intercepts, run.inputs, None, order=run.config.order)
 
+    # Errors of a classifier are roots of the log loss
     loss = float(np.mean(errors[np.isfinite(errors)] ** 2))
     return SearchResult(
         network=make_network(data.training),
@@ -138,6 +139,7 @@ def make_linear_regression(
     network = build_linear_network(
         line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.config.order
     )
+    # Loss of the training: half the mean square in the scale of the network
     z = scaler.forward(rows.y[:, None])[:, 0]
     residuals = (line.predict(rows.x) - scaler.mean[0]) / scaler.std[0] - z
     loss = float(np.mean(residuals**2) / 2)

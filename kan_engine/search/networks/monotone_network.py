@@ -57,6 +57,7 @@ def find_monotone_network(run: SearchContext) -> SearchResult:
         if run.should_stop():
             break
     best = min(losses, key=lambda option: losses[option])
+    # The best setting once without the validation rows, to measure errors, and once with them, to serve
     fit_network = fitter.fit(run.data.fit, sources, *best)
     loss = losses[best]
     network, scaler = fitter.fit(run.data.training, sources, *best), fitter.scalers[best[0]]
@@ -150,8 +151,10 @@ class MonotoneFitter:
             z = torch.from_numpy(self.run.inputs.forward(rows.x))
             basis = layer.features(z)[:, columns, :-1].numpy()  # without the base function
         count = grid + order
+        # Sums of non-negative increments rise; free curves keep their coefficients as unknowns
         rising = np.tril(np.ones((count, count)))[:, 1:]  # from increments to coefficients; the first is 0
         maps = [np.eye(count) if place not in signs else signs[place] * rising for place in columns]
+        # One column for the constant, then the splines of every curve in its unknowns
         design = np.hstack([np.ones((len(rows), 1)), *(basis[:, i] @ m for i, m in enumerate(maps))])
         target = self.scalers[transform].forward(rows.y[:, None])[:, 0]
         places = np.cumsum([1, *(m.shape[1] for m in maps)])
@@ -159,6 +162,7 @@ class MonotoneFitter:
             design, target, rows.weights, maps, places, smoothing, [p in signs for p in columns]
         )
         with torch.no_grad():
+            # Unknowns back to spline coefficients; edges of unused columns stay dead
             layer.mask.fill_(False)
             layer.weight.zero_()
             for i, (place, m) in enumerate(zip(columns, maps, strict=True)):
@@ -178,6 +182,7 @@ class MonotoneFitter:
         is_monotone: Sequence[bool],
     ) -> Float[Array, " unknowns"]:
         total = float(weights.sum())
+        # Normal equations of the weighted fit, with squared second differences as smoothing
         gram = (design * weights[:, None]).T @ design / total
         side = design.T @ (weights * target) / total
         low = np.full(len(side), -np.inf)
@@ -188,6 +193,7 @@ class MonotoneFitter:
             if is_monotone[i]:
                 low[block] = 0.0
         gram[np.diag_indices(len(gram))] += self.limits.ridge
+        # With RᵀR as the matrix, the bounded problem has as many rows as unknowns instead of one per data row
         upper = cholesky(gram)
         solution = lsq_linear(upper, solve_triangular(upper, side, trans="T"), (low, np.inf), method="trf")
         theta: Array = np.maximum(solution.x, low)
@@ -218,6 +224,7 @@ class MonotoneFitter:
         """The networks of the most important curves, by their number."""
         rows, layer = self.run.data.fit, network.stack[0]
         with torch.no_grad():
+            # Curves rank by the variance of their values, after those that the client wishes
             curves = layer.postacts(torch.from_numpy(self.run.inputs.forward(rows.x)))[:, :, 0].numpy()
         required_sets = [set(group) for group in self.run.column_wishes]
 

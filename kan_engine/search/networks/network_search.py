@@ -95,11 +95,10 @@ def _measure_errors(
     errors = np.full(len(run.data.training), np.nan)
     validation_errors = losses.sqrt().numpy() * unit
     corrected_errors = run.contest.correct_errors(validation_errors)
+    # The correction sorts the errors, so rows take over its level alone; it is infinite without errors
     with np.errstate(all="ignore"):
         optimism = np.sqrt(np.mean(corrected_errors**2) / np.mean(validation_errors**2))
-    errors[len(run.data.fit) :] = validation_errors * (
-        optimism if 1 < optimism < np.inf else 1.0
-    )  # infinite without errors
+    errors[len(run.data.fit) :] = validation_errors * (optimism if 1 < optimism < np.inf else 1.0)
     return errors
 
 
@@ -113,10 +112,12 @@ def _train_requested_shape(
     schedule = training.grid_schedule
     grid = schedule[0] if schedule else config.grid or 5
     if not schedule and config.grid is None:
+        # Without a requested grid the network is refined as far as rows and time allow
         grids = affordable_grids(width, order, len(data.fit), limits.cost)
         training = replace(training, grid_schedule=grids)
         grid = training.grid_schedule[0]
     finest = max((grid, *training.grid_schedule))
+    # The finest grid is the largest work and decides the device
     work = Workload(width=width, terms=finest + order + 1, rows=len(data.fit), batch_rows=training.batch_size)
     training = replace(training, device=choose_device(config.device, work, training.thresholds))
     result = trials.run_best(generate_requested_trials(width, grid, order, training, len(data.fit), limits))

@@ -44,6 +44,7 @@ class SearchRows:
         fit, validation, everything = (
             _make_inputs(part, scales, scaler) for part in (data.fit, data.validation, data.training)
         )
+        # Errors of all candidates are recorded for the optimism correction of a regression
         if scaler is not None:
             validation = replace(validation, on_losses=partial(_record_losses, run.contest, scaler))
         return SearchRows(

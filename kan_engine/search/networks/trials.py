@@ -161,6 +161,7 @@ class TrialRunner:
         assert base.fold_losses is not None  # noqa: S101 - both are cross-validated
         assert extension.fold_losses is not None  # noqa: S101
         losses, weights = base.fold_losses, self._grounds.everything.weights
+        # Folds are disjoint, so at most one of both has a loss for a row
         losses = torch.where(losses.isnan(), extension.fold_losses, losses)
         return replace(base, fold_losses=losses, folds_loss=average_known_losses(losses, weights))
 
@@ -211,6 +212,7 @@ class TrialRunner:
         is_last_kept = result.trial.training.keep_last
         if self.is_time_over or not is_last_kept or self._run.data.reserve is not None:
             return result.network
+        # A network without pruned edges may have been trained in advance by another worker
         is_pruned = result.network.edge_count < KAN(result.trial.config).edge_count
         network = self.train_on_all_rows(result.trial, result.network if is_pruned else None)
         return result.network if self.is_time_over else network
