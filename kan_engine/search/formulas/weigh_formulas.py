@@ -16,8 +16,8 @@ from kan_engine.formulas.rivals import find_rival, group_rivals
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
 
-MAX_RIVALS = 5  # rivals
-MIN_PROBABILITY = 0.01  # probability of one
+MAX_RIVALS = 5  # that are listed
+MIN_PROBABILITY = 0.01  # of a listed rival
 
 
 @dataclass(frozen=True, eq=False)
