@@ -87,8 +87,8 @@ def has_misplaced_grids(
     network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
 ) -> bool:
     """Whether ``update_misplaced_grids_`` would move any grid."""
-    seen = zip(network.all_layers, network.preacts(x), strict=True)
-    return any(bool(_find_misplaced_inputs(layer, h, thresholds).any()) for layer, h in seen)
+    layer_inputs = zip(network.all_layers, network.preacts(x), strict=True)
+    return any(bool(_find_misplaced_inputs(layer, h, thresholds).any()) for layer, h in layer_inputs)
 
 
 def _find_misplaced_inputs(
@@ -99,12 +99,12 @@ def _find_misplaced_inputs(
     A constant input is selected only if it lies outside its grid.
     """
     low, high = grid_range(layer.knots, layer.order)
-    least, most = h.amin(0), h.amax(0)
+    minimum, maximum = h.amin(0), h.amax(0)
     reach = thresholds.min_margin_share * thresholds.margin * (high - low)
-    outside = (least < low + reach) | (most > high - reach)
-    varies = most - least > 1e-6 * (high - low)
-    is_sparse = most - least < thresholds.min_filled_share * (high - low)
-    return (least < low) | (most > high) | (varies & (outside | is_sparse))
+    outside = (minimum < low + reach) | (maximum > high - reach)
+    varies = maximum - minimum > 1e-6 * (high - low)
+    is_sparse = maximum - minimum < thresholds.min_filled_share * (high - low)
+    return (minimum < low) | (maximum > high) | (varies & (outside | is_sparse))
 
 
 def refine(network: KAN, grid_size: int) -> KAN:
@@ -134,8 +134,8 @@ def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "
     """``size`` intervals over the same range, with the local density of the given grid."""
     intervals = grid.shape[1] - 1
     places = torch.linspace(0, intervals, size + 1, dtype=grid.dtype, device=grid.device)
-    left = places.long().clamp(max=intervals - 1)
-    return grid[:, left] + (places - left) * (grid[:, left + 1] - grid[:, left])
+    index = places.long().clamp(max=intervals - 1)
+    return grid[:, index] + (places - index) * (grid[:, index + 1] - grid[:, index])
 
 
 @torch.no_grad()
@@ -167,7 +167,7 @@ def _fit_grid_to_inputs_(
 
 
 def _replace_grid_(
-    layer: KANLayer, grid: Float[Tensor, "in_dim grid"], moved: Bool[Tensor, " in_dim"] | None = None
+    layer: KANLayer, grid: Float[Tensor, "in_dim grid"], is_moved: Bool[Tensor, " in_dim"] | None = None
 ) -> None:
     """Replace the grid of a layer and refit its coefficients by least squares on a dense sample.
 
@@ -177,7 +177,7 @@ def _replace_grid_(
     Args:
         layer: Changed in place.
         grid: New grid of every input.
-        moved: Inputs whose grid changes; all others keep knots and coefficients bit for bit. None means all.
+        is_moved: Inputs whose grid changes; all others keep knots and coefficients bit for bit. None means all.
     """
     size = grid.shape[1] - 1
     x = _subdivide(grid, 8 * size).T  # (samples, in_dim)
@@ -185,14 +185,14 @@ def _replace_grid_(
     knots = extend_knots(grid, layer.order)
     weight = layer.weight.new_zeros(layer.in_dim, size + layer.order + 1, layer.out_dim)
     weight[:, -1] = layer.weight[:, -1]
-    if moved is not None:
-        weight[~moved], knots[~moved] = layer.weight[~moved], layer.knots[~moved]
+    if is_moved is not None:
+        weight[~is_moved], knots[~is_moved] = layer.weight[~is_moved], layer.knots[~is_moved]
     layer.knots = knots
     features, basis = layer.features(x), None
-    for i in range(layer.in_dim) if moved is None else moved.nonzero()[:, 0].tolist():
+    for i in range(layer.in_dim) if is_moved is None else is_moved.nonzero()[:, 0].tolist():
         if basis is None or not torch.equal(features[:, i, :-1], basis):  # hidden nodes often share a grid
             basis = features[:, i, :-1]
             factors = factorize_features(basis)
-        rest = values[:, i] - features[:, i, -1:] * weight[i, -1]
-        weight[i, :-1] = solve_coef(factors, rest)
+        residuals = values[:, i] - features[:, i, -1:] * weight[i, -1]
+        weight[i, :-1] = solve_coef(factors, residuals)
     layer.weight = torch.nn.Parameter(weight)

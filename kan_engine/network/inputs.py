@@ -17,12 +17,12 @@ from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 
 def remove_inputs(network: KAN, inputs: list[int]) -> KAN:
     """Return a copy of the network without the edges from these inputs."""
-    less = copy_network(network)
-    for layer in (less.stack[0], less.direct):
+    result = copy_network(network)
+    for layer in (result.stack[0], result.direct):
         if layer is not None:
             layer.mask[inputs] = False
-    drop_dead_edges_(less)
-    return less
+    drop_dead_edges_(result)
+    return result
 
 
 @torch.no_grad()
@@ -36,12 +36,12 @@ def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
     """
     width = (count, *network.config.width[1:])
     wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
-    for layer, own in zip(wider.all_layers, network.all_layers, strict=True):
-        resize_grid_(layer, own.grid_size)
-        rows = list(places) if own is network.stack[0] or own is network.direct else list(range(own.in_dim))
+    for layer, source in zip(wider.all_layers, network.all_layers, strict=True):
+        resize_grid_(layer, source.grid_size)
+        rows = list(places) if source is network.stack[0] or source is network.direct else list(range(source.in_dim))
         layer.mask[:] = False
-        layer.knots[rows], layer.weight[rows], layer.mask[rows] = own.knots, own.weight, own.mask
-        layer.symbolic = {(rows[i], j): edge for (i, j), edge in own.symbolic.items()}
+        layer.knots[rows], layer.weight[rows], layer.mask[rows] = source.knots, source.weight, source.mask
+        layer.symbolic = {(rows[i], j): edge for (i, j), edge in source.symbolic.items()}
     return wider
 
 
@@ -50,7 +50,7 @@ def rescale_inputs(
     network: KAN,
     before: Standardizer,
     after: Standardizer,
-    encoded: np.ndarray,
+    encoded_rows: np.ndarray,
     *,
     ridge: float = 1e-9,
 ) -> KAN:
@@ -62,15 +62,15 @@ def rescale_inputs(
         network: The network.
         before: Standardizer of its inputs.
         after: Standardizer of the inputs of the result.
-        encoded: Encoded input rows, before standardization.
+        encoded_rows: Encoded input rows, before standardization.
         ridge: Of the least squares.
     """
-    moved = copy_network(network)
-    old, new = (torch.from_numpy(scale.forward(encoded)) for scale in (before, after))
-    for layer in (moved.stack[0], moved.direct):
+    result = copy_network(network)
+    old, new = (torch.from_numpy(scale.forward(encoded_rows)) for scale in (before, after))
+    for layer in (result.stack[0], result.direct):
         if layer is not None:
             _refit_layer_(layer, old, new, ridge)
-    return moved
+    return result
 
 
 def _refit_layer_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor, ridge: float) -> None:

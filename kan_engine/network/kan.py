@@ -60,13 +60,13 @@ class KAN(nn.Module):
         super().__init__()
         self.config = config
         shape: dict[str, int] = {"grid_size": config.grid_size, "order": config.order}
-        last = len(config.width) - 2
+        last_number = len(config.width) - 2
         self.layers = nn.ModuleList(
             KANLayer(
                 n_in,
                 n_out,
-                groups=config.groups if 0 < number < last else 1,
-                products=config.products if number < last else 0,
+                groups=config.groups if 0 < number < last_number else 1,
+                products=config.products if number < last_number else 0,
                 **shape,
             )
             for number, (n_in, n_out) in enumerate(pairwise(config.width))
@@ -102,9 +102,9 @@ class KAN(nn.Module):
             x: Inputs.
             features: Features of the first layer at ``x``, if they are known.
         """
-        first, *others = self.stack
-        h: Tensor = first(x, features)
-        for layer in others:
+        first_layer, *later_layers = self.stack
+        h: Tensor = first_layer(x, features)
+        for layer in later_layers:
             h = layer(h)
         return h if self.direct is None else h + self.direct(x)
 
@@ -175,14 +175,14 @@ def extract_group(network: KAN, group: int) -> KAN:
     inner = tuple(nodes // config.groups for nodes in config.width[1:-1])
     alone = KAN(replace(config, width=(config.width[0], *inner, config.width[-1]), groups=1))
     alone.to(network.stack[0].weight)
-    for number, (layer, whole) in enumerate(zip(alone.all_layers, network.all_layers, strict=True)):
-        resize_grid_(layer, whole.grid_size)
-        is_inner_in, is_inner_out = layer.in_dim < whole.in_dim, layer.out_dim < whole.out_dim
+    for number, (layer, source) in enumerate(zip(alone.all_layers, network.all_layers, strict=True)):
+        resize_grid_(layer, source.grid_size)
+        is_inner_in, is_inner_out = layer.in_dim < source.in_dim, layer.out_dim < source.out_dim
         rows = slice(group * layer.in_dim, (group + 1) * layer.in_dim) if is_inner_in else slice(None)
         columns = slice(group * layer.out_dim, (group + 1) * layer.out_dim) if is_inner_out else slice(None)
-        layer.knots, layer.mask = whole.knots[rows].clone(), whole.mask[rows, columns].clone()
+        layer.knots, layer.mask = source.knots[rows].clone(), source.mask[rows, columns].clone()
         share = config.groups if number == len(inner) else 1
-        layer.weight = nn.Parameter(whole.weight[rows, :, columns] * share)
+        layer.weight = nn.Parameter(source.weight[rows, :, columns] * share)
     return alone
 
 

@@ -103,11 +103,11 @@ class KANLayer(nn.Module):
         """The spacing of the knots if they are uniform, otherwise None; cached until the knots change."""
         if self.knots.is_inference():  # inference tensors have no version counter
             return uniform_spacing(self.knots, self.order)
-        known = self._known_spacing
-        if known is None or known[0] is not self.knots or known[1] != self.knots._version:
-            known = self.knots, self.knots._version, uniform_spacing(self.knots, self.order)
-            self._known_spacing = known
-        return known[2]
+        cache = self._known_spacing
+        if cache is None or cache[0] is not self.knots or cache[1] != self.knots._version:
+            cache = self.knots, self.knots._version, uniform_spacing(self.knots, self.order)
+            self._known_spacing = cache
+        return cache[2]
 
     def effective_weight(self) -> Float[Tensor, "in_dim terms out_dim"]:
         """Weights in which pruned and symbolic edges are zero."""
@@ -153,12 +153,12 @@ class KANLayer(nn.Module):
         """Set the weights within groups, in the layout of ``group_blocks``."""
         inputs, size = self.in_dim // self.groups, within.shape[2]
         for group, part in enumerate(torch.split(within, inputs)):
-            own = (
+            block = (
                 slice(group * inputs, (group + 1) * inputs),
                 slice(None),
                 slice(group * size, (group + 1) * size),
             )
-            self.weight[own] = part
+            self.weight[block] = part
 
     def group_sums(
         self,
@@ -205,20 +205,20 @@ class KANLayer(nn.Module):
         """∂node/∂φ of every activation φ: 1 in a sum; in a product, the product of all other activations."""
         sums = self.out_dim - self.products
         factors = postacts[:, :, sums:].masked_fill(~self.mask[:, sums:], 1.0)
-        one = torch.ones_like(factors[:, :1])
-        before = torch.cat([one, factors[:, :-1].cumprod(1)], 1)
-        after = torch.cat([factors[:, 1:].flip(1).cumprod(1).flip(1), one], 1)
+        ones = torch.ones_like(factors[:, :1])
+        before = torch.cat([ones, factors[:, :-1].cumprod(1)], 1)
+        after = torch.cat([factors[:, 1:].flip(1).cumprod(1).flip(1), ones], 1)
         return torch.cat([torch.ones_like(postacts[:, :, :sums]), before * after], 2)
 
     @torch.no_grad()
     def compute_derivatives(self, x: Float[Tensor, "batch in_dim"]) -> LayerDerivatives:
         """Features and derivatives at ``x``, for a backward pass."""
         features, derivative = features_and_slopes(x, self.knots, self.order, self.spacing())
-        others = self.cofactors(self.postacts(x, features)) if self.products else None
+        cofactors = self.cofactors(self.postacts(x, features)) if self.products else None
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             slopes[:, i, j] = symbolic_slope(edge, x[:, i])
-        return LayerDerivatives(features, slopes if others is None else slopes * others, others)
+        return LayerDerivatives(features, slopes if cofactors is None else slopes * cofactors, cofactors)
 
     @torch.no_grad()
     def compute_weight_derivatives(

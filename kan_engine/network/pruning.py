@@ -87,16 +87,16 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
     remains if both its incoming and its outgoing score reach the threshold (eq. 2.21). Pruned edges are
     masked, and removed nodes are deleted from the tensors. Parallel networks keep all nodes in the tensors.
     """
-    pruned = copy_network(network)
+    result = copy_network(network)
     scores = [score / score.amax().clamp_min(1e-300) for score in edge_scores(network, x)]
-    for layer, score in zip(pruned.all_layers, scores, strict=True):
+    for layer, score in zip(result.all_layers, scores, strict=True):
         layer.mask &= score >= threshold
-    for below, above, s_in, s_out in zip(pruned.stack, pruned.stack[1:], scores, scores[1:], strict=False):
+    for below, above, s_in, s_out in zip(result.stack, result.stack[1:], scores, scores[1:], strict=False):
         alive = (incoming_score(s_in) >= threshold) & (outgoing_score(s_out) >= threshold)
         below.mask &= alive
         above.mask &= alive[:, None]
-    drop_dead_edges_(pruned)
-    return pruned if network.config.groups > 1 else remove_dead_nodes(pruned)
+    drop_dead_edges_(result)
+    return result if network.config.groups > 1 else remove_dead_nodes(result)
 
 
 @torch.no_grad()
@@ -137,22 +137,22 @@ def remove_dead_nodes(network: KAN) -> KAN:
     """
     header = network.to_header()
     layers = network.stack
-    kept = [torch.arange(network.config.width[0])]
+    live_nodes = [torch.arange(network.config.width[0])]
     for below, above in pairwise(layers):
         alive = torch.nonzero(below.mask.any(0) | above.mask.any(1))[:, 0]
-        kept.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
-    kept.append(torch.arange(network.config.width[-1]))
-    width, products = tuple(len(nodes) for nodes in kept), header.products
+        live_nodes.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
+    live_nodes.append(torch.arange(network.config.width[-1]))
+    width, products = tuple(len(nodes) for nodes in live_nodes), header.products
     if products:
-        products = int((kept[1] >= network.config.width[1] - products).sum())
+        products = int((live_nodes[1] >= network.config.width[1] - products).sum())
     # groups may differ in size if nodes were removed; the masks still separate them
     groups = header.groups if width == header.width else 1
-    places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
+    places = [{int(old): new for new, old in enumerate(nodes)} for nodes in live_nodes]
     symbolic = _relocate_edges(header.symbolic, places)
     smaller = KAN.from_header(
         replace(header, width=width, products=products, groups=groups, symbolic=symbolic)
     ).to(layers[0].weight)
-    for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, kept, kept[1:], strict=False):
+    for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, live_nodes, live_nodes[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
         new.mask.copy_(old.mask[nodes_in][:, nodes_out])
         new.weight.copy_(old.weight[nodes_in][:, :, nodes_out])
@@ -165,10 +165,10 @@ def _relocate_edges(
     symbolic: Mapping[EdgePlace, SymbolicEdge], places: list[dict[int, int]]
 ) -> dict[EdgePlace, SymbolicEdge]:
     """The fixed activations at the new indices of their nodes, without those whose nodes were removed."""
-    moved = {}
+    edges = {}
     for (number, i, j), edge in symbolic.items():
         if number == len(places) - 1:  # a direct edge: inputs and outputs keep their indices
-            moved[number, i, j] = edge
+            edges[number, i, j] = edge
         elif i in places[number] and j in places[number + 1]:
-            moved[number, places[number][i], places[number + 1][j]] = edge
-    return moved
+            edges[number, places[number][i], places[number + 1][j]] = edge
+    return edges

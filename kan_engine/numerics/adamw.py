@@ -42,14 +42,14 @@ class AdamW:
     def step_(self, rate: float) -> None:
         """Take one step with learning rate ``rate``."""
         self._taken += 1
-        first, second = self._betas
-        size = rate / (1 - first**self._taken)
-        unbias = (1 - second**self._taken) ** -0.5
+        mean_decay, square_decay = self._betas
+        size = rate / (1 - mean_decay**self._taken)
+        unbias = (1 - square_decay**self._taken) ** -0.5
         for parameter, mean, square in zip(self._parameters, self._means, self._squares, strict=True):
             gradient = parameter.grad
             if gradient is None:
                 continue
-            mean.lerp_(gradient, 1 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+            mean.lerp_(gradient, 1 - mean_decay)
+            square.mul_(square_decay).addcmul_(gradient, gradient, value=1 - square_decay)
             parameter.mul_(1 - rate * self._decay)
             parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(self._epsilon), value=-size)

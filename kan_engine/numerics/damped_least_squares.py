@@ -52,25 +52,25 @@ class Damping:
 
     def select(self, problems: Bool[Tensor, " problem"]) -> Damping:
         """μ of some of the problems."""
-        selected = Damping(self.config, self.value[problems])
-        selected.growth = self.growth[problems]
-        return selected
+        subset = Damping(self.config, self.value[problems])
+        subset.growth = self.growth[problems]
+        return subset
 
     def update_(
-        self, accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
+        self, is_accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
     ) -> None:
         """Lower μ where a step was accepted, and raise it elsewhere.
 
         Args:
-            accepted: Whether the objective fell.
+            is_accepted: Whether the objective fell.
             ratio: Of the actual to the predicted decrease.
         """
         config = self.config
         fall: Tensor | float = config.decrease
         if ratio is not None:
             fall = (1 - (2 * ratio.clamp_max(1.0) - 1) ** 3).clamp_min(config.decrease)
-        value = self.value * torch.where(accepted, fall, self.growth)
-        self.growth = torch.where(accepted, config.increase, self.growth * config.acceleration)
+        value = self.value * torch.where(is_accepted, fall, self.growth)
+        self.growth = torch.where(is_accepted, config.increase, self.growth * config.acceleration)
         self.value = value.clamp(config.lowest, config.highest)
 
 
@@ -87,17 +87,17 @@ class DampedMatrix:
     is_definite: Bool[Tensor, " problem"]
 
     @staticmethod
-    def build(matrix: Float[Tensor, "problem P P"], added: Float[Tensor, "problem P"]) -> DampedMatrix:
+    def build(matrix: Float[Tensor, "problem P P"], shift: Float[Tensor, "problem P"]) -> DampedMatrix:
         """Factorise.
 
         Args:
             matrix: H.
-            added: Added to its diagonal.
+            shift: Added to its diagonal.
         """
-        damped = matrix.clone()
-        damped.diagonal(dim1=1, dim2=2).add_(added)
-        factor, failed = torch.linalg.cholesky_ex(damped)
-        return DampedMatrix(factor, failed == 0)
+        damped_matrix = matrix.clone()
+        damped_matrix.diagonal(dim1=1, dim2=2).add_(shift)
+        factor, info = torch.linalg.cholesky_ex(damped_matrix)
+        return DampedMatrix(factor, info == 0)
 
     def step(self, gradient: Float[Tensor, "problem P"]) -> Float[Tensor, "problem P"]:
         """The step s; 0 where the matrix is indefinite or s is not finite."""
@@ -137,9 +137,9 @@ class Point(ABC):
     def move(self: P, step: Float[Tensor, "problem P"]) -> P:
         """Return the point after a step."""
 
-    def merge(self: P, accepted: Bool[Tensor, " problem"], proposed: P) -> P:
+    def merge(self: P, is_accepted: Bool[Tensor, " problem"], candidate: P) -> P:
         """Take the proposed unknowns of the problems that accept them; one problem takes all or none."""
-        return proposed if bool(accepted.all()) else self
+        return candidate if bool(is_accepted.all()) else self
 
 
 @runtime_checkable
@@ -209,8 +209,8 @@ class _Proposer(Generic[P]):
 
     def __call__(self, damping: Tensor) -> Proposal[P]:
         equations = self._equations
-        damped = DampedMatrix.build(equations.matrix, damping[:, None] * self._scale + equations.ridge)
-        return Proposal(self._point.move(damped.step(equations.gradient)))
+        damped_matrix = DampedMatrix.build(equations.matrix, damping[:, None] * self._scale + equations.ridge)
+        return Proposal(self._point.move(damped_matrix.step(equations.gradient)))
 
 
 def take_step(
@@ -232,13 +232,13 @@ def take_step(
             break
         proposal = propose(damping.value)
         fall = point.objective - proposal.point.objective
-        accepted = fall > 0 if proposal.accepted is None else proposal.accepted  # NaN does not fall
+        is_accepted = fall > 0 if proposal.accepted is None else proposal.accepted  # NaN does not fall
         ratio = None if proposal.predicted is None else fall / proposal.predicted.clamp_min(1e-300)
         is_last = bool((damping.value >= damping.config.highest).all())
-        damping.update_(accepted, ratio)
-        if bool(accepted.any()):
-            return Step(proposal.point, accepted, torch.where(accepted, fall / point.objective, 0.0))
+        damping.update_(is_accepted, ratio)
+        if bool(is_accepted.any()):
+            return Step(proposal.point, is_accepted, torch.where(is_accepted, fall / point.objective, 0.0))
         if is_last:
             break
-    nothing = torch.zeros_like(point.objective)
-    return Step(point, nothing > 0, nothing)
+    zeros = torch.zeros_like(point.objective)
+    return Step(point, zeros > 0, zeros)

@@ -63,16 +63,16 @@ class Front:
 
     def advance(self, blocks: int) -> None:
         """Eliminate the first ``blocks`` blocks and append as many empty ones at the other end."""
-        gone, inner = blocks * self.block, self.block * self.width
-        self._eliminate(gone)
-        kept = [(slice(gone, inner), slice(0, inner - gone)), (slice(inner, None), slice(inner, None))]
+        count, inner = blocks * self.block, self.block * self.width
+        self._eliminate(count)
+        ranges = [(slice(count, inner), slice(0, inner - count)), (slice(inner, None), slice(inner, None))]
         before = self.matrix, self.gradient, self._diagonal
         self.matrix, self.gradient, self._diagonal = map(torch.zeros_like, before)
         matrix, gradient, diagonal = before
-        for old, new in kept:
+        for old, new in ranges:
             self.gradient[new], self._diagonal[new] = gradient[old], diagonal[old]
-            for across, moved in kept:
-                self.matrix[new, moved] = matrix[old, across]
+            for old_columns, new_columns in ranges:
+                self.matrix[new, new_columns] = matrix[old, old_columns]
 
     def _eliminate(self, count: int) -> None:
         head, tail = slice(0, count), slice(count, None)
@@ -81,35 +81,35 @@ class Front:
         pivot = matrix[head, head] + torch.diag(
             (self.damping + RELATIVE_PIVOT_SHIFT) * diagonal + ABSOLUTE_PIVOT_SHIFT * diagonal.max()
         )
-        factor, failed = torch.linalg.cholesky_ex(pivot)
-        if failed:
+        factor, info = torch.linalg.cholesky_ex(pivot)
+        if info:
             raise IndefiniteMatrix
         below = torch.linalg.solve_triangular(factor, matrix[head, tail], upper=False)  # Lᵀ of the rest
         partial = torch.linalg.solve_triangular(factor, self.gradient[head, None], upper=False)[:, 0]
         before = matrix.diagonal()[tail].clone()
-        rest = below.numpy()
-        matrix[tail, tail] -= torch.from_numpy(rest.T @ rest)  # NumPy computes half of a symmetric product
+        panel = below.numpy()
+        matrix[tail, tail] -= torch.from_numpy(panel.T @ panel)  # NumPy computes half of a symmetric product
         self._diagonal[tail] += before - matrix.diagonal()[tail]  # damping refers to the original diagonal
         self.gradient[tail] -= below.T @ partial
         self._done.append((factor, below, partial))
 
     def solve(self, blocks: int) -> Float[Tensor, " unknowns"]:
         """Eliminate the remaining blocks and substitute back; return s of all blocks, then of the border."""
-        inner, left = self.block * self.width, self.block * blocks
-        kept = torch.cat([torch.arange(left), torch.arange(inner, len(self.gradient))])
-        self.matrix, self.gradient = self.matrix[kept[:, None], kept], self.gradient[kept]
-        self._diagonal = self._diagonal[kept]
-        self._border_diagonal = (self.matrix.diagonal() + self._diagonal)[left:]
-        self._eliminate(len(kept))
+        inner, count = self.block * self.width, self.block * blocks
+        indices = torch.cat([torch.arange(count), torch.arange(inner, len(self.gradient))])
+        self.matrix, self.gradient = self.matrix[indices[:, None], indices], self.gradient[indices]
+        self._diagonal = self._diagonal[indices]
+        self._border_diagonal = (self.matrix.diagonal() + self._diagonal)[count:]
+        self._eliminate(len(indices))
         *earlier, (factor, _, partial) = self._done
-        last = -torch.linalg.solve_triangular(factor.T, partial[:, None], upper=True)[:, 0]
-        found, border = last[:left], last[left:]
+        solution = -torch.linalg.solve_triangular(factor.T, partial[:, None], upper=True)[:, 0]
+        unknowns, border = solution[:count], solution[count:]
         for factor, below, partial in reversed(earlier):
-            tail = torch.cat([found[: below.shape[1] - self.border], border])
+            tail = torch.cat([unknowns[: below.shape[1] - self.border], border])
             right = -partial - below @ tail
-            first = torch.linalg.solve_triangular(factor.T, right[:, None], upper=True)[:, 0]
-            found = torch.cat([first, found])
-        return torch.cat([found, border])
+            values = torch.linalg.solve_triangular(factor.T, right[:, None], upper=True)[:, 0]
+            unknowns = torch.cat([values, unknowns])
+        return torch.cat([unknowns, border])
 
     def border_information(self) -> tuple[Float[Tensor, "border border"], Float[Tensor, " border"]]:
         """Schur complement of the border after elimination of all blocks, and the border's diagonal before.
@@ -117,8 +117,8 @@ class Front:
         The complement is accurate to ``RELATIVE_PIVOT_SHIFT`` times that diagonal.
         """
         factor = self._done[-1][0]
-        own = factor[len(factor) - self.border :, len(factor) - self.border :]
-        return own @ own.T, self._border_diagonal
+        border_factor = factor[len(factor) - self.border :, len(factor) - self.border :]
+        return border_factor @ border_factor.T, self._border_diagonal
 
 
 # Times each diagonal entry, times the largest one: unknowns without effect stay eliminable

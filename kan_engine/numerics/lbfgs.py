@@ -59,14 +59,14 @@ class LBFGS:
             return False
         # Without curvature pairs the length of the gradient has no meaning: begin with a short step.
         length = 1.0 if self._pairs else min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-300))
-        taken = self._search_line_(direction, value, slope, length)
-        if taken is None:
+        result = self._search_line_(direction, value, slope, length)
+        if result is None:
             return False
-        step, value, fresh = taken
-        change = fresh - gradient
+        step, value, new_gradient = result
+        change = new_gradient - gradient
         if float(step @ change) > 1e-12 * float(step.norm() * change.norm()):
             self._pairs.append((step, change))
-        self._reached = value, fresh
+        self._reached = value, new_gradient
         return True
 
     def _search_line_(
@@ -77,9 +77,9 @@ class LBFGS:
         for _ in range(self._max_line_search_steps):
             step = length * direction
             _set_flat_(self._parameters, start + step)
-            reached, gradient = _evaluate(self._parameters, self._objective)
-            if reached < value + self._armijo_share * length * slope:  # strict: the slope is 0 at a minimum
-                return step, reached, gradient
+            new_value, gradient = _evaluate(self._parameters, self._objective)
+            if new_value < value + self._armijo_share * length * slope:  # strict: the slope is 0 at a minimum
+                return step, new_value, gradient
             length *= 0.4
         _set_flat_(self._parameters, start)
         return None

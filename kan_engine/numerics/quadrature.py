@@ -14,6 +14,6 @@ def gauss_legendre(
     The rule is exact for functions that are polynomials of degree below 2 · ``points`` on every panel.
     """
     u, w = np.polynomial.legendre.leggauss(points)
-    half = np.diff(ends) / 2
-    middle = ends[:-1] + half
-    return (middle[:, None] + half[:, None] * u).ravel(), (half[:, None] * w).ravel()
+    half_widths = np.diff(ends) / 2
+    midpoints = ends[:-1] + half_widths
+    return (midpoints[:, None] + half_widths[:, None] * u).ravel(), (half_widths[:, None] * w).ravel()

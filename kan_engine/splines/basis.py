@@ -81,11 +81,11 @@ def uniform_spacing(
 
 
 def scatter_local(
-    local: Float[Tensor, "local batch in_dim"], first: Int[Tensor, "batch in_dim"], size: int
+    local: Float[Tensor, "local batch in_dim"], first_index: Int[Tensor, "batch in_dim"], size: int
 ) -> Float[Tensor, "batch in_dim {size}"]:
     """Scatter local values into ``size`` terms, which are 0 elsewhere."""
-    dense = torch.zeros(*first.shape, size, dtype=local.dtype, device=local.device)
-    flat, starts = dense.view(-1), _flat_starts(first, size)
+    dense = torch.zeros(*first_index.shape, size, dtype=local.dtype, device=local.device)
+    flat, starts = dense.view(-1), _flat_starts(first_index, size)
     for offset, values in enumerate(local):
         flat[offset:].scatter_(0, starts, values.reshape(-1))
     return dense
@@ -94,19 +94,19 @@ def scatter_local(
 def dot_local(
     dense: Float[Tensor, "batch in_dim size"],
     local: Float[Tensor, "local batch in_dim"],
-    first: Int[Tensor, "batch in_dim"],
+    first_index: Int[Tensor, "batch in_dim"],
 ) -> Float[Tensor, "batch in_dim"]:
     """Sum of ``dense · scatter_local(local)`` over the terms, computed without the zeros."""
-    flat, starts = dense.reshape(-1), _flat_starts(first, dense.shape[-1])
+    flat, starts = dense.reshape(-1), _flat_starts(first_index, dense.shape[-1])
     total = torch.zeros_like(starts, dtype=dense.dtype)
     for offset, values in enumerate(local):
         total.addcmul_(flat[offset:].index_select(0, starts), values.reshape(-1))
-    return total.view(first.shape)
+    return total.view(first_index.shape)
 
 
-def _flat_starts(first: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
+def _flat_starts(first_index: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
     """Index of the first local value of every input in the flattened dense tensor."""
-    return first.reshape(-1) + torch.arange(0, first.numel() * size, size, device=first.device)
+    return first_index.reshape(-1) + torch.arange(0, first_index.numel() * size, size, device=first_index.device)
 
 
 @dataclass(frozen=True)
@@ -120,21 +120,21 @@ class _UniformBasis:
 
     def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
         """Evaluate the k + 1 polynomials by Horner's scheme."""
-        highest, *rest = cardinal_polynomials(self.order, derivative, self.u.dtype, self.u.device)
-        total = highest * self.u if rest else highest.expand(-1, *self.u.shape).clone()
-        for number, coefficients in enumerate(rest):
+        highest_power, *lower_powers = cardinal_polynomials(self.order, derivative, self.u.dtype, self.u.device)
+        total = highest_power * self.u if lower_powers else highest_power.expand(-1, *self.u.shape).clone()
+        for number, coefficients in enumerate(lower_powers):
             total = total.add_(coefficients)
-            if number < len(rest) - 1:
+            if number < len(lower_powers) - 1:
                 total = total.mul_(self.u)
         return total.mul_(self.density**derivative) if derivative else total
 
 
 def _uniform_basis(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _UniformBasis:
-    last = knots.shape[1] - 2 - 2 * order
+    last_interval = knots.shape[1] - 2 - 2 * order
     u = (x - spacing.low).mul_(spacing.density)
-    interval = u.floor().clamp_(0, last)
+    interval = u.floor().clamp_(0, last_interval)
     # A NaN is cast to an arbitrary integer, which must be a valid index; u remains NaN.
-    return _UniformBasis(interval.long().clamp_(0, last), u.sub_(interval), spacing.density, order)
+    return _UniformBasis(interval.long().clamp_(0, last_interval), u.sub_(interval), spacing.density, order)
 
 
 @lru_cache(maxsize=256)
@@ -165,8 +165,8 @@ def _cardinal_coefficients(order: int) -> list[list[Fraction]]:
         rising, falling = lower[j], lower[j + 1]
         constant = [(order - j) * a + (j + 1) * b for a, b in zip(rising, falling, strict=True)]
         linear = [a - b for a, b in zip(rising, falling, strict=True)]
-        shifted = zip([*constant, Fraction(0)], [Fraction(0), *linear], strict=True)
-        rows.append([(c + s) / order for c, s in shifted])
+        pairs = zip([*constant, Fraction(0)], [Fraction(0), *linear], strict=True)
+        rows.append([(c + s) / order for c, s in pairs])
     return rows
 
 
@@ -188,12 +188,12 @@ class _IrregularBasis:
             return torch.zeros_like(torch.stack(self.levels[order]))
         values = self.levels[order - derivative]
         for k in range(order - derivative + 1, order + 1):
-            scaled = [
+            quotients = [
                 k * value / (self.around[order + j] - self.around[order + j - k])
                 for j, value in enumerate(values)
             ]
-            differences = [a - b for a, b in pairwise(scaled)]
-            values = [-scaled[0], *differences, scaled[-1]]
+            differences = [a - b for a, b in pairwise(quotients)]
+            values = [-quotients[0], *differences, quotients[-1]]
         return torch.stack(values)
 
 
@@ -204,19 +204,19 @@ def _irregular_basis(x: Tensor, knots: Tensor, order: int) -> _IrregularBasis:
     B_{m,k}(x) = (x - t_m) / (t_{m+k} - t_m) B_{m,k-1}(x)
                + (t_{m+k+1} - x) / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
     """
-    found = torch.searchsorted(knots, x.T.contiguous(), right=True).T - 1
-    interval = found.clamp_(order, knots.shape[1] - order - 2)
+    last_knots = torch.searchsorted(knots, x.T.contiguous(), right=True).T - 1
+    interval = last_knots.clamp_(order, knots.shape[1] - order - 2)
     around = _knots_around(knots, interval, order)
     values = [torch.ones_like(x)]
     levels = [values]
     for k in range(1, order + 1):
-        carried, raised = torch.zeros_like(x), []
+        carry, functions = torch.zeros_like(x), []
         for j, value in enumerate(values):
-            left, right = around[order + j - k], around[order + j]
-            share = value / (right - left)
-            raised.append(carried + (right - x) * share)
-            carried = (x - left) * share
-        values = [*raised, carried]
+            left_knot, right_knot = around[order + j - k], around[order + j]
+            share = value / (right_knot - left_knot)
+            functions.append(carry + (right_knot - x) * share)
+            carry = (x - left_knot) * share
+        values = [*functions, carry]
         levels.append(values)
     return _IrregularBasis(interval - order, around, levels)
 

@@ -38,12 +38,12 @@ class Features(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         """Gradient with respect to ``x``: the sum of gradient · slope over the terms."""
-        x, knots, first, basis, base = ctx.saved_tensors
+        x, knots, first_index, basis, base = ctx.saved_tensors
         if torch.is_grad_enabled():
             order, spacing, derivative = ctx.how
             slopes = Features.apply(x, knots, order, spacing, derivative + 1)  # type: ignore[no-untyped-call]
             return (gradient * slopes).sum(-1), None, None, None, None
-        inner = dot_local(gradient, basis, first)
+        inner = dot_local(gradient, basis, first_index)
         return inner.addcmul_(gradient[..., -1], base), None, None, None, None
 
 

@@ -52,20 +52,20 @@ def quantile_grid(
     uniform = uniform_grid(low - reach, high + reach, size, thresholds)
     if uniform_share >= 1:
         return uniform
-    ordered = x.sort(dim=0).values
+    sorted_values = x.sort(dim=0).values
     places = torch.linspace(0, len(x) - 1, size + 1, dtype=torch.float64, device=x.device).round().long()
-    quantiles = ordered[places].T.clone()
+    quantiles = sorted_values[places].T.clone()
     quantiles[:, 0], quantiles[:, -1] = uniform[:, 0], uniform[:, -1]
-    mixed = quantiles + uniform_share * (uniform - quantiles)
-    return _widen_intervals(mixed, uniform, thresholds.min_interval_share)
+    mean_grid = quantiles + uniform_share * (uniform - quantiles)
+    return _widen_intervals(mean_grid, uniform, thresholds.min_interval_share)
 
 
 def _widen_intervals(
     grid: Float[Tensor, "in_dim grid"], uniform: Float[Tensor, "in_dim grid"], min_share: float
 ) -> Float[Tensor, "in_dim grid"]:
     """Mix in the smallest share of the uniform grid that makes every interval wide enough."""
-    least, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
-    lacking = (min_share * step - least).clamp_min(0)
+    min_width, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
+    lacking = (min_share * step - min_width).clamp_min(0)
     share = lacking / (lacking + (1 - min_share) * step)
     return grid + share * (uniform - grid)
 
@@ -78,29 +78,29 @@ def robust_range(
     Values at an end are isolated if they at least double the range of the other values. Examples are a
     typing error and the end of a heavy tail.
     """
-    ordered = x.sort(dim=0).values
-    rows = len(ordered)
+    sorted_values = x.sort(dim=0).values
+    rows = len(sorted_values)
     is_enough = rows >= thresholds.min_rows_for_isolation
-    most = max(1, int(thresholds.max_isolated_share * rows)) if is_enough else 0
-    first = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
-    last = torch.full_like(first, rows - 1)
-    middle = ordered[most : rows - most]
+    max_count = max(1, int(thresholds.max_isolated_share * rows)) if is_enough else 0
+    low_index = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
+    high_index = torch.full_like(low_index, rows - 1)
+    middle = sorted_values[max_count : rows - max_count]
     inner = middle[-1] - middle[0]  # positive unless nearly all rows share a value
-    for k in range(most, 0, -1):  # from the centre outwards: the first isolating gap counts
-        above, below = ordered[rows - k] - ordered[rows - k - 1], ordered[k] - ordered[k - 1]
-        spread = torch.where(inner > 0, ordered[rows - k - 1] - ordered[k], torch.inf)
-        least = thresholds.min_isolating_gap * spread
-        last = torch.where((last == rows - 1) & (above > least), rows - k - 1, last)
-        first = torch.where((first == 0) & (below > least), k, first)
+    for k in range(max_count, 0, -1):  # from the centre outwards: the first isolating gap counts
+        above, below = sorted_values[rows - k] - sorted_values[rows - k - 1], sorted_values[k] - sorted_values[k - 1]
+        spread = torch.where(inner > 0, sorted_values[rows - k - 1] - sorted_values[k], torch.inf)
+        min_gap = thresholds.min_isolating_gap * spread
+        high_index = torch.where((high_index == rows - 1) & (above > min_gap), rows - k - 1, high_index)
+        low_index = torch.where((low_index == 0) & (below > min_gap), k, low_index)
     columns = torch.arange(x.shape[1], device=x.device)
-    return ordered[first, columns], ordered[last, columns]
+    return sorted_values[low_index, columns], sorted_values[high_index, columns]
 
 
 def extend_knots(grid: Float[Tensor, "in_dim grid"], order: int) -> Float[Tensor, "in_dim knots"]:
     """Extend a grid by ``order`` points on each side, with the spacing of its first and last interval."""
-    first, last = grid[:, 1:2] - grid[:, :1], grid[:, -1:] - grid[:, -2:-1]
+    first_step, last_step = grid[:, 1:2] - grid[:, :1], grid[:, -1:] - grid[:, -2:-1]
     steps = torch.arange(1, order + 1, dtype=grid.dtype, device=grid.device)
-    return torch.cat([grid[:, :1] - first * steps.flip(0), grid, grid[:, -1:] + last * steps], dim=1)
+    return torch.cat([grid[:, :1] - first_step * steps.flip(0), grid, grid[:, -1:] + last_step * steps], dim=1)
 
 
 def grid_range(

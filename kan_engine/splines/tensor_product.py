@@ -84,9 +84,9 @@ class SplineAxis:
     ) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
         """Gauss-Legendre points and weights of every interval; the weights of all intervals sum to 1."""
         nodes, weights = np.polynomial.legendre.leggauss(per_interval)
-        middle, half = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
-        points = middle[:, None] + half[:, None] * nodes
-        return points, half[:, None] * weights / (self.grid[-1] - self.grid[0])
+        midpoints, half_widths = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
+        points = midpoints[:, None] + half_widths[:, None] * nodes
+        return points, half_widths[:, None] * weights / (self.grid[-1] - self.grid[0])
 
     def interpolation_points(self) -> Float[Array, " terms"]:
         """G + k points at which values determine a spline uniquely.
@@ -187,19 +187,19 @@ class TensorSpline:
         k = along.order
         middles = (along.grid[1:] + along.grid[:-1]) / 2
         places = [
-            middles if number == axis else each.interpolation_points()
-            for number, each in enumerate(self.axes)
+            middles if number == axis else spline_axis.interpolation_points()
+            for number, spline_axis in enumerate(self.axes)
         ]
         orders = [k if number == axis else 0 for number in range(len(self.axes))]
         highest = np.moveaxis(self.evaluate_grid(places, orders), axis + 1, -1)
         width = np.diff(along.grid)
         change = np.abs(np.diff(highest, axis=-1))
-        other = tuple(range(1, highest.ndim - 1))
-        change = change.max(other) if other else change
-        padded = np.zeros((len(change), along.size + 1))
-        padded[:, 1:-1] = change
+        other_axes = tuple(range(1, highest.ndim - 1))
+        change = change.max(other_axes) if other_axes else change
+        jumps = np.zeros((len(change), along.size + 1))
+        jumps[:, 1:-1] = change
         factorial = float(np.prod(np.arange(1, k + 1)))
-        result: Array = np.maximum(padded[:, 1:], padded[:, :-1]) * width**k / factorial
+        result: Array = np.maximum(jumps[:, 1:], jumps[:, :-1]) * width**k / factorial
         return result
 
 

@@ -113,8 +113,8 @@ class Adam:
     def _train_slice_(self) -> float:
         """Train on the next batches; return their mean objective without the weight penalty."""
         work = self._config.batch_size * max(1, self._network.parameter_count)
-        most = min(self._thresholds.max_slice_batches, int(self._thresholds.max_slice_work / work))
-        count = max(1, min(most, self._batches - self._batch))
+        max_batches = min(self._thresholds.max_slice_batches, int(self._thresholds.max_slice_work / work))
+        count = max(1, min(max_batches, self._batches - self._batch))
         charges = [self._config.penalty.matrix(layer) for layer in self._twin.all_layers]
         total, rows = self._rows.x.new_zeros(()), 0
         for batch in self._order[self._batch : self._batch + count]:
@@ -147,29 +147,29 @@ class Adam:
         """Row weights for each parallel network; their sums over all rows are equal."""
         if part.folds is None or self._own_folds is None:
             return part.weights.unsqueeze(0)
-        own, factors = self._own_folds
-        return part.weights * (part.folds != own) * factors
+        fold, factors = self._own_folds
+        return part.weights * (part.folds != fold) * factors
 
     def _assign_folds(self) -> tuple[Tensor, Tensor] | None:
         """The fold that each parallel network omits, and the factor of its row weights, as columns."""
         rows = self._rows
         if rows.folds is None:
             return None
-        own = torch.arange(self._groups, device=rows.folds.device) % (int(rows.folds.max()) + 1)
-        learnt = (rows.weights * (rows.folds != own.unsqueeze(1))).sum(1)
-        return own.unsqueeze(1), (rows.weights.sum() / learnt).unsqueeze(1)
+        fold = torch.arange(self._groups, device=rows.folds.device) % (int(rows.folds.max()) + 1)
+        fold_weights = (rows.weights * (rows.folds != fold.unsqueeze(1))).sum(1)
+        return fold.unsqueeze(1), (rows.weights.sum() / fold_weights).unsqueeze(1)
 
     def _outputs(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "groups batch out_dim"]:
         """Outputs of each parallel network."""
         if not self._scales:
             together: Tensor = self._twin(x)
             return together.unsqueeze(0)
-        *inner, last = self._twin.stack
+        *inner, last_layer = self._twin.stack
         h = x
         for number, layer in enumerate(inner):
             sums = layer.group_sums(h, layer.groups, self._live_weights(number))
             h = self._scales.normalise(number, sums.flatten(1))
-        alone = last.group_sums(h, self._groups, self._live_weights(len(inner))).transpose(0, 1)
+        alone = last_layer.group_sums(h, self._groups, self._live_weights(len(inner))).transpose(0, 1)
         if self._twin.direct is not None:
             alone = alone + self._twin.direct(x)
         return alone
@@ -215,14 +215,14 @@ class Adam:
         for layer, leaf in zip(self._twin.all_layers, self._leaves, strict=True):
             if leaf is not layer.weight:
                 layer.set_group_blocks_(leaf)
-        folded = copy_network(self._twin)
+        plain_network = copy_network(self._twin)
         if self._scales:
-            self._scales.fold_(folded)
-        folded.stack[-1].weight.div_(self._groups)
-        for layer, other in zip(self._network.all_layers, folded.all_layers, strict=True):
+            self._scales.fold_(plain_network)
+        plain_network.stack[-1].weight.div_(self._groups)
+        for layer, source in zip(self._network.all_layers, plain_network.all_layers, strict=True):
             device = layer.weight.device
-            layer.knots = other.knots.to(device, torch.float64)
-            layer.weight = torch.nn.Parameter(other.weight.detach().to(device, torch.float64))
+            layer.knots = source.knots.to(device, torch.float64)
+            layer.weight = torch.nn.Parameter(source.weight.detach().to(device, torch.float64))
 
 
 def one_cycle(share: float, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> float:

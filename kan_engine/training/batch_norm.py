@@ -17,8 +17,8 @@ class NodeScales:
     """Running mean and variance of every hidden node."""
 
     def __init__(self, network: KAN, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> None:
-        hidden = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
-        self.means, self.variances = hidden, [torch.ones_like(mean) for mean in hidden]
+        zeros = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
+        self.means, self.variances = zeros, [torch.ones_like(mean) for mean in zeros]
         self._batches, self._thresholds = 0, thresholds
 
     def normalise(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:

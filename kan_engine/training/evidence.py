@@ -94,8 +94,8 @@ class Evidence:
             loss: Weighted mean loss of the residuals, without penalties.
             edges: Edges of each layer that A contains.
         """
-        inverse, start, determined, bounds = torch.cholesky_inverse(factor), 0, [], []
-        least, strongest = (
+        inverse, start, gammas, limits = torch.cholesky_inverse(factor), 0, [], []
+        min_gamma, strongest = (
             self._thresholds.min_determined_coefficients,
             self._thresholds.max_relative_strength,
         )
@@ -104,23 +104,23 @@ class Evidence:
             stop = start + count * len(q)
             blocks = inverse[start:stop, start:stop].view(count, len(q), count, len(q))
             traces = torch.einsum("tse,ts->e", blocks.diagonal(dim1=0, dim2=2), q)
-            gamma, bound = torch.zeros_like(strength), torch.zeros_like(strength)
-            gamma[alive] = (len(d) - strength[alive] * traces).clamp(least, len(d))
-            bound[alive] = curvature[start:stop].view(count, len(q))[:, :-1].sum(1)
-            determined.append(gamma)
-            bounds.append(strongest * bound / q.trace())
+            gamma, limit = torch.zeros_like(strength), torch.zeros_like(strength)
+            gamma[alive] = (len(d) - strength[alive] * traces).clamp(min_gamma, len(d))
+            limit[alive] = curvature[start:stop].view(count, len(q))[:, :-1].sum(1)
+            gammas.append(gamma)
+            limits.append(strongest * limit / q.trace())
             start = stop
-        variance = self._variance(loss, sum(float(gamma.sum()) for gamma in determined))
+        variance = self._variance(loss, sum(float(gamma.sum()) for gamma in gammas))
         self._strengths = [
-            torch.minimum(variance * gamma / rough.clamp_min(1e-300), bound)
-            for gamma, rough, bound in zip(determined, self._roughness(), bounds, strict=True)
+            torch.minimum(variance * gamma / rough.clamp_min(1e-300), limit)
+            for gamma, rough, limit in zip(gammas, self._roughness(), limits, strict=True)
         ]
 
-    def _variance(self, loss: float, determined: float) -> float:
+    def _variance(self, loss: float, gamma_sum: float) -> float:
         """σ²/N; the mean loss is half the mean squared residual."""
         if not self._is_noisy:
             return 1 / self._observations
-        free = max(self._observations - determined, self._thresholds.min_free_share * self._observations)
+        free = max(self._observations - gamma_sum, self._thresholds.min_free_share * self._observations)
         return 2 * loss / free
 
     def _roughness(self) -> list[Float[Tensor, "_ _"]]:

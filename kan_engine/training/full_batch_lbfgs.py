@@ -46,10 +46,10 @@ class FullBatchLBFGS:
                 update_grid_(self._network, self._rows.x, thresholds=self._config.thresholds.grids)
             self._begin_grid_()
         while self._place < max(1, len(self._sizes)):
-            reached = self._minimiser.advance_() if self._taken < self._steps else None
-            if reached is not None:
+            objective = self._minimiser.advance_() if self._taken < self._steps else None
+            if objective is not None:
                 self._taken += 1
-                return reached
+                return objective
             self._begin_grid_()
         return None
 
@@ -73,7 +73,7 @@ class FullBatchLBFGS:
             yield config.penalty.value(network)
         if config.lamb:
             edges = sum(layer.mask.numel() for layer in network.all_layers)
-            some = rows.x[:: -(-len(rows) // sparsity_rows(edges))]
+            sample = rows.x[:: -(-len(rows) // sparsity_rows(edges))]
             yield config.lamb * regularization(
-                network, some, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
+                network, sample, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
             )

@@ -112,10 +112,10 @@ def _fill_jacobian_(
     edges: EdgeMasks,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; return its gradient Σ share · Jᵀ∂ℓ/∂f."""
-    first, root = gradient_and_root(loss, at.outputs, at.rows.targets)
+    output_gradient, root = gradient_and_root(loss, at.outputs, at.rows.targets)
     passages, share = at.passages, at.share
     # The gradient is appended as one more root, so that a single backward pass computes both.
-    delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
+    delta = torch.cat([root * share.sqrt()[:, None, None], (output_gradient * share[:, None]).unsqueeze(1)], 1)
     gradient, start = [], 0
     for passage, d, alive in zip(passages, backward_pass(network, passages, delta), edges, strict=True):
         stop = start + int(alive.sum()) * passage.features.shape[2]
@@ -162,10 +162,10 @@ def acceleration_gradient(
 
 def forward_pass(network: KAN, rows: TrainingRows) -> tuple[list[LayerDerivatives], Tensor]:
     """Features and derivatives of each of ``all_layers``, and the outputs."""
-    first, *others = network.stack
-    passages = [first.compute_weight_derivatives(rows.x, rows.features)]
-    h = first(rows.x, passages[0].features)
-    for layer in others:
+    first_layer, *later_layers = network.stack
+    passages = [first_layer.compute_weight_derivatives(rows.x, rows.features)]
+    h = first_layer(rows.x, passages[0].features)
+    for layer in later_layers:
         passages.append(layer.compute_derivatives(h))
         h = layer(h, passages[-1].features)
     if network.direct is not None:

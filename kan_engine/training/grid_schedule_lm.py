@@ -61,13 +61,13 @@ class LevenbergMarquardt:
 
     def _should_continue(self) -> bool:
         """Whether the round takes another step."""
-        most = self._thresholds.max_slow_steps
-        if self._left == 0 or self._slow == most:
+        max_slow_steps = self._thresholds.max_slow_steps
+        if self._left == 0 or self._slow == max_slow_steps:
             return False
         if self._is_last:
-            return self._crawl < most
+            return self._crawl < max_slow_steps
         is_time = self._left == self._last_round_steps or (
-            self._crawl == most and self._is_round_worthwhile()
+            self._crawl == max_slow_steps and self._is_round_worthwhile()
         )
         return not (
             is_time and has_misplaced_grids(self._network, self._problem.rows.x, self._thresholds.grids)
@@ -82,12 +82,12 @@ class LevenbergMarquardt:
         """Take a step on this grid; return False if no step lowers the objective."""
         if self._loss is None:
             self._loss = self._problem.rows.loss(self._network, self._config.loss)
-        taken = take_step_(self._network, self._problem, self._damping, self._loss, weigh=True)
-        if taken is None:
+        step = take_step_(self._network, self._problem, self._damping, self._loss, weigh=True)
+        if step is None:
             return False
-        self._slow = self._slow + 1 if taken.gain < self._config.gain else 0
-        self._crawl = self._crawl + 1 if taken.gain < self._thresholds.grid_check_gain else 0
-        self._loss, self._left = taken.loss, self._left - 1
+        self._slow = self._slow + 1 if step.gain < self._config.gain else 0
+        self._crawl = self._crawl + 1 if step.gain < self._thresholds.grid_check_gain else 0
+        self._loss, self._left = step.loss, self._left - 1
         return True
 
     def _update_grids_(self) -> bool:

@@ -56,16 +56,16 @@ class TrainingDamping(Damping):
         hold: float = 0.0,
         thresholds: TrainingThresholds = DEFAULT_TRAINING,
     ) -> None:
-        first = thresholds.damping.initial if value is None else value
-        super().__init__(thresholds.damping, torch.tensor([first], dtype=torch.float64))
+        initial_value = thresholds.damping.initial if value is None else value
+        super().__init__(thresholds.damping, torch.tensor([initial_value], dtype=torch.float64))
         self.is_curved, self.trust, self.hold, self.thresholds = False, trust, hold, thresholds
 
     def update_(
-        self, accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
+        self, is_accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
     ) -> None:
         """Adapt to a step that was accepted or rejected."""
-        super().update_(accepted, ratio)
-        if not accepted or ratio is None:
+        super().update_(is_accepted, ratio)
+        if not is_accepted or ratio is None:
             self.is_curved = True
         else:
             self.is_curved |= float(ratio) < self.thresholds.min_straight_ratio
@@ -89,8 +89,8 @@ class TrainingObjective:
     @torch.no_grad()
     def penalty_value(self, network: KAN) -> float:
         """Sum of the fixed penalty and the evidence penalty."""
-        fixed = float(self.penalty.value(network)) if self.penalty.is_active else 0.0
-        return fixed + (self.evidence.penalty_value() if self.evidence else 0.0)
+        quadratic = float(self.penalty.value(network)) if self.penalty.is_active else 0.0
+        return quadratic + (self.evidence.penalty_value() if self.evidence else 0.0)
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def take_step_(
     if not len(gradient) or not torch.isfinite(gradient).all():
         return None
     start = flatten_weights(network, edges)
-    fixed = [problem.penalty.matrix(layer)[None] for layer in network.all_layers]
+    blocks = [problem.penalty.matrix(layer)[None] for layer in network.all_layers]
     if problem.penalty.is_active:
-        add_edge_blocks_(matrix, edges, fixed)
+        add_edge_blocks_(matrix, edges, blocks)
     if problem.evidence and weigh:
         _update_evidence_(network, problem, matrix, gradient, edges, loss, damping)
     if problem.evidence:
@@ -139,23 +139,23 @@ def take_step_(
     gradient = gradient + _penalty_gradient(network, problem, edges)
     scale = damping_scale(matrix[None], damping.config)
     gauge = symmetry_directions(network, problem.rows, problem.loss, edges)
-    held = damping.hold * damping.trust * (gauge.T @ gauge)
+    hold = damping.hold * damping.trust * (gauge.T @ gauge)
 
     here = _NetworkPoint.build(torch.zeros_like(start), loss, problem.penalty_value(network))
 
     def propose(value: Tensor) -> Proposal[_NetworkPoint]:
-        damped = DampedMatrix.build((matrix + held)[None], value[:, None] * scale)
-        if not damped.is_definite:
-            return Proposal(here, accepted=damped.is_definite)
-        shift = damped.step(gradient[None])[0]
-        predicted = -shift @ gradient - shift @ matrix @ shift / 2
+        damped_matrix = DampedMatrix.build((matrix + hold)[None], value[:, None] * scale)
+        if not damped_matrix.is_definite:
+            return Proposal(here, accepted=damped_matrix.is_definite)
+        shift = damped_matrix.step(gradient[None])[0]
+        decrease = -shift @ gradient - shift @ matrix @ shift / 2
         if damping.is_curved:
-            shift = _accelerate_step(network, problem, edges, damped, scale[0], shift, damping, passes)
+            shift = _accelerate_step(network, problem, edges, damped_matrix, scale[0], shift, damping, passes)
         set_weights_(network, edges, start + shift)
         loss = problem.rows.loss(network, problem.loss)
         point = _NetworkPoint.build(shift, loss, problem.penalty_value(network))
         set_weights_(network, edges, start)
-        return Proposal(point, predicted[None])
+        return Proposal(point, decrease[None])
 
     step = take_step(here, propose, damping)
     if not step.accepted:
@@ -182,7 +182,7 @@ def _accelerate_step(
     network: KAN,
     problem: TrainingObjective,
     edges: EdgeMasks,
-    damped: DampedMatrix,
+    damped_matrix: DampedMatrix,
     scale: Tensor,
     shift: Tensor,
     damping: TrainingDamping,
@@ -190,7 +190,7 @@ def _accelerate_step(
 ) -> Tensor:
     """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large."""
     bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift, passes)
-    acceleration = damped.step(bend[None])[0] / 2
+    acceleration = damped_matrix.step(bend[None])[0] / 2
     units = scale.sqrt()
     size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))
     damping.is_curved = size > damping.thresholds.min_acceleration
@@ -212,16 +212,16 @@ def _update_evidence_(
     the first steps of a refit, far from the minimum, would set λ too high.
     """
     assert problem.evidence is not None  # noqa: S101 - the caller checks it
-    whole = matrix.clone()
-    add_edge_blocks_(whole, edges, problem.evidence.penalty_blocks(edges))
-    jitter = damping.thresholds.evidence_jitter * damping_scale(whole[None], damping.config)[0]
-    factor, failed = torch.linalg.cholesky_ex(whole + torch.diag(jitter))
-    if not failed:
+    hessian = matrix.clone()
+    add_edge_blocks_(hessian, edges, problem.evidence.penalty_blocks(edges))
+    jitter = damping.thresholds.evidence_jitter * damping_scale(hessian[None], damping.config)[0]
+    factor, info = torch.linalg.cholesky_ex(hessian + torch.diag(jitter))
+    if not info:
         slope = gradient + _penalty_gradient(network, problem, edges)
         shift = -torch.cholesky_solve(slope[:, None], factor)[:, 0]
         fall = float(-shift @ gradient - shift @ matrix @ shift / 2)
-        left = max(loss - damping.trust * max(fall, 0.0), 0.0)
-        problem.evidence.update_(factor, matrix.diagonal(), left, edges)
+        noise_loss = max(loss - damping.trust * max(fall, 0.0), 0.0)
+        problem.evidence.update_(factor, matrix.diagonal(), noise_loss, edges)
 
 
 def _penalty_gradient(network: KAN, problem: TrainingObjective, edges: EdgeMasks) -> Tensor:

@@ -136,11 +136,11 @@ class Training:
         if loss is None:
             self._is_complete = True
             return None
-        judged = self._validate_(loss)
-        if not (loss < float("inf") and judged < float("inf")):
+        validation_loss = self._validate_(loss)
+        if not (loss < float("inf") and validation_loss < float("inf")):
             raise TrainingDiverged(self._number)
         self._number += 1
-        return TrainingStep(self._number - 1, self._method.grid_size, loss, judged)
+        return TrainingStep(self._number - 1, self._method.grid_size, loss, validation_loss)
 
     def finish_(self) -> None:
         """Restore the weights of the best step, unless ``keep_last`` applies to a completed training."""
@@ -155,11 +155,11 @@ class Training:
         """
         if not self._method.is_judged:
             return loss if self._judged is None else self._judged
-        judged = loss if self._validation is None else self._validation.loss(self.network, self.config.loss)
-        self._judged = judged
-        is_better = self._best.keep_if_better(self.network, judged)
+        validation_loss = loss if self._validation is None else self._validation.loss(self.network, self.config.loss)
+        self._judged = validation_loss
+        is_better = self._best.keep_if_better(self.network, validation_loss)
         self._stale = 0 if is_better or not self._method.is_settling else self._stale + 1
-        return judged
+        return validation_loss
 
 
 def _create_optimizer(

@@ -51,8 +51,8 @@ class SequentialOptimizer:
     def advance_(self) -> float | None:
         """Take a step of the first optimiser that is not finished."""
         while self._place < len(self._methods):
-            reached = self._current.advance_()
-            if reached is not None:
-                return reached
+            objective = self._current.advance_()
+            if objective is not None:
+                return objective
             self._place += 1
         return None

@@ -34,23 +34,23 @@ def symmetry_directions(
     multiplication nodes have no such symmetry and no row. Mean and spread are computed on at most
     ``max_sample_rows`` evenly spaced rows.
     """
-    some = rows[:: -(-len(rows) // max_sample_rows)]
-    share = some.weights / some.weights.sum()
-    passages, outputs = forward_pass(network, some)
-    _, root = gradient_and_root(loss, outputs, some.targets)
+    sample = rows[:: -(-len(rows) // max_sample_rows)]
+    share = sample.weights / sample.weights.sum()
+    passages, outputs = forward_pass(network, sample)
+    _, root = gradient_and_root(loss, outputs, sample.targets)
     deltas = backward_pass(network, passages, root)
-    found = [rows.x.new_zeros(0, len(flatten_weights(network, edges)))]
+    directions = [rows.x.new_zeros(0, len(flatten_weights(network, edges)))]
     for number, (layer, after) in enumerate(zip(network.stack, network.stack[1:], strict=False)):
         features = passages[number].features
         h = torch.einsum("nit,ito->no", features, layer.effective_weight().detach())
         h = h - share @ h
         spread = (share @ h.square()).sqrt().clamp_min(1e-300)
         slope = (share @ deltas[number].square().sum(1)).sqrt()
-        for moved in torch.ones_like(h), h / spread:
-            effect = torch.einsum("nit,no->ito", features, share[:, None] * moved * slope)
+        for change in torch.ones_like(h), h / spread:
+            effect = torch.einsum("nit,no->ito", features, share[:, None] * change * slope)
             nodes = _free_nodes(layer, after).nonzero()[:, 0].tolist()
-            found += [_direction(network, number, effect, node, edges) for node in nodes]
-    return torch.cat(found)
+            directions += [_direction(network, number, effect, node, edges) for node in nodes]
+    return torch.cat(directions)
 
 
 def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:

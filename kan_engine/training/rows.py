@@ -60,10 +60,10 @@ class TrainingRows:
 
         All evaluations on the same grid of the inputs share these features.
         """
-        first = network.stack[0]
-        if self.x.element_size() * len(self) * first.weight[..., 0].numel() > KEPT_FEATURE_BYTES:
+        first_layer = network.stack[0]
+        if self.x.element_size() * len(self) * first_layer.weight[..., 0].numel() > KEPT_FEATURE_BYTES:
             return self
-        blocks = [first.features(self.x[block]) for block in row_blocks(network, len(self))]
+        blocks = [first_layer.features(self.x[block]) for block in row_blocks(network, len(self))]
         return replace(self, features=torch.cat(blocks))
 
     @torch.no_grad()

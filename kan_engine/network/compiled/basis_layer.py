@@ -43,8 +43,8 @@ class BasisLayer:
         u = inside - self.low
         u *= self.density
         terms = len(self.weight) // len(self.low)
-        last = terms - len(self.polynomials) - 1.0
-        interval = np.minimum(np.floor(u), last)
+        last_interval = terms - len(self.polynomials) - 1.0
+        interval = np.minimum(np.floor(u), last_interval)
         u -= interval
         local, base, beyond = _horner(self.polynomials, u), silu(inside), x - inside
         if beyond.any():
@@ -53,7 +53,7 @@ class BasisLayer:
         features = np.zeros((*x.shape, terms))
         flat = features.reshape(-1)
         starts = np.arange(0, flat.size, terms)
-        starts += np.clip(interval.astype(np.intp), 0, int(last)).reshape(-1)  # any for NaN: u is NaN
+        starts += np.clip(interval.astype(np.intp), 0, int(last_interval)).reshape(-1)  # any for NaN: u is NaN
         for offset, values in enumerate(local):
             flat[offset:][starts] = values.reshape(-1)
         features[..., -1] = base

@@ -117,8 +117,8 @@ def compile_network(network: KAN, *, block_numbers: int = 2**17) -> CompiledNetw
         _compile_layer(layer, *ends) for layer, ends in zip(network.stack, pairwise(nodes), strict=True)
     )
     direct = None if network.direct is None else _compile_layer(network.direct, nodes[0], nodes[-1])
-    compiled = layers if direct is None else (*layers, direct)
-    widest = max(1 if layer.splines is None else layer.splines.row_size for layer in compiled)
+    all_layers = layers if direct is None else (*layers, direct)
+    widest = max(1 if layer.splines is None else layer.splines.row_size for layer in all_layers)
     return CompiledNetwork(network.config.width[0], layers, direct, max(1, block_numbers // widest))
 
 
@@ -136,15 +136,15 @@ def _compile_layer(
     knots, weight = (tensor.detach().double().cpu() for tensor in (layer.knots, layer.weight))
     columns, factors = _columns(layer, incoming.tolist(), outgoing.tolist())
     nodes = torch.tensor([node for node, _ in columns], dtype=torch.long)
-    splined = layer.trainable_mask().cpu()[incoming][:, nodes]
+    spline_mask = layer.trainable_mask().cpu()[incoming][:, nodes]
     for place, (_, source) in enumerate(columns):
         if source is not None:
-            splined[:, place] &= incoming == source
-    inputs = torch.nonzero(splined.any(1))[:, 0]
-    weight = (weight[incoming][:, :, nodes] * splined.unsqueeze(1))[inputs]
+            spline_mask[:, place] &= incoming == source
+    inputs = torch.nonzero(spline_mask.any(1))[:, 0]
+    weight = (weight[incoming][:, :, nodes] * spline_mask.unsqueeze(1))[inputs]
     places = {int(node): place for place, node in enumerate(incoming)}
     ends = {column: place for place, column in enumerate(columns)}
-    fixed = (
+    symbolic_edges = (
         (i, ends.get((j, None), ends.get((j, i))), edge)
         for (i, j), edge in sorted(layer.symbolic.items())
         if layer.mask[i, j]
@@ -153,7 +153,7 @@ def _compile_layer(
         out_dim=len(columns),
         inputs=None if len(inputs) == len(incoming) else to_readonly_array(inputs),
         splines=_compile_splines(knots[incoming[inputs]], weight, layer.order) if len(inputs) else None,
-        fixed=tuple((places[i], end, edge) for i, end, edge in fixed if end is not None),
+        fixed=tuple((places[i], end, edge) for i, end, edge in symbolic_edges if end is not None),
         factors=factors,
     )
 

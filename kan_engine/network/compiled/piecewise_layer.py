@@ -45,15 +45,15 @@ class PiecewiseLayer:
 
     def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
         """Product of powers and coefficients for every row."""
-        turned = np.ascontiguousarray(x.T)  # broadcasting along a short last axis is slow
-        rows, u = self.find(turned)
+        columns = np.ascontiguousarray(x.T)  # broadcasting along a short last axis is slow
+        rows, u = self.find(columns)
         coefficients = self.table.take(rows.T, axis=0, mode="clip")  # a NaN may find any row: u is NaN
-        count = len(turned) * self.powers
+        count = len(columns) * self.powers
         powers = _powers(u, self.powers).reshape(len(x), 1, count)
         outputs = self.table.shape[1] // self.powers
         y: np.ndarray = np.matmul(powers, coefficients.reshape(len(x), count, outputs))[:, 0]
         if self.base is not None:
-            y += silu(turned.clip(self.low, self.high)).T @ self.base
+            y += silu(columns.clip(self.low, self.high)).T @ self.base
         return y
 
 
