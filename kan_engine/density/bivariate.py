@@ -31,9 +31,9 @@ def build_normal_network(frame: BivariateMesh, nodes: int) -> KAN:
     size = len(frame.points[0]) - 1
     width = (2, nodes, 1) if nodes else (2, 1)
     network = KAN(KANConfig(width=width, grid_size=size, order=frame.order, direct=True))
-    direct, first = network.direct, network.stack[0]
+    direct, first_layer = network.direct, network.stack[0]
     assert direct is not None  # noqa: S101 - direct=True creates it
-    for layer in (first, direct):
+    for layer in (first_layer, direct):
         layer.knots = frame.knots.clone()
     stds = frame.stds
     for place, (mean, std) in enumerate(zip(frame.means, stds.tolist(), strict=True)):
@@ -43,25 +43,27 @@ def build_normal_network(frame: BivariateMesh, nodes: int) -> KAN:
     return network
 
 
-def _set_normal_weights_(network: KAN, frame: BivariateMesh, known: Float[np.ndarray, "2 2"]) -> None:
-    """Set projections, and parabolas of them that sum to the normal quadratic form minus ``known``."""
-    first, last = network.stack
-    nodes, order = first.out_dim, first.order
+def _set_normal_weights_(network: KAN, frame: BivariateMesh, direct_form: Float[np.ndarray, "2 2"]) -> None:
+    """Set projections, and parabolas of them that sum to the normal quadratic form minus ``direct_form``."""
+    first_layer, last_layer = network.stack
+    nodes, order = first_layer.out_dim, first_layer.order
     angles = np.pi * np.arange(nodes) / nodes
     precision = np.linalg.inv(frame.covariance)
     root = np.linalg.cholesky(precision).T  # |root·x|² is the quadratic form of the normal distribution
     scale = frame.thresholds.stds_per_node_unit
     directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / scale
     for place, mean in enumerate(frame.means):
-        greville = first.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
+        greville = first_layer.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
         slopes = torch.from_numpy(directions[:, place])
-        first.weight[place, :-1] = (greville - mean)[:, None] * slopes
-    update_misplaced_layer_grids_(last, frame.lattice.nodes(network))
+        first_layer.weight[place, :-1] = (greville - mean)[:, None] * slopes
+    update_misplaced_layer_grids_(last_layer, frame.lattice.nodes(network))
     forms = np.stack([directions[:, 0] ** 2, 2 * directions[:, 0] * directions[:, 1], directions[:, 1] ** 2])
-    wanted = (known - precision)[np.triu_indices(2)] * [1, 2, 1] / 2
-    shares = np.linalg.lstsq(forms, wanted, rcond=None)[0]
+    target = (direct_form - precision)[np.triu_indices(2)] * [1, 2, 1] / 2
+    shares = np.linalg.lstsq(forms, target, rcond=None)[0]
     for node in range(nodes):
-        last.weight[node, :-1, 0] = float(shares[node]) * _square_coefficients(last.knots[node], order)
+        last_layer.weight[node, :-1, 0] = float(shares[node]) * _square_coefficients(
+            last_layer.knots[node], order
+        )
 
 
 def _square_coefficients(knots: Float[Tensor, " knots"], order: int) -> Float[Tensor, " basis"]:
@@ -104,16 +106,16 @@ def select_bivariate_network(
         should_stop: Once true, no further λ is tried and training ends.
     """
     thresholds = frame.thresholds
-    tried: list[_PenaltyTrial] = []
-    for priced in _cross_validate(frame, rows, part, nodes, should_stop):
-        tried.append(priced)
-        best = max(tried, key=lambda each: each.score)
-        least = best.score - thresholds.min_likelihood_loss
-        worse = sum(each.score < least for each in tried[tried.index(best) :])
+    trials: list[_PenaltyTrial] = []
+    for trial in _cross_validate(frame, rows, part, nodes, should_stop):
+        trials.append(trial)
+        best = max(trials, key=lambda entry: entry.score)
+        min_score = best.score - thresholds.min_likelihood_loss
+        worse = sum(entry.score < min_score for entry in trials[trials.index(best) :])
         if worse >= thresholds.joint_lamb_patience:
             break
-    found = _train_on_all_rows(Likelihood(frame, rows), best, should_stop)
-    return BivariateSelection(found.network, best.lamb, best.held, found.steps)
+    result = _train_on_all_rows(Likelihood(frame, rows), best, should_stop)
+    return BivariateSelection(result.network, best.lamb, best.held, result.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,27 +140,31 @@ def _cross_validate(
     should_stop: ShouldStop,
 ) -> Iterator[_PenaltyTrial]:
     """Yield the trial of each λ, until training changes none of the networks any more."""
-    own = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
-    others = [Likelihood(frame, rows[(part != number).nonzero()[:, 0]]) for number in range(len(own))]
+    fold_indices = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
+    likelihoods = [
+        Likelihood(frame, rows[(part != number).nonzero()[:, 0]]) for number in range(len(fold_indices))
+    ]
     network = build_normal_network(frame, nodes)
-    without = [FittedBivariate(network, log_normaliser(network, frame.medium_rule), [])] * len(own)
+    without = [FittedBivariate(network, log_normaliser(network, frame.medium_rule), [])] * len(fold_indices)
     for lamb in frame.thresholds.joint_lambs:
-        pairs, held = zip(others, without, strict=True), torch.empty_like(rows.weights)
+        pairs, log_densities = zip(likelihoods, without, strict=True), torch.empty_like(rows.weights)
         steps = frame.thresholds.steps_per_lamb
-        now = [other.train(before, lamb, steps, should_stop) for other, before in pairs]
-        for trained, chosen in zip(now, own, strict=True):
-            held[chosen] = trained.log_densities(rows[chosen])
-        yield _PenaltyTrial(lamb, now, held, float(rows.weights @ held))
+        now = [likelihood.train(before, lamb, steps, should_stop) for likelihood, before in pairs]
+        for model, indices in zip(now, fold_indices, strict=True):
+            log_densities[indices] = model.log_densities(rows[indices])
+        yield _PenaltyTrial(lamb, now, log_densities, float(rows.weights @ log_densities))
         if should_stop() or all(a is b for a, b in zip(now, without, strict=True)):
             return
         without = now
 
 
-def _train_on_all_rows(whole: Likelihood, best: _PenaltyTrial, should_stop: ShouldStop) -> FittedBivariate:
+def _train_on_all_rows(
+    likelihood: Likelihood, best: _PenaltyTrial, should_stop: ShouldStop
+) -> FittedBivariate:
     """Train the network that fits all rows best; take the next one if its integral becomes unreliable."""
-    starts = sorted(best.without, key=lambda each: whole.evaluate(each.network, best.lamb).objective)
+    starts = sorted(best.without, key=lambda model: likelihood.evaluate(model.network, best.lamb).objective)
     for start in starts:
-        found = whole.train(start, best.lamb, whole.frame.thresholds.final_steps, should_stop)
-        if found is not start:
-            return found
+        result = likelihood.train(start, best.lamb, likelihood.frame.thresholds.final_steps, should_stop)
+        if result is not start:
+            return result
     return replace(starts[0], steps=[])

@@ -94,12 +94,12 @@ class Likelihood:
 
     @torch.no_grad()
     def train(
-        self, start: FittedBivariate, lamb: float, most: int, should_stop: ShouldStop
+        self, start: FittedBivariate, lamb: float, max_steps: int, should_stop: ShouldStop
     ) -> FittedBivariate:
-        """Train a copy for ``most`` steps or fewer at this λ; returns ``start`` if log Z is unreliable."""
+        """Train a copy for ``max_steps`` steps or fewer at this λ; returns ``start`` if log Z is unreliable."""
         network = copy_network(start.network)
         self._update_grids_(network, lamb)
-        steps = list(self._run_steps_(network, lamb, most, should_stop))
+        steps = list(self._run_steps_(network, lamb, max_steps, should_stop))
         coarse, medium = (
             log_normaliser(network, rule) for rule in (self.frame.coarse_rule, self.frame.medium_rule)
         )
@@ -124,22 +124,24 @@ class Likelihood:
 
     def _update_grids_(self, network: KAN, lamb: float) -> None:
         """Move the grids to the values of their nodes, unless the objective increases too much."""
-        for last in network.stack[1:]:
-            knots, weight, before = last.knots, last.weight, self.evaluate(network, lamb)
-            is_moved = update_misplaced_layer_grids_(last, self.frame.lattice.nodes(network))
+        for layer in network.stack[1:]:
+            knots, weight, before = layer.knots, layer.weight, self.evaluate(network, lamb)
+            is_moved = update_misplaced_layer_grids_(layer, self.frame.lattice.nodes(network))
             if (
                 is_moved
                 and self.evaluate(network, lamb).objective
                 > before.objective + self._limits.joint_max_regrid_loss
             ):
-                last.knots, last.weight = knots, weight
+                layer.knots, layer.weight = knots, weight
 
-    def _run_steps_(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
+    def _run_steps_(
+        self, network: KAN, lamb: float, max_steps: int, should_stop: ShouldStop
+    ) -> Iterator[float]:
         """Train in place; yield the mean log-likelihood after every step that lowers the objective."""
         weights = flatten_weights(network, trainable_edges(network))
         point = _NetworkPoint.build(self, network, lamb, weights)
         for step in descend(
-            point, Damping.start(self._limits.joint_damping), steps=most, should_stop=should_stop
+            point, Damping.start(self._limits.joint_damping), steps=max_steps, should_stop=should_stop
         ):
             step.point.put_(step.point.weights)  # the last proposal may have been rejected
             if not step.accepted:
@@ -172,8 +174,8 @@ class Likelihood:
         rule = self.frame.coarse_rule
         p = torch.softmax(values + rule.weights.log(), 0)
         mean, second = p.new_zeros(count), p.new_zeros(count, count)
-        kept = (p > self._limits.joint_negligible_mass).nonzero()[:, 0]
-        for part in torch.split(kept, max(1, JACOBIAN_BYTES // (8 * count))):
+        indices = (p > self._limits.joint_negligible_mass).nonzero()[:, 0]
+        for part in torch.split(indices, max(1, JACOBIAN_BYTES // (8 * count))):
             slopes = rule[part].jacobian(network)
             mean += p[part] @ slopes
             add_square_(second, slopes.mul_(p[part, None].sqrt()))
@@ -217,12 +219,12 @@ class _NetworkPoint(Point):
 
 def _third_differences(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:
     """All third differences of values on the lattice; the squares of mixed ones count three times."""
-    on = values.view(LATTICE_POINTS, LATTICE_POINTS, -1)
-    mixed = 3**0.5
+    lattice = values.view(LATTICE_POINTS, LATTICE_POINTS, -1)
+    mixed_weight = 3**0.5
     parts = [
-        on.diff(n=3, dim=0),
-        on.diff(n=3, dim=1),
-        mixed * on.diff(n=2, dim=0).diff(dim=1),
-        mixed * on.diff(n=2, dim=1).diff(dim=0),
+        lattice.diff(n=3, dim=0),
+        lattice.diff(n=3, dim=1),
+        mixed_weight * lattice.diff(n=2, dim=0).diff(dim=1),
+        mixed_weight * lattice.diff(n=2, dim=1).diff(dim=0),
     ]
     return torch.cat([part.flatten(0, 1) for part in parts])

@@ -47,8 +47,8 @@ class WeightedPoints:
         """Selected points, as rows."""
         shape = self._shape
         row, column = places // shape[1], places % shape[1]
-        one, other = (terms.expand(*shape, -1)[row, column][:, None] for terms in self.terms)
-        return WeightedPoints((one, other), self.parabolas[places], self.weights[places])
+        first_terms, second_terms = (terms.expand(*shape, -1)[row, column][:, None] for terms in self.terms)
+        return WeightedPoints((first_terms, second_terms), self.parabolas[places], self.weights[places])
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -70,20 +70,20 @@ class WeightedPoints:
     def jacobian(self, network: KAN) -> Float[Tensor, "places P"]:
         """Derivatives of the output in every weight, in the order layer, in, out, term."""
         features, slopes = self._last_layer_terms(network)
-        first = network.stack[0].weight[0].numel()
-        found = slopes.new_empty(len(self), 2 * first + features.shape[1])
+        size = network.stack[0].weight[0].numel()
+        matrix = slopes.new_empty(len(self), 2 * size + features.shape[1])
         for place, terms in enumerate(self.terms):
-            part = found[:, place * first : (place + 1) * first].view(*self._shape, slopes.shape[1], -1)
+            part = matrix[:, place * size : (place + 1) * size].view(*self._shape, slopes.shape[1], -1)
             torch.mul(slopes.view(*self._shape, -1, 1), terms[:, :, None], out=part)
-        found[:, 2 * first :] = features
-        return found
+        matrix[:, 2 * size :] = features
+        return matrix
 
     def mean_slopes(self, network: KAN) -> Float[Tensor, " P"]:
         """Weighted mean of the Jacobian over rows."""
         features, slopes = self._last_layer_terms(network)
         share = self.weights / self.weights.sum()
-        first = [(share[:, None] * slopes).T @ terms[:, 0] for terms in self.terms]
-        return torch.cat([*(part.flatten() for part in first), share @ features])
+        blocks = [(share[:, None] * slopes).T @ terms[:, 0] for terms in self.terms]
+        return torch.cat([*(part.flatten() for part in blocks), share @ features])
 
     def _last_layer_terms(
         self, network: KAN
@@ -99,9 +99,9 @@ class WeightedPoints:
 def _activations(
     network: KAN, nodes: Float[Tensor, "places nodes"], derivative: int = 0
 ) -> Float[Tensor, "places nodes"]:
-    last = network.stack[1]
+    layer = network.stack[1]
     return evaluate_activations(
-        nodes, last.weight[:, :, 0], last.knots, last.order, last.spacing(), derivative
+        nodes, layer.weight[:, :, 0], layer.knots, layer.order, layer.spacing(), derivative
     )
 
 
@@ -158,8 +158,12 @@ class BivariateMesh:
 
     def locate_rows(self, x: Float[Tensor, "rows 2"], weights: Float[Tensor, " rows"]) -> WeightedPoints:
         """Points for rows on the unit scale."""
-        (one, of_one), (other, of_other) = (self._column_terms(place, x[:, place]) for place in (0, 1))
-        return WeightedPoints((one[:, None], other[:, None]), of_one + of_other, weights)
+        (first_terms, first_parabola), (second_terms, second_parabola) = (
+            self._column_terms(place, x[:, place]) for place in (0, 1)
+        )
+        return WeightedPoints(
+            (first_terms[:, None], second_terms[:, None]), first_parabola + second_parabola, weights
+        )
 
     def _quadrature_rule(self, *, parts: int, points: int) -> WeightedPoints:
         lines = [gauss_legendre(self._panels(place, parts), points) for place in (0, 1)]
@@ -175,12 +179,14 @@ class BivariateMesh:
 
     def _combine_axes(self, axes: list[np.ndarray], weights: list[np.ndarray]) -> WeightedPoints:
         """All pairs of points of the two axes; weights are multiplied."""
-        (one, of_one), (other, of_other) = (
+        (first_terms, first_parabola), (second_terms, second_parabola) = (
             self._column_terms(place, torch.from_numpy(axis)) for place, axis in enumerate(axes)
         )
-        parabolas = (of_one[:, None] + of_other).flatten()
+        parabolas = (first_parabola[:, None] + second_parabola).flatten()
         return WeightedPoints(
-            (one[:, None], other[None]), parabolas, torch.from_numpy(np.outer(*weights).ravel())
+            (first_terms[:, None], second_terms[None]),
+            parabolas,
+            torch.from_numpy(np.outer(*weights).ravel()),
         )
 
     def _column_terms(

@@ -24,17 +24,17 @@ def candidate_families(
     ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
     if np.isfinite(support).all():
         ranges.setdefault(support, 2)
-    for (low, high), chosen in ranges.items():
-        yield _beta(low, high, chosen)
+    for (low, high), end_count in ranges.items():
+        yield _beta(low, high, end_count)
     lows = {0.0: 0} if rows.low >= 0 else {}
     if np.isfinite(support[0]):
         lows.setdefault(support[0], 1)
-    for low, chosen in lows.items():
+    for low, end_count in lows.items():
         yield from (
-            _exponential(low, chosen),
-            _gamma(low, chosen, thresholds.max_gamma_shape),
-            _weibull(low, chosen),
-            _log_normal(low, chosen),
+            _exponential(low, end_count),
+            _gamma(low, end_count, thresholds.max_gamma_shape),
+            _weibull(low, end_count),
+            _log_normal(low, end_count),
         )
     yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture(thresholds))
 
@@ -46,8 +46,8 @@ def _normal_density(x: Expression, mean: float, std: float) -> Expression:
 
 
 def _standard_normal_log_density(u: Vector) -> Vector:
-    found: Vector = -0.5 * (u * u + LOG_2PI)
-    return found
+    log_density: Vector = -0.5 * (u * u + LOG_2PI)
+    return log_density
 
 
 def _normal() -> DistributionFamily:
@@ -62,7 +62,7 @@ def _normal() -> DistributionFamily:
     )
 
 
-def _log_normal(low: float, chosen: int) -> DistributionFamily:
+def _log_normal(low: float, end_count: int) -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
@@ -84,12 +84,12 @@ def _log_normal(low: float, chosen: int) -> DistributionFamily:
         start=start,
         tree=tree,
         support=lambda _: (low, np.inf),
-        free=2 + chosen,
+        free=2 + end_count,
         is_closed=True,
     )
 
 
-def _exponential(low: float, chosen: int) -> DistributionFamily:
+def _exponential(low: float, end_count: int) -> DistributionFamily:
     return DistributionFamily(
         name="exponential",
         parameters=("rate+",),
@@ -98,12 +98,12 @@ def _exponential(low: float, chosen: int) -> DistributionFamily:
         start=lambda rows: np.array([1 / (rows.mean - low)]) if rows.mean > low <= rows.low else None,
         tree=lambda t, x: mul(number(t[0]), call("exp", mul(number(-t[0]), x - number(low)))),
         support=lambda _: (low, np.inf),
-        free=1 + chosen,
+        free=1 + end_count,
         is_closed=True,
     )
 
 
-def _gamma(low: float, chosen: int, max_shape: float) -> DistributionFamily:
+def _gamma(low: float, end_count: int, max_shape: float) -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
@@ -114,8 +114,8 @@ def _gamma(low: float, chosen: int, max_shape: float) -> DistributionFamily:
 
     def density(t: Vector, y: Vector) -> Vector:
         k, scale = t
-        found: Vector = (k - 1) * np.log(y) - y / scale - special.gammaln(k) - k * np.log(scale)
-        return found
+        log_density: Vector = (k - 1) * np.log(y) - y / scale - special.gammaln(k) - k * np.log(scale)
+        return log_density
 
     def tree(t: Vector, x: Expression) -> Expression:
         k, scale = t
@@ -135,11 +135,11 @@ def _gamma(low: float, chosen: int, max_shape: float) -> DistributionFamily:
         start=start,
         tree=tree,
         support=lambda _: (low, np.inf),
-        free=2 + chosen,
+        free=2 + end_count,
     )
 
 
-def _weibull(low: float, chosen: int) -> DistributionFamily:
+def _weibull(low: float, end_count: int) -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
@@ -150,8 +150,8 @@ def _weibull(low: float, chosen: int) -> DistributionFamily:
     def density(t: Vector, y: Vector) -> Vector:
         k, scale = t
         logs = np.log(y / scale)
-        found: Vector = np.log(k / scale) + (k - 1) * logs - np.exp(k * logs)
-        return found
+        log_density: Vector = np.log(k / scale) + (k - 1) * logs - np.exp(k * logs)
+        return log_density
 
     def tree(t: Vector, x: Expression) -> Expression:
         k, scale = t
@@ -166,18 +166,18 @@ def _weibull(low: float, chosen: int) -> DistributionFamily:
         start=start,
         tree=tree,
         support=lambda _: (low, np.inf),
-        free=2 + chosen,
+        free=2 + end_count,
     )
 
 
 def _log_density_above(x: Vector, low: float, density: Callable[[Vector], Vector]) -> Vector:
     """Log-density as a function of the distance above ``low``; minus infinity below it."""
     y = x - low
-    found: Vector = np.where(y >= 0, density(np.maximum(y, 1e-300)), -np.inf)
-    return found
+    log_density: Vector = np.where(y >= 0, density(np.maximum(y, 1e-300)), -np.inf)
+    return log_density
 
 
-def _beta(low: float, high: float, chosen: int) -> DistributionFamily:
+def _beta(low: float, high: float, end_count: int) -> DistributionFamily:
     width = high - low
 
     def start(rows: WeightedValues) -> Vector | None:
@@ -210,7 +210,7 @@ def _beta(low: float, high: float, chosen: int) -> DistributionFamily:
         start=start,
         tree=tree,
         support=lambda _: (low, high),
-        free=2 + chosen,
+        free=2 + end_count,
     )
 
 
@@ -270,8 +270,8 @@ def _student() -> DistributionFamily:
     def density(t: Vector, x: Vector) -> Vector:
         m, s, v = t
         constant = special.gammaln((v + 1) / 2) - special.gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(s)
-        found: Vector = constant - (v + 1) / 2 * np.log1p(((x - m) / s) ** 2 / v)
-        return found
+        log_density: Vector = constant - (v + 1) / 2 * np.log1p(((x - m) / s) ** 2 / v)
+        return log_density
 
     def tree(t: Vector, x: Expression) -> Expression:
         m, s, v = t
@@ -310,8 +310,8 @@ def _gumbel(sign: int) -> DistributionFamily:
 
     def density(t: Vector, x: Vector) -> Vector:
         u = sign * (x - t[0]) / t[1]
-        found: Vector = -u - np.exp(-u) - np.log(t[1])
-        return found
+        log_density: Vector = -u - np.exp(-u) - np.log(t[1])
+        return log_density
 
     def cumulative(t: Vector, x: Vector) -> Vector:
         below: Vector = np.exp(-np.exp(-sign * (x - t[0]) / t[1]))
@@ -335,14 +335,16 @@ def _mixture(thresholds: DensityThresholds) -> DistributionFamily:
     """A mixture of two normal distributions; expectation maximisation keeps its share between 0 and 1."""
 
     def component_log_densities(t: Vector, x: Vector) -> tuple[Vector, Vector]:
-        one, other = (_standard_normal_log_density((x - t[i]) / t[i + 1]) - np.log(t[i + 1]) for i in (1, 3))
+        first_component, second_component = (
+            _standard_normal_log_density((x - t[i]) / t[i + 1]) - np.log(t[i + 1]) for i in (1, 3)
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
-            return one + np.log(t[0]), other + np.log1p(-t[0])
+            return first_component + np.log(t[0]), second_component + np.log1p(-t[0])
 
     def cumulative(t: Vector, x: Vector) -> Vector:
-        first, second = (special.ndtr((x - t[i]) / t[i + 1]) for i in (1, 3))
-        found: Vector = t[0] * first + (1 - t[0]) * second
-        return found
+        first_share, second_share = (special.ndtr((x - t[i]) / t[i + 1]) for i in (1, 3))
+        probability: Vector = t[0] * first_share + (1 - t[0]) * second_share
+        return probability
 
     return DistributionFamily(
         name="mixture of two normal laws",
@@ -378,11 +380,11 @@ def _initial_mixture(rows: WeightedValues, thresholds: DensityThresholds) -> Vec
             for w, mean, total in zip(weights, means, totals, strict=True)
         ]
         theta = np.array([totals[0] / rows.count, means[0], stds[0], means[1], stds[1]])
-        one, other = (
+        first_component, second_component = (
             _standard_normal_log_density((rows.x - theta[i]) / theta[i + 1]) - np.log(theta[i + 1])
             for i in (1, 3)
         )
-        share = special.expit(one - other + special.logit(theta[0]))
+        share = special.expit(first_component - second_component + special.logit(theta[0]))
         if np.abs(theta - before).max() < 1e-6 * rows.std:
             break
     return theta

@@ -132,20 +132,20 @@ def fit_univariate_density(
     z = inputs.forward(x[:, None])[:, 0]
     rng = np.random.default_rng(config.seed)
     fold = rng.permutation(np.arange(len(x)) % thresholds.folds)
-    most = thresholds.max_search_rows
-    some = rng.choice(len(x), most, replace=False) if len(x) > most else np.arange(len(x))
+    max_rows = thresholds.max_search_rows
+    sample = rng.choice(len(x), max_rows, replace=False) if len(x) > max_rows else np.arange(len(x))
     outer = possible_ends(x, thresholds)
     near = inputs.forward(np.array(outer)[:, None])[:, 0].tolist()
     ends = [
         SupportEnd(place, thresholds.min_zero_end_gain if end == 0 else thresholds.min_end_gain)
         for place, end in zip(near, outer, strict=True)
     ]
-    chosen = _select_grid(z[some], w[some], fold[some], (ends[0], ends[1]), config, should_stop)
-    grid = chosen.grid
+    choice = _select_grid(z[sample], w[sample], fold[sample], (ends[0], ends[1]), config, should_stop)
+    grid = choice.grid
     rows = FoldSums.from_rows(grid, z, w, fold, thresholds.folds)
-    c = maximise_likelihood(grid, *rows.sum_except(None), chosen.lamb, _initial_coefficients(grid, z))
-    fitted = [
-        maximise_likelihood(grid, *rows.sum_except(part), chosen.lamb, c) for part in range(thresholds.folds)
+    c = maximise_likelihood(grid, *rows.sum_except(None), choice.lamb, _initial_coefficients(grid, z))
+    fold_coefficients = [
+        maximise_likelihood(grid, *rows.sum_except(part), choice.lamb, c) for part in range(thresholds.folds)
     ]
     unit = float(np.log(inputs.scale[0]))
     low, high = grid.has_tails
@@ -154,8 +154,8 @@ def fit_univariate_density(
         inputs=inputs,
         log_constant=-log_normaliser(grid, c) - unit,
         support=((-np.inf if low else outer[0], np.inf if high else outer[1]),),
-        held=_evaluate_held_out_rows(grid, fitted, z, fold) - unit,
-        lamb=chosen.lamb,
+        held=_evaluate_held_out_rows(grid, fold_coefficients, z, fold) - unit,
+        lamb=choice.lamb,
     )
 
 
@@ -178,24 +178,28 @@ def _select_grid(
     """Select grid and λ; bound a side of the support only if the log-likelihood gains enough."""
     thresholds = config.thresholds
     size = config.grid_size or thresholds.grid_sizes[sum(len(z) >= n for n in thresholds.grid_size_rows)]
-    tried: list[tuple[float, PenaltyChoice]] = []
-    for taken in product((False, True), repeat=2):
-        ends = [side.place if is_taken else None for side, is_taken in zip(sides, taken, strict=True)]
-        asked = sum(side.asked for side, is_taken in zip(sides, taken, strict=True) if is_taken)
+    trials: list[tuple[float, PenaltyChoice]] = []
+    for bounded_sides in product((False, True), repeat=2):
+        ends = [
+            side.place if is_bounded else None for side, is_bounded in zip(sides, bounded_sides, strict=True)
+        ]
+        min_gain = sum(
+            side.asked for side, is_bounded in zip(sides, bounded_sides, strict=True) if is_bounded
+        )
         for points in (place_uniform_points, place_stretched_points):
-            if tried and should_stop():
+            if trials and should_stop():
                 break
             grid = UnivariateGrid(
                 points=points(z, (ends[0], ends[1]), size, thresholds),
                 order=config.order,
-                has_tails=(not taken[0], not taken[1]),
+                has_tails=(not bounded_sides[0], not bounded_sides[1]),
                 thresholds=thresholds,
             )
-            found = select_penalty(
+            choice = select_penalty(
                 grid, FoldSums.from_rows(grid, z, w, fold, thresholds.folds), _initial_coefficients(grid, z)
             )
-            tried.append((found.score - asked, found))
-    return max(tried, key=lambda entry: entry[0])[1]
+            trials.append((choice.score - min_gain, choice))
+    return max(trials, key=lambda entry: entry[0])[1]
 
 
 def _initial_coefficients(grid: UnivariateGrid, z: np.ndarray) -> np.ndarray:
@@ -235,24 +239,24 @@ def fit_bivariate_density(
         order=config.order,
         thresholds=thresholds,
     )
-    some = np.random.default_rng(config.seed).permutation(len(z))[: thresholds.max_joint_rows]
-    found = select_bivariate_network(
+    sample = np.random.default_rng(config.seed).permutation(len(z))[: thresholds.max_joint_rows]
+    selection = select_bivariate_network(
         frame=frame,
-        rows=frame.locate_rows(torch.from_numpy(z[some]), w[some]),
-        part=torch.arange(len(some)) % thresholds.joint_folds,
+        rows=frame.locate_rows(torch.from_numpy(z[sample]), w[sample]),
+        part=torch.arange(len(sample)) % thresholds.joint_folds,
         nodes=thresholds.joint_nodes if config.nodes is None else config.nodes,
         should_stop=should_stop,
     )
-    unit, held = float(np.log(inputs.scale).sum()), np.full(len(z), np.nan)
-    held[some] = found.held.numpy() - unit
+    unit, log_densities = float(np.log(inputs.scale).sum()), np.full(len(z), np.nan)
+    log_densities[sample] = selection.held.numpy() - unit
     return Density(
-        network=found.network,
+        network=selection.network,
         inputs=inputs,
-        log_constant=-plane_normaliser(found.network, frame.fine_rule) - unit,
+        log_constant=-plane_normaliser(selection.network, frame.fine_rule) - unit,
         support=(sides[0].support[0], sides[1].support[0]),
-        held=held,
-        lamb=found.lamb,
-        steps=tuple(found.steps),
+        held=log_densities,
+        lamb=selection.lamb,
+        steps=tuple(selection.steps),
     )
 
 
@@ -273,14 +277,14 @@ def _standardize_ends(ends: tuple[float, float], inputs: Standardizer, place: in
 
 
 def _evaluate_held_out_rows(
-    grid: UnivariateGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndarray
+    grid: UnivariateGrid, fold_coefficients: list[np.ndarray], z: np.ndarray, fold: np.ndarray
 ) -> np.ndarray:
     """Log-density of every row, fitted without its fold, on the unit scale."""
-    held = np.empty(len(z))
-    for part, c in enumerate(fitted):
-        own = fold == part
-        held[own] = _evaluate_spline(grid, c, z[own]) - log_normaliser(grid, c)
-    return held
+    log_densities = np.empty(len(z))
+    for part, c in enumerate(fold_coefficients):
+        mask = fold == part
+        log_densities[mask] = _evaluate_spline(grid, c, z[mask]) - log_normaliser(grid, c)
+    return log_densities
 
 
 def _evaluate_spline(grid: UnivariateGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:

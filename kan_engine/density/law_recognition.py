@@ -66,7 +66,7 @@ def recognise_univariate_laws(
     name: str,
     x: np.ndarray,
     weights: np.ndarray,
-    held: np.ndarray,
+    log_densities: np.ndarray,
     support: tuple[float, float],
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -79,30 +79,30 @@ def recognise_univariate_laws(
         name: Name of the column.
         x: Its values.
         weights: Weight of each row.
-        held: Log-density of each row under the KAN's density fitted without it.
+        log_densities: Log-density of each row under the KAN's density fitted without it.
         support: Support of the KAN's density.
         seed: Seed of the random order of the rows.
         should_stop: Once true, no further law is tried.
         thresholds: When a law is accepted.
     """
-    some = _sample_rows(len(x), seed, thresholds)
-    rows, held = WeightedValues.from_weights(x[some], weights[some]), held[some]
-    tried = list(candidate_families(rows, support, thresholds))
-    fits = (fit_family(law, rows, thresholds) for law in tried if not should_stop())
-    fitted = sorted(filter(None, fits), key=lambda one: -one.bic(rows.count))
-    part = np.arange(len(some)) % thresholds.law_folds
-    accepted, refused = [], None
-    for one in fitted:
-        if fitted[0].bic(rows.count) - one.bic(rows.count) > thresholds.max_bic_gap:
+    sample = _sample_rows(len(x), seed, thresholds)
+    rows, log_densities = WeightedValues.from_weights(x[sample], weights[sample]), log_densities[sample]
+    families = list(candidate_families(rows, support, thresholds))
+    attempts = (fit_family(law, rows, thresholds) for law in families if not should_stop())
+    fits = sorted(filter(None, attempts), key=lambda fit: -fit.bic(rows.count))
+    part = np.arange(len(sample)) % thresholds.law_folds
+    laws, rejection = [], None
+    for fit in fits:
+        if fits[0].bic(rows.count) - fit.bic(rows.count) > thresholds.max_bic_gap:
             break
-        own, share = _cross_validate_law(one, rows, part, thresholds)
-        why, p_value = _test_law(held - own, rows.w, share, thresholds)
-        if why is not None:
-            refused = refused or f"the most likely law, {one.law.name}, was rejected: {why}"
+        law_densities, share = _cross_validate_law(fit, rows, part, thresholds)
+        reason, p_value = _test_law(log_densities - law_densities, rows.w, share, thresholds)
+        if reason is not None:
+            rejection = rejection or f"the most likely law, {fit.law.name}, was rejected: {reason}"
             continue
-        accepted.append(_describe_law(name, one, rows, p_value, thresholds))
-    ordered = _prefer_usual_law(accepted, [law.name for law in tried], thresholds.max_tied_bic_gap)
-    return RecognitionResult(ordered, None if accepted else refused)
+        laws.append(_describe_law(name, fit, rows, p_value, thresholds))
+    ranked_laws = _prefer_usual_law(laws, [law.name for law in families], thresholds.max_tied_bic_gap)
+    return RecognitionResult(ranked_laws, None if laws else rejection)
 
 
 def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str], max_gap: float) -> list[RecognisedLaw]:
@@ -110,8 +110,8 @@ def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str], max_gap: floa
     if not laws:
         return []
     equal = [law for law in laws if laws[0].bic - law.bic <= max_gap]
-    first = min(equal, key=lambda law: names.index(law.name))
-    return [first, *(law for law in laws if law is not first)]
+    usual_law = min(equal, key=lambda law: names.index(law.name))
+    return [usual_law, *(law for law in laws if law is not usual_law)]
 
 
 def _sample_rows(count: int, seed: int, thresholds: DensityThresholds) -> np.ndarray:
@@ -120,18 +120,18 @@ def _sample_rows(count: int, seed: int, thresholds: DensityThresholds) -> np.nda
 
 
 def _cross_validate_law(
-    one: FittedDistribution, rows: WeightedValues, part: np.ndarray, thresholds: DensityThresholds
+    fit: FittedDistribution, rows: WeightedValues, part: np.ndarray, thresholds: DensityThresholds
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-density and cumulative probability of every row under the law fitted without its fold."""
-    law, density, share = one.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
+    law, density, share = fit.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
     for fold in range(thresholds.law_folds):
-        own = part == fold
-        found = one if law.is_support else fit_family(law, rows.select_rows(~own), thresholds)
-        if found is None:
+        mask = part == fold
+        fold_fit = fit if law.is_support else fit_family(law, rows.select_rows(~mask), thresholds)
+        if fold_fit is None:
             continue
         with np.errstate(all="ignore"):
-            density[own] = law.log_density(found.theta, rows.x[own])
-            share[own] = law.cumulative(found.theta, rows.x[own])
+            density[mask] = law.log_density(fold_fit.theta, rows.x[mask])
+            share[mask] = law.cumulative(fold_fit.theta, rows.x[mask])
     return density, share
 
 
@@ -146,20 +146,20 @@ def _test_law(
         share: Cumulative probability of each row under the law.
         thresholds: When it is rejected.
     """
-    why, p_value = _compare_likelihoods(ahead, w, thresholds), _kolmogorov_p_value(share, w)
-    if why is None and p_value < thresholds.min_p_value:
-        why = f"its goodness of fit has a p-value of {p_value:.2g}"
-    return why, p_value
+    reason, p_value = _compare_likelihoods(ahead, w, thresholds), _kolmogorov_p_value(share, w)
+    if reason is None and p_value < thresholds.min_p_value:
+        reason = f"its goodness of fit has a p-value of {p_value:.2g}"
+    return reason, p_value
 
 
 def _compare_likelihoods(ahead: np.ndarray, w: np.ndarray, thresholds: DensityThresholds) -> str | None:
     """The reason to reject a law by the log-likelihood of rows left out, or None."""
-    known = np.isfinite(ahead) | np.isposinf(ahead)
-    weight = w[known] / w[known].sum()
-    mean = float(weight @ ahead[known])
+    mask = np.isfinite(ahead) | np.isposinf(ahead)
+    weight = w[mask] / w[mask].sum()
+    mean = float(weight @ ahead[mask])
     if not np.isfinite(mean):
         return "some rows have a density of 0 under it"
-    error = float(weight**2 @ (ahead[known] - mean) ** 2) ** 0.5
+    error = float(weight**2 @ (ahead[mask] - mean) ** 2) ** 0.5
     if mean > thresholds.rejection_z * error + thresholds.log_likelihood_tolerance:
         return f"the mean log-likelihood of rows left out is lower by {mean:.3g} than under the KAN's density"
     return None
@@ -178,15 +178,15 @@ def _kolmogorov_p_value(share: np.ndarray, w: np.ndarray) -> float:
 
 
 def _describe_law(
-    name: str, one: FittedDistribution, rows: WeightedValues, p_value: float, thresholds: DensityThresholds
+    name: str, fit: FittedDistribution, rows: WeightedValues, p_value: float, thresholds: DensityThresholds
 ) -> RecognisedLaw:
-    law, theta = one.law, one.theta
+    law, theta = fit.law, fit.theta
     return RecognisedLaw(
         name=law.name,
-        parameters=confidence_intervals(one, rows, thresholds),
+        parameters=confidence_intervals(fit, rows, thresholds),
         tree=law.tree(theta, Variable(name)),
         log_density=lambda x: law.log_density(theta, x[:, 0]),
-        bic=one.bic(rows.count),
+        bic=fit.bic(rows.count),
         p_value=p_value,
         support=[law.support(theta)],
     )
@@ -196,7 +196,7 @@ def recognise_bivariate_laws(
     names: tuple[str, str],
     x: np.ndarray,
     weights: np.ndarray,
-    held: np.ndarray,
+    log_densities: np.ndarray,
     sides: tuple[RecognitionResult, RecognitionResult],
     seed: int,
     *,
@@ -208,24 +208,24 @@ def recognise_bivariate_laws(
         names: Names of the columns.
         x: Their values [n, 2].
         weights: Weight of each row.
-        held: Log-density of each row under the KAN's density fitted without it; NaN where unknown.
+        log_densities: Log-density of each row under the KAN's density fitted without it; NaN where unknown.
         sides: Laws of each column alone.
         seed: Seed of the random order of the rows.
         thresholds: When a law is accepted.
     """
-    some = _sample_rows(len(x), seed, thresholds)
-    some = some[~np.isnan(held[some])]
-    points, w, ahead = x[some], weights[some], held[some]
-    part = np.arange(len(some)) % thresholds.law_folds
-    tried = [_fit_bivariate_normal(names, points, w, ahead, part, thresholds)]
+    sample = _sample_rows(len(x), seed, thresholds)
+    sample = sample[~np.isnan(log_densities[sample])]
+    points, w, ahead = x[sample], weights[sample], log_densities[sample]
+    part = np.arange(len(sample)) % thresholds.law_folds
+    trials = [_fit_bivariate_normal(names, points, w, ahead, part, thresholds)]
     if sides[0].accepted and sides[1].accepted:
         pair = sides[0].accepted[0], sides[1].accepted[0]
-        tried.append(_combine_independent_laws(pair, points, w, ahead, thresholds))
-    tried.sort(key=lambda entry: -entry[0].bic)
-    accepted = [law for law, why in tried if why is None]
-    first, why = tried[0]
+        trials.append(_combine_independent_laws(pair, points, w, ahead, thresholds))
+    trials.sort(key=lambda entry: -entry[0].bic)
+    laws = [law for law, reason in trials if reason is None]
+    best, reason = trials[0]
     return RecognitionResult(
-        accepted, None if accepted else f"the most likely law, {first.name}, was rejected: {why}"
+        laws, None if laws else f"the most likely law, {best.name}, was rejected: {reason}"
     )
 
 
@@ -233,18 +233,18 @@ def _fit_bivariate_normal(
     names: tuple[str, str],
     x: np.ndarray,
     w: np.ndarray,
-    held: np.ndarray,
+    log_densities: np.ndarray,
     part: np.ndarray,
     thresholds: DensityThresholds,
 ) -> tuple[RecognisedLaw, str | None]:
     count, (mean, covariance) = effective_sample_size(w), _sample_moments(x, w)
-    own, share = np.empty(len(x)), np.empty(len(x))
+    law_densities, share = np.empty(len(x)), np.empty(len(x))
     for fold in range(thresholds.law_folds):
-        left = part == fold
-        at = _sample_moments(x[~left], w[~left])
-        own[left] = _log_normal_density(x[left], *at)
-        share[left] = -np.expm1(-0.5 * _mahalanobis_squared(x[left], *at))
-    why, p_value = _test_law(held - own, w, share, thresholds)
+        mask = part == fold
+        moments = _sample_moments(x[~mask], w[~mask])
+        law_densities[mask] = _log_normal_density(x[mask], *moments)
+        share[mask] = -np.expm1(-0.5 * _mahalanobis_squared(x[mask], *moments))
+    reason, p_value = _test_law(log_densities - law_densities, w, share, thresholds)
     likelihood = float(w @ _log_normal_density(x, mean, covariance)) * count / w.sum()
     law = RecognisedLaw(
         name="bivariate normal",
@@ -255,7 +255,7 @@ def _fit_bivariate_normal(
         p_value=p_value,
         support=[(-np.inf, np.inf)] * 2,
     )
-    return law, why
+    return law, reason
 
 
 def _sample_moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -264,31 +264,31 @@ def _sample_moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def _mahalanobis_squared(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Squared Mahalanobis distance."""
-    found: np.ndarray = ((x - mean) * np.linalg.solve(covariance, (x - mean).T).T).sum(1)
-    return found
+    distances: np.ndarray = ((x - mean) * np.linalg.solve(covariance, (x - mean).T).T).sum(1)
+    return distances
 
 
 def _log_normal_density(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    found: np.ndarray = -0.5 * (
+    log_density: np.ndarray = -0.5 * (
         _mahalanobis_squared(x, mean, covariance) + np.log(np.linalg.det(covariance)) + 2 * np.log(2 * np.pi)
     )
-    return found
+    return log_density
 
 
 def _normal_parameters(
     names: tuple[str, str], mean: np.ndarray, covariance: np.ndarray, count: float
 ) -> list[Parameter]:
-    found: list[Parameter] = []
+    parameters: list[Parameter] = []
     stds = np.sqrt(np.diag(covariance))
     for name, m, s in zip(names, mean.tolist(), stds.tolist(), strict=True):
-        found.append(confidence_interval(f"mean of {name}", m, s / count**0.5))
+        parameters.append(confidence_interval(f"mean of {name}", m, s / count**0.5))
         error = s / (2 * count) ** 0.5
-        found.append(confidence_interval(f"standard deviation of {name}", s, error, is_positive=True))
+        parameters.append(confidence_interval(f"standard deviation of {name}", s, error, is_positive=True))
     r = float(covariance[0, 1] / stds.prod())
     # Fisher's z
     ends = np.tanh(np.arctanh(r) + NORMAL_QUANTILE_95 / max(count - 3, 1) ** 0.5 * np.array([-1, 1]))
     correlation = confidence_interval("correlation", r, (1 - r * r) / count**0.5)
-    return [*found, correlation | {"low": float(ends[0]), "high": float(ends[1])}]
+    return [*parameters, correlation | {"low": float(ends[0]), "high": float(ends[1])}]
 
 
 def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarray) -> Expression:
@@ -306,22 +306,22 @@ def _combine_independent_laws(
     laws: tuple[RecognisedLaw, RecognisedLaw],
     x: np.ndarray,
     w: np.ndarray,
-    held: np.ndarray,
+    log_densities: np.ndarray,
     thresholds: DensityThresholds,
 ) -> tuple[RecognisedLaw, str | None]:
     """The product of two laws, and the reason to reject it, or None; tested on the rows it was fitted to."""
-    one, other = laws
+    first_law, second_law = laws
 
     def log_density(rows: np.ndarray) -> np.ndarray:
-        found: np.ndarray = one.log_density(rows[:, :1]) + other.log_density(rows[:, 1:])
-        return found
+        total: np.ndarray = first_law.log_density(rows[:, :1]) + second_law.log_density(rows[:, 1:])
+        return total
 
-    why = _compare_likelihoods(held - log_density(x), w, thresholds)
-    p_value = min(one.p_value, other.p_value, _independence_p_value(x, w))
-    if why is None and p_value < thresholds.min_p_value:
-        why = f"the columns depend on each other, with a p-value of {p_value:.2g}"
+    reason = _compare_likelihoods(log_densities - log_density(x), w, thresholds)
+    p_value = min(first_law.p_value, second_law.p_value, _independence_p_value(x, w))
+    if reason is None and p_value < thresholds.min_p_value:
+        reason = f"the columns depend on each other, with a p-value of {p_value:.2g}"
     law = RecognisedLaw(
-        name=f"{one.name} and {other.name}, independent",
+        name=f"{first_law.name} and {second_law.name}, independent",
         parameters=[
             {**entry, "name": f"{entry['name']} of {variables(law.tree)[0]}"}
             if variables(law.tree)
@@ -329,13 +329,13 @@ def _combine_independent_laws(
             for law in laws
             for entry in law.parameters
         ],
-        tree=one.tree * other.tree,
+        tree=first_law.tree * second_law.tree,
         log_density=log_density,
-        bic=one.bic + other.bic,
+        bic=first_law.bic + second_law.bic,
         p_value=p_value,
-        support=[one.support[0], other.support[0]],
+        support=[first_law.support[0], second_law.support[0]],
     )
-    return law, why
+    return law, reason
 
 
 def _independence_p_value(x: np.ndarray, w: np.ndarray) -> float:

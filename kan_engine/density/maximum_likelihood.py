@@ -103,8 +103,8 @@ def _maximise_likelihood(law: DistributionFamily, rows: WeightedValues, start: V
             value = -float(rows.w @ law.log_density(_to_natural_scale(u, positive), rows.x)) / rows.count
         return value if np.isfinite(value) else 1e100
 
-    found = minimize(loss, _to_unbounded_scale(start, positive), method="BFGS", options={"gtol": 1e-6})
-    return _to_natural_scale(found.x, positive)
+    optimum = minimize(loss, _to_unbounded_scale(start, positive), method="BFGS", options={"gtol": 1e-6})
+    return _to_natural_scale(optimum.x, positive)
 
 
 def _to_natural_scale(u: Vector, positive: Vector) -> Vector:
@@ -117,17 +117,17 @@ def _to_unbounded_scale(theta: Vector, positive: Vector) -> Vector:
 
 
 def confidence_intervals(
-    fitted: FittedDistribution, rows: WeightedValues, thresholds: DensityThresholds
+    fit: FittedDistribution, rows: WeightedValues, thresholds: DensityThresholds
 ) -> list[Parameter]:
     """Every parameter with its standard error and its 95 % confidence interval."""
-    law = fitted.law
+    law = fit.law
     if law.is_support:
-        return _uniform_intervals(fitted, rows)
-    errors = _standard_errors(fitted, rows, thresholds.difference_step)
-    found = zip(law.names, fitted.theta.tolist(), errors, law.is_positive, strict=True)
+        return _uniform_intervals(fit, rows)
+    errors = _standard_errors(fit, rows, thresholds.difference_step)
+    entries = zip(law.names, fit.theta.tolist(), errors, law.is_positive, strict=True)
     return [
         confidence_interval(name, value, error, is_positive=positive)
-        for name, value, error, positive in found
+        for name, value, error, positive in entries
     ]
 
 
@@ -144,46 +144,52 @@ def confidence_interval(
     return {"name": name, "value": value, "standard_error": error, "low": low, "high": high}
 
 
-def _uniform_intervals(fitted: FittedDistribution, rows: WeightedValues) -> list[Parameter]:
+def _uniform_intervals(fit: FittedDistribution, rows: WeightedValues) -> list[Parameter]:
     """One-sided 95 % confidence intervals of the ends of a uniform distribution."""
     reach = (rows.high - rows.low) * (0.05 ** (-1 / rows.count) - 1)
-    known = {"low": (rows.low - reach, rows.low), "high": (rows.high, rows.high + reach)}
+    intervals = {"low": (rows.low - reach, rows.low), "high": (rows.high, rows.high + reach)}
     return [
-        {"name": name, "value": value, "standard_error": None, "low": known[name][0], "high": known[name][1]}
-        for name, value in zip(fitted.law.names, fitted.theta.tolist(), strict=True)
+        {
+            "name": name,
+            "value": value,
+            "standard_error": None,
+            "low": intervals[name][0],
+            "high": intervals[name][1],
+        }
+        for name, value in zip(fit.law.names, fit.theta.tolist(), strict=True)
     ]
 
 
 def _standard_errors(
-    fitted: FittedDistribution, rows: WeightedValues, relative_step: float
+    fit: FittedDistribution, rows: WeightedValues, relative_step: float
 ) -> list[float | None]:
-    if fitted.law.name == "Laplace":  # its likelihood has a kink at the median; uses the expected information
-        scale = float(fitted.theta[1])
+    if fit.law.name == "Laplace":  # its likelihood has a kink at the median; uses the expected information
+        scale = float(fit.theta[1])
         return [scale / rows.count**0.5] * 2
-    information = _fisher_information(fitted, rows, relative_step)
+    information = _fisher_information(fit, rows, relative_step)
     try:
         variances = np.diag(np.linalg.inv(information))
     except np.linalg.LinAlgError:
-        return [None] * len(fitted.theta)
+        return [None] * len(fit.theta)
     return [float(variance**0.5) if variance > 0 else None for variance in variances.tolist()]
 
 
-def _fisher_information(fitted: FittedDistribution, rows: WeightedValues, relative_step: float) -> np.ndarray:
+def _fisher_information(fit: FittedDistribution, rows: WeightedValues, relative_step: float) -> np.ndarray:
     """The observed Fisher information, by central differences."""
-    theta, count = fitted.theta, len(fitted.theta)
+    theta, count = fit.theta, len(fit.theta)
     steps = relative_step * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
 
     def loss(shift: Vector) -> float:
         with np.errstate(all="ignore"):
-            return -float(rows.w @ fitted.law.log_density(theta + shift, rows.x))
+            return -float(rows.w @ fit.law.log_density(theta + shift, rows.x))
 
     units = np.diag(steps)
-    found = np.zeros((count, count))
+    information = np.zeros((count, count))
     middle = loss(np.zeros(count))
     for i in range(count):
-        found[i, i] = (loss(units[i]) - 2 * middle + loss(-units[i])) / steps[i] ** 2
+        information[i, i] = (loss(units[i]) - 2 * middle + loss(-units[i])) / steps[i] ** 2
         for j in range(i):
             ahead, back = units[i] + units[j], units[i] - units[j]
-            mixed = loss(ahead) - loss(back) - loss(-back) + loss(-ahead)
-            found[i, j] = found[j, i] = mixed / (4 * steps[i] * steps[j])
-    return found
+            difference = loss(ahead) - loss(back) - loss(-back) + loss(-ahead)
+            information[i, j] = information[j, i] = difference / (4 * steps[i] * steps[j])
+    return information

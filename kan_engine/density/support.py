@@ -17,11 +17,11 @@ def possible_ends(x: Float[np.ndarray, " rows"], thresholds: DensityThresholds) 
     does not determine it: the gaps are wide, and the end lies far off.
     """
     gaps = thresholds.end_gaps
-    ordered = np.sort(x)
-    low, high = float(ordered[0]), float(ordered[-1])
-    near = max(1, int(thresholds.end_share * len(ordered)))
-    below = (float(ordered[min(near, len(ordered) - 1)]) - low) / near
-    above = (high - float(ordered[max(0, len(ordered) - 1 - near)])) / near
+    sorted_values = np.sort(x)
+    low, high = float(sorted_values[0]), float(sorted_values[-1])
+    near = max(1, int(thresholds.end_share * len(sorted_values)))
+    below = (float(sorted_values[min(near, len(sorted_values) - 1)]) - low) / near
+    above = (high - float(sorted_values[max(0, len(sorted_values) - 1 - near)])) / near
     return simplest_number(low - gaps * below, low), simplest_number(high, high + gaps * above)
 
 
@@ -34,8 +34,8 @@ def simplest_number(low: float, high: float) -> float:
     exponent = math.floor(math.log10(max(abs(low), abs(high)))) + 1
     for digits in range(18):
         unit = 10.0 ** (exponent - digits)
-        first, last = math.ceil(low / unit), math.floor(high / unit)
-        if first <= last:
-            place = min(max(round((low + high) / 2 / unit), first), last)
+        first_multiple, last_multiple = math.ceil(low / unit), math.floor(high / unit)
+        if first_multiple <= last_multiple:
+            place = min(max(round((low + high) / 2 / unit), first_multiple), last_multiple)
             return float(f"{place * unit:.{digits + 1}g}")
     return (low + high) / 2

@@ -116,14 +116,14 @@ class FoldSums:
             block = slice(start, start + grid.thresholds.block_rows)
             basis, of_block = grid.basis(z[block]), part[block]
             for number in range(parts):
-                chosen = of_block == number
-                sums[number] += w[block][chosen] @ basis[chosen]
+                mask = of_block == number
+                sums[number] += w[block][mask] @ basis[mask]
         return FoldSums(sums, np.bincount(part, w, parts))
 
     def sum_except(self, part: int | None) -> tuple[Vector, float]:
         """Sum over all folds except one, or over all folds for None."""
-        kept = np.arange(len(self.weights)) != (-1 if part is None else part)
-        return self.sums[kept].sum(0), float(self.weights[kept].sum())
+        mask = np.arange(len(self.weights)) != (-1 if part is None else part)
+        return self.sums[mask].sum(0), float(self.weights[mask].sum())
 
 
 def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
@@ -147,8 +147,8 @@ def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
     for (value, outwards), (_, slope), mass in zip(grid.tails, starts, tail_masses, strict=True):
         length = 1 / -slope  # mean of the tail's exponential distribution
         mean += mass * (value + length * outwards)
-        mixed = np.outer(value, outwards)
-        second += mass * (np.outer(value, value) + length * (mixed + mixed.T))
+        outer_product = np.outer(value, outwards)
+        second += mass * (np.outer(value, value) + length * (outer_product + outer_product.T))
         second += mass * 2 * length**2 * np.outer(outwards, outwards)
     mean, second = mean / z, second / z
     return Moments(top + float(np.log(z)), mean, second - np.outer(mean, mean))
@@ -174,7 +174,7 @@ def maximise_likelihood(
     target, price = sums / weight, lamb * grid.third_differences.T @ grid.third_differences
     thresholds = grid.thresholds
     ridge = thresholds.ridge + thresholds.penalty_rounding * float(price.diagonal().max())
-    held = price + np.full((len(start), len(start)), 1 / len(start)) + ridge * np.eye(len(start))
+    regulariser = price + np.full((len(start), len(start)), 1 / len(start)) + ridge * np.eye(len(start))
 
     def loss(c: Vector, at: Moments) -> float:
         return float(at.log_z - target @ c + 0.5 * lamb * np.square(grid.third_differences @ c).sum())
@@ -185,14 +185,14 @@ def maximise_likelihood(
     now = loss(c, here)
     for _ in range(thresholds.max_newton_steps):
         gradient = here.mean - target + price @ c
-        step = -np.linalg.solve(here.covariance + held, gradient)
-        expected = -float(gradient @ step)
-        if expected < thresholds.newton_tolerance:
+        step = -np.linalg.solve(here.covariance + regulariser, gradient)
+        decrease = -float(gradient @ step)
+        if decrease < thresholds.newton_tolerance:
             break
-        moved = _backtrack(grid, c, step, now, expected, loss)
-        if moved is None:
+        trial = _backtrack(grid, c, step, now, decrease, loss)
+        if trial is None:
             break
-        c, here, now = moved
+        c, here, now = trial
     return c
 
 
@@ -201,7 +201,7 @@ def _backtrack(
     c: Vector,
     step: Vector,
     now: float,
-    expected: float,
+    decrease: float,
     loss: Callable[[Vector, Moments], float],
 ) -> tuple[Vector, Moments, float] | None:
     """Take the longest of step, step/2, … that decreases the loss sufficiently; None if none does."""
@@ -209,7 +209,7 @@ def _backtrack(
     for _ in range(grid.thresholds.max_halvings):
         there = c + share * step
         at = density_moments(grid, there)
-        if at is not None and (value := loss(there, at)) <= now - sufficient * share * expected:
+        if at is not None and (value := loss(there, at)) <= now - sufficient * share * decrease:
             return there, at, value
         share /= 2
     return None
@@ -240,15 +240,15 @@ class PenaltyChoice:
 def select_penalty(grid: UnivariateGrid, rows: FoldSums, start: Vector) -> PenaltyChoice:
     """Choose λ by cross-validation, from the largest downwards."""
     now = [start] * len(rows.weights)
-    tried: list[PenaltyChoice] = []
+    trials: list[PenaltyChoice] = []
     for lamb in grid.thresholds.lambs:
         now = [maximise_likelihood(grid, *rows.sum_except(part), lamb, c) for part, c in enumerate(now)]
         scores = (log_likelihood(grid, c, rows.sums[part], rows.weights[part]) for part, c in enumerate(now))
-        tried.append(PenaltyChoice(grid, lamb, sum(scores)))
-        best = max(range(len(tried)), key=lambda place: tried[place].score)
-        if len(tried) - 1 - best >= grid.thresholds.lamb_patience:
+        trials.append(PenaltyChoice(grid, lamb, sum(scores)))
+        best = max(range(len(trials)), key=lambda place: trials[place].score)
+        if len(trials) - 1 - best >= grid.thresholds.lamb_patience:
             break
-    return max(tried, key=lambda entry: entry.score)
+    return max(trials, key=lambda entry: entry.score)
 
 
 def log_likelihood(grid: UnivariateGrid, c: Vector, sums: Vector, weight: float) -> float:
@@ -258,9 +258,9 @@ def log_likelihood(grid: UnivariateGrid, c: Vector, sums: Vector, weight: float)
 
 def log_normaliser(grid: UnivariateGrid, c: Vector) -> float:
     """log Z; the density of the coefficients must have an integral."""
-    found = density_moments(grid, c)
-    assert found is not None  # noqa: S101 - Newton's method accepts no others
-    return found.log_z
+    moments = density_moments(grid, c)
+    assert moments is not None  # noqa: S101 - Newton's method accepts no others
+    return moments.log_z
 
 
 Ends = tuple[float | None, float | None]
@@ -274,18 +274,16 @@ def place_uniform_points(z: Vector, ends: Ends, size: int, thresholds: DensityTh
 def _place_points(z: Vector, ends: Ends, size: int, margin: float) -> Vector:
     low, high = float(z.min()), float(z.max())
     reach = margin * (high - low)
-    first = low - reach if ends[0] is None else ends[0]
-    return np.linspace(first, high + reach if ends[1] is None else ends[1], size + 1)
+    start = low - reach if ends[0] is None else ends[0]
+    return np.linspace(start, high + reach if ends[1] is None else ends[1], size + 1)
 
 
 def place_stretched_points(z: Vector, ends: Ends, size: int, thresholds: DensityThresholds) -> Vector:
     """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away."""
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
     spread = max(float(upper - lower) / 2, thresholds.min_spread)
-    first, last = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)
-    u = _place_points(
-        np.arcsinh((z - middle) / spread), (first, last), size, thresholds.stretched_grid_margin
-    )
+    low, high = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)
+    u = _place_points(np.arcsinh((z - middle) / spread), (low, high), size, thresholds.stretched_grid_margin)
     points: Vector = middle + spread * np.sinh(u)
     points[0] = points[0] if ends[0] is None else ends[0]
     points[-1] = points[-1] if ends[1] is None else ends[1]

@@ -29,9 +29,9 @@ class WeightedValues:
         """Other values with the same weights."""
         return WeightedValues(values, self.w)
 
-    def select_rows(self, chosen: np.ndarray) -> WeightedValues:
+    def select_rows(self, mask: np.ndarray) -> WeightedValues:
         """The rows that the mask selects."""
-        return WeightedValues(self.x[chosen], self.w[chosen])
+        return WeightedValues(self.x[mask], self.w[mask])
 
     @cached_property
     def count(self) -> float:

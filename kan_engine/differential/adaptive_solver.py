@@ -77,9 +77,9 @@ def solve_adaptively(
     if leaving := outflow_conditions(problem):
         solution = yield from _solve_without(leaving, problem, grid, order, steps, thresholds, should_stop)
     if solution is None:
-        for reached in _refine_adaptively(problem, grid, order, steps, thresholds, should_stop):
-            solution = reached.solution
-            yield reached
+        for progress in _refine_adaptively(problem, grid, order, steps, thresholds, should_stop):
+            solution = progress.solution
+            yield progress
         if solution is not None:
             check_inflow(solution)
 
@@ -100,15 +100,15 @@ def _solve_without(
     Returns:
         The solution; None if it is not determined without these conditions, since the speeds change.
     """
-    needed = tuple(c for number, c in enumerate(problem.conditions) if number not in leaving)
-    reduced, solution = replace(problem, conditions=needed), None
+    needed_conditions = tuple(c for number, c in enumerate(problem.conditions) if number not in leaving)
+    reduced_problem, solution = replace(problem, conditions=needed_conditions), None
     try:
-        for reached in _refine_adaptively(reduced, grid, order, steps, thresholds, should_stop):
-            if (solution := reached.solution) is not None:
+        for progress in _refine_adaptively(reduced_problem, grid, order, steps, thresholds, should_stop):
+            if (solution := progress.solution) is not None:
                 solution = replace(solution, problem=replace(solution.problem, conditions=problem.conditions))
-            yield replace(reached, solution=solution)
+            yield replace(progress, solution=solution)
         if solution is not None:
-            check_inflow(replace(solution, problem=replace(solution.problem, conditions=needed)))
+            check_inflow(replace(solution, problem=replace(solution.problem, conditions=needed_conditions)))
     except NoSolution:
         return None
     if solution is not None:
@@ -125,72 +125,81 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
     should_stop: Callable[[], bool],
 ) -> Iterator[SolverProgress]:
     """Solve on finer and finer grids."""
-    turned, axes_order = _put_time_first(problem)
+    permuted_problem, axes_order = _put_time_first(problem)
     steps = steps or thresholds.max_steps
-    resolved = thresholds.jump_tolerances[len(problem.independent) - 1]
-    axes = _initial_axes(turned, grid, order, thresholds)
-    state, found, fraction = _constant_state(turned, axes, 0.0), None, 0.0
-    can_march = is_initial(turned, 0) and grid is None and not has_constrained_unknown(turned)
-    if not (linear := is_linear(turned)):
+    jump_tolerance = thresholds.jump_tolerances[len(problem.independent) - 1]
+    axes = _initial_axes(permuted_problem, grid, order, thresholds)
+    state, solution, fraction = _constant_state(permuted_problem, axes, 0.0), None, 0.0
+    can_march = (
+        is_initial(permuted_problem, 0) and grid is None and not has_constrained_unknown(permuted_problem)
+    )
+    if not (linear := is_linear(permuted_problem)):
         if can_march:
-            for marched in march(turned, axes, steps=steps, thresholds=thresholds, should_stop=should_stop):
-                if isinstance(marched, SolverState):
-                    state, fraction = marched, thresholds.marching_work_share
-                    turned = _truncate_domain(turned, marched)
-                    reached = DescentResult(marched, np.inf, 0.0, 1)
-                    found = _build_solution(turned, reached, axes_order, np.inf, linear, thresholds)
+            for outcome in march(
+                permuted_problem, axes, steps=steps, thresholds=thresholds, should_stop=should_stop
+            ):
+                if isinstance(outcome, SolverState):
+                    state, fraction = outcome, thresholds.marching_work_share
+                    permuted_problem = _truncate_domain(permuted_problem, outcome)
+                    result = DescentResult(outcome, np.inf, 0.0, 1)
+                    solution = _build_solution(
+                        permuted_problem, result, axes_order, np.inf, linear, thresholds
+                    )
                 else:
-                    yield SolverProgress(thresholds.marching_work_share * marched)
+                    yield SolverProgress(thresholds.marching_work_share * outcome)
         else:
-            started = _select_start(turned, axes, steps, thresholds, should_stop)
-            if started is not None:
-                state = started.state
-                found = _build_solution(turned, started, axes_order, np.inf, linear, thresholds)
+            start = _select_start(permuted_problem, axes, steps, thresholds, should_stop)
+            if start is not None:
+                state = start.state
+                solution = _build_solution(permuted_problem, start, axes_order, np.inf, linear, thresholds)
     # Both solutions of an initial value problem, by windows and of the whole, show each other's error.
     before = state.spline if fraction else None
     change, worst = np.inf, _largest_jump(relative_jumps(state.spline))
     for level in range(thresholds.max_grid_levels):
-        if found is not None and step_bytes(turned, state.spline.axes) > thresholds.max_step_bytes:
-            yield SolverProgress(1.0, found)
+        if (
+            solution is not None
+            and step_bytes(permuted_problem, state.spline.axes) > thresholds.max_step_bytes
+        ):
+            yield SolverProgress(1.0, solution)
             return
-        reached = descend(
-            build_system(turned, state.spline.axes, state, thresholds=thresholds),
+        result = descend(
+            build_system(permuted_problem, state.spline.axes, state, thresholds=thresholds),
             state,
             steps=steps,
-            settled=thresholds.step_tolerance_share * worst,
+            step_tolerance=thresholds.step_tolerance_share * worst,
             slight=thresholds.min_step_decrease,
             should_stop=should_stop,
         )
-        if not reached.steps and should_stop():
-            if found is not None:
-                yield SolverProgress(1.0, found)
+        if not result.steps and should_stop():
+            if solution is not None:
+                yield SolverProgress(1.0, solution)
             return
-        state = reached.state
-        last, change = change, relative_change(before, state.spline)
+        state = result.state
+        previous_change, change = change, relative_change(before, state.spline)
         jumps = relative_jumps(state.spline)
         worst = _largest_jump(jumps)
         is_done = (
             grid is not None
             or should_stop()
-            or worst < resolved
-            or (change < thresholds.change_tolerance and change > thresholds.stall_ratio * last)
+            or worst < jump_tolerance
+            or (change < thresholds.change_tolerance and change > thresholds.stall_ratio * previous_change)
         )
-        finer = None if is_done else refine_axes(turned, state.spline.axes, jumps, thresholds)
+        finer = None if is_done else refine_axes(permuted_problem, state.spline.axes, jumps, thresholds)
         is_rough = worst > thresholds.min_marching_gain * thresholds.window_jump_tolerances[len(axes) - 1]
         is_marching = linear and can_march and finer is None and not is_done and is_rough
         levels = thresholds.max_grid_levels
         fraction = (
             1.0 if finer is None and not is_marching else fraction + (1 - fraction) * (level + 1) / levels
         )
-        found = _build_solution(turned, reached, axes_order, change, linear, thresholds)
-        yield SolverProgress(fraction, found)
+        solution = _build_solution(permuted_problem, result, axes_order, change, linear, thresholds)
+        yield SolverProgress(fraction, solution)
         if finer is None:
             if is_marching:
                 yield from _march_on_finer_grids(
-                    turned,
+                    permuted_problem,
                     axes,
                     axes_order,
-                    SolverProgress(fraction, found),
+                    SolverProgress(fraction, solution),
                     worst,
                     steps,
                     thresholds,
@@ -204,7 +213,7 @@ def _march_on_finer_grids(
     problem: DifferentialProblem,
     axes: Sequence[SplineAxis],
     order: Sequence[int],
-    reached: SolverProgress,
+    progress: SolverProgress,
     jump: float,
     steps: int,
     thresholds: SolverThresholds,
@@ -215,26 +224,26 @@ def _march_on_finer_grids(
     Args:
         problem, axes: The problem with its time axis first, and its initial grids.
         order: Original number of every axis.
-        reached: The solution of the whole.
+        progress: The solution of the whole.
         jump: Its largest jump; the solution by windows is better if it has a smaller one.
         steps, thresholds, should_stop: As for ``solve_adaptively``.
     """
     state = None
     try:
-        for marched in march(problem, axes, steps=steps, thresholds=thresholds, should_stop=should_stop):
-            if isinstance(marched, SolverState):
-                state = marched
+        for outcome in march(problem, axes, steps=steps, thresholds=thresholds, should_stop=should_stop):
+            if isinstance(outcome, SolverState):
+                state = outcome
             else:
-                yield SolverProgress(reached.fraction + (1 - reached.fraction) * marched)
+                yield SolverProgress(progress.fraction + (1 - progress.fraction) * outcome)
     except NoSolution:
         state = None
-    found = reached.solution
+    solution = progress.solution
     if state is not None and state.spline.axes[0].grid[-1] == problem.domain[0][1]:
         jumps = _largest_jump(relative_jumps(state.spline))
         if jumps < jump:
-            found = Solution.from_state(problem, state, order, jumps, thresholds)
-    assert found is not None  # noqa: S101 - the whole has been solved
-    yield SolverProgress(1.0, found)
+            solution = Solution.from_state(problem, state, order, jumps, thresholds)
+    assert solution is not None  # noqa: S101 - the whole has been solved
+    yield SolverProgress(1.0, solution)
 
 
 def initial_grid_cost(
@@ -244,9 +253,9 @@ def initial_grid_cost(
     thresholds: SolverThresholds = DEFAULT_SOLVER,
 ) -> tuple[int, int]:
     """Number of coefficients, and memory of a step in bytes, on the initial grid."""
-    turned, _ = _put_time_first(problem)
-    axes = _initial_axes(turned, grid, order, thresholds)
-    return len(problem.unknowns) * prod(axis.terms for axis in axes), int(step_bytes(turned, axes))
+    permuted_problem, _ = _put_time_first(problem)
+    axes = _initial_axes(permuted_problem, grid, order, thresholds)
+    return len(problem.unknowns) * prod(axis.terms for axis in axes), int(step_bytes(permuted_problem, axes))
 
 
 def _initial_axes(
@@ -259,7 +268,7 @@ def _initial_axes(
 
 def _build_solution(
     problem: DifferentialProblem,
-    reached: DescentResult,
+    result: DescentResult,
     order: Sequence[int],
     change: float,
     linear: bool,
@@ -270,9 +279,9 @@ def _build_solution(
     The error is the change by the last refinement, or the largest jump if there was none. For nonlinear
     equations it is at least the square of the last step, which Newton's method leaves as its error.
     """
-    jumps = _largest_jump(relative_jumps(reached.state.spline))
-    error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
-    return Solution.from_state(problem, reached.state, order, error, thresholds)
+    jumps = _largest_jump(relative_jumps(result.state.spline))
+    error = max(change if np.isfinite(change) else jumps, 0.0 if linear else result.moved**2)
+    return Solution.from_state(problem, result.state, order, error, thresholds)
 
 
 def spline_order(problem: DifferentialProblem, thresholds: SolverThresholds) -> int:
@@ -309,18 +318,18 @@ def _select_start(
     should_stop: Callable[[], bool],
 ) -> DescentResult | None:
     """The best result from ``start_constants`` on the initial grid; None if no step was taken."""
-    best, least = None, np.inf
+    best, min_violation = None, np.inf
     for value in thresholds.start_constants:
         start = _constant_state(problem, axes, value)
         system = build_system(problem, axes, start, thresholds=thresholds)
-        reached = descend(system, start, steps=steps, should_stop=should_stop)
-        if not reached.steps and should_stop():
+        result = descend(system, start, steps=steps, should_stop=should_stop)
+        if not result.steps and should_stop():
             break
-        solution = Solution.from_state(problem, reached.state, range(len(axes)), np.inf, thresholds)
+        solution = Solution.from_state(problem, result.state, range(len(axes)), np.inf, thresholds)
         violation = max(v.relative for part in solution.violations for v in part)
-        if best is None or violation < least:
-            best, least = reached, violation
-        if reached.moved < thresholds.converged_change and violation < thresholds.solved_violation:
+        if best is None or violation < min_violation:
+            best, min_violation = result, violation
+        if result.moved < thresholds.converged_change and violation < thresholds.solved_violation:
             break
     return best
 
@@ -356,11 +365,11 @@ def refine_axes(
 
     None if no jump is too large, or if any refinement would cost too much.
     """
-    worst, resolved = _largest_jump(jumps), thresholds.jump_tolerances[len(axes) - 1]
-    if worst < resolved:
+    worst, jump_tolerance = _largest_jump(jumps), thresholds.jump_tolerances[len(axes) - 1]
+    if worst < jump_tolerance:
         return None
     for share in thresholds.split_shares:
-        limit = max(resolved, share * worst)
+        limit = max(jump_tolerance, share * worst)
         finer = tuple(
             split_axis(axis, jump > limit) if (jump > limit).any() else axis
             for axis, jump in zip(axes, jumps, strict=True)

@@ -77,23 +77,23 @@ class AxisCells:
 
 
 def locate_cells(
-    axis: SplineAxis, fixed: tuple[float, ...] | None, per_interval: int, highest: int
+    axis: SplineAxis, places: tuple[float, ...] | None, per_interval: int, highest: int
 ) -> AxisCells:
-    """The cells of a residual along an axis; with ``fixed`` places one cell with one point."""
-    if fixed is None:
+    """The cells of a residual along an axis; with ``places`` places one cell with one point."""
+    if places is None:
         points, weights = axis.gauss_points(per_interval)
-        first, values = axis.local_values(points.reshape(-1), highest)
+        first_index, values = axis.local_values(points.reshape(-1), highest)
         return AxisCells(
             points,
             weights,
-            {None: first.reshape(points.shape)[:, 0]},
+            {None: first_index.reshape(points.shape)[:, 0]},
             {None: values.reshape(highest + 1, *points.shape, -1)},
         )
     firsts, all_values = dict[float | None, Array](), dict[float | None, Array]()
-    for place in fixed:
-        first, values = axis.local_values(np.array([place]), highest)
-        firsts[place], all_values[place] = first, values[:, None]
-    return AxisCells(np.full((1, 1), fixed[0]), np.ones((1, 1)), firsts, all_values)
+    for place in places:
+        first_index, values = axis.local_values(np.array([place]), highest)
+        firsts[place], all_values[place] = first_index, values[:, None]
+    return AxisCells(np.full((1, 1), places[0]), np.ones((1, 1)), firsts, all_values)
 
 
 @dataclass(frozen=True)
@@ -234,12 +234,12 @@ class ResidualBlock:
             where = torch.from_numpy(np.concatenate(places, -1))
             residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
             # Cells whose squares are in memory at a time
-            some = max(1, self._max_chunk_numbers // jacobian.shape[-1] ** 2)
+            chunk_cells = max(1, self._max_chunk_numbers // jacobian.shape[-1] ** 2)
             for number, slab in enumerate(slabs[part]):
-                pieces = (torch.split(each[number], some) for each in (jacobian, residuals, where))
-                for rows, left, own in zip(*pieces, strict=True):
+                pieces = (torch.split(tensor[number], chunk_cells) for tensor in (jacobian, residuals, where))
+                for rows, residual, indices in zip(*pieces, strict=True):
                     across = rows.transpose(-1, -2)
-                    yield int(slab), across @ rows, (across @ left[..., None])[..., 0], own
+                    yield int(slab), across @ rows, (across @ residual[..., None])[..., 0], indices
 
     def _group_jacobian(
         self, at: tuple[float | None, ...], slopes: Array, part: slice, leaves: list[Jet | str]
@@ -268,8 +268,8 @@ class ResidualBlock:
         firsts = [reach.first[place] for reach, place in zip(self.reaches, at, strict=True)]
         order = [axis.order + 1 for axis in self.axes]
         inner = np.zeros((1, 1), dtype=np.int64)  # [cells, local]
-        for axis, first, local in zip(self.axes[1:], firsts[1:], order[1:], strict=True):
-            place = first[:, None] + np.arange(local)
+        for axis, first_index, local in zip(self.axes[1:], firsts[1:], order[1:], strict=True):
+            place = first_index[:, None] + np.arange(local)
             inner = inner[:, None, :, None] * axis.terms + place[None, :, None, :]
             inner = inner.reshape(inner.shape[0] * inner.shape[1], -1)
         size = prod(axis.terms for axis in self.axes[1:])
@@ -308,7 +308,7 @@ class MeasurementBlock:
         self.axes, self.points, self.unknown = tuple(axes), points[order], unknown
         self.values, self.weight = values[order], weight / len(values) ** 0.5
         local = [axis.local_values(self.points[:, number], 0) for number, axis in enumerate(axes)]
-        self.firsts = [first for first, _ in local]
+        self.firsts = [first_index for first_index, _ in local]
         self.local = [values[0] for _, values in local]
 
     def residuals(self, state: SolverState) -> Float[Array, " rows"]:
@@ -327,8 +327,8 @@ class MeasurementBlock:
         place = place * layout.block + self.unknown * prod(axis.terms for axis in self.axes[1:])
         inner = np.zeros((len(basis), 1), dtype=np.int64)
         values = np.ones((len(basis), 1))
-        for axis, first, local in zip(self.axes[1:], self.firsts[1:], self.local[1:], strict=True):
-            columns = first[:, None] + np.arange(axis.order + 1)
+        for axis, first_index, local in zip(self.axes[1:], self.firsts[1:], self.local[1:], strict=True):
+            columns = first_index[:, None] + np.arange(axis.order + 1)
             inner = (inner[:, :, None] * axis.terms + columns[:, None, :]).reshape(len(basis), -1)
             values = (values[:, :, None] * local[:, None, :]).reshape(len(basis), -1)
         places = (place[:, :, None] + inner[:, None, :]).reshape(len(basis), 1, -1)
@@ -336,17 +336,20 @@ class MeasurementBlock:
         jacobian = torch.from_numpy(rows)
         differences = torch.from_numpy(self.weight * self.residuals(state))[:, None, None]
         for slab in np.unique(self.firsts[0]):
-            mine = np.flatnonzero(self.firsts[0] == slab)
-            own = jacobian[mine]
-            squares, slopes = own.transpose(1, 2) @ own, (own.transpose(1, 2) @ differences[mine])[..., 0]
-            yield int(slab), squares, slopes, torch.from_numpy(places[mine, 0])
+            row_numbers = np.flatnonzero(self.firsts[0] == slab)
+            slab_jacobian = jacobian[row_numbers]
+            squares, slopes = (
+                slab_jacobian.transpose(1, 2) @ slab_jacobian,
+                (slab_jacobian.transpose(1, 2) @ differences[row_numbers])[..., 0],
+            )
+            yield int(slab), squares, slopes, torch.from_numpy(places[row_numbers, 0])
 
 
 def _dense_matrix(reach: AxisCells, place: float | None, order: int, terms: int) -> Array:
-    first, values = reach.first[place], reach.values[place][order]
+    first_index, values = reach.first[place], reach.values[place][order]
     cells, points, local = values.shape
     dense = np.zeros((cells, points, terms))
-    columns = np.broadcast_to(first[:, None, None] + np.arange(local), values.shape)
+    columns = np.broadcast_to(first_index[:, None, None] + np.arange(local), values.shape)
     np.put_along_axis(dense, columns, values, 2)
     return dense.reshape(cells * points, terms)
 
@@ -362,5 +365,5 @@ def _group_by_cell(values: Array, cells: Sequence[tuple[int, int]]) -> Array:
     split = values.reshape(*(n for pair in cells for n in pair), *extra)
     d = len(cells)
     order = [*range(0, 2 * d, 2), *range(1, 2 * d, 2), *range(2 * d, split.ndim)]
-    moved = split.transpose(order)
-    return moved.reshape(cells[0][0], prod(c for c, _ in cells[1:]), prod(p for _, p in cells), *extra)
+    result = split.transpose(order)
+    return result.reshape(cells[0][0], prod(c for c, _ in cells[1:]), prod(p for _, p in cells), *extra)

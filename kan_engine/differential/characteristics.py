@@ -67,7 +67,7 @@ def count_incoming(
     if len(problem.equations) != len(problem.unknowns):
         return None
     start = next(c.fixed[time][0] for c in problem.conditions if time in c.fixed)
-    needed = []
+    counts = []
     for end, inwards in zip(problem.domain[axis], (1.0, -1.0), strict=True):
         points = _side_points(problem, axis, end, limits.max_side_points)
         values = jet_values or _initial_values(problem, time, start)
@@ -75,11 +75,11 @@ def count_incoming(
         if speeds is None:
             return None
         direction = inwards if start == problem.domain[time][0] else -inwards
-        least = limits.min_speed * max(float(np.abs(speeds).max()), np.finfo(float).tiny)
-        if np.abs(speeds.imag).max() > least:
+        min_speed = limits.min_speed * max(float(np.abs(speeds).max()), np.finfo(float).tiny)
+        if np.abs(speeds.imag).max() > min_speed:
             return None
-        needed.append(int((direction * speeds.real > least).sum(1).max()))
-    return needed[0], needed[1]
+        counts.append(int((direction * speeds.real > min_speed).sum(1).max()))
+    return counts[0], counts[1]
 
 
 def outflow_conditions(
@@ -95,14 +95,14 @@ def outflow_conditions(
     Returns:
         Axis and end by the number of the condition.
     """
-    found = {}
+    result = {}
     for axis, ends in enumerate(problem.domain):
         incoming = count_incoming(problem, axis, jet_values, limits)
-        for end, needed in zip(ends, incoming or (1, 1), strict=True):
+        for end, count in zip(ends, incoming or (1, 1), strict=True):
             for number, condition in enumerate(problem.conditions):
-                if needed == 0 and dict(condition.fixed) == {axis: (end,)}:
-                    found[number] = axis, end
-    return found
+                if count == 0 and dict(condition.fixed) == {axis: (end,)}:
+                    result[number] = axis, end
+    return result
 
 
 def count_conditions(problem: DifferentialProblem, axis: int, leaving: Collection[int]) -> int:
@@ -118,8 +118,8 @@ def missing_conditions(
 ) -> str | None:
     """The ends of an axis at which characteristics enter, if they need more conditions than there are."""
     incoming = count_incoming(problem, axis, jet_values)
-    given = count_conditions(problem, axis, outflow_conditions(problem, jet_values))
-    if incoming is None or sum(incoming) <= given:
+    condition_count = count_conditions(problem, axis, outflow_conditions(problem, jet_values))
+    if incoming is None or sum(incoming) <= condition_count:
         return None
     name = problem.independent[axis]
     ends = zip(problem.domain[axis], incoming, strict=True)
@@ -164,9 +164,9 @@ def _is_singular(matrices: Float[Array, "points equations unknowns"]) -> bool:
     return bool((singular[:, -1] <= SINGULAR * singular[:, 0]).any())
 
 
-def _side_points(problem: DifferentialProblem, axis: int, end: float, most: int) -> dict[str, Array]:
+def _side_points(problem: DifferentialProblem, axis: int, end: float, max_points: int) -> dict[str, Array]:
     """Points of a side of the box, by variable."""
-    per_axis = int(most ** (1 / max(1, len(problem.domain) - 1)))
+    per_axis = int(max_points ** (1 / max(1, len(problem.domain) - 1)))
     places = [
         np.array([end]) if number == axis else np.linspace(*ends, per_axis)
         for number, ends in enumerate(problem.domain)

@@ -50,7 +50,7 @@ class LeastSquaresSystem:
         self.order, self.thresholds = order, thresholds
         self.problem, self.axes, self.rows = problem, tuple(axes), list(rows)
         block = len(problem.unknowns) * prod(axis.terms for axis in axes[1:])
-        is_whole = any(each.is_tied for each in rows)
+        is_whole = any(row_block.is_tied for row_block in rows)
         stride = axes[0].size if is_whole else max(1, thresholds.min_eliminated_unknowns // block)
         self._layout = FrontLayout(block, stride, min(stride + axes[0].order, axes[0].terms))
 
@@ -75,8 +75,8 @@ class LeastSquaresSystem:
         count = len(self.problem.coefficients)
         inner = flat[: len(flat) - count].reshape(self.axes[0].terms, len(self.problem.unknowns), -1)
         shift = inner.transpose(1, 0, 2).reshape(state.spline.coef.shape)
-        moved = replace(state.spline, coef=state.spline.coef + shift)
-        return SolverState(moved, state.coefficients + flat[len(flat) - count :])
+        spline = replace(state.spline, coef=state.spline.coef + shift)
+        return SolverState(spline, state.coefficients + flat[len(flat) - count :])
 
     def variances(self, state: SolverState) -> Float[Array, " coefficients"]:
         """Variances of the coefficients for residuals of variance 1; infinite for undetermined ones.
@@ -86,14 +86,14 @@ class LeastSquaresSystem:
         """
         front, blocks = self._assemble_front(state.permute_axes(self.order), 0.0)
         front.solve(blocks)
-        information, whole = (each.numpy() for each in front.border_information())
-        unit = np.sqrt(np.where(whole > 0, whole, 1.0))
-        told, directions = np.linalg.eigh(information / np.outer(unit, unit))
+        information, diagonal = (tensor.numpy() for tensor in front.border_information())
+        unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        eigenvalues, directions = np.linalg.eigh(information / np.outer(unit, unit))
         shares, is_open = (
             np.square(directions),
-            told < self.thresholds.undetermined_information * RELATIVE_PIVOT_SHIFT,
+            eigenvalues < self.thresholds.undetermined_information * RELATIVE_PIVOT_SHIFT,
         )
-        variances: Array = shares[:, ~is_open] @ (1 / told[~is_open]) / unit**2
+        variances: Array = shares[:, ~is_open] @ (1 / eigenvalues[~is_open]) / unit**2
         variances[shares[:, is_open].sum(1) > self.thresholds.max_undetermined_share] = np.inf
         return variances
 
@@ -101,7 +101,7 @@ class LeastSquaresSystem:
         self, state: SolverState, damping: float, should_stop: Callable[[], bool] = lambda: False
     ) -> tuple[Front, int]:
         """The front after all rows have been added, and its remaining number of blocks."""
-        layout, first = self._layout, self.axes[0]
+        layout, first_axis = self._layout, self.axes[0]
         front = Front(layout.block, layout.width, len(self.problem.coefficients), damping)
         start = 0
         # One interval of all rows at a time: the rows of a whole grid may need more memory than all else.
@@ -114,10 +114,10 @@ class LeastSquaresSystem:
                 start += layout.stride
             for _, squares, slopes, places in parts:
                 front.add_squares(squares, slopes, places)
-        while first.size > start + layout.stride:
+        while first_axis.size > start + layout.stride:
             front.advance(layout.stride)
             start += layout.stride
-        return front, first.terms - start
+        return front, first_axis.terms - start
 
 
 class StepInterrupted(Exception):
@@ -152,7 +152,7 @@ def descend(
     *,
     steps: int,
     strongest: float | None = None,
-    settled: float = 0.0,
+    step_tolerance: float = 0.0,
     slight: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> DescentResult:
@@ -163,34 +163,34 @@ def descend(
         state: Initial state.
         steps: Maximum number of steps.
         strongest: Largest damping; by default that of the thresholds.
-        settled: Size of a step, relative to the unknowns; a smaller step is the last. The tolerance is at
+        step_tolerance: Size of a step, relative to the unknowns; a smaller step is the last. The tolerance is at
             least ``min_relative_step``.
         slight: Relative decrease of the objective; a step with less is the last.
         should_stop: Called before and within every step; an interrupted step is discarded.
     """
     limits, start = system.thresholds, state.permute_axes(system.order)
     slight = limits.min_relative_decrease if slight is None else slight
-    reached = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
+    result = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
     damping = _FreeStepDamping.build(limits, strongest)
 
     def propose(value: Tensor) -> Proposal[DescentResult]:
-        found = _try_step(system, reached, float(value), should_stop)
-        return Proposal(found or reached, accepted=torch.tensor([found is not None]))
+        trial = _try_step(system, result, float(value), should_stop)
+        return Proposal(trial or result, accepted=torch.tensor([trial is not None]))
 
-    while reached.steps < steps and not should_stop():
-        step = take_step(reached, propose, damping, should_stop)
+    while result.steps < steps and not should_stop():
+        step = take_step(result, propose, damping, should_stop)
         if not step.accepted:
-            if reached.sum_of_squares < limits.rounding_objective:  # the initial state is the solution
-                reached = replace(reached, moved=0.0)
+            if result.sum_of_squares < limits.rounding_objective:  # the initial state is the solution
+                result = replace(result, moved=0.0)
             break
-        is_slight = reached.sum_of_squares - step.point.sum_of_squares < slight * reached.sum_of_squares
-        reached = step.point
-        if reached.moved < max(settled, limits.min_relative_step) or (
-            is_slight and damping.is_free and reached.sum_of_squares > limits.rounding_objective
+        is_slight = result.sum_of_squares - step.point.sum_of_squares < slight * result.sum_of_squares
+        result = step.point
+        if result.moved < max(step_tolerance, limits.min_relative_step) or (
+            is_slight and damping.is_free and result.sum_of_squares > limits.rounding_objective
         ):
             break
     back = [int(a) for a in np.argsort(system.order)]
-    return replace(reached, state=reached.state.permute_axes(back))
+    return replace(result, state=result.state.permute_axes(back))
 
 
 @dataclass(eq=False)
@@ -212,16 +212,16 @@ class _FreeStepDamping(Damping):
     @staticmethod
     def build(limits: SolverThresholds, strongest: float | None) -> _FreeStepDamping:
         damping = limits.damping if strongest is None else replace(limits.damping, highest=strongest)
-        none = torch.zeros(1, dtype=torch.float64)
-        return _FreeStepDamping(damping, none, limits.first_damping, limits.max_failed_free_steps)
+        zero = torch.zeros(1, dtype=torch.float64)
+        return _FreeStepDamping(damping, zero, limits.first_damping, limits.max_failed_free_steps)
 
-    def update_(self, accepted: Tensor, ratio: Tensor | None = None) -> None:  # noqa: ARG002
+    def update_(self, is_accepted: Tensor, ratio: Tensor | None = None) -> None:  # noqa: ARG002
         """Adapt to a step that was accepted or rejected."""
         value = float(self.value)
         self.is_free = value <= self.first
         if value == 0:
-            self.failed = 0 if accepted else self.failed + 1
-        if not accepted:
+            self.failed = 0 if is_accepted else self.failed + 1
+        if not is_accepted:
             value = max(self.first, self.config.increase * value)
         elif self.is_free:
             value = self.first if self.failed >= self.patience else 0.0
@@ -239,9 +239,9 @@ def _try_step(
     except (IndefiniteMatrix, StepInterrupted):
         return None
     before, after = start.state.spline, state.spline
-    moved = float((replace(after, coef=after.coef - before.coef).magnitudes() / after.magnitudes()).max())
-    found = DescentResult(state, system.sum_of_squares(state), moved, start.steps + 1)
-    if max(found.sum_of_squares, start.sum_of_squares) < system.thresholds.rounding_objective:
+    change = float((replace(after, coef=after.coef - before.coef).magnitudes() / after.magnitudes()).max())
+    result = DescentResult(state, system.sum_of_squares(state), change, start.steps + 1)
+    if max(result.sum_of_squares, start.sum_of_squares) < system.thresholds.rounding_objective:
         # Steps must get shorter where the objective is rounding.
-        return None if moved > start.moved / 2 else found
-    return found if found.sum_of_squares < start.sum_of_squares else None
+        return None if change > start.moved / 2 else result
+    return result if result.sum_of_squares < start.sum_of_squares else None

@@ -35,9 +35,9 @@ def find_log_rate(
     columns = np.stack([slope**2, slope, np.ones(len(slope))], 1)
     units = _root_mean_square(columns)
     constants, _, rank, _ = np.linalg.lstsq(columns / units, bend, rcond=thresholds.relation_tolerance)
-    least = thresholds.relation_tolerance * float(_root_mean_square(bend))
+    tolerance = thresholds.relation_tolerance * float(_root_mean_square(bend))
     error = float(_root_mean_square(columns @ (constants / units) - bend))
-    is_logarithm = rank == len(units) and error < least < abs(constants[0])
+    is_logarithm = rank == len(units) and error < tolerance < abs(constants[0])
     return -float(constants[0] / units[0]) if is_logarithm else None
 
 
@@ -68,23 +68,29 @@ def find_error_function(
     problem = solution.problem
     points = solution.sample_points(thresholds.sample_rows, seed=0)
     relation = _Relation.evaluate(solution, unknown, axis, points)
-    rows = used = None
+    rows = is_used = None
     for _ in range(thresholds.bell_fits):
-        constants = relation.fit(rows, used)
+        constants = relation.fit(rows, is_used)
         rows = relation.select_rows(constants)
-        used = relation.select_terms(constants, thresholds.negligible_bell_share)
-    constants = relation.fit(rows, used)
+        is_used = relation.select_terms(constants, thresholds.negligible_bell_share)
+    constants = relation.fit(rows, is_used)
     if rows is None or not relation.error(constants, rows) < thresholds.bell_tolerance:
         return None
-    others = [Variable(name) for name in problem.independent if name != problem.independent[axis]]
-    doubled, center = (
-        add(*(mul(number(float(c)), term) for c, term in zip(part, (number(1), *others), strict=True) if c))
-        for part in (2 * constants[: len(others) + 1], constants[len(others) + 1 :])
+    other_variables = [Variable(name) for name in problem.independent if name != problem.independent[axis]]
+    variance, center = (
+        add(
+            *(
+                mul(number(float(c)), term)
+                for c, term in zip(part, (number(1), *other_variables), strict=True)
+                if c
+            )
+        )
+        for part in (2 * constants[: len(other_variables) + 1], constants[len(other_variables) + 1 :])
     )
     with np.errstate(all="ignore"):
-        if not np.all(evaluate(doubled, points) > 0):
+        if not np.all(evaluate(variance, points) > 0):
             return None
-        tree = call("erf", (Variable(problem.independent[axis]) - center) * power(doubled, -HALF))
+        tree = call("erf", (Variable(problem.independent[axis]) - center) * power(variance, -HALF))
         values, bells = solution.values(points)[unknown], evaluate(tree, points)
     columns = np.stack([np.ones(len(bells)), bells], 1)[rows]
     levels = np.linalg.lstsq(columns, values[rows], rcond=None)[0]
@@ -104,16 +110,16 @@ def measure_levels(
     Returns:
         A and B, constant along the axis; None if erf(v) is not finite or does not change everywhere.
     """
-    places = [each.interpolation_points() for each in solution.spline.axes]
+    places = [spline_axis.interpolation_points() for spline_axis in solution.spline.axes]
     values = solution.spline.evaluate_grid(places)[unknown]
     grids = np.meshgrid(*places, indexing="ij")
     with np.errstate(all="ignore"):
         bells = evaluate(tree, dict(zip(solution.problem.independent, grids, strict=True)))
-    centered = bells - bells.mean(axis, keepdims=True)
-    spread = np.square(centered).sum(axis, keepdims=True)
+    deviations = bells - bells.mean(axis, keepdims=True)
+    spread = np.square(deviations).sum(axis, keepdims=True)
     if not np.isfinite(spread).all() or not spread.min() > 0:
         return None
-    factor = (centered * values).sum(axis, keepdims=True) / spread
+    factor = (deviations * values).sum(axis, keepdims=True) / spread
     offset = values.mean(axis, keepdims=True) - factor * bells.mean(axis, keepdims=True)
     return np.broadcast_to(offset, values.shape), np.broadcast_to(factor, values.shape)
 
@@ -132,30 +138,30 @@ class _Relation:
         slope, bend = (
             solution.spline.evaluate_points(rows, (order * along).tolist())[unknown] for order in (1, 2)
         )
-        others = np.column_stack([np.ones(len(rows)), np.delete(rows, axis, axis=1)])
-        columns = np.concatenate([-bend[:, None] * others, slope[:, None] * others], 1)
+        linear_terms = np.column_stack([np.ones(len(rows)), np.delete(rows, axis, axis=1)])
+        columns = np.concatenate([-bend[:, None] * linear_terms, slope[:, None] * linear_terms], 1)
         return _Relation(columns, rows[:, axis] * slope)
 
-    def fit(self, rows: Bool[Array, " points"] | None, used: Bool[Array, " constants"] | None) -> Array:
+    def fit(self, rows: Bool[Array, " points"] | None, is_used: Bool[Array, " constants"] | None) -> Array:
         """The constants by least squares; those that are not used are 0."""
-        chosen = np.ones(len(self.target), bool) if rows is None else rows
-        kept = np.ones(self.columns.shape[1], bool) if used is None else used
-        matrix, constants = self.columns[chosen][:, kept], np.zeros(len(kept))
+        row_mask = np.ones(len(self.target), bool) if rows is None else rows
+        term_mask = np.ones(self.columns.shape[1], bool) if is_used is None else is_used
+        matrix, constants = self.columns[row_mask][:, term_mask], np.zeros(len(term_mask))
         units = _root_mean_square(matrix)
-        constants[kept] = np.linalg.lstsq(matrix / units, self.target[chosen], rcond=None)[0] / units
+        constants[term_mask] = np.linalg.lstsq(matrix / units, self.target[row_mask], rcond=None)[0] / units
         return constants
 
     def select_rows(self, constants: Array) -> Array:
         """The half of the points with the smallest residual relative to the terms."""
         sizes = np.abs(self.target) + np.abs(self.columns) @ np.abs(constants) + np.finfo(float).tiny
         ratios = np.abs(self.columns @ constants - self.target) / sizes
-        chosen: Array = ratios <= np.median(ratios)
-        return chosen
+        is_small: Array = ratios <= np.median(ratios)
+        return is_small
 
     def select_terms(self, constants: Array, share: float) -> Array:
         """The constants whose terms are not negligible."""
-        used: Array = _root_mean_square(self.columns * constants) > share * _root_mean_square(self.target)
-        return used
+        is_used: Array = _root_mean_square(self.columns * constants) > share * _root_mean_square(self.target)
+        return is_used
 
     def error(self, constants: Array, rows: Array) -> float:
         """The residual relative to the target; at least 1 without a target."""

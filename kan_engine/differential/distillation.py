@@ -50,10 +50,12 @@ class DistilledNetwork:
     @cached_property
     def distance(self) -> float:
         """Largest distance from the solution, relative to the size of each unknown."""
-        points, none = self.solution.check_points, (0,) * len(self.inputs.center)
+        points, zero_orders = self.solution.check_points, (0,) * len(self.inputs.center)
         values, sizes = self.solution.values(points), self.solution.spline.magnitudes()
-        found = [self._jet_values(Jet(unknown, none, ()), points) for unknown in range(len(values))]
-        return float((np.abs(found - values).max(1) / sizes).max())
+        network_values = [
+            self._jet_values(Jet(unknown, zero_orders, ()), points) for unknown in range(len(values))
+        ]
+        return float((np.abs(network_values - values).max(1) / sizes).max())
 
     @cached_property
     def violations(self) -> tuple[list[Violation], list[Violation]]:
@@ -68,14 +70,14 @@ class DistilledNetwork:
 
     def _block_values(self, jet: Jet, rows: Float[Tensor, "rows axes"]) -> Float[Tensor, " rows"]:
         x = rows.clone().requires_grad_()
-        scaled = (x - torch.from_numpy(self.inputs.center)) / torch.from_numpy(self.inputs.scale)
-        values = self.outputs.inverse(self.network(scaled))[:, jet.unknown]
+        z = (x - torch.from_numpy(self.inputs.center)) / torch.from_numpy(self.inputs.scale)
+        values = self.outputs.inverse(self.network(z))[:, jet.unknown]
         for axis, order in enumerate(jet.orders):
             for _ in range(order):
                 (slopes,) = torch.autograd.grad(values.sum(), x, create_graph=True)
                 values = slopes[:, axis]
-        detached: Tensor = values.detach()
-        return detached
+        result: Tensor = values.detach()
+        return result
 
 
 def distill(
@@ -100,8 +102,10 @@ def distill(
     z, values = _sample_solution(solution, inputs, shape.places)
     outputs = TargetScaler.fit(values)
     rows = TrainingRows.create(torch.from_numpy(z), torch.from_numpy(outputs.forward(values)))
-    most = steps or shape.max_steps
-    training = TrainingConfig(optimizer=shape.method, steps=most, patience=most)  # no early stopping
+    max_steps = steps or shape.max_steps
+    training = TrainingConfig(
+        optimizer=shape.method, steps=max_steps, patience=max_steps
+    )  # no early stopping
     config = KANConfig(width=shape.width, grid_size=shape.grids[0], order=shape.order)
     generator = torch.Generator().manual_seed(0)
     network = best_start(
@@ -117,14 +121,14 @@ def distill(
         stage = replace(training, grid_schedule=(size,))
         for _ in train(network, rows, stage, should_stop=should_stop):
             pass
-        found = DistilledNetwork(solution, copy_network(network), inputs, outputs)
-        if not found.distance < before:
+        result = DistilledNetwork(solution, copy_network(network), inputs, outputs)
+        if not result.distance < before:
             return
-        yield found
-        is_there = found.distance < solution.error
-        if should_stop() or is_there or found.distance > shape.thresholds.max_distance_ratio * before:
+        yield result
+        is_there = result.distance < solution.error
+        if should_stop() or is_there or result.distance > shape.thresholds.max_distance_ratio * before:
             return
-        before = found.distance
+        before = result.distance
 
 
 def _sample_solution(

@@ -37,7 +37,7 @@ class DistillationPlan:
     @staticmethod
     def from_problem(
         problem: DifferentialProblem,
-        hidden: Sequence[int],
+        hidden_nodes: Sequence[int],
         *,
         grid: int | None = None,
         order: int | None = None,
@@ -48,7 +48,7 @@ class DistillationPlan:
 
         Args:
             problem: The problem whose solution is distilled.
-            hidden: Nodes of the hidden layers.
+            hidden_nodes: Nodes of the hidden layers.
             grid: Size of the only grid; None for several grids.
             order: Order of the splines; None chooses a high one.
             is_second_order: Whether to use a second-order method even if it is costly.
@@ -59,7 +59,7 @@ class DistillationPlan:
         usual = max(thresholds.default_order, problem.highest_derivative + thresholds.spare_orders)
         sizes = tuple(size for size in thresholds.grid_sizes if density * size <= places)
         shape = DistillationPlan(
-            width=(axes, *hidden, len(problem.unknowns)),
+            width=(axes, *hidden_nodes, len(problem.unknowns)),
             order=order or min(thresholds.max_order, usual),
             grids=(grid,) if grid else sizes,
             places=places,

@@ -131,25 +131,25 @@ def _find_erf_law(
 ) -> Expression | None:
     """Find a law A + B·erf(v), with laws of the other variables for A and B."""
     for axis in range(len(solution.spline.axes)):
-        found = find_error_function(solution, unknown, axis, thresholds)
-        if found is None:
+        error_function = find_error_function(solution, unknown, axis, thresholds)
+        if error_function is None:
             continue
-        levels: list[Expression | None] = [number(found.offset), number(found.factor)]
-        if not found.is_accurate and solution.error < thresholds.max_search_error:
-            measured = measure_levels(solution, unknown, axis, found.tree)
-            if measured is None:
+        levels: list[Expression | None] = [number(error_function.offset), number(error_function.factor)]
+        if not error_function.is_accurate and solution.error < thresholds.max_search_error:
+            level_values = measure_levels(solution, unknown, axis, error_function.tree)
+            if level_values is None:
                 continue
-            size = max(float(np.abs(level).max()) for level in measured)
+            size = max(float(np.abs(level).max()) for level in level_values)
             levels = [
                 number(0)
                 if np.abs(level).max() < thresholds.negligible_bell_share * size
                 else _find_law_of_values(solution, level, 1.0, thresholds, should_stop)
-                for level in measured
+                for level in level_values
             ]
         offset, factor = levels
         if offset is None or factor is None:
             continue
-        law = offset + factor * found.tree
+        law = offset + factor * error_function.tree
         if solution.error < thresholds.max_search_error:
             return _refit(law, solution, unknown, thresholds)
         points = solution.sample_points(thresholds.sample_rows, seed=1)
@@ -180,9 +180,9 @@ def _refit(
     law: Expression, solution: Solution, unknown: int, thresholds: SolutionLawThresholds
 ) -> Expression:
     """Refit the constants of a law to the unknown."""
-    free, measured = parametrize_floats(law)
+    free, values = parametrize_floats(law)
     better = refit_constants(
-        ParametricForm(free, np.array(measured)),
+        ParametricForm(free, np.array(values)),
         _sample_unknown(solution, unknown, thresholds.sample_rows)[0],
         iterations=thresholds.max_inverse_refit_steps,
     )
@@ -193,8 +193,8 @@ def _has_sine(problem: DifferentialProblem, unknown: int) -> bool:
     """Whether an equation contains the sine or cosine of an expression in the unknown."""
 
     def is_in(tree: Expression, leaves: Sequence[Jet | str]) -> bool:
-        found = [leaves[node.index] for node in walk(tree) if isinstance(node, Parameter)]
-        return any(isinstance(leaf, Jet) and leaf.unknown == unknown for leaf in found)
+        occurrences = [leaves[node.index] for node in walk(tree) if isinstance(node, Parameter)]
+        return any(isinstance(leaf, Jet) and leaf.unknown == unknown for leaf in occurrences)
 
     return any(
         isinstance(node, Call) and node.function in ("sin", "cos") and is_in(node, equation.leaves)
@@ -228,8 +228,8 @@ def _normalise_sums(tree: Expression) -> Expression:
         return mul(*map(_normalise_sums, tree.factors))
     if not isinstance(tree, Add):
         return tree
-    first = tree.terms[0]
-    factors = first.factors if isinstance(first, Mul) else (first,)
+    leading_term = tree.terms[0]
+    factors = leading_term.factors if isinstance(leading_term, Mul) else (leading_term,)
     scale = math.prod(float(factor.value) for factor in factors if isinstance(factor, Number))
     return mul(number(scale), add(*(mul(number(1 / scale), term) for term in tree.terms)))
 
@@ -253,10 +253,10 @@ def _find_sum_of_products(
 
 def _sample_unknown(solution: Solution, unknown: int, rows: int) -> tuple[LabelledRows, LabelledRows]:
     fit, validation = solution.sample_points(rows, seed=0), solution.sample_points(rows // 2, seed=1)
-    first, second = (
+    fit_rows, validation_rows = (
         LabelledRows.from_columns(points, solution.values(points)[unknown]) for points in (fit, validation)
     )
-    return first, second
+    return fit_rows, validation_rows
 
 
 def _find_wave_law(
@@ -345,13 +345,13 @@ def prove_laws(
             violations = [v for part in solution.law_violations(trees) for v in part]
         return all(v.relative < thresholds.proof_tolerance for v in violations)
 
-    found = [simplify(tree, points) for tree in laws]
-    best = found if holds(found) else None
-    for unknown in [*range(len(found))] * thresholds.snapping_rounds:
-        for tree in _snap_constants(found[unknown], points, thresholds):
-            trial = [*found[:unknown], tree, *found[unknown + 1 :]]
-            if tree != found[unknown] and holds(trial):
-                found, best = trial, trial
+    formulas = [simplify(tree, points) for tree in laws]
+    best = formulas if holds(formulas) else None
+    for unknown in [*range(len(formulas))] * thresholds.snapping_rounds:
+        for tree in _snap_constants(formulas[unknown], points, thresholds):
+            trial = [*formulas[:unknown], tree, *formulas[unknown + 1 :]]
+            if tree != formulas[unknown] and holds(trial):
+                formulas, best = trial, trial
                 break
     return best
 
@@ -368,8 +368,8 @@ def _snap_constants(
         if (candidates := nice_constants(value, tolerance * abs(value) + 1e-12))
     }
     for count in range(len(nice), max(0, len(nice) - 2), -1):
-        for chosen in combinations(nice, count):
+        for subset in combinations(nice, count):
             numbers: dict[Expression, Expression] = {
-                Parameter(i): nice[i] if i in chosen else number(v) for i, v in enumerate(values)
+                Parameter(i): nice[i] if i in subset else number(v) for i, v in enumerate(values)
             }
             yield simplify(substitute(free, numbers), points)

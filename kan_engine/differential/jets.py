@@ -108,17 +108,17 @@ def total_derivative(tree: Expression, name: str, words: SymbolTable, place: int
             if isinstance(jet, str):
                 return ZERO
             if jet.at[axis] is not None:
-                told = words.unknowns[jet.unknown]
+                unknown = words.unknowns[jet.unknown]
                 raise InvalidEquation(
-                    f"{told} is evaluated at {name} = {jet.at[axis]:g} and does not depend on {name}; write "
-                    f"Subs(Derivative({told}(…), {name}), {name}, {jet.at[axis]:g})",
+                    f"{unknown} is evaluated at {name} = {jet.at[axis]:g} and does not depend on {name}; write "
+                    f"Subs(Derivative({unknown}(…), {name}), {name}, {jet.at[axis]:g})",
                     place,
                 )
             orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))
-            most = words.limits.max_derivative_order
-            if orders[axis] > most:
+            max_order = words.limits.max_derivative_order
+            if orders[axis] > max_order:
                 raise InvalidEquation(
-                    f"derivatives have at most order {most}; add an unknown for a lower one", place
+                    f"derivatives have at most order {max_order}; add an unknown for a lower one", place
                 )
             return words.leaf_parameter(replace(jet, orders=orders))
         return ONE if leaf == Variable(name) else ZERO
@@ -144,6 +144,6 @@ def fix_variable(tree: Expression, name: str, place: float, words: SymbolTable) 
 
 def compact(tree: Expression, leaves: Sequence[Jet | str]) -> tuple[Expression, tuple[Jet | str, ...]]:
     """Renumber the parameters so that only leaves that occur in the formula remain; returns both."""
-    used = sorted({node.index for node in walk(tree) if isinstance(node, Parameter)})
-    places: dict[Expression, Expression] = {Parameter(old): Parameter(new) for new, old in enumerate(used)}
-    return substitute(tree, places), tuple(leaves[index] for index in used)
+    indices = sorted({node.index for node in walk(tree) if isinstance(node, Parameter)})
+    places: dict[Expression, Expression] = {Parameter(old): Parameter(new) for new, old in enumerate(indices)}
+    return substitute(tree, places), tuple(leaves[index] for index in indices)

@@ -47,18 +47,18 @@ def build_spline_network(spline: TensorSpline, precision: float, *, max_products
             network.stack[0].weight[0, :-1] = torch.from_numpy(spline.coef.T.copy())
         return network
     terms = [separate_variables(coef, axes, precision, max_products) for coef in spline.coef]
-    nodes = [(unknown, term) for unknown, each in enumerate(terms) for term in each]
+    nodes = [(unknown, term) for unknown, unknown_terms in enumerate(terms) for term in unknown_terms]
     width = (len(axes), len(nodes), len(spline.coef))
     network = KAN(KANConfig(width=width, products=len(nodes), **shape))  # type: ignore[arg-type]
-    first, last = network.stack
-    _reset_layer_(first, axes)
+    first_layer, last_layer = network.stack
+    _reset_layer_(first_layer, axes)
     with torch.no_grad():
-        last.mask[:] = False
+        last_layer.mask[:] = False
         for node, (unknown, term) in enumerate(nodes):
             for axis, coef in enumerate(term):
-                first.weight[axis, :-1, node] = torch.from_numpy(coef)
-            last.mask[node, unknown] = True
-            last.symbolic[node, unknown] = SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)
+                first_layer.weight[axis, :-1, node] = torch.from_numpy(coef)
+            last_layer.mask[node, unknown] = True
+            last_layer.symbolic[node, unknown] = SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)
     return network
 
 
@@ -73,12 +73,12 @@ def _reset_layer_(layer: KANLayer, axes: Sequence[SplineAxis]) -> None:
 
 def _equalise_grid_sizes(axes: Sequence[SplineAxis]) -> list[SplineAxis]:
     """Grids with equal numbers of intervals: the widest intervals of smaller grids are halved."""
-    most, result = max(axis.size for axis in axes), []
+    max_size, result = max(axis.size for axis in axes), []
     for axis in axes:
         grid = axis.grid
-        while len(grid) - 1 < most:
+        while len(grid) - 1 < max_size:
             widths = np.diff(grid)
-            widest = np.argsort(-widths, kind="stable")[: most - len(widths)]
+            widest = np.argsort(-widths, kind="stable")[: max_size - len(widths)]
             grid = np.sort(np.concatenate([grid, grid[widest] + widths[widest] / 2]))
         result.append(axis if len(grid) == len(axis.grid) else SplineAxis(grid, axis.order))
     return result
@@ -98,11 +98,11 @@ def separate_variables(
     values = multiply_axes(coef, [axis.interpolation_matrix for axis in axes])
     inverse = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
     largest = float(np.abs(values).max())
-    found = list(_rank_one_terms(values, precision * largest)) or [
+    products = list(_rank_one_terms(values, precision * largest)) or [
         tuple(np.zeros(axis.terms) for axis in axes)
     ]
-    found = found[:max_terms]
-    return [tuple(inverse[n] @ factor for n, factor in enumerate(term)) for term in found]
+    products = products[:max_terms]
+    return [tuple(inverse[n] @ factor for n, factor in enumerate(term)) for term in products]
 
 
 def _rank_one_terms(values: Float[Array, "*points"], smallest: float) -> Iterator[Term]:
@@ -110,13 +110,13 @@ def _rank_one_terms(values: Float[Array, "*points"], smallest: float) -> Iterato
     if values.ndim == 1:
         yield (values,)
         return
-    left, sizes, right = np.linalg.svd(values.reshape(len(values), -1), full_matrices=False)
+    left_vectors, sizes, right_vectors = np.linalg.svd(values.reshape(len(values), -1), full_matrices=False)
     for number, size in enumerate(sizes):
-        whole = size * np.abs(left[:, number]).max() * np.abs(right[number]).max()
-        if whole <= smallest:
+        magnitude = size * np.abs(left_vectors[:, number]).max() * np.abs(right_vectors[number]).max()
+        if magnitude <= smallest:
             continue
         root = size**0.5
-        for rest in _rank_one_terms(
-            root * right[number].reshape(values.shape[1:]), smallest / max(root, 1e-300)
+        for factors in _rank_one_terms(
+            root * right_vectors[number].reshape(values.shape[1:]), smallest / max(root, 1e-300)
         ):
-            yield (root * left[:, number], *rest)
+            yield (root * left_vectors[:, number], *factors)

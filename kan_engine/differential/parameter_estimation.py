@@ -53,7 +53,7 @@ class Measurements:
 
 def estimate(
     problem: DifferentialProblem,
-    measured: Mapping[int, Measurements],
+    measurements: Mapping[int, Measurements],
     starts: Sequence[float],
     *,
     order: int | None = None,
@@ -65,7 +65,7 @@ def estimate(
 
     Args:
         problem: A problem with coefficients.
-        measured: Measurements by index of the unknown.
+        measurements: Measurements by index of the unknown.
         starts: Initial values of the coefficients.
         order: Order of the splines; None chooses a high one.
         steps: Maximum number of steps of one descent; None for the default.
@@ -75,16 +75,16 @@ def estimate(
     Yields:
         Progress; the last one has the solution.
     """
-    data = _MeasuredProblem(problem, measured, steps or thresholds.max_steps, thresholds)
+    data = _MeasuredProblem(problem, measurements, steps or thresholds.max_steps, thresholds)
     count = len(problem.independent)
     size = max(thresholds.initial_grid_sizes[count - 1], 16 if count == 1 else 8)
     k = order or spline_order(problem, thresholds)
     axes = tuple(SplineAxis.uniform(low, high, size, k) for low, high in problem.domain)
-    begun = [_fit_measurements(data, axes, starts, should_stop)]
+    candidates = [_fit_measurements(data, axes, starts, should_stop)]
     yield SolverProgress(0.3)
-    begun += _solve_at_starts(data, starts, should_stop)
+    candidates += _solve_at_starts(data, starts, should_stop)
     yield SolverProgress(0.6)
-    state = min(begun, key=lambda each: data.misfit(each, thresholds.start_weights[-1]))
+    state = min(candidates, key=lambda candidate: data.misfit(candidate, thresholds.start_weights[-1]))
     before, change, (weight, *lower) = None, np.inf, thresholds.refinement_weights
     for level in range(thresholds.max_grid_levels):
         state = data.fit_state(state, weight, should_stop)
@@ -116,24 +116,24 @@ class _MeasuredProblem:
     def __init__(
         self,
         problem: DifferentialProblem,
-        measured: Mapping[int, Measurements],
+        measurements: Mapping[int, Measurements],
         steps: int,
         thresholds: SolverThresholds,
     ) -> None:
-        self.problem, self.measured, self.steps, self.thresholds = problem, measured, steps, thresholds
-        self.sizes = {u: _variation(m.values) for u, m in measured.items()}
+        self.problem, self.measured, self.steps, self.thresholds = problem, measurements, steps, thresholds
+        self.sizes = {u: _variation(m.values) for u, m in measurements.items()}
 
     def build_system(self, state: SolverState, weight: float) -> LeastSquaresSystem:
         """The system of all rows, where measurements have this weight."""
-        measured = [
-            (unknown, each.points, each.values, weight / self.sizes[unknown])
-            for unknown, each in self.measured.items()
+        rows = [
+            (unknown, series.points, series.values, weight / self.sizes[unknown])
+            for unknown, series in self.measured.items()
         ]
         return build_system(
             self.problem,
             state.spline.axes,
             state,
-            measured=measured,
+            measurements=rows,
             sizes=self._unknown_sizes(state),
             thresholds=self.thresholds,
         )
@@ -141,12 +141,12 @@ class _MeasuredProblem:
     def _unknown_sizes(self, state: SolverState) -> list[float]:
         """Variation of every unknown: of its measurements, or of the current spline if it has none."""
         usual = float(np.exp(np.mean(np.log(list(self.sizes.values())))))
-        reached = (
+        sizes = (
             state.spline.magnitudes().tolist()
             if state.spline.coef.any()
             else [usual] * len(state.spline.coef)
         )
-        return [self.sizes.get(unknown, size) for unknown, size in enumerate(reached)]
+        return [self.sizes.get(unknown, size) for unknown, size in enumerate(sizes)]
 
     def fit_state(self, state: SolverState, weight: float, should_stop: Callable[[], bool]) -> SolverState:
         """The state after Gauss-Newton steps."""
@@ -170,16 +170,16 @@ class _MeasuredProblem:
         # With smaller ones the contribution of the measurements is lost in rounding
         weight = self.thresholds.refinement_weights[-1]
         squares, rows = 0.0, 0
-        for unknown, each in self.measured.items():
-            difference = state.spline.evaluate_points(each.points)[unknown] - each.values
+        for unknown, series in self.measured.items():
+            difference = state.spline.evaluate_points(series.points)[unknown] - series.values
             # the same weighting by variation and number of rows as in the system
-            squares += float(np.sum((difference * weight / self.sizes[unknown]) ** 2)) / len(each.values)
-            rows += len(each.values)
+            squares += float(np.sum((difference * weight / self.sizes[unknown]) ** 2)) / len(series.values)
+            rows += len(series.values)
         free = len(state.coefficients) + self._degrees_of_freedom()
         scatter = squares / (rows - free) if rows > free else np.inf
         variances = self.build_system(state, weight).variances(state)
-        is_told = np.isfinite(variances)
-        errors = np.sqrt(np.where(is_told, np.where(is_told, variances, 0.0) * scatter, np.inf))
+        is_determined = np.isfinite(variances)
+        errors = np.sqrt(np.where(is_determined, np.where(is_determined, variances, 0.0) * scatter, np.inf))
         return tuple(
             Estimate(name, float(value), float(error))
             for name, value, error in zip(self.problem.coefficients, state.coefficients, errors, strict=True)
@@ -189,8 +189,8 @@ class _MeasuredProblem:
         """Free constants of the solution of ordinary equations that no condition determines."""
         if len(self.problem.independent) > 1:
             return 0
-        needed = sum(self.problem.order(0, unknown) for unknown in range(len(self.problem.unknowns)))
-        return max(0, needed - len(self.problem.conditions))
+        total_order = sum(self.problem.order(0, unknown) for unknown in range(len(self.problem.unknowns)))
+        return max(0, total_order - len(self.problem.conditions))
 
 
 def _variation(values: Float[Array, " rows"]) -> float:
@@ -217,7 +217,7 @@ def _solve_at_starts(
     if data._degrees_of_freedom() or should_stop():
         return
     try:
-        *_, reached = solve_adaptively(
+        *_, progress = solve_adaptively(
             substitute_coefficients(data.problem, starts),
             steps=data.steps,
             thresholds=data.thresholds,
@@ -225,8 +225,8 @@ def _solve_at_starts(
         )
     except NoSolution:
         return
-    if reached.solution is not None:
-        state = SolverState(reached.solution.spline, np.array(starts, dtype=float))
+    if progress.solution is not None:
+        state = SolverState(progress.solution.spline, np.array(starts, dtype=float))
         yield data.fit_state(state, data.thresholds.refinement_weights[-1], should_stop)
 
 

@@ -29,8 +29,8 @@ def parse_equation(text: str, words: SymbolTable) -> Expression:
     Raises:
         InvalidEquation: The text is not in this language; ``place`` is the character.
     """
-    left, right = parse_sides(text, words)
-    return left if right is None else left - right
+    lhs, rhs = parse_sides(text, words)
+    return lhs if rhs is None else lhs - rhs
 
 
 def parse_sides(text: str, words: SymbolTable) -> tuple[Expression, Expression | None]:
@@ -74,19 +74,19 @@ class _Parser(ExpressionParser):
 
     def parse_sides(self) -> tuple[Expression, Expression | None]:
         """Parse the whole equation to its two sides; the second is None of an expression that must vanish."""
-        right = None
+        rhs = None
         if self._current.text == "Eq" and self._tokens[self._at + 1].text == "(":
             self._at += 2
-            left = self._parse_sum()
+            lhs = self._parse_sum()
             self._expect(",")
-            right = self._parse_sum()
+            rhs = self._parse_sum()
             self._expect(")")
         else:
-            left = self._parse_sum()
+            lhs = self._parse_sum()
             if self._accept("="):
-                right = self._parse_sum()
+                rhs = self._parse_sum()
         self._expect_end()
-        return left, right
+        return lhs, rhs
 
     def _tokenise(self, text: str) -> Iterator[Token]:
         for token in super()._tokenise(text):
@@ -115,21 +115,21 @@ class _Parser(ExpressionParser):
         name, words = token.text, self._words
         if (quotient := read_quotient(self._text, token.place, self._quotients, words)) is not None:
             return self._parse_quotient(token, quotient)
-        if (found := words.find_derivative(name)) is not None:
-            unknown, orders = found
+        if (derivative := words.find_derivative(name)) is not None:
+            unknown, orders = derivative
             return self._parse_jet(token, unknown, self._parse_primes(unknown, orders))
         if self._current.kind == "primes":
-            told = ", ".join(words.unknowns)
-            raise self._error(f"primes are derivatives of an unknown: {told}; {name} is none")
+            unknowns = ", ".join(words.unknowns)
+            raise self._error(f"primes are derivatives of an unknown: {unknowns}; {name} is none")
         is_call = self._accept("(")
         is_own = name in words.independent or name in words.coefficients
         if is_own and not (is_call and name in CALLED):
             if is_call:
                 raise self._error(f"{name} is not a function and takes no arguments", token)
             return Variable(name) if name in words.independent else words.leaf_parameter(name)
-        known = self._parse_known_name(token, is_call=is_call)
-        if known is not None:
-            return known
+        tree = self._parse_known_name(token, is_call=is_call)
+        if tree is not None:
+            return tree
         raise self._error(self._describe_unknown_name(name, is_call), token)
 
     def _parse_primes(self, unknown: int, orders: tuple[int, ...]) -> tuple[int, ...]:
@@ -139,44 +139,44 @@ class _Parser(ExpressionParser):
             return orders
         words = self._words
         if len(orders) > 1:
-            told = " or ".join(f"{words.unknowns[unknown]}_{name}" for name in words.independent)
-            raise self._error(f"a prime does not name the variable of the derivative; write {told}")
+            notation = " or ".join(f"{words.unknowns[unknown]}_{name}" for name in words.independent)
+            raise self._error(f"a prime does not name the variable of the derivative; write {notation}")
         self._at += 1
         return (orders[0] + sum(_PRIMES[mark] for mark in token.text),)
 
     def _describe_unknown_name(self, name: str, is_call: bool) -> str:
-        known = [*self._words.unknowns, *self._words.independent, *self._words.coefficients]
+        names = [*self._words.unknowns, *self._words.independent, *self._words.coefficients]
         kind = "function" if is_call else "name"
         if not is_call and name in FUNCTIONS:
             return f"{name} is a function; write {name}(…)"
         if name == "e":
             return "unknown name 'e'; write exp(x) for a power of the number e, or E for the number"
         if re.fullmatch(r"d\d?\w", name) and name[-1] in self._words.unknowns:
-            told = " or ".join(f"d{name[-1]}/d{variable}" for variable in self._words.independent)
-            return f"unknown {kind} {name!r}; a derivative is written {told}"
+            notation = " or ".join(f"d{name[-1]}/d{variable}" for variable in self._words.independent)
+            return f"unknown {kind} {name!r}; a derivative is written {notation}"
         for unknown in self._words.unknowns:
             if name.startswith(f"{unknown}_"):
-                told = ", ".join(f"{unknown}_{variable}" for variable in self._words.independent)
-                return (
-                    f"unknown {kind} {name!r}; derivatives of {unknown} are {told} and those of higher order"
-                )
+                notation = ", ".join(f"{unknown}_{variable}" for variable in self._words.independent)
+                return f"unknown {kind} {name!r}; derivatives of {unknown} are {notation} and those of higher order"
         return (
-            f"unknown {kind} {name!r}; known are {', '.join(known)}, pi, E, Derivative, Subs, Rational and "
+            f"unknown {kind} {name!r}; known are {', '.join(names)}, pi, E, Derivative, Subs, Rational and "
             f"{', '.join(sorted(FUNCTIONS))}"
         )
 
     def _parse_jet(self, token: Token, unknown: int, orders: tuple[int, ...]) -> Expression:
         """Parse the arguments of an unknown or a derivative; without arguments it is at the current point."""
-        words, most = self._words, self._words.limits.max_derivative_order
-        if max(orders) > most:
-            raise self._error(f"derivatives have at most order {most}; add an unknown for a lower one", token)
+        words, max_order = self._words, self._words.limits.max_derivative_order
+        if max(orders) > max_order:
+            raise self._error(
+                f"derivatives have at most order {max_order}; add an unknown for a lower one", token
+            )
         at: list[float | None] = [None] * len(orders)
         if self._accept("("):
             arguments = self._parse_arguments()
             if len(arguments) != len(orders):
-                told = ", ".join(words.independent)
+                signature = ", ".join(words.independent)
                 raise self._error(
-                    f"{token.text} is a function of {told}; got {len(arguments)} arguments", token
+                    f"{token.text} is a function of {signature}; got {len(arguments)} arguments", token
                 )
             for axis, (name, (place, argument)) in enumerate(zip(words.independent, arguments, strict=True)):
                 if argument != Variable(name):
@@ -208,18 +208,18 @@ class _Parser(ExpressionParser):
         bracket = self._accept("(")
         token = self._current
         if token.kind != "name" or token.text not in self._words.independent:
-            known = ", ".join(self._words.independent)
-            raise self._error(f"derivatives are taken in {known}, not in {token.text!r}")
+            variables = ", ".join(self._words.independent)
+            raise self._error(f"derivatives are taken in {variables}, not in {token.text!r}")
         self._at += 1
         times = 1
         is_counted = self._current.text == "," and self._tokens[self._at + 1].kind == "number"
         if is_counted and (bracket or self._tokens[self._at + 2].text in (",", ")")):
             self._at += 1
-            counted = self._read_number(self._current).value
-            most = self._words.limits.max_derivative_order
-            if counted != int(counted) or not 1 <= counted <= most:
-                raise self._error(f"the order of a derivative is 1 to {most}, not {self._current.text}")
-            times = int(counted)
+            count = self._read_number(self._current).value
+            max_order = self._words.limits.max_derivative_order
+            if count != int(count) or not 1 <= count <= max_order:
+                raise self._error(f"the order of a derivative is 1 to {max_order}, not {self._current.text}")
+            times = int(count)
             self._at += 1
         if bracket:
             self._expect(")")

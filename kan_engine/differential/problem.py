@@ -87,8 +87,8 @@ def is_initial(problem: DifferentialProblem, axis: int) -> bool:
     """Whether all conditions on an axis are at its start, and there are enough of them."""
     low = problem.domain[axis][0]
     places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
-    needed = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
-    return 0 < needed <= len(places) and all(place == (low,) for place in places)
+    count = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
+    return 0 < count <= len(places) and all(place == (low,) for place in places)
 
 
 def has_constrained_unknown(problem: DifferentialProblem) -> bool:

@@ -57,7 +57,7 @@ def parse_problem(
             f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
         )
     inside = [_parse_interior_equation(text, number, words) for number, text in enumerate(equations)]
-    outer = [_parse_condition(given, number, words, box) for number, given in enumerate(conditions)]
+    outer = [_parse_condition(condition, number, words, box) for number, condition in enumerate(conditions)]
     problem = DifferentialProblem(
         tuple(independent), tuple(unknowns), box, tuple(inside), tuple(outer), tuple(coefficients)
     )
@@ -82,15 +82,15 @@ def check_names(
     Raises:
         InvalidEquation: One is not; ``path`` names it.
     """
-    seen = set[str]()
-    for group, names, least, most in (
+    unique_names = set[str]()
+    for group, names, min_count, max_count in (
         ("independent", independent, 1, limits.max_independent),
         ("unknowns", unknowns, 1, limits.max_unknowns),
         ("parameters", coefficients, 0, limits.max_unknowns),
     ):
-        if not least <= len(names) <= most:
+        if not min_count <= len(names) <= max_count:
             raise InvalidEquation(
-                f"there must be {least} to {most} {group}, got {len(names)}", None, (group,)
+                f"there must be {min_count} to {max_count} {group}, got {len(names)}", None, (group,)
             )
         for place, name in enumerate(names):
             if not is_name(name) or len(name) > limits.max_name_characters:
@@ -106,9 +106,9 @@ def check_names(
                     None,
                     (group, place),
                 )
-            if name in seen:
+            if name in unique_names:
                 raise InvalidEquation(f"the name {name!r} occurs twice", None, (group, place))
-            seen.add(name)
+            unique_names.add(name)
 
 
 def _parse_domain(
@@ -141,8 +141,8 @@ def _parse_interior_equation(text: str, place: int, words: SymbolTable) -> Resid
     for leaf in leaves:
         if isinstance(leaf, Jet) and any(at is not None for at in leaf.at):
             name = words.unknowns[leaf.unknown]
-            told = ", ".join(words.independent)
-            raise InvalidEquation(f"an equation holds everywhere; write {name}({told})", None, path)
+            arguments = ", ".join(words.independent)
+            raise InvalidEquation(f"an equation holds everywhere; write {name}({arguments})", None, path)
     return Residual(tree, leaves, {})
 
 
@@ -161,16 +161,18 @@ def _parse_tree(text: str, words: SymbolTable, path: tuple[str | int, ...]) -> E
 
 
 def _parse_condition(
-    given: tuple[ConditionLocation, str] | str,
+    condition: tuple[ConditionLocation, str] | str,
     index: int,
     words: SymbolTable,
     box: tuple[tuple[float, float], ...],
 ) -> Residual:
-    on, text = ({}, given) if isinstance(given, str) else given
+    on, text = ({}, condition) if isinstance(condition, str) else condition
     path: tuple[str | int, ...] = ("conditions", index)
-    text_path, place_path = (path, path) if isinstance(given, str) else ((*path, "residual"), (*path, "on"))
+    text_path, place_path = (
+        (path, path) if isinstance(condition, str) else ((*path, "residual"), (*path, "on"))
+    )
     tree = _parse_tree(text, words, text_path)
-    fixed = {}
+    places_by_axis = {}
     for name, values in (on or _find_places(tree, words)).items():
         if name not in words.independent:
             raise InvalidEquation(f"{name!r} is not an independent variable", None, (*place_path, name))
@@ -184,32 +186,32 @@ def _parse_condition(
                     None,
                     (*place_path, name) if on else text_path,
                 )
-        fixed[axis] = places
+        places_by_axis[axis] = places
         if len(places) == 1:
             tree = fix_variable(tree, name, places[0], words)
-    if not fixed:
+    if not places_by_axis:
         raise InvalidEquation('say where it holds, such as y(0) = 1, or "on": {"x": 0}', None, place_path)
     tree, leaves = compact(tree, words.leaves)
     jets = [leaf for leaf in leaves if isinstance(leaf, Jet)]
     for axis, name in enumerate(words.independent):
-        used = {jet.at[axis] for jet in jets}
-        allowed = set[float | None](fixed.get(axis, (None,)))
-        if not used <= allowed:
-            wrong = next(iter(used - allowed))
-            seen = name if wrong is None else f"{name} = {wrong:g}"
-            told = (
-                " and ".join(f"{name} = {place:g}" for place in fixed[axis])
-                if axis in fixed
+        jet_places = {jet.at[axis] for jet in jets}
+        condition_places = set[float | None](places_by_axis.get(axis, (None,)))
+        if not jet_places <= condition_places:
+            wrong = next(iter(jet_places - condition_places))
+            jet_place = name if wrong is None else f"{name} = {wrong:g}"
+            location = (
+                " and ".join(f"{name} = {place:g}" for place in places_by_axis[axis])
+                if axis in places_by_axis
                 else f"any {name}"
             )
             raise InvalidEquation(
-                f"the condition is on {told}, but an unknown is evaluated at {seen}",
+                f"the condition is on {location}, but an unknown is evaluated at {jet_place}",
                 None,
                 text_path,
             )
-        if axis in fixed and name in variables(tree):
+        if axis in places_by_axis and name in variables(tree):
             raise InvalidEquation(f"{name} has two values here", None, text_path)
-    return Residual(tree, leaves, fixed)
+    return Residual(tree, leaves, places_by_axis)
 
 
 def _find_places(tree: Expression, words: SymbolTable) -> ConditionLocation:
@@ -219,7 +221,7 @@ def _find_places(tree: Expression, words: SymbolTable) -> ConditionLocation:
         name: sorted({place for jet in jets if (place := jet.at[axis]) is not None})
         for axis, name in enumerate(words.independent)
     }
-    return {name: some for name, some in places.items() if some}
+    return {name: values for name, values in places.items() if values}
 
 
 def _check_occurrences(problem: DifferentialProblem) -> None:
@@ -247,17 +249,17 @@ def _check_condition_count(problem: DifferentialProblem, limits: EquationLimits)
     leaving = outflow_conditions(problem, limits=limits)
     for axis, name in enumerate(problem.independent):
         orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]
-        needed = sum(orders) if len(problem.independent) == 1 else max(orders)
-        given = count_conditions(problem, axis, leaving)
+        min_count = sum(orders) if len(problem.independent) == 1 else max(orders)
+        count = count_conditions(problem, axis, leaving)
         incoming = count_incoming(problem, axis, limits=limits)
         if incoming is not None:
-            needed = sum(incoming)
-        if given < needed:
+            min_count = sum(incoming)
+        if count < min_count:
             ends = missing_conditions(problem, axis)
             where = f": characteristics enter the domain at {ends}" if ends else ""
             raise InvalidEquation(
-                f"too few conditions: derivatives in {name} up to order {max(orders)} need {needed} "
-                f"conditions on {name}, got {given}{where}",
+                f"too few conditions: derivatives in {name} up to order {max(orders)} need {min_count} "
+                f"conditions on {name}, got {count}{where}",
                 None,
                 ("conditions",),
                 "too_few_conditions",

@@ -77,10 +77,10 @@ def _span_waves(
 ) -> Iterator[list[list[Wave]]]:
     """Waves in the span of the functions of every column, if each column has several and all are found."""
     functions = {name: derivatives[name][0].reshape(len(places), -1) for name, places in columns.items()}
-    if all(each.shape[1] > 1 for each in functions.values()):
-        found = [waves_in_span(functions[name], places, thresholds) for name, places in columns.items()]
-        if all(found):
-            yield found
+    if all(values.shape[1] > 1 for values in functions.values()):
+        waves = [waves_in_span(functions[name], places, thresholds) for name, places in columns.items()]
+        if all(waves):
+            yield waves
 
 
 def _characteristic_rates(
@@ -90,8 +90,8 @@ def _characteristic_rates(
     highest = thresholds.max_relation_order
     for order in range(1, min(highest, len(derivatives) - 1) + 1):
         sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
-        scaled = (derivatives[: order + 1] / sizes[:, None]).T
-        _, values, right = np.linalg.svd(scaled, full_matrices=False)
+        matrix = (derivatives[: order + 1] / sizes[:, None]).T
+        _, values, right = np.linalg.svd(matrix, full_matrices=False)
         if values[-1] > thresholds.relation_tolerance * values[0] or (
             order < highest and abs(right[-1][-1]) < thresholds.negligible_share
         ):
@@ -185,12 +185,12 @@ def _fit_factors(
         return None
     sizes = np.abs(matrix).max(0) + 1e-300
     shares = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0]
-    least = thresholds.negligible_share * float(np.abs(shares).max())
-    found = zip(terms, shares, sizes, strict=True)
-    kept = {term: float(share / size) for term, share, size in found if abs(share) > least}
-    if not kept:
+    min_share = thresholds.negligible_share * float(np.abs(shares).max())
+    entries = zip(terms, shares, sizes, strict=True)
+    factors = {term: float(share / size) for term, share, size in entries if abs(share) > min_share}
+    if not factors:
         return None
-    form = _build_form(kept, columns, thresholds)
+    form = _build_form(factors, columns, thresholds)
     return refit_constants(form, fit, iterations=thresholds.max_sum_refit_steps)
 
 
@@ -211,7 +211,7 @@ def _build_form(
 ) -> ParametricForm:
     """The sum as a formula; products of oscillations become sums of angles where that is shorter."""
     parameters: list[float] = []
-    known: dict[float, Expression] = {}
+    rate_parameters: dict[float, Expression] = {}
 
     def parameter(value: float) -> Expression:
         parameters.append(value)
@@ -219,9 +219,9 @@ def _build_form(
 
     def rate_parameter(value: float) -> Expression:
         """The parameter of a rate; equal rates share one."""
-        if value not in known:
-            known[value] = parameter(value)
-        return known[value]
+        if value not in rate_parameters:
+            rate_parameters[value] = parameter(value)
+        return rate_parameters[value]
 
     parts, steepest = [], thresholds.max_log_exponential
     for group, within in _group_terms(factors, thresholds.negligible_share).items():
@@ -231,8 +231,8 @@ def _build_form(
             if real:
                 place = Variable(name)
                 reference = _exponential_origin(complex(real), columns[name], steepest)
-                moved = add(place, -reference) if reference else place
-                pieces.append(call("exp", mul(rate_parameter(real), moved)))
+                argument = add(place, -reference) if reference else place
+                pieces.append(call("exp", mul(rate_parameter(real), argument)))
         angles = [
             mul(rate_parameter(b), Variable(name))
             for name, (_, _, b) in zip(columns, group, strict=True)
@@ -273,9 +273,9 @@ def _combine_oscillations(
     """A·sin·sin + B·cos·cos + … as oscillations of the sum and the difference of the angles."""
     ss, cc = within.get(("sin", "sin"), 0.0), within.get(("cos", "cos"), 0.0)
     sc, cs = within.get(("sin", "cos"), 0.0), within.get(("cos", "sin"), 0.0)
-    joined = {"cos-": (cc + ss) / 2, "cos+": (cc - ss) / 2, "sin+": (sc + cs) / 2, "sin-": (sc - cs) / 2}
-    largest = max(map(abs, joined.values()))
-    return {(name,): factor for name, factor in joined.items() if abs(factor) > negligible * largest}
+    amplitudes = {"cos-": (cc + ss) / 2, "cos+": (cc - ss) / 2, "sin+": (sc + cs) / 2, "sin-": (sc - cs) / 2}
+    largest = max(map(abs, amplitudes.values()))
+    return {(name,): factor for name, factor in amplitudes.items() if abs(factor) > negligible * largest}
 
 
 def _exponential_origin(rate: complex, places: Array, steepest: float) -> float:

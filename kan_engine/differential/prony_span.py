@@ -31,17 +31,17 @@ def waves_in_span(
         thresholds: Rates and powers to try, and when a function is in the span.
     """
     basis: Array = np.linalg.qr(functions)[0]
-    found, taken = list[Wave](), np.zeros((len(places), 0))
+    result, directions = list[Wave](), np.zeros((len(places), 0))
     for waves, columns in _find_waves(basis, places, thresholds):
-        own = basis @ (basis.T @ columns)
-        new = own - taken @ (taken.T @ own)
-        left, sizes, _ = np.linalg.svd(new, full_matrices=False)
+        projections = basis @ (basis.T @ columns)
+        new = projections - directions @ (directions.T @ projections)
+        vectors, sizes, _ = np.linalg.svd(new, full_matrices=False)
         if sizes[0] < thresholds.min_new_share:
             continue
-        found += waves
-        taken = np.hstack([taken, left[:, sizes > thresholds.min_new_share]])
-        if taken.shape[1] >= basis.shape[1]:
-            return found
+        result += waves
+        directions = np.hstack([directions, vectors[:, sizes > thresholds.min_new_share]])
+        if directions.shape[1] >= basis.shape[1]:
+            return result
     return []
 
 
@@ -73,28 +73,28 @@ def _find_waves(
             waves = [(complex(0, rate), power, function) for function in ("cos", "sin")]
             yield waves, columns @ within[:, :near]
         for sign in (-1, 1):
-            tried = sign * exponential_rates / (high - low)
-            for rate in _find_rates(basis, exponential, tried, thresholds):
+            rates = sign * exponential_rates / (high - low)
+            for rate in _find_rates(basis, exponential, rates, thresholds):
                 yield [(complex(rate), power, "")], exponential(rate)
 
 
 def _find_rates(
-    basis: Array, function: Callable[[float], Array], tried: Array, thresholds: SolutionLawThresholds
+    basis: Array, function: Callable[[float], Array], rates: Array, thresholds: SolutionLawThresholds
 ) -> Iterator[float]:
     """Find rates for which the function is in the span."""
 
     def distance(rate: float) -> float:
         return _span_distance(basis, function(rate))
 
-    distances = np.array([distance(rate) for rate in tried])
-    padded = np.pad(distances, 1, constant_values=np.inf)
-    is_dip = (distances <= padded[:-2]) & (distances <= padded[2:])
+    distances = np.array([distance(rate) for rate in rates])
+    neighbours = np.pad(distances, 1, constant_values=np.inf)
+    is_dip = (distances <= neighbours[:-2]) & (distances <= neighbours[2:])
     for place in np.flatnonzero(is_dip & (distances < thresholds.max_candidate_distance)):
-        around = tried[max(place - 1, 0) : place + 2]
+        around = rates[max(place - 1, 0) : place + 2]
         ends = (around.min(), around.max())
-        found = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-13})
-        if found.fun < thresholds.span_tolerance:
-            yield float(found.x)
+        minimum = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-13})
+        if minimum.fun < thresholds.span_tolerance:
+            yield float(minimum.x)
 
 
 def _span_distance(basis: Array, columns: Array) -> float:

@@ -36,7 +36,7 @@ def build_system(
     axes: Sequence[SplineAxis],
     state: SolverState,
     anchors: Sequence[Anchor] = (),
-    measured: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
+    measurements: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
     sizes: Sequence[float] | None = None,
     *,
     thresholds: SolverThresholds = DEFAULT_SOLVER,
@@ -48,7 +48,7 @@ def build_system(
         axes: The grids.
         state: The current state.
         anchors: Further prescribed values of the unknowns.
-        measured: Unknown, points, values and weight of each set of measurements.
+        measurements: Unknown, points, values and weight of each set of measurements.
         sizes: Variation of every unknown; 1 by default.
         thresholds: Of the solver.
     """
@@ -57,19 +57,19 @@ def build_system(
     problem, axes, state = problem.permute_axes(order), [axes[a] for a in order], state.permute_axes(order)
 
     def build_rows(residual: Residual, weight: float, anchor: Anchor | None = None) -> ResidualBlock:
-        most = thresholds.max_chunk_numbers
-        block = ResidualBlock(problem, residual, axes, weight, max_chunk_numbers=most, anchor=anchor)
+        max_numbers = thresholds.max_chunk_numbers
+        block = ResidualBlock(problem, residual, axes, weight, max_chunk_numbers=max_numbers, anchor=anchor)
         return _normalise_weight(block, state, variations)
 
     def weigh_condition(condition: Residual) -> float:
         return _condition_weight(problem, condition, axes, thresholds.condition_weight)
 
-    rows: list[ResidualBlock | MeasurementBlock] = [build_rows(each, 1.0) for each in problem.equations]
+    rows: list[ResidualBlock | MeasurementBlock] = [build_rows(entry, 1.0) for entry in problem.equations]
     rows += [build_rows(condition, weigh_condition(condition)) for condition in problem.conditions]
-    for anchor in (each.permute_axes(order) for each in anchors):
+    for anchor in (entry.permute_axes(order) for entry in anchors):
         residual = anchor_residual(anchor, len(axes))
         rows.append(build_rows(residual, weigh_condition(residual), anchor))
-    for unknown, points, values, weight in measured:
+    for unknown, points, values, weight in measurements:
         rows.append(MeasurementBlock(axes, points[:, list(order)], unknown, values, weight))
     return LeastSquaresSystem(problem, axes, rows, order, thresholds)
 
@@ -79,31 +79,33 @@ def front_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tup
 
     The front moves along this axis.
     """
-    tied = {axis for c in problem.conditions for axis, places in c.fixed.items() if len(places) > 1}
-    free = [axis for axis in range(len(axes)) if axis not in tied]
-    first = max(free, key=lambda axis: axes[axis].terms, default=0)
-    return (first, *(axis for axis in range(len(axes)) if axis != first))
+    coupled_axes = {axis for c in problem.conditions for axis, places in c.fixed.items() if len(places) > 1}
+    free = [axis for axis in range(len(axes)) if axis not in coupled_axes]
+    first_axis = max(free, key=lambda axis: axes[axis].terms, default=0)
+    return (first_axis, *(axis for axis in range(len(axes)) if axis != first_axis))
 
 
 def step_multiplications(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> float:
     """Estimated multiplications of a step, which are mainly those of the elimination."""
-    first, *others = (axes[a] for a in front_order(problem, axes))
-    block = len(problem.unknowns) * prod(axis.terms for axis in others)
-    return float(first.terms * block * ((first.order + 1) * block) ** 2)
+    first_axis, *other_axes = (axes[a] for a in front_order(problem, axes))
+    block = len(problem.unknowns) * prod(axis.terms for axis in other_axes)
+    return float(first_axis.terms * block * ((first_axis.order + 1) * block) ** 2)
 
 
 def step_bytes(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> float:
     """Estimated memory of a step: the front, eliminated blocks, and one interval of all rows."""
-    first, *others = (axes[a] for a in front_order(problem, axes))
-    block = len(problem.unknowns) * prod(axis.terms for axis in others)
+    first_axis, *other_axes = (axes[a] for a in front_order(problem, axes))
+    block = len(problem.unknowns) * prod(axis.terms for axis in other_axes)
     is_whole = any(len(c.fixed.get(front_order(problem, axes)[0], ())) > 1 for c in problem.conditions)
-    side = block * (first.terms if is_whole else min(first.order + 1, first.terms)) + len(
+    side = block * (first_axis.terms if is_whole else min(first_axis.order + 1, first_axis.terms)) + len(
         problem.coefficients
     )
-    points = prod(axis.size * points_per_interval(axis) for axis in others) * points_per_interval(first)
+    points = prod(axis.size * points_per_interval(axis) for axis in other_axes) * points_per_interval(
+        first_axis
+    )
     local = len(problem.unknowns) * prod(axis.order + 1 for axis in axes)
     rows = (len(problem.equations) + WORKING_COPIES) * points * local
-    return 8.0 * (WORKING_COPIES * side**2 + first.terms * block * (side + block) + rows)
+    return 8.0 * (WORKING_COPIES * side**2 + first_axis.terms * block * (side + block) + rows)
 
 
 def anchor_residual(anchor: Anchor, axes: int) -> Residual:
@@ -117,8 +119,8 @@ def _condition_weight(
     problem: DifferentialProblem, condition: Residual, axes: Sequence[SplineAxis], weight: float
 ) -> float:
     for axis in condition.fixed:
-        taken = max(jet.orders[axis] for jet in condition.jets)
-        weight *= axes[axis].size ** max(0.5, problem.order(axis) - taken - 0.5)
+        order = max(jet.orders[axis] for jet in condition.jets)
+        weight *= axes[axis].size ** max(0.5, problem.order(axis) - order - 0.5)
     return weight
 
 

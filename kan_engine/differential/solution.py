@@ -84,9 +84,13 @@ class Solution:
     ) -> Solution:
         """Create from the state of a solver that uses the axes in another order."""
         back = [int(axis) for axis in np.argsort(order)]
-        moved = state.permute_axes(back)
+        permuted_state = state.permute_axes(back)
         return Solution(
-            problem.permute_axes(back), moved.spline, moved.coefficients, error, thresholds=thresholds
+            problem.permute_axes(back),
+            permuted_state.spline,
+            permuted_state.coefficients,
+            error,
+            thresholds=thresholds,
         )
 
     @property
@@ -123,14 +127,14 @@ class Solution:
 
     def law_violations(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
         """The violations with these formulas in place of the unknowns."""
-        known: dict[tuple[int, tuple[int, ...]], Expression] = {}
+        derivatives: dict[tuple[int, tuple[int, ...]], Expression] = {}
 
         def jet_values(jet: Jet, points: Mapping[str, Array]) -> Array:
             key = jet.unknown, jet.orders
-            if key not in known:
-                known[key] = partial_derivative(laws[jet.unknown], self.problem.independent, jet.orders)
-            values = evaluate(known[key], points)
-            return values if np.isfinite(values).all() else self._extrapolate(known[key], points)
+            if key not in derivatives:
+                derivatives[key] = partial_derivative(laws[jet.unknown], self.problem.independent, jet.orders)
+            values = evaluate(derivatives[key], points)
+            return values if np.isfinite(values).all() else self._extrapolate(derivatives[key], points)
 
         return self.jet_violations(jet_values)
 
@@ -153,8 +157,8 @@ class Solution:
         """The violations with this function for the values of jets."""
         points = self.check_points
         return (
-            [self._violation(each, points, jet) for each in self.problem.equations],
-            [self._violation(each, points, jet) for each in self.problem.conditions],
+            [self._violation(residual, points, jet) for residual in self.problem.equations],
+            [self._violation(residual, points, jet) for residual in self.problem.conditions],
         )
 
     @cached_property
@@ -186,8 +190,8 @@ class Solution:
         values, slopes = value_and_jacobian(residual.tree, points, leaves)
         # The scale uses the size of the unknowns inside the box, since they may vanish on the boundary.
         inside = [
-            jet(replace(leaf, at=(None,) * len(names)), points) if isinstance(leaf, Jet) else own
-            for leaf, own in zip(residual.leaves, leaves, strict=True)
+            jet(replace(leaf, at=(None,) * len(names)), points) if isinstance(leaf, Jet) else value
+            for leaf, value in zip(residual.leaves, leaves, strict=True)
         ]
         parts = [
             _mean_square(slopes[..., n]) * max(_mean_square(size), self._least_size(leaf) ** 2)
@@ -197,8 +201,8 @@ class Solution:
         finite = np.isfinite(values)
         if not finite.any():
             return Violation(np.inf, np.inf, 1.0)
-        seen = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
-        return Violation(float(np.abs(seen).max()), float(np.sqrt(np.mean(seen**2))), scale)
+        residuals = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
+        return Violation(float(np.abs(residuals).max()), float(np.sqrt(np.mean(residuals**2))), scale)
 
     def _least_size(self, leaf: Jet | str) -> float:
         """The least size of a leaf; smaller derivatives are rounding, as u_xx of u = x*y."""

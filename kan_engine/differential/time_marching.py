@@ -41,12 +41,12 @@ def march(
     """
     low, high = problem.domain[0]
     steps = min(thresholds.max_window_steps, steps)
-    resolved = thresholds.window_jump_tolerances[len(axes) - 1]
+    jump_tolerance = thresholds.window_jump_tolerances[len(axes) - 1]
     roughest = thresholds.max_window_jump_tolerances[len(axes) - 1]
     length = (high - low) * thresholds.first_window_share
     windows: list[TensorSpline] = []
     largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
-    others, place = _resolve_initial_values(problem, axes, steps, thresholds, should_stop), low
+    cross_axes, place = _resolve_initial_values(problem, axes, steps, thresholds, should_stop), low
     order, before, noise = axes[0].order, np.inf, 0.0
     shortest = thresholds.rough_window_shares[len(axes) - 1] * (high - low) * (1 + 1e-9)
     while place < high - 1e-12 * (high - low):
@@ -60,9 +60,14 @@ def march(
             )
         end = min(place + length, high)
         end = high if high - end < 0.2 * length else end
-        first = SplineAxis.uniform(place, end, thresholds.window_intervals[len(axes) - 1], order)
+        window_axis = SplineAxis.uniform(place, end, thresholds.window_intervals[len(axes) - 1], order)
         spline, is_solved = _solve_window(
-            problem, (first, *others), windows[-1] if windows else None, steps, thresholds, should_stop
+            problem,
+            (window_axis, *cross_axes),
+            windows[-1] if windows else None,
+            steps,
+            thresholds,
+            should_stop,
         )
         if not is_solved and should_stop():
             break
@@ -71,15 +76,15 @@ def march(
         # Shorter windows do not help
         if end - place <= shortest or before / 2 < along < roughest:
             noise = 2 * along
-        tolerated = max(resolved, min(roughest, max([noise, *across])))
-        can_refine = is_solved and along < 1e6 * resolved
+        max_jump = max(jump_tolerance, min(roughest, max([noise, *across])))
+        can_refine = is_solved and along < 1e6 * jump_tolerance
         finer = _refine_cross_axes(spline, scale, thresholds) if can_refine else None
-        if finer is not None and step_bytes(problem, (first, *finer)) <= thresholds.max_step_bytes:
-            others = finer
-            windows = [each.change_axes((each.axes[0], *others)) for each in windows]
-        elif not is_solved or (along > tolerated and end - place > shortest):
+        if finer is not None and step_bytes(problem, (window_axis, *finer)) <= thresholds.max_step_bytes:
+            cross_axes = finer
+            windows = [part.change_axes((part.axes[0], *cross_axes)) for part in windows]
+        elif not is_solved or (along > max_jump and end - place > shortest):
             growth = (
-                _growth_factor(along, tolerated, order, thresholds) if is_solved else thresholds.min_growth
+                _growth_factor(along, max_jump, order, thresholds) if is_solved else thresholds.min_growth
             )
             length = (end - place) * min(0.5, growth)
             before = along if is_solved else np.inf
@@ -89,7 +94,7 @@ def march(
             growth = (
                 thresholds.max_growth
                 if along <= noise
-                else _growth_factor(along, tolerated, order, thresholds)
+                else _growth_factor(along, max_jump, order, thresholds)
             )
             length = max((end - place) * growth, shortest)
             place, before, noise = end, np.inf, noise / 2 if along < noise / 4 else noise
@@ -102,9 +107,9 @@ def _largest_jump(spline: TensorSpline, scale: np.ndarray, axis: int) -> float:
     return float((spline.resolution_errors(axis).max(1) / scale).max())
 
 
-def _growth_factor(jump: float, tolerated: float, order: int, thresholds: SolverThresholds) -> float:
+def _growth_factor(jump: float, max_jump: float, order: int, thresholds: SolverThresholds) -> float:
     """Factor of the window length; jumps grow with its power k + 1."""
-    factor = 0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1))
+    factor = 0.8 * (max_jump / max(jump, 1e-300)) ** (1 / (order + 1))
     return float(np.clip(factor, thresholds.min_growth, thresholds.max_growth))
 
 
@@ -144,17 +149,17 @@ def _solve_window(
         places = [axis.interpolation_points() for axis in axes[1:]]
         values = before.evaluate_grid([np.array([start]), *places])
         guess = TensorSpline.interpolate(axes, np.repeat(values, axes[0].terms, axis=1))
-    begun = SolverState(guess, np.zeros(0))
-    reached = descend(
-        build_system(part, axes, begun, anchors, thresholds=thresholds),
-        begun,
+    initial_state = SolverState(guess, np.zeros(0))
+    result = descend(
+        build_system(part, axes, initial_state, anchors, thresholds=thresholds),
+        initial_state,
         steps=steps,
         strongest=thresholds.max_window_damping,
-        settled=thresholds.window_jump_tolerances[len(axes) - 1],
+        step_tolerance=thresholds.window_jump_tolerances[len(axes) - 1],
         slight=thresholds.min_step_decrease,
         should_stop=should_stop,
     )
-    return reached.state.spline, reached.moved < thresholds.window_converged_changes[len(axes) - 1]
+    return result.state.spline, result.moved < thresholds.window_converged_changes[len(axes) - 1]
 
 
 def _extend_initial_values(
@@ -167,9 +172,11 @@ def _extend_initial_values(
     """Extend the initial values along the first axis; unknowns without a condition are 0."""
     flat = (SplineAxis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first axis
     start = SolverState(TensorSpline.zero(flat, len(problem.unknowns)), np.zeros(0))
-    told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
-    if told:
-        initial = replace(problem, equations=(), conditions=told)
+    value_conditions = tuple(
+        c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets)
+    )
+    if value_conditions:
+        initial = replace(problem, equations=(), conditions=value_conditions)
         system = build_system(initial, flat, start, thresholds=thresholds)
         start = descend(system, start, steps=steps, should_stop=should_stop).state
     size = (len(problem.unknowns), *(axis.terms for axis in axes))
@@ -184,8 +191,8 @@ def _anchors(problem: DifferentialProblem, before: TensorSpline, place: float) -
             def values(
                 places: Sequence[np.ndarray], unknown: int = unknown, orders: tuple[int, ...] = orders
             ) -> np.ndarray:
-                found: np.ndarray = before.evaluate_grid(places, orders)[unknown]
-                return found
+                result: np.ndarray = before.evaluate_grid(places, orders)[unknown]
+                return result
 
             yield Anchor(0, place, unknown, order, values)
 
@@ -194,37 +201,37 @@ def _refine_cross_axes(
     spline: TensorSpline, scale: np.ndarray, thresholds: SolverThresholds
 ) -> tuple[SplineAxis, ...] | None:
     """Refine the grids along the other axes where this window has jumps; None if none are too large."""
-    resolved = thresholds.window_jump_tolerances[len(spline.axes) - 1]
-    changed, finer = False, []
+    jump_tolerance = thresholds.window_jump_tolerances[len(spline.axes) - 1]
+    has_changed, finer = False, []
     for number, axis in enumerate(spline.axes[1:], 1):
         jumps = (spline.resolution_errors(number) / scale[:, None]).max(0)
         wide = np.diff(axis.grid) > thresholds.min_split_share * (axis.grid[-1] - axis.grid[0])
         # Without narrow intervals, so that a kink does not prevent refinement elsewhere
         worst = jumps[wide].max(initial=0.0)
-        split = (jumps > max(10 * resolved, 1e-2 * worst)) & wide
+        split = (jumps > max(10 * jump_tolerance, 1e-2 * worst)) & wide
         if split.any() and axis.size < thresholds.max_cross_intervals:
             finer.append(split_axis(axis, split))
-            changed = True
+            has_changed = True
         else:
             finer.append(axis)
-    return tuple(finer) if changed else None
+    return tuple(finer) if has_changed else None
 
 
-def split_axis(axis: SplineAxis, chosen: np.ndarray) -> SplineAxis:
+def split_axis(axis: SplineAxis, is_split: np.ndarray) -> SplineAxis:
     """Halve the chosen intervals."""
     middles = (axis.grid[1:] + axis.grid[:-1]) / 2
-    return SplineAxis(np.sort(np.concatenate([axis.grid, middles[chosen]])), axis.order)
+    return SplineAxis(np.sort(np.concatenate([axis.grid, middles[is_split]])), axis.order)
 
 
 def _join_windows(windows: Sequence[TensorSpline]) -> TensorSpline:
     """Join all windows to one spline."""
-    last = windows[-1]
-    grid = np.concatenate([windows[0].axes[0].grid[:1], *(each.axes[0].grid[1:] for each in windows)])
-    axes = (SplineAxis(grid, last.axes[0].order), *last.axes[1:])
+    last_window = windows[-1]
+    grid = np.concatenate([windows[0].axes[0].grid[:1], *(part.axes[0].grid[1:] for part in windows)])
+    axes = (SplineAxis(grid, last_window.axes[0].order), *last_window.axes[1:])
     places = [axis.interpolation_points() for axis in axes]
-    ends = np.array([each.axes[0].grid[-1] for each in windows])
+    ends = np.array([part.axes[0].grid[-1] for part in windows])
     owner = np.minimum(np.searchsorted(ends, places[0]), len(windows) - 1)
-    values = np.empty((len(last.coef), *(axis.terms for axis in axes)))
+    values = np.empty((len(last_window.coef), *(axis.terms for axis in axes)))
     for number, window in enumerate(windows):
         mine = owner == number
         if mine.any():

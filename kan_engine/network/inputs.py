@@ -38,7 +38,11 @@ def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
     wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
     for layer, source in zip(wider.all_layers, network.all_layers, strict=True):
         resize_grid_(layer, source.grid_size)
-        rows = list(places) if source is network.stack[0] or source is network.direct else list(range(source.in_dim))
+        rows = (
+            list(places)
+            if source is network.stack[0] or source is network.direct
+            else list(range(source.in_dim))
+        )
         layer.mask[:] = False
         layer.knots[rows], layer.weight[rows], layer.mask[rows] = source.knots, source.weight, source.mask
         layer.symbolic = {(rows[i], j): edge for (i, j), edge in source.symbolic.items()}

@@ -205,9 +205,9 @@ class KANLayer(nn.Module):
         """∂node/∂φ of every activation φ: 1 in a sum; in a product, the product of all other activations."""
         sums = self.out_dim - self.products
         factors = postacts[:, :, sums:].masked_fill(~self.mask[:, sums:], 1.0)
-        ones = torch.ones_like(factors[:, :1])
-        before = torch.cat([ones, factors[:, :-1].cumprod(1)], 1)
-        after = torch.cat([factors[:, 1:].flip(1).cumprod(1).flip(1), ones], 1)
+        unit = torch.ones_like(factors[:, :1])
+        before = torch.cat([unit, factors[:, :-1].cumprod(1)], 1)
+        after = torch.cat([factors[:, 1:].flip(1).cumprod(1).flip(1), unit], 1)
         return torch.cat([torch.ones_like(postacts[:, :, :sums]), before * after], 2)
 
     @torch.no_grad()

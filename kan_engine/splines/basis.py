@@ -106,7 +106,9 @@ def dot_local(
 
 def _flat_starts(first_index: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
     """Index of the first local value of every input in the flattened dense tensor."""
-    return first_index.reshape(-1) + torch.arange(0, first_index.numel() * size, size, device=first_index.device)
+    return first_index.reshape(-1) + torch.arange(
+        0, first_index.numel() * size, size, device=first_index.device
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,9 @@ class _UniformBasis:
 
     def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
         """Evaluate the k + 1 polynomials by Horner's scheme."""
-        highest_power, *lower_powers = cardinal_polynomials(self.order, derivative, self.u.dtype, self.u.device)
+        highest_power, *lower_powers = cardinal_polynomials(
+            self.order, derivative, self.u.dtype, self.u.device
+        )
         total = highest_power * self.u if lower_powers else highest_power.expand(-1, *self.u.shape).clone()
         for number, coefficients in enumerate(lower_powers):
             total = total.add_(coefficients)

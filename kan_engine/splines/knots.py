@@ -87,7 +87,10 @@ def robust_range(
     middle = sorted_values[max_count : rows - max_count]
     inner = middle[-1] - middle[0]  # positive unless nearly all rows share a value
     for k in range(max_count, 0, -1):  # from the centre outwards: the first isolating gap counts
-        above, below = sorted_values[rows - k] - sorted_values[rows - k - 1], sorted_values[k] - sorted_values[k - 1]
+        above, below = (
+            sorted_values[rows - k] - sorted_values[rows - k - 1],
+            sorted_values[k] - sorted_values[k - 1],
+        )
         spread = torch.where(inner > 0, sorted_values[rows - k - 1] - sorted_values[k], torch.inf)
         min_gap = thresholds.min_isolating_gap * spread
         high_index = torch.where((high_index == rows - 1) & (above > min_gap), rows - k - 1, high_index)
@@ -100,7 +103,9 @@ def extend_knots(grid: Float[Tensor, "in_dim grid"], order: int) -> Float[Tensor
     """Extend a grid by ``order`` points on each side, with the spacing of its first and last interval."""
     first_step, last_step = grid[:, 1:2] - grid[:, :1], grid[:, -1:] - grid[:, -2:-1]
     steps = torch.arange(1, order + 1, dtype=grid.dtype, device=grid.device)
-    return torch.cat([grid[:, :1] - first_step * steps.flip(0), grid, grid[:, -1:] + last_step * steps], dim=1)
+    return torch.cat(
+        [grid[:, :1] - first_step * steps.flip(0), grid, grid[:, -1:] + last_step * steps], dim=1
+    )
 
 
 def grid_range(

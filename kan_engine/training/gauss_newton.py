@@ -115,7 +115,9 @@ def _fill_jacobian_(
     output_gradient, root = gradient_and_root(loss, at.outputs, at.rows.targets)
     passages, share = at.passages, at.share
     # The gradient is appended as one more root, so that a single backward pass computes both.
-    delta = torch.cat([root * share.sqrt()[:, None, None], (output_gradient * share[:, None]).unsqueeze(1)], 1)
+    delta = torch.cat(
+        [root * share.sqrt()[:, None, None], (output_gradient * share[:, None]).unsqueeze(1)], 1
+    )
     gradient, start = [], 0
     for passage, d, alive in zip(passages, backward_pass(network, passages, delta), edges, strict=True):
         stop = start + int(alive.sum()) * passage.features.shape[2]

@@ -155,7 +155,9 @@ class Training:
         """
         if not self._method.is_judged:
             return loss if self._judged is None else self._judged
-        validation_loss = loss if self._validation is None else self._validation.loss(self.network, self.config.loss)
+        validation_loss = (
+            loss if self._validation is None else self._validation.loss(self.network, self.config.loss)
+        )
         self._judged = validation_loss
         is_better = self._best.keep_if_better(self.network, validation_loss)
         self._stale = 0 if is_better or not self._method.is_settling else self._stale + 1

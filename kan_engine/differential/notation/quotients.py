@@ -44,22 +44,22 @@ def compile_quotients(words: SymbolTable) -> re.Pattern[str]:
 
 def read_quotient(text: str, place: int, pattern: re.Pattern[str], words: SymbolTable) -> Quotient | None:
     """Read the quotient at a character; None if there is none, or if a name in it is one of the problem's."""
-    found = pattern.match(text, place)
-    if found is None or _has_own_name(found, words):
+    match = pattern.match(text, place)
+    if match is None or _has_own_name(match, words):
         return None
     orders = dict.fromkeys(words.independent, 0)
     for name, power in re.findall(
-        rf"[d∂]{_GAP}({_alternatives(words.independent)})({_POWER})", found["bracketed"] or found["below"]
+        rf"[d∂]{_GAP}({_alternatives(words.independent)})({_POWER})", match["bracketed"] or match["below"]
     ):
         orders[name] += _read_order(power)
-    unknown = None if found["unknown"] is None else words.unknowns.index(found["unknown"])
-    return Quotient(found[0], found.end(), unknown, _read_order(found["order"]), tuple(orders.values()))
+    unknown = None if match["unknown"] is None else words.unknowns.index(match["unknown"])
+    return Quotient(match[0], match.end(), unknown, _read_order(match["order"]), tuple(orders.values()))
 
 
-def _has_own_name(found: re.Match[str], words: SymbolTable) -> bool:
+def _has_own_name(match: re.Match[str], words: SymbolTable) -> bool:
     """Whether ``dy`` or ``dx`` is itself a name of the problem."""
-    own = {*words.independent, *words.unknowns, *words.coefficients}
-    return any(name in own for name in re.findall(r"\bd\w*", found[0]))
+    problem_names = {*words.independent, *words.unknowns, *words.coefficients}
+    return any(name in problem_names for name in re.findall(r"\bd\w*", match[0]))
 
 
 def _read_order(power: str) -> int:

@@ -20,7 +20,7 @@ def typeset_equation(text: str, words: SymbolTable) -> str:
         InvalidEquation: The text is not in the language of equations; ``place`` is the character.
     """
     try:
-        left, right = parse_sides(text, words)
+        lhs, rhs = parse_sides(text, words)
     except RecursionError:
         raise InvalidEquation("this is nested too deeply", 0) from None
     names = symbols({name: name for name in (*words.independent, *words.unknowns, *words.coefficients)})
@@ -30,7 +30,7 @@ def typeset_equation(text: str, words: SymbolTable) -> str:
         if isinstance(leaf, Jet):
             names[name] = _typeset_jet(leaf, words, names)
         leaves[Parameter(index)] = Variable(name)
-    sides = [left] if right is None else [left, right]
+    sides = [lhs] if rhs is None else [lhs, rhs]
     return " = ".join(write_latex(substitute(side, leaves), names) for side in sides)
 
 

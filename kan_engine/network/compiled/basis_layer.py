@@ -53,7 +53,9 @@ class BasisLayer:
         features = np.zeros((*x.shape, terms))
         flat = features.reshape(-1)
         starts = np.arange(0, flat.size, terms)
-        starts += np.clip(interval.astype(np.intp), 0, int(last_interval)).reshape(-1)  # any for NaN: u is NaN
+        starts += np.clip(interval.astype(np.intp), 0, int(last_interval)).reshape(
+            -1
+        )  # any for NaN: u is NaN
         for offset, values in enumerate(local):
             flat[offset:][starts] = values.reshape(-1)
         features[..., -1] = base
