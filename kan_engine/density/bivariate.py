@@ -35,6 +35,7 @@ def build_normal_network(frame: BivariateMesh, nodes: int) -> KAN:
     assert direct is not None  # noqa: S101 - direct=True creates it
     for layer in (first_layer, direct):
         layer.knots = frame.knots.clone()
+    # Direct edges: the quadratic terms of independent normal distributions
     stds = frame.stds
     for place, (mean, std) in enumerate(zip(frame.means, stds.tolist(), strict=True)):
         direct.symbolic[place, 0] = SymbolicEdge("x^2", 1 / std, -mean / std, -0.5, 0.0)
@@ -47,6 +48,7 @@ def _set_normal_weights_(network: KAN, frame: BivariateMesh, direct_form: Float[
     """Set projections, and parabolas of them that sum to the normal quadratic form minus ``direct_form``."""
     first_layer, last_layer = network.stack
     nodes, order = first_layer.out_dim, first_layer.order
+    # Directions around the circle after whitening: all projections have the same spread
     angles = np.pi * np.arange(nodes) / nodes
     precision = np.linalg.inv(frame.covariance)
     root = np.linalg.cholesky(precision).T  # |root·x|² is the quadratic form of the normal distribution
@@ -54,9 +56,11 @@ def _set_normal_weights_(network: KAN, frame: BivariateMesh, direct_form: Float[
     directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / scale
     for place, mean in enumerate(frame.means):
         greville = first_layer.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
+        # First layer: every node is a linear projection of the centred columns
         slopes = torch.from_numpy(directions[:, place])
         first_layer.weight[place, :-1] = (greville - mean)[:, None] * slopes
     update_misplaced_layer_grids_(last_layer, frame.lattice.nodes(network))
+    # Least squares: weights of the squared projections whose sum is the missing quadratic form
     forms = np.stack([directions[:, 0] ** 2, 2 * directions[:, 0] * directions[:, 1], directions[:, 1] ** 2])
     target = (direct_form - precision)[np.triu_indices(2)] * [1, 2, 1] / 2
     shares = np.linalg.lstsq(forms, target, rcond=None)[0]
@@ -111,6 +115,7 @@ def select_bivariate_network(
         trials.append(trial)
         best = max(trials, key=lambda entry: entry.score)
         min_score = best.score - thresholds.min_likelihood_loss
+        # Smaller λ fit noise once several of them are clearly worse than the best
         worse = sum(entry.score < min_score for entry in trials[trials.index(best) :])
         if worse >= thresholds.joint_lamb_patience:
             break
@@ -140,6 +145,7 @@ def _cross_validate(
     should_stop: ShouldStop,
 ) -> Iterator[_PenaltyTrial]:
     """Yield the trial of each λ, until training changes none of the networks any more."""
+    # Rows of every fold, and the likelihood of all rows outside of it
     fold_indices = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
     likelihoods = [
         Likelihood(frame, rows[(part != number).nonzero()[:, 0]]) for number in range(len(fold_indices))
@@ -149,7 +155,9 @@ def _cross_validate(
     for lamb in frame.thresholds.joint_lambs:
         pairs, log_densities = zip(likelihoods, without, strict=True), torch.empty_like(rows.weights)
         steps = frame.thresholds.steps_per_lamb
+        # Each network starts from its weights at the next larger λ
         now = [likelihood.train(before, lamb, steps, should_stop) for likelihood, before in pairs]
+        # Every row is evaluated under the network that was not trained on its fold
         for model, indices in zip(now, fold_indices, strict=True):
             log_densities[indices] = model.log_densities(rows[indices])
         yield _PenaltyTrial(lamb, now, log_densities, float(rows.weights @ log_densities))
@@ -162,6 +170,7 @@ def _train_on_all_rows(
     likelihood: Likelihood, best: _PenaltyTrial, should_stop: ShouldStop
 ) -> FittedBivariate:
     """Train the network that fits all rows best; take the next one if its integral becomes unreliable."""
+    # The networks of the folds are good starts; the best on all rows comes first
     starts = sorted(best.without, key=lambda model: likelihood.evaluate(model.network, best.lamb).objective)
     for start in starts:
         result = likelihood.train(start, best.lamb, likelihood.frame.thresholds.final_steps, should_stop)

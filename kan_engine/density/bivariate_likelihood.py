@@ -96,10 +96,11 @@ class Likelihood:
     def train(
         self, start: FittedBivariate, lamb: float, max_steps: int, should_stop: ShouldStop
     ) -> FittedBivariate:
-        """Train a copy for ``max_steps`` steps or fewer at this λ; returns ``start`` if log Z is unreliable."""
+        """Train a copy for at most ``max_steps`` steps at this λ; returns ``start`` if log Z is unreliable."""
         network = copy_network(start.network)
         self._update_grids_(network, lamb)
         steps = list(self._run_steps_(network, lamb, max_steps, should_stop))
+        # Two quadrature rules that disagree reveal a density too narrow for the coarse one
         coarse, medium = (
             log_normaliser(network, rule) for rule in (self.frame.coarse_rule, self.frame.medium_rule)
         )
@@ -117,6 +118,7 @@ class Likelihood:
             rule.values(network),
             _third_differences(self.frame.lattice.values(network)[:, None])[:, 0],
         )
+        # Negative mean log-density: log Z minus the mean of f over the rows
         loss = _log_integral(values, rule) - float(share @ self.rows.values(network))
         weights = flatten_weights(network, trainable_edges(network))
         price = lamb * float(bends @ bends) + self._limits.joint_ridge * float(weights @ weights)
@@ -158,7 +160,9 @@ class Likelihood:
         mean, matrix = self._jacobian_moments(network, len(weights), here.values)
         bends, price = _third_differences(self.frame.lattice.jacobian(network)), torch.zeros_like(matrix)
         add_square_(price, bends)
+        # Fisher information plus the Hessian of the penalty, λ DᵀD, and a ridge
         matrix.add_(price, alpha=lamb).diagonal().add_(self._limits.joint_ridge)
+        # Expectation of the slopes under the density minus their mean over the rows, plus the penalty's slope
         gradient = (
             mean
             - self.rows.mean_slopes(network)
@@ -172,9 +176,11 @@ class Likelihood:
     ) -> tuple[Float[Tensor, " P"], Float[Tensor, "P P"]]:
         """Mean and covariance of the Jacobian under the density."""
         rule = self.frame.coarse_rule
+        # Probabilities of the quadrature nodes; those of negligible mass do not contribute
         p = torch.softmax(values + rule.weights.log(), 0)
         mean, second = p.new_zeros(count), p.new_zeros(count, count)
         indices = (p > self._limits.joint_negligible_mass).nonzero()[:, 0]
+        # Second moments of the slopes, over blocks of nodes that fit into memory
         for part in torch.split(indices, max(1, JACOBIAN_BYTES // (8 * count))):
             slopes = rule[part].jacobian(network)
             mean += p[part] @ slopes
@@ -220,6 +226,7 @@ class _NetworkPoint(Point):
 def _third_differences(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:
     """All third differences of values on the lattice; the squares of mixed ones count three times."""
     lattice = values.view(LATTICE_POINTS, LATTICE_POINTS, -1)
+    # With these binomial weights the penalty does not depend on a rotation of the columns
     mixed_weight = 3**0.5
     parts = [
         lattice.diff(n=3, dim=0),

@@ -46,6 +46,7 @@ class WeightedPoints:
     def __getitem__(self, places: Int[Tensor, " _"]) -> WeightedPoints:
         """Selected points, as rows."""
         shape = self._shape
+        # Positions along both axes; selected points no longer form a mesh
         row, column = places // shape[1], places % shape[1]
         first_terms, second_terms = (terms.expand(*shape, -1)[row, column][:, None] for terms in self.terms)
         return WeightedPoints((first_terms, second_terms), self.parabolas[places], self.weights[places])
@@ -73,6 +74,7 @@ class WeightedPoints:
         size = network.stack[0].weight[0].numel()
         matrix = slopes.new_empty(len(self), 2 * size + features.shape[1])
         for place, terms in enumerate(self.terms):
+            # Weights of the first layer: slope of the output in the node, times the term
             part = matrix[:, place * size : (place + 1) * size].view(*self._shape, slopes.shape[1], -1)
             torch.mul(slopes.view(*self._shape, -1, 1), terms[:, :, None], out=part)
         matrix[:, 2 * size :] = features
@@ -81,6 +83,7 @@ class WeightedPoints:
     def mean_slopes(self, network: KAN) -> Float[Tensor, " P"]:
         """Weighted mean of the Jacobian over rows."""
         features, slopes = self._last_layer_terms(network)
+        # Products of slopes and terms are summed at once, without the Jacobian of all rows
         share = self.weights / self.weights.sum()
         blocks = [(share[:, None] * slopes).T @ terms[:, 0] for terms in self.terms]
         return torch.cat([*(part.flatten() for part in blocks), share @ features])
@@ -169,15 +172,18 @@ class BivariateMesh:
         lines = [gauss_legendre(self._panels(place, parts), points) for place in (0, 1)]
         return self._combine_axes([nodes for nodes, _ in lines], [weights for _, weights in lines])
 
-    def _panels(self, place: int, parts: int) -> np.ndarray:
+    def _panels(self, place: int, parts: int) -> Float[np.ndarray, " ends"]:
         grid, (low, high) = self.points[place], self.ends[place]
         steps = np.linspace(0, 1, self.thresholds.tail_panels * parts + 1)[1:]
+        # On an unbounded side the panels continue several standard deviations beyond the grid
         far = self.thresholds.tail_stds * self.stds[place] * steps
         below = grid[0] - far[::-1] if np.isinf(low) else np.zeros(0)
         above = grid[-1] + far if np.isinf(high) else np.zeros(0)
         return np.concatenate([below, _resample_grid(grid, parts * (len(grid) - 1) + 1), above])
 
-    def _combine_axes(self, axes: list[np.ndarray], weights: list[np.ndarray]) -> WeightedPoints:
+    def _combine_axes(
+        self, axes: list[Float[np.ndarray, " _"]], weights: list[Float[np.ndarray, " _"]]
+    ) -> WeightedPoints:
         """All pairs of points of the two axes; weights are multiplied."""
         (first_terms, first_parabola), (second_terms, second_parabola) = (
             self._column_terms(place, torch.from_numpy(axis)) for place, axis in enumerate(axes)
@@ -196,10 +202,11 @@ class BivariateMesh:
         knots = self.knots[place : place + 1]
         spacing = uniform_spacing(knots, self.order)
         terms = Features.apply(x[:, None], knots, self.order, spacing)  # type: ignore[no-untyped-call]
+        # The falling parabola of the direct edge, which makes the density integrable
         return terms[:, 0], -0.5 * ((x - self.means[place]) / float(self.stds[place])) ** 2
 
 
-def _resample_grid(grid: np.ndarray, count: int) -> np.ndarray:
+def _resample_grid(grid: Float[np.ndarray, " points"], count: int) -> Float[np.ndarray, " {count}"]:
     """``count`` points from the first to the last of a grid, with its local density."""
     places: np.ndarray = np.interp(np.linspace(0, len(grid) - 1, count), range(len(grid)), grid)
     return places

@@ -21,11 +21,13 @@ def candidate_families(
 ) -> Iterator[DistributionFamily]:
     """Distribution families to try for a column whose density has this support, the most usual first."""
     yield from (_normal(), _uniform(thresholds))
+    # Families on an interval: from 0 to 1, and between the ends of the estimated support
     ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
     if np.isfinite(support).all():
         ranges.setdefault(support, 2)
     for (low, high), end_count in ranges.items():
         yield _beta(low, high, end_count)
+    # Families on a half-line: from 0, and from the lower end of the estimated support
     lows = {0.0: 0} if rows.low >= 0 else {}
     if np.isfinite(support[0]):
         lows.setdefault(support[0], 1)
@@ -143,6 +145,7 @@ def _weibull(low: float, end_count: int) -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector | None:
         if not rows.low > low:
             return None
+        # Logarithms of Weibull values have a Gumbel distribution, whose moments give shape and scale
         logs = rows.replace_values(np.log(rows.x - low))
         shape = 1.28255 / max(logs.std, 1e-9)  # π/√6 over the standard deviation of the logarithms
         return np.array([shape, np.exp(logs.mean + 0.57722 / shape)])
@@ -183,6 +186,7 @@ def _beta(low: float, high: float, end_count: int) -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector | None:
         if not low < rows.low or not rows.high < high:
             return None
+        # Method of moments: mean and variance determine alpha + beta
         mean, variance = (rows.mean - low) / width, (rows.std / width) ** 2
         total = mean * (1 - mean) / variance - 1
         return np.array([mean * total, (1 - mean) * total]) if total > 0 else None
@@ -233,6 +237,7 @@ def _uniform(thresholds: DensityThresholds) -> DistributionFamily:
 
 def _laplace() -> DistributionFamily:
     def start(rows: WeightedValues) -> Vector:
+        # Median and mean absolute deviation from it are the maximum-likelihood estimates
         middle = rows.quantile(0.5)
         return np.array([middle, max(rows.replace_values(np.abs(rows.x - middle)).mean, 1e-300)])
 
@@ -370,6 +375,7 @@ def _initial_mixture(rows: WeightedValues, thresholds: DensityThresholds) -> Vec
     theta = np.zeros(5)
     for _ in range(thresholds.max_em_rounds):
         before = theta
+        # Maximisation: share, mean and standard deviation of the rows that each component is responsible for
         weights = [rows.w * share, rows.w * (1 - share)]
         totals = [float(w.sum()) for w in weights]
         if min(totals) < 0.02 * rows.count:
@@ -380,6 +386,7 @@ def _initial_mixture(rows: WeightedValues, thresholds: DensityThresholds) -> Vec
             for w, mean, total in zip(weights, means, totals, strict=True)
         ]
         theta = np.array([totals[0] / rows.count, means[0], stds[0], means[1], stds[1]])
+        # Expectation: posterior probability of the first component in every row
         first_component, second_component = (
             _standard_normal_log_density((rows.x - theta[i]) / theta[i + 1]) - np.log(theta[i + 1])
             for i in (1, 3)

@@ -130,10 +130,12 @@ def fit_univariate_density(
     thresholds = config.thresholds
     inputs, w = Standardizer.fit(x[:, None]), weights / weights.mean()
     z = inputs.forward(x[:, None])[:, 0]
+    # Random folds of equal size, and a sample of rows that is large enough to choose the grid
     rng = np.random.default_rng(config.seed)
     fold = rng.permutation(np.arange(len(x)) % thresholds.folds)
     max_rows = thresholds.max_search_rows
     sample = rng.choice(len(x), max_rows, replace=False) if len(x) > max_rows else np.arange(len(x))
+    # Possible ends of the support on the unit scale; 0 is usual and needs a smaller gain
     outer = possible_ends(x, thresholds)
     near = inputs.forward(np.array(outer)[:, None])[:, 0].tolist()
     ends = [
@@ -143,10 +145,12 @@ def fit_univariate_density(
     choice = _select_grid(z[sample], w[sample], fold[sample], (ends[0], ends[1]), config, should_stop)
     grid = choice.grid
     rows = FoldSums.from_rows(grid, z, w, fold, thresholds.folds)
+    # Coefficients for all rows, and without each fold for its held-out rows
     c = maximise_likelihood(grid, *rows.sum_except(None), choice.lamb, _initial_coefficients(grid, z))
     fold_coefficients = [
         maximise_likelihood(grid, *rows.sum_except(part), choice.lamb, c) for part in range(thresholds.folds)
     ]
+    # Change of variables: a density per unit of the column is smaller by the scale
     unit = float(np.log(inputs.scale[0]))
     low, high = grid.has_tails
     return Density(
@@ -168,8 +172,8 @@ class SupportEnd:
 
 
 def _select_grid(
-    z: np.ndarray,
-    w: np.ndarray,
+    z: Float[np.ndarray, " rows"],
+    w: Float[np.ndarray, " rows"],
     fold: Int[np.ndarray, " rows"],
     sides: tuple[SupportEnd, SupportEnd],
     config: DensityConfig,
@@ -179,6 +183,7 @@ def _select_grid(
     thresholds = config.thresholds
     size = config.grid_size or thresholds.grid_sizes[sum(len(z) >= n for n in thresholds.grid_size_rows)]
     trials: list[tuple[float, PenaltyChoice]] = []
+    # Both sides bounded or not, on a uniform and on a stretched grid
     for bounded_sides in product((False, True), repeat=2):
         ends = [
             side.place if is_bounded else None for side, is_bounded in zip(sides, bounded_sides, strict=True)
@@ -202,7 +207,7 @@ def _select_grid(
     return max(trials, key=lambda entry: entry[0])[1]
 
 
-def _initial_coefficients(grid: UnivariateGrid, z: np.ndarray) -> np.ndarray:
+def _initial_coefficients(grid: UnivariateGrid, z: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " basis"]:
     return normal_coefficients(grid, float(z.mean()), max(float(z.std()), 1e-3))
 
 
@@ -229,6 +234,7 @@ def fit_bivariate_density(
     z = inputs.forward(x)
     thresholds = config.thresholds
     size = config.grid_size or thresholds.joint_grid_size
+    # The support and the grid of each column follow from its own density
     ends = [_standardize_ends(side.support[0], inputs, place) for place, side in enumerate(sides)]
     points = [_place_column_points(z[:, place], ends[place], size, thresholds) for place in (0, 1)]
     frame = BivariateMesh(
@@ -261,9 +267,10 @@ def fit_bivariate_density(
 
 
 def _place_column_points(
-    z: np.ndarray, ends: tuple[float, float], size: int, thresholds: DensityThresholds
-) -> np.ndarray:
+    z: Float[np.ndarray, " rows"], ends: tuple[float, float], size: int, thresholds: DensityThresholds
+) -> Float[np.ndarray, " points"]:
     """Grid points of one of two columns: uniform, where parabolas have no penalty, unless tails are long."""
+    # A range of many interquartile ranges means long tails, for which uniform grids are too coarse
     lower, upper = np.quantile(z, [0.25, 0.75])
     is_long = float(np.ptp(z)) > thresholds.long_tail_ratio * float(upper - lower)
     low, high = (end if np.isfinite(end) else None for end in ends)
@@ -277,8 +284,11 @@ def _standardize_ends(ends: tuple[float, float], inputs: Standardizer, place: in
 
 
 def _evaluate_held_out_rows(
-    grid: UnivariateGrid, fold_coefficients: list[np.ndarray], z: np.ndarray, fold: np.ndarray
-) -> np.ndarray:
+    grid: UnivariateGrid,
+    fold_coefficients: list[Float[np.ndarray, " basis"]],
+    z: Float[np.ndarray, " rows"],
+    fold: Int[np.ndarray, " rows"],
+) -> Float[np.ndarray, " rows"]:
     """Log-density of every row, fitted without its fold, on the unit scale."""
     log_densities = np.empty(len(z))
     for part, c in enumerate(fold_coefficients):
@@ -287,7 +297,9 @@ def _evaluate_held_out_rows(
     return log_densities
 
 
-def _evaluate_spline(grid: UnivariateGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _evaluate_spline(
+    grid: UnivariateGrid, c: Float[np.ndarray, " basis"], z: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
     """f at these points, a block of rows at a time."""
     rows = grid.thresholds.block_rows
     blocks = [grid.basis(z[start : start + rows]) @ c for start in range(0, len(z), rows)]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy import special
 
 from kan_engine.density.distributions import candidate_families
@@ -64,9 +65,9 @@ class RecognitionResult:
 
 def recognise_univariate_laws(
     name: str,
-    x: np.ndarray,
-    weights: np.ndarray,
-    log_densities: np.ndarray,
+    x: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+    log_densities: Float[np.ndarray, " rows"],
     support: tuple[float, float],
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -114,16 +115,20 @@ def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str], max_gap: floa
     return [usual_law, *(law for law in laws if law is not usual_law)]
 
 
-def _sample_rows(count: int, seed: int, thresholds: DensityThresholds) -> np.ndarray:
+def _sample_rows(count: int, seed: int, thresholds: DensityThresholds) -> Int[np.ndarray, " sample"]:
     """At most ``max_law_rows`` row numbers, in random order."""
     return np.random.default_rng(seed).permutation(count)[: thresholds.max_law_rows]
 
 
 def _cross_validate_law(
-    fit: FittedDistribution, rows: WeightedValues, part: np.ndarray, thresholds: DensityThresholds
-) -> tuple[np.ndarray, np.ndarray]:
+    fit: FittedDistribution,
+    rows: WeightedValues,
+    part: Int[np.ndarray, " rows"],
+    thresholds: DensityThresholds,
+) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
     """Log-density and cumulative probability of every row under the law fitted without its fold."""
     law, density, share = fit.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
+    # Each fold is evaluated under the law fitted to all others; ends of a support depend on all rows
     for fold in range(thresholds.law_folds):
         mask = part == fold
         fold_fit = fit if law.is_support else fit_family(law, rows.select_rows(~mask), thresholds)
@@ -136,7 +141,10 @@ def _cross_validate_law(
 
 
 def _test_law(
-    ahead: np.ndarray, w: np.ndarray, share: np.ndarray, thresholds: DensityThresholds
+    ahead: Float[np.ndarray, " rows"],
+    w: Float[np.ndarray, " rows"],
+    share: Float[np.ndarray, " rows"],
+    thresholds: DensityThresholds,
 ) -> tuple[str | None, float]:
     """The reason to reject a law, or None, and the p-value of its fit.
 
@@ -152,27 +160,34 @@ def _test_law(
     return reason, p_value
 
 
-def _compare_likelihoods(ahead: np.ndarray, w: np.ndarray, thresholds: DensityThresholds) -> str | None:
+def _compare_likelihoods(
+    ahead: Float[np.ndarray, " rows"], w: Float[np.ndarray, " rows"], thresholds: DensityThresholds
+) -> str | None:
     """The reason to reject a law by the log-likelihood of rows left out, or None."""
+    # Rows to which the KAN gives no density cannot compare the two
     mask = np.isfinite(ahead) | np.isposinf(ahead)
     weight = w[mask] / w[mask].sum()
     mean = float(weight @ ahead[mask])
     if not np.isfinite(mean):
         return "some rows have a density of 0 under it"
+    # Standard error of the weighted mean difference
     error = float(weight**2 @ (ahead[mask] - mean) ** 2) ** 0.5
     if mean > thresholds.rejection_z * error + thresholds.log_likelihood_tolerance:
         return f"the mean log-likelihood of rows left out is lower by {mean:.3g} than under the KAN's density"
     return None
 
 
-def _kolmogorov_p_value(share: np.ndarray, w: np.ndarray) -> float:
+def _kolmogorov_p_value(share: Float[np.ndarray, " rows"], w: Float[np.ndarray, " rows"]) -> float:
     """p-value of the Kolmogorov-Smirnov test that shares are uniform from 0 to 1."""
     if not np.isfinite(share).all():
         return 0.0
+    # Largest distance between the weighted empirical distribution and the diagonal, before and after each
+    # step
     order = np.argsort(share)
     upper = np.cumsum(w[order]) / w.sum()
     lower = upper - w[order] / w.sum()
     distance = float(max((upper - share[order]).max(), (share[order] - lower).max()))
+    # Correction of the asymptotic distribution for finite samples (Stephens 1970)
     count = effective_sample_size(w)
     return float(special.kolmogorov(distance * (count**0.5 + 0.12 + 0.11 / count**0.5)))
 
@@ -194,9 +209,9 @@ def _describe_law(
 
 def recognise_bivariate_laws(
     names: tuple[str, str],
-    x: np.ndarray,
-    weights: np.ndarray,
-    log_densities: np.ndarray,
+    x: Float[np.ndarray, "rows 2"],
+    weights: Float[np.ndarray, " rows"],
+    log_densities: Float[np.ndarray, " rows"],
     sides: tuple[RecognitionResult, RecognitionResult],
     seed: int,
     *,
@@ -231,20 +246,22 @@ def recognise_bivariate_laws(
 
 def _fit_bivariate_normal(
     names: tuple[str, str],
-    x: np.ndarray,
-    w: np.ndarray,
-    log_densities: np.ndarray,
-    part: np.ndarray,
+    x: Float[np.ndarray, "rows 2"],
+    w: Float[np.ndarray, " rows"],
+    log_densities: Float[np.ndarray, " rows"],
+    part: Int[np.ndarray, " rows"],
     thresholds: DensityThresholds,
 ) -> tuple[RecognisedLaw, str | None]:
     count, (mean, covariance) = effective_sample_size(w), _sample_moments(x, w)
     law_densities, share = np.empty(len(x)), np.empty(len(x))
+    # Squared Mahalanobis distances of two columns are exponentially distributed with mean 2
     for fold in range(thresholds.law_folds):
         mask = part == fold
         moments = _sample_moments(x[~mask], w[~mask])
         law_densities[mask] = _log_normal_density(x[mask], *moments)
         share[mask] = -np.expm1(-0.5 * _mahalanobis_squared(x[mask], *moments))
     reason, p_value = _test_law(log_densities - law_densities, w, share, thresholds)
+    # Log-likelihood of the effective sample; the BIC counts five parameters
     likelihood = float(w @ _log_normal_density(x, mean, covariance)) * count / w.sum()
     law = RecognisedLaw(
         name="bivariate normal",
@@ -258,17 +275,23 @@ def _fit_bivariate_normal(
     return law, reason
 
 
-def _sample_moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sample_moments(
+    x: Float[np.ndarray, "rows 2"], w: Float[np.ndarray, " rows"]
+) -> tuple[Float[np.ndarray, " 2"], Float[np.ndarray, "2 2"]]:
     return np.average(x, axis=0, weights=w), np.cov(x.T, aweights=w, bias=True)
 
 
-def _mahalanobis_squared(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def _mahalanobis_squared(
+    x: Float[np.ndarray, "rows 2"], mean: Float[np.ndarray, " 2"], covariance: Float[np.ndarray, "2 2"]
+) -> Float[np.ndarray, " rows"]:
     """Squared Mahalanobis distance."""
     distances: np.ndarray = ((x - mean) * np.linalg.solve(covariance, (x - mean).T).T).sum(1)
     return distances
 
 
-def _log_normal_density(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def _log_normal_density(
+    x: Float[np.ndarray, "rows 2"], mean: Float[np.ndarray, " 2"], covariance: Float[np.ndarray, "2 2"]
+) -> Float[np.ndarray, " rows"]:
     log_density: np.ndarray = -0.5 * (
         _mahalanobis_squared(x, mean, covariance) + np.log(np.linalg.det(covariance)) + 2 * np.log(2 * np.pi)
     )
@@ -276,9 +299,10 @@ def _log_normal_density(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray)
 
 
 def _normal_parameters(
-    names: tuple[str, str], mean: np.ndarray, covariance: np.ndarray, count: float
+    names: tuple[str, str], mean: Float[np.ndarray, " 2"], covariance: Float[np.ndarray, "2 2"], count: float
 ) -> list[Parameter]:
     parameters: list[Parameter] = []
+    # Standard errors of the mean and the standard deviation of a normal sample
     stds = np.sqrt(np.diag(covariance))
     for name, m, s in zip(names, mean.tolist(), stds.tolist(), strict=True):
         parameters.append(confidence_interval(f"mean of {name}", m, s / count**0.5))
@@ -291,8 +315,11 @@ def _normal_parameters(
     return [*parameters, correlation | {"low": float(ends[0]), "high": float(ends[1])}]
 
 
-def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarray) -> Expression:
+def _normal_tree(
+    names: tuple[str, str], mean: Float[np.ndarray, " 2"], covariance: Float[np.ndarray, "2 2"]
+) -> Expression:
     precision = np.linalg.inv(covariance)
+    # Quadratic form of the precision matrix in the centred columns
     u, v = (Variable(name) - number(float(m)) for name, m in zip(names, mean, strict=True))
     form = (
         mul(number(-0.5 * float(precision[0, 0])), u**2)
@@ -304,15 +331,15 @@ def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarra
 
 def _combine_independent_laws(
     laws: tuple[RecognisedLaw, RecognisedLaw],
-    x: np.ndarray,
-    w: np.ndarray,
-    log_densities: np.ndarray,
+    x: Float[np.ndarray, "rows 2"],
+    w: Float[np.ndarray, " rows"],
+    log_densities: Float[np.ndarray, " rows"],
     thresholds: DensityThresholds,
 ) -> tuple[RecognisedLaw, str | None]:
     """The product of two laws, and the reason to reject it, or None; tested on the rows it was fitted to."""
     first_law, second_law = laws
 
-    def log_density(rows: np.ndarray) -> np.ndarray:
+    def log_density(rows: Float[np.ndarray, "rows 2"]) -> Float[np.ndarray, " rows"]:
         total: np.ndarray = first_law.log_density(rows[:, :1]) + second_law.log_density(rows[:, 1:])
         return total
 
@@ -338,8 +365,9 @@ def _combine_independent_laws(
     return law, reason
 
 
-def _independence_p_value(x: np.ndarray, w: np.ndarray) -> float:
+def _independence_p_value(x: Float[np.ndarray, "rows 2"], w: Float[np.ndarray, " rows"]) -> float:
     """Twice the smaller p-value of two Spearman correlations: of values, of distances from the medians."""
+    # Correlations of ranks find monotonic dependence, those of distances from the median symmetric dependence
     ranks = np.argsort(np.argsort(x, axis=0), axis=0) / len(x) - 0.5
     count, smallest = effective_sample_size(w), 1.0
     for values in (ranks, np.abs(ranks)):

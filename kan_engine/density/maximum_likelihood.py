@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
 from kan_engine.density.thresholds import DensityThresholds
@@ -58,7 +59,7 @@ class DistributionFamily:
         return tuple(name.rstrip("+") for name in self.parameters)
 
     @property
-    def is_positive(self) -> Vector:
+    def is_positive(self) -> Bool[np.ndarray, " parameters"]:
         """Which parameters must be positive."""
         return np.array([name.endswith("+") for name in self.parameters])
 
@@ -87,6 +88,7 @@ def fit_family(
     theta = start if law.is_closed else _maximise_likelihood(law, rows, start)
     with np.errstate(all="ignore"):
         likelihood = float(rows.w @ law.log_density(theta, rows.x))
+    # A parameter that grows without bound means that the likelihood has no maximum
     good = (
         np.isfinite(theta).all()
         and np.isfinite(likelihood)
@@ -103,16 +105,17 @@ def _maximise_likelihood(law: DistributionFamily, rows: WeightedValues, start: V
             value = -float(rows.w @ law.log_density(_to_natural_scale(u, positive), rows.x)) / rows.count
         return value if np.isfinite(value) else 1e100
 
+    # Positive parameters are optimised as logarithms, so that no bounds are needed
     optimum = minimize(loss, _to_unbounded_scale(start, positive), method="BFGS", options={"gtol": 1e-6})
     return _to_natural_scale(optimum.x, positive)
 
 
-def _to_natural_scale(u: Vector, positive: Vector) -> Vector:
+def _to_natural_scale(u: Vector, positive: Bool[np.ndarray, " _"]) -> Vector:
     with np.errstate(over="ignore"):
         return np.where(positive, np.exp(np.where(positive, u, 0.0)), u)
 
 
-def _to_unbounded_scale(theta: Vector, positive: Vector) -> Vector:
+def _to_unbounded_scale(theta: Vector, positive: Bool[np.ndarray, " _"]) -> Vector:
     return np.where(positive, np.log(np.where(positive, theta, 1.0)), theta)
 
 
@@ -146,6 +149,7 @@ def confidence_interval(
 
 def _uniform_intervals(fit: FittedDistribution, rows: WeightedValues) -> list[Parameter]:
     """One-sided 95 % confidence intervals of the ends of a uniform distribution."""
+    # The range of n uniform values falls short of the true one by a factor with this quantile
     reach = (rows.high - rows.low) * (0.05 ** (-1 / rows.count) - 1)
     intervals = {"low": (rows.low - reach, rows.low), "high": (rows.high, rows.high + reach)}
     return [
@@ -168,15 +172,19 @@ def _standard_errors(
         return [scale / rows.count**0.5] * 2
     information = _fisher_information(fit, rows, relative_step)
     try:
+        # Asymptotic covariance of the estimates: the inverse of the information
         variances = np.diag(np.linalg.inv(information))
     except np.linalg.LinAlgError:
         return [None] * len(fit.theta)
     return [float(variance**0.5) if variance > 0 else None for variance in variances.tolist()]
 
 
-def _fisher_information(fit: FittedDistribution, rows: WeightedValues, relative_step: float) -> np.ndarray:
+def _fisher_information(
+    fit: FittedDistribution, rows: WeightedValues, relative_step: float
+) -> Float[np.ndarray, "parameters parameters"]:
     """The observed Fisher information, by central differences."""
     theta, count = fit.theta, len(fit.theta)
+    # Steps in proportion to the parameters, but not too small for the scale of the values
     steps = relative_step * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
 
     def loss(shift: Vector) -> float:
@@ -189,6 +197,7 @@ def _fisher_information(fit: FittedDistribution, rows: WeightedValues, relative_
     for i in range(count):
         information[i, i] = (loss(units[i]) - 2 * middle + loss(-units[i])) / steps[i] ** 2
         for j in range(i):
+            # Mixed second difference
             ahead, back = units[i] + units[j], units[i] - units[j]
             difference = loss(ahead) - loss(back) - loss(-back) + loss(-ahead)
             information[i, j] = information[j, i] = difference / (4 * steps[i] * steps[j])

@@ -59,6 +59,7 @@ def fit_densities(
 ) -> tuple[list[Density], Density]:
     """Fit the density of each column alone, and the joint density of one or two columns."""
     is_line = x.shape[1] == 1
+    # The settings of the grid apply to the joint density; those of each column are chosen automatically
     alone = config if is_line else replace(config, grid_size=None, nodes=None)
     sides = [fit_univariate_density(column, weights, alone, should_stop) for column in x.T]
     if is_line:

@@ -19,6 +19,7 @@ def possible_ends(x: Float[np.ndarray, " rows"], thresholds: DensityThresholds) 
     gaps = thresholds.end_gaps
     sorted_values = np.sort(x)
     low, high = float(sorted_values[0]), float(sorted_values[-1])
+    # Mean gap between the outermost values on each side
     near = max(1, int(thresholds.end_share * len(sorted_values)))
     below = (float(sorted_values[min(near, len(sorted_values) - 1)]) - low) / near
     above = (high - float(sorted_values[max(0, len(sorted_values) - 1 - near)])) / near
@@ -32,6 +33,7 @@ def simplest_number(low: float, high: float) -> float:
     if not high > low:
         return low
     exponent = math.floor(math.log10(max(abs(low), abs(high)))) + 1
+    # From the coarsest decimal unit to the finest, until a multiple lies in the range
     for digits in range(18):
         unit = 10.0 ** (exponent - digits)
         first_multiple, last_multiple = math.ceil(low / unit), math.floor(high / unit)

@@ -53,7 +53,7 @@ class UnivariateGrid:
     thresholds: DensityThresholds = DEFAULT_DENSITY
 
     @cached_property
-    def knots(self) -> torch.Tensor:
+    def knots(self) -> Float[torch.Tensor, "1 knots"]:
         """Extended knots [1, G+1+2k]."""
         return extend_knots(torch.from_numpy(self.points)[None], self.order)
 
@@ -112,6 +112,7 @@ class FoldSums:
     ) -> FoldSums:
         """Sum over rows on the unit scale; ``part`` is the fold of each row."""
         sums = np.zeros((parts, len(grid.points) - 1 + grid.order))
+        # Blocks of rows bound the memory of the basis
         for start in range(0, len(z), grid.thresholds.block_rows):
             block = slice(start, start + grid.thresholds.block_rows)
             basis, of_block = grid.basis(z[block]), part[block]
@@ -138,10 +139,12 @@ def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
     longest = grid.thresholds.max_tail_length * float(grid.points[-1] - grid.points[0])
     if not np.isfinite(values).all() or any(not slope < -1 / longest for _, slope in starts):
         return None
+    # The largest exponent is factored out, so that nothing overflows
     top = max([float(values.max()), *(value for value, _ in starts)])
     masses = weights * np.exp(values - top)
     tail_masses = [np.exp(value - top) / -slope for value, slope in starts]
     z = float(masses.sum() + sum(tail_masses))
+    # Moments of the basis over the grid, to which those of the tails are added in closed form
     mean = masses @ basis
     second = (basis * masses[:, None]).T @ basis
     for (value, outwards), (_, slope), mass in zip(grid.tails, starts, tail_masses, strict=True):
@@ -173,6 +176,7 @@ def maximise_likelihood(
     """
     target, price = sums / weight, lamb * grid.third_differences.T @ grid.third_differences
     thresholds = grid.thresholds
+    # A constant in f has no effect on the density; the rank-one term keeps the mean of the coefficients
     ridge = thresholds.ridge + thresholds.penalty_rounding * float(price.diagonal().max())
     regulariser = price + np.full((len(start), len(start)), 1 / len(start)) + ridge * np.eye(len(start))
 
@@ -184,6 +188,7 @@ def maximise_likelihood(
         raise TrainingDiverged(0)
     now = loss(c, here)
     for _ in range(thresholds.max_newton_steps):
+        # Newton step: the Fisher information is the Hessian, since f is linear in its coefficients
         gradient = here.mean - target + price @ c
         step = -np.linalg.solve(here.covariance + regulariser, gradient)
         decrease = -float(gradient @ step)
@@ -218,6 +223,7 @@ def _backtrack(
 def normal_coefficients(grid: UnivariateGrid, mean: float, std: float) -> Vector:
     """Coefficients that approximate a normal distribution, with falling tails."""
     greville = grid.knots[0, 1:-1].unfold(0, grid.order, 1).mean(-1).numpy()
+    # A parabola at the Greville points, flattened where its exponentials would underflow
     c: Vector = -0.5 * np.square((greville - mean) / std)
     deepest = grid.thresholds.max_initial_depth
     return c if c.min() > -deepest else c * (deepest / -c.min())
@@ -242,6 +248,7 @@ def select_penalty(grid: UnivariateGrid, rows: FoldSums, start: Vector) -> Penal
     now = [start] * len(rows.weights)
     trials: list[PenaltyChoice] = []
     for lamb in grid.thresholds.lambs:
+        # Every fold starts from its coefficients at the next larger λ
         now = [maximise_likelihood(grid, *rows.sum_except(part), lamb, c) for part, c in enumerate(now)]
         scores = (log_likelihood(grid, c, rows.sums[part], rows.weights[part]) for part, c in enumerate(now))
         trials.append(PenaltyChoice(grid, lamb, sum(scores)))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 
-def effective_sample_size(weights: np.ndarray) -> float:
+def effective_sample_size(weights: Float[np.ndarray, " rows"]) -> float:
     """Effective sample size of weighted rows (Kish 1965)."""
     return float(weights.sum() ** 2 / np.square(weights).sum())
 
@@ -17,19 +18,19 @@ def effective_sample_size(weights: np.ndarray) -> float:
 class WeightedValues:
     """Values of a column with weights that sum to their effective sample size."""
 
-    x: np.ndarray
-    w: np.ndarray
+    x: Float[np.ndarray, " rows"]
+    w: Float[np.ndarray, " rows"]
 
     @staticmethod
-    def from_weights(x: np.ndarray, weights: np.ndarray) -> WeightedValues:
+    def from_weights(x: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"]) -> WeightedValues:
         """Create from weights of any scale."""
         return WeightedValues(x, weights * (effective_sample_size(weights) / weights.sum()))
 
-    def replace_values(self, values: np.ndarray) -> WeightedValues:
+    def replace_values(self, values: Float[np.ndarray, " rows"]) -> WeightedValues:
         """Other values with the same weights."""
         return WeightedValues(values, self.w)
 
-    def select_rows(self, mask: np.ndarray) -> WeightedValues:
+    def select_rows(self, mask: Bool[np.ndarray, " rows"]) -> WeightedValues:
         """The rows that the mask selects."""
         return WeightedValues(self.x[mask], self.w[mask])
 
@@ -60,6 +61,7 @@ class WeightedValues:
 
     def quantile(self, share: float) -> float:
         """Weighted quantile; ``share`` is 0 to 1."""
+        # Every value stands at the middle of its weight; quantiles between values are interpolated
         order = np.argsort(self.x)
         total = np.cumsum(self.w[order]) - 0.5 * self.w[order]
         return float(np.interp(share * self.count, total, self.x[order]))

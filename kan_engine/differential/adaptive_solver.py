@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.differential.assembly import SolverState
 from kan_engine.differential.characteristics import outflow_conditions
@@ -176,6 +177,8 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
             return
         state = result.state
         previous_change, change = change, relative_change(before, state.spline)
+        # Jumps of the highest derivatives and the change since the last grid decide whether this grid is fine
+        # enough
         jumps = relative_jumps(state.spline)
         worst = _largest_jump(jumps)
         is_done = (
@@ -238,6 +241,7 @@ def _march_on_finer_grids(
     except NoSolution:
         state = None
     solution = progress.solution
+    # The windows replace the whole only if they cover the domain and have smaller jumps
     if state is not None and state.spline.axes[0].grid[-1] == problem.domain[0][1]:
         jumps = _largest_jump(relative_jumps(state.spline))
         if jumps < jump:
@@ -306,6 +310,7 @@ def _truncate_domain(problem: DifferentialProblem, state: SolverState) -> Differ
 
 
 def _constant_state(problem: DifferentialProblem, axes: Sequence[SplineAxis], value: float) -> SolverState:
+    # The basis sums to 1, so equal coefficients make a constant
     spline = TensorSpline.zero(axes, len(problem.unknowns))
     return SolverState(replace(spline, coef=spline.coef + value), np.zeros(len(problem.coefficients)))
 
@@ -326,6 +331,7 @@ def _select_start(
         if not result.steps and should_stop():
             break
         solution = Solution.from_state(problem, result.state, range(len(axes)), np.inf, thresholds)
+        # Descents from different constants may end at different solutions; the violation compares them
         violation = max(v.relative for part in solution.violations for v in part)
         if best is None or violation < min_violation:
             best, min_violation = result, violation
@@ -334,13 +340,13 @@ def _select_start(
     return best
 
 
-def relative_jumps(spline: TensorSpline) -> list[np.ndarray]:
+def relative_jumps(spline: TensorSpline) -> list[Float[np.ndarray, " _"]]:
     """The jumps at the knots along every axis, relative to the largest values of the unknowns."""
     sizes = spline.magnitudes()[:, None]
     return [(spline.resolution_errors(axis) / sizes).max(0) for axis in range(len(spline.axes))]
 
 
-def _largest_jump(jumps: Sequence[np.ndarray]) -> float:
+def _largest_jump(jumps: Sequence[Float[np.ndarray, " _"]]) -> float:
     return max(float(jump.max()) for jump in jumps)
 
 
@@ -349,6 +355,7 @@ def relative_change(before: TensorSpline | None, after: TensorSpline) -> float:
     if before is None:
         return np.inf
     places = [axis.interpolation_points() for axis in after.axes]
+    # Largest change of each unknown over the interpolation points of the finer grid
     difference = (
         np.abs(after.evaluate_grid(places) - before.evaluate_grid(places)).reshape(len(after.coef), -1).max(1)
     )
@@ -358,7 +365,7 @@ def relative_change(before: TensorSpline | None, after: TensorSpline) -> float:
 def refine_axes(
     problem: DifferentialProblem,
     axes: Sequence[SplineAxis],
-    jumps: Sequence[np.ndarray],
+    jumps: Sequence[Float[np.ndarray, " _"]],
     thresholds: SolverThresholds,
 ) -> tuple[SplineAxis, ...] | None:
     """Halve the intervals whose jumps are too large; only the worst ones if all would cost too much.
@@ -368,6 +375,7 @@ def refine_axes(
     worst, jump_tolerance = _largest_jump(jumps), thresholds.jump_tolerances[len(axes) - 1]
     if worst < jump_tolerance:
         return None
+    # All intervals above the tolerance; if that costs too much, only those near the worst one
     for share in thresholds.split_shares:
         limit = max(jump_tolerance, share * worst)
         finer = tuple(

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
@@ -53,7 +53,7 @@ class Anchor:
         """The anchor with its axes in another order."""
         back = np.argsort(order)
 
-        def values(places: Sequence[Array]) -> Array:
+        def values(places: Sequence[Float[Array, " _"]]) -> Float[Array, "*points"]:
             return self.values([places[a] for a in back]).transpose(order)
 
         return replace(self, axis=order.index(self.axis), values=values)
@@ -72,15 +72,16 @@ class AxisCells:
 
     points: Float[Array, "cells points"]
     weights: Float[Array, "cells points"]
-    first: dict[float | None, Array]
-    values: dict[float | None, Array]
+    first: dict[float | None, Int[Array, " cells"]]
+    values: dict[float | None, Float[Array, "derivatives cells points local"]]
 
 
 def locate_cells(
     axis: SplineAxis, places: tuple[float, ...] | None, per_interval: int, highest: int
 ) -> AxisCells:
-    """The cells of a residual along an axis; with ``places`` places one cell with one point."""
+    """The cells of a residual along an axis; with given ``places`` one cell with one point."""
     if places is None:
+        # Gauss points of all intervals; the points of an interval share their nonzero basis functions
         points, weights = axis.gauss_points(per_interval)
         first_index, values = axis.local_values(points.reshape(-1), highest)
         return AxisCells(
@@ -165,28 +166,30 @@ class ResidualBlock:
         return tuple(reach.points.size for reach in self.reaches)
 
     @cached_property
-    def columns(self) -> dict[str, Array]:
+    def columns(self) -> dict[str, Float[Array, "*points"]]:
         """Coordinates of all points, by name."""
         grids = np.meshgrid(*(reach.points.reshape(-1) for reach in self.reaches), indexing="ij")
         return dict(zip(self.problem.independent, grids, strict=True))
 
     @cached_property
-    def root_weights(self) -> Array:
+    def root_weights(self) -> Float[Array, "*points"]:
         """Square roots of the quadrature weights of all points."""
+        # Weights of a tensor product of quadrature rules; the rows of least squares take their roots
         total = np.ones(())
         for reach in self.reaches:
             total = total[..., None] * reach.weights.reshape(-1)
         return np.sqrt(total)
 
-    def jet_values(self, jet: Jet, spline: TensorSpline) -> Array:
+    def jet_values(self, jet: Jet, spline: TensorSpline) -> Float[Array, "*points"]:
         """Values of a jet at all points."""
+        # Basis functions along every axis, differentiated as often as the jet demands
         matrices = [
             _dense_matrix(reach, jet.at[number], jet.orders[number], axis.terms)
             for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True))
         ]
         return np.broadcast_to(multiply_axes(spline.coef[jet.unknown], matrices), self.shape)
 
-    def _leaf_values(self, state: SolverState) -> list[Array]:
+    def _leaf_values(self, state: SolverState) -> list[Float[Array, "..."]]:
         """Values of the residual's parameters at all points."""
         return [
             self.jet_values(leaf, state.spline)
@@ -195,7 +198,7 @@ class ResidualBlock:
             for leaf in self.residual.leaves
         ]
 
-    def evaluate(self, state: SolverState) -> tuple[Array, Array]:
+    def evaluate(self, state: SolverState) -> tuple[Float[Array, "*points"], Float[Array, "*points leaves"]]:
         """The unweighted residual at all points, and its derivatives in its leaves."""
         values, slopes = value_and_jacobian(self.residual.tree, self.columns, self._leaf_values(state))
         return values - self.target, slopes
@@ -210,6 +213,7 @@ class ResidualBlock:
         values, slopes = self.evaluate(state)
         weights = self.weight * self.root_weights
         cells = [reach.points.shape for reach in self.reaches]
+        # Weighted rows, grouped by cell: the rows of a cell involve the same unknowns
         values, slopes = (
             _group_by_cell(values * weights, cells),
             _group_by_cell(slopes * weights[..., None], cells),
@@ -217,12 +221,15 @@ class ResidualBlock:
         leaves = list(self.residual.leaves)
         slabs = next(iter(self.reaches[0].first.values()))  # interval of each cell along the first axis
         local = prod(reach.values[next(iter(reach.values))].shape[-1] for reach in self.reaches)
+        # Slabs of cells whose Jacobian fits into memory
         numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
         chunk = max(1, self._max_chunk_numbers // max(numbers, 1))
         borders = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
         for start in range(0, len(slabs), chunk):
             part = slice(start, start + chunk)
             blocks, places = [], []
+            # Columns of the spline coefficients, by place of evaluation, then those of the estimated
+            # coefficients
             for at in self.groups:
                 blocks.append(self._group_jacobian(at, slopes[part], part, leaves))
                 places.append(self._front_indices(layout, at, part))
@@ -238,12 +245,17 @@ class ResidualBlock:
             for number, slab in enumerate(slabs[part]):
                 pieces = (torch.split(tensor[number], chunk_cells) for tensor in (jacobian, residuals, where))
                 for rows, residual, indices in zip(*pieces, strict=True):
+                    # Normal equations of the cell: JᵀJ and Jᵀr
                     across = rows.transpose(-1, -2)
                     yield int(slab), across @ rows, (across @ residual[..., None])[..., 0], indices
 
     def _group_jacobian(
-        self, at: tuple[float | None, ...], slopes: Array, part: slice, leaves: list[Jet | str]
-    ) -> Array:
+        self,
+        at: tuple[float | None, ...],
+        slopes: Float[Array, "slabs cells rows leaves"],
+        part: slice,
+        leaves: list[Jet | str],
+    ) -> Float[Array, "slabs cells rows terms"]:
         """Jacobian in the coefficients of the jets at one place; [slabs, cells, rows, terms]."""
         reaches = self.reaches
         total: Array | None = None
@@ -259,14 +271,18 @@ class ResidualBlock:
                 product = product.reshape(s, c * d, p * q, i * j)
             if total is None:
                 total = np.zeros((*product.shape[:3], len(self.unknowns), product.shape[3]))
+            # Chain rule: slope of the residual in the jet, times the basis functions of the jet
             total[:, :, :, self.unknowns.index(leaf.unknown)] += slopes[..., number : number + 1] * product
         assert total is not None  # noqa: S101 - every group has at least one jet
         return total.reshape(*total.shape[:3], -1)
 
-    def _front_indices(self, layout: FrontLayout, at: tuple[float | None, ...], part: slice) -> Array:
+    def _front_indices(
+        self, layout: FrontLayout, at: tuple[float | None, ...], part: slice
+    ) -> Int[Array, "slabs cells terms"]:
         """Index in the front of each term; [slabs, cells, terms]."""
         firsts = [reach.first[place] for reach, place in zip(self.reaches, at, strict=True)]
         order = [axis.order + 1 for axis in self.axes]
+        # Row-major index over all axes but the first
         inner = np.zeros((1, 1), dtype=np.int64)  # [cells, local]
         for axis, first_index, local in zip(self.axes[1:], firsts[1:], order[1:], strict=True):
             place = first_index[:, None] + np.arange(local)
@@ -274,6 +290,7 @@ class ResidualBlock:
             inner = inner.reshape(inner.shape[0] * inner.shape[1], -1)
         size = prod(axis.terms for axis in self.axes[1:])
         unknowns = np.array(self.unknowns)
+        # Position along the first axis relative to the start of the front
         along = firsts[0][part][:, None] % layout.stride + np.arange(order[0])
         full: Array = (
             along[:, None, None, :, None] * layout.block
@@ -301,9 +318,10 @@ class MeasurementBlock:
         axes: Sequence[SplineAxis],
         points: Float[Array, "rows axes"],
         unknown: int,
-        values: Array,
+        values: Float[Array, " rows"],
         weight: float,
     ) -> None:
+        # Sorted along the first axis, along which the front moves
         order = np.argsort(points[:, 0], kind="stable")
         self.axes, self.points, self.unknown = tuple(axes), points[order], unknown
         self.values, self.weight = values[order], weight / len(values) ** 0.5
@@ -323,8 +341,10 @@ class MeasurementBlock:
     def contributions(self, layout: FrontLayout, state: SolverState) -> Iterator[Contribution]:
         """Additions of the rows to the normal equations, by interval of the first axis."""
         basis = self.local[0]
+        # Index in the front of the basis functions along the first axis
         place = self.firsts[0][:, None] % layout.stride + np.arange(self.axes[0].order + 1)
         place = place * layout.block + self.unknown * prod(axis.terms for axis in self.axes[1:])
+        # Products of the nonzero basis functions along all other axes, and their row-major indices
         inner = np.zeros((len(basis), 1), dtype=np.int64)
         values = np.ones((len(basis), 1))
         for axis, first_index, local in zip(self.axes[1:], self.firsts[1:], self.local[1:], strict=True):
@@ -335,6 +355,7 @@ class MeasurementBlock:
         rows = self.weight * (basis[:, :, None] * values[:, None, :]).reshape(len(basis), 1, -1)
         jacobian = torch.from_numpy(rows)
         differences = torch.from_numpy(self.weight * self.residuals(state))[:, None, None]
+        # Normal equations of the measurements in one interval of the first axis
         for slab in np.unique(self.firsts[0]):
             row_numbers = np.flatnonzero(self.firsts[0] == slab)
             slab_jacobian = jacobian[row_numbers]
@@ -345,7 +366,9 @@ class MeasurementBlock:
             yield int(slab), squares, slopes, torch.from_numpy(places[row_numbers, 0])
 
 
-def _dense_matrix(reach: AxisCells, place: float | None, order: int, terms: int) -> Array:
+def _dense_matrix(
+    reach: AxisCells, place: float | None, order: int, terms: int
+) -> Float[Array, "points terms"]:
     first_index, values = reach.first[place], reach.values[place][order]
     cells, points, local = values.shape
     dense = np.zeros((cells, points, terms))
@@ -359,8 +382,11 @@ def points_per_interval(axis: SplineAxis) -> int:
     return -(-axis.terms // axis.size) + 1
 
 
-def _group_by_cell(values: Array, cells: Sequence[tuple[int, int]]) -> Array:
+def _group_by_cell(
+    values: Float[Array, "*points"], cells: Sequence[tuple[int, int]]
+) -> Float[Array, "slabs cells rows *leaves"]:
     """Reshape [points of axis 1, points of axis 2, …] to [cells of axis 1, other cells, points of a cell]."""
+    # Split every axis into cells and points, then move the cells of all axes before the points
     extra = values.shape[len(cells) :]
     split = values.reshape(*(n for pair in cells for n in pair), *extra)
     d = len(cells)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem
@@ -74,8 +74,10 @@ def count_incoming(
         speeds = _speeds(*(_symbol(problem, along, points, values) for along in (time, axis)))
         if speeds is None:
             return None
+        # A speed is dx/dt, so its sign turns where the conditions are at the end of time
         direction = inwards if start == problem.domain[time][0] else -inwards
         min_speed = limits.min_speed * max(float(np.abs(speeds).max()), np.finfo(float).tiny)
+        # Complex speeds: the system is not hyperbolic and has no characteristics
         if np.abs(speeds.imag).max() > min_speed:
             return None
         counts.append(int((direction * speeds.real > min_speed).sum(1).max()))
@@ -129,7 +131,7 @@ def missing_conditions(
 def _initial_values(problem: DifferentialProblem, time: int, start: float) -> JetValues:
     """Values of the unknowns at the start, for points of any time; NaN where no condition states them."""
 
-    def values(jet: Jet, points: Mapping[str, Array]) -> Array:
+    def values(jet: Jet, points: Mapping[str, Float[Array, " rows"]]) -> Float[Array, " rows"]:
         rows = len(points[problem.independent[time]])
         at_start = {**points, problem.independent[time]: np.full(rows, start)}
         for condition in problem.conditions:
@@ -147,7 +149,7 @@ def _initial_values(problem: DifferentialProblem, time: int, start: float) -> Je
 def _speeds(
     along_time: Float[Array, "points equations unknowns"],
     along_axis: Float[Array, "points equations unknowns"],
-) -> Array | None:
+) -> Inexact[Array, "points speeds"] | None:
     """Eigenvalues of A_t⁻¹·A_x at all points; None if a matrix is not finite, or the first one singular."""
     if not (np.isfinite(along_time).all() and np.isfinite(along_axis).all()):
         return None
@@ -160,11 +162,14 @@ def _is_singular(matrices: Float[Array, "points equations unknowns"]) -> bool:
     """Whether a matrix is singular up to rounding; false if their values are not known."""
     if not np.isfinite(matrices).all() or matrices.shape[1] != matrices.shape[2]:
         return False
+    # Ratio of the smallest to the largest singular value at each point
     singular = np.linalg.svd(matrices, compute_uv=False)
     return bool((singular[:, -1] <= SINGULAR * singular[:, 0]).any())
 
 
-def _side_points(problem: DifferentialProblem, axis: int, end: float, max_points: int) -> dict[str, Array]:
+def _side_points(
+    problem: DifferentialProblem, axis: int, end: float, max_points: int
+) -> dict[str, Float[Array, " points"]]:
     """Points of a side of the box, by variable."""
     per_axis = int(max_points ** (1 / max(1, len(problem.domain) - 1)))
     places = [
@@ -176,8 +181,11 @@ def _side_points(problem: DifferentialProblem, axis: int, end: float, max_points
 
 
 def _symbol(
-    problem: DifferentialProblem, axis: int, points: Mapping[str, Array], jet_values: JetValues
-) -> Float[Array, "points equations unknowns"]:
+    problem: DifferentialProblem,
+    axis: int,
+    points: Mapping[str, Float[Array, " rows"]],
+    jet_values: JetValues,
+) -> Float[Array, "rows equations unknowns"]:
     """Coefficients of the first derivatives along an axis; not finite where they depend on unknown values."""
     rows = len(next(iter(points.values())))
     matrix = np.zeros((rows, len(problem.equations), len(problem.unknowns)))
@@ -186,6 +194,7 @@ def _symbol(
             jet_values(leaf, points) if isinstance(leaf, Jet) else np.full(rows, np.nan)
             for leaf in equation.leaves
         ]
+        # Slope of each equation in the first derivatives along the axis, at all points
         with np.errstate(all="ignore"):
             _, slopes = value_and_jacobian(equation.tree, points, values)
         for leaf, slope in zip(equation.leaves, np.moveaxis(slopes, -1, 0), strict=True):

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.differential.assembly import FrontLayout, MeasurementBlock, ResidualBlock, SolverState
@@ -73,6 +73,7 @@ class LeastSquaresSystem:
         front, blocks = self._assemble_front(state, damping, should_stop)
         flat = front.solve(blocks).numpy()
         count = len(self.problem.coefficients)
+        # The front orders unknowns within each basis function of the first axis; coefficients come last
         inner = flat[: len(flat) - count].reshape(self.axes[0].terms, len(self.problem.unknowns), -1)
         shift = inner.transpose(1, 0, 2).reshape(state.spline.coef.shape)
         spline = replace(state.spline, coef=state.spline.coef + shift)
@@ -87,12 +88,14 @@ class LeastSquaresSystem:
         front, blocks = self._assemble_front(state.permute_axes(self.order), 0.0)
         front.solve(blocks)
         information, diagonal = (tensor.numpy() for tensor in front.border_information())
+        # Scaled to a diagonal of 1, so that eigenvalues do not depend on the units of the coefficients
         unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         eigenvalues, directions = np.linalg.eigh(information / np.outer(unit, unit))
         shares, is_open = (
             np.square(directions),
             eigenvalues < self.thresholds.undetermined_information * RELATIVE_PIVOT_SHIFT,
         )
+        # Covariance without the directions that rounding errors hide; coefficients in these are undetermined
         variances: Array = shares[:, ~is_open] @ (1 / eigenvalues[~is_open]) / unit**2
         variances[shares[:, is_open].sum(1) > self.thresholds.max_undetermined_share] = np.inf
         return variances
@@ -163,8 +166,8 @@ def descend(
         state: Initial state.
         steps: Maximum number of steps.
         strongest: Largest damping; by default that of the thresholds.
-        step_tolerance: Size of a step, relative to the unknowns; a smaller step is the last. The tolerance is at
-            least ``min_relative_step``.
+        step_tolerance: Size of a step, relative to the unknowns; a smaller step is the last. The tolerance is
+            at least ``min_relative_step``.
         slight: Relative decrease of the objective; a step with less is the last.
         should_stop: Called before and within every step; an interrupted step is discarded.
     """
@@ -173,7 +176,7 @@ def descend(
     result = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
     damping = _FreeStepDamping.build(limits, strongest)
 
-    def propose(value: Tensor) -> Proposal[DescentResult]:
+    def propose(value: Float[Tensor, " 1"]) -> Proposal[DescentResult]:
         trial = _try_step(system, result, float(value), should_stop)
         return Proposal(trial or result, accepted=torch.tensor([trial is not None]))
 
@@ -215,7 +218,7 @@ class _FreeStepDamping(Damping):
         zero = torch.zeros(1, dtype=torch.float64)
         return _FreeStepDamping(damping, zero, limits.first_damping, limits.max_failed_free_steps)
 
-    def update_(self, is_accepted: Tensor, ratio: Tensor | None = None) -> None:  # noqa: ARG002
+    def update_(self, is_accepted: Bool[Tensor, " 1"], ratio: Float[Tensor, " 1"] | None = None) -> None:  # noqa: ARG002
         """Adapt to a step that was accepted or rejected."""
         value = float(self.value)
         self.is_free = value <= self.first
@@ -239,6 +242,7 @@ def _try_step(
     except (IndefiniteMatrix, StepInterrupted):
         return None
     before, after = start.state.spline, state.spline
+    # Largest change relative to the size of each unknown
     change = float((replace(after, coef=after.coef - before.coef).magnitudes() / after.magnitudes()).max())
     result = DescentResult(state, system.sum_of_squares(state), change, start.steps + 1)
     if max(result.sum_of_squares, start.sum_of_squares) < system.thresholds.rounding_objective:

@@ -32,6 +32,7 @@ def find_log_rate(
     slope, bend = (
         solution.spline.evaluate_points(points, (order * along).tolist())[unknown] for order in (1, 2)
     )
+    # Least squares for u″ in u′², u′ and 1; a lower rank leaves the constants undetermined
     columns = np.stack([slope**2, slope, np.ones(len(slope))], 1)
     units = _root_mean_square(columns)
     constants, _, rank, _ = np.linalg.lstsq(columns / units, bend, rcond=thresholds.relation_tolerance)
@@ -69,6 +70,8 @@ def find_error_function(
     points = solution.sample_points(thresholds.sample_rows, seed=0)
     relation = _Relation.evaluate(solution, unknown, axis, points)
     rows = is_used = None
+    # Alternate between fit and selection: rows near an initial step are inaccurate, negligible terms are
+    # noise
     for _ in range(thresholds.bell_fits):
         constants = relation.fit(rows, is_used)
         rows = relation.select_rows(constants)
@@ -92,6 +95,7 @@ def find_error_function(
             return None
         tree = call("erf", (Variable(problem.independent[axis]) - center) * power(variance, -HALF))
         values, bells = solution.values(points)[unknown], evaluate(tree, points)
+    # Levels A and B by linear regression on erf(v)
     columns = np.stack([np.ones(len(bells)), bells], 1)[rows]
     levels = np.linalg.lstsq(columns, values[rows], rcond=None)[0]
     distance = _root_mean_square(columns @ levels - values[rows])
@@ -104,7 +108,7 @@ def find_error_function(
 
 def measure_levels(
     solution: Solution, unknown: int, axis: int, tree: Expression
-) -> tuple[Array, Array] | None:
+) -> tuple[Float[Array, "*points"], Float[Array, "*points"]] | None:
     """Measure A and B as functions of the other variables, at the interpolation points of all axes.
 
     Returns:
@@ -115,6 +119,7 @@ def measure_levels(
     grids = np.meshgrid(*places, indexing="ij")
     with np.errstate(all="ignore"):
         bells = evaluate(tree, dict(zip(solution.problem.independent, grids, strict=True)))
+    # Linear regression on erf(v) along the axis, at every point of the other variables
     deviations = bells - bells.mean(axis, keepdims=True)
     spread = np.square(deviations).sum(axis, keepdims=True)
     if not np.isfinite(spread).all() or not spread.min() > 0:
@@ -132,44 +137,51 @@ class _Relation:
     target: Float[Array, " points"]
 
     @staticmethod
-    def evaluate(solution: Solution, unknown: int, axis: int, points: dict[str, Array]) -> _Relation:
+    def evaluate(
+        solution: Solution, unknown: int, axis: int, points: dict[str, Float[Array, " points"]]
+    ) -> _Relation:
         rows = np.stack(list(points.values()), 1)
         along = np.eye(rows.shape[1], dtype=int)[axis]
         slope, bend = (
             solution.spline.evaluate_points(rows, (order * along).tolist())[unknown] for order in (1, 2)
         )
+        # τ and b are linear in the other variables
         linear_terms = np.column_stack([np.ones(len(rows)), np.delete(rows, axis, axis=1)])
         columns = np.concatenate([-bend[:, None] * linear_terms, slope[:, None] * linear_terms], 1)
         return _Relation(columns, rows[:, axis] * slope)
 
-    def fit(self, rows: Bool[Array, " points"] | None, is_used: Bool[Array, " constants"] | None) -> Array:
+    def fit(
+        self, rows: Bool[Array, " points"] | None, is_used: Bool[Array, " constants"] | None
+    ) -> Float[Array, " constants"]:
         """The constants by least squares; those that are not used are 0."""
         row_mask = np.ones(len(self.target), bool) if rows is None else rows
         term_mask = np.ones(self.columns.shape[1], bool) if is_used is None else is_used
         matrix, constants = self.columns[row_mask][:, term_mask], np.zeros(len(term_mask))
+        # Columns of unit size, so that the rank does not depend on the units of the variables
         units = _root_mean_square(matrix)
         constants[term_mask] = np.linalg.lstsq(matrix / units, self.target[row_mask], rcond=None)[0] / units
         return constants
 
-    def select_rows(self, constants: Array) -> Array:
+    def select_rows(self, constants: Float[Array, " constants"]) -> Bool[Array, " points"]:
         """The half of the points with the smallest residual relative to the terms."""
+        # Residual relative to the sum of the absolute terms
         sizes = np.abs(self.target) + np.abs(self.columns) @ np.abs(constants) + np.finfo(float).tiny
         ratios = np.abs(self.columns @ constants - self.target) / sizes
         is_small: Array = ratios <= np.median(ratios)
         return is_small
 
-    def select_terms(self, constants: Array, share: float) -> Array:
+    def select_terms(self, constants: Float[Array, " constants"], share: float) -> Bool[Array, " constants"]:
         """The constants whose terms are not negligible."""
         is_used: Array = _root_mean_square(self.columns * constants) > share * _root_mean_square(self.target)
         return is_used
 
-    def error(self, constants: Array, rows: Array) -> float:
+    def error(self, constants: Float[Array, " constants"], rows: Bool[Array, " points"]) -> float:
         """The residual relative to the target; at least 1 without a target."""
         residual = self.columns[rows] @ constants - self.target[rows]
         return float(_root_mean_square(residual) / _root_mean_square(self.target[rows]))
 
 
-def _root_mean_square(values: Array) -> Array:
+def _root_mean_square(values: Float[Array, "rows ..."]) -> Array:
     """Along the first axis; never 0, so that it can divide."""
     result: Array = np.sqrt(np.mean(np.square(values), axis=0)) + np.finfo(float).tiny
     return result

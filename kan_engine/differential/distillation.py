@@ -62,7 +62,7 @@ class DistilledNetwork:
         """Violations of every equation and of every condition by the network."""
         return self.solution.jet_violations(self._jet_values)
 
-    def _jet_values(self, jet: Jet, points: Mapping[str, Array]) -> Float[Array, " rows"]:
+    def _jet_values(self, jet: Jet, points: Mapping[str, Float[Array, " rows"]]) -> Float[Array, " rows"]:
         rows = torch.from_numpy(np.stack(list(points.values()), 1))
         parts = [self._block_values(jet, rows[block]) for block in row_blocks(self.network, len(rows))]
         values: Array = torch.cat(parts).numpy()
@@ -72,6 +72,7 @@ class DistilledNetwork:
         x = rows.clone().requires_grad_()
         z = (x - torch.from_numpy(self.inputs.center)) / torch.from_numpy(self.inputs.scale)
         values = self.outputs.inverse(self.network(z))[:, jet.unknown]
+        # Repeated automatic differentiation; every graph is kept for the next derivative
         for axis, order in enumerate(jet.orders):
             for _ in range(order):
                 (slopes,) = torch.autograd.grad(values.sum(), x, create_graph=True)
@@ -135,6 +136,7 @@ def _sample_solution(
     solution: Solution, inputs: Standardizer, places: int
 ) -> tuple[Float[Array, "rows axes"], Float[Array, "rows unknowns"]]:
     """All combinations of Chebyshev points along the axes, with the ends, and the unknowns there."""
+    # Chebyshev points with the ends, on the scale of the network
     along = -np.cos(np.linspace(0, np.pi, places))
     axes = list(zip(inputs.center, inputs.scale, strict=True))
     z = np.stack(np.meshgrid(*[along] * len(axes), indexing="ij"), -1).reshape(-1, len(axes))

@@ -95,6 +95,7 @@ def _find_arctan_law(
     values = solution.spline.evaluate_grid(places)[unknown]
     if not _has_sine(solution.problem, unknown) or np.abs(values).max() >= 2 * np.pi:
         return None
+    # v = tan(u/4); its relative error is that of u, times the largest slope over the largest value
     quarters = np.tan(values / 4)
     spread = np.square(1 / np.cos(values / 4)).max() / 4 * np.abs(values).max() / np.abs(quarters).max()
     law = _find_law_of_values(solution, quarters, spread, thresholds, should_stop)
@@ -115,6 +116,7 @@ def _find_log_law(
         rate = find_log_rate(solution, unknown, axis, thresholds)
         if rate is None or np.ptp(rate * values) > thresholds.max_log_range:
             continue
+        # exp(s·u) is a sum of exponentials; the middle of the range is taken off so that it cannot overflow
         middle = (values.max() + values.min()) / 2
         powers = np.exp(rate * (values - middle))
         spread = abs(rate) * max(float(np.abs(values).max()), 1e-300)
@@ -140,6 +142,7 @@ def _find_erf_law(
             if level_values is None:
                 continue
             size = max(float(np.abs(level).max()) for level in level_values)
+            # A level that is negligible beside the other is 0
             levels = [
                 number(0)
                 if np.abs(level).max() < thresholds.negligible_bell_share * size
@@ -160,7 +163,7 @@ def _find_erf_law(
 
 def _find_law_of_values(
     solution: Solution,
-    values: Array,
+    values: Float[Array, "*points"],
     spread: float,
     thresholds: SolutionLawThresholds,
     should_stop: Callable[[], bool],
@@ -210,6 +213,7 @@ def _find_law(
     floor, coef = max(thresholds.min_error, 10 * solution.error), solution.spline.coef[unknown]
     if len(axes) == 1:
         return _find_axis_law(names[0], axes[0], coef, floor, thresholds, should_stop)
+    # One product separates into laws of one variable; several make a sum, many perhaps a wave
     terms = separate_variables(coef, axes, floor, max_terms=thresholds.max_products + 1)
     if len(terms) == 1:
         factors = zip(names, axes, terms[0], strict=True)
@@ -241,6 +245,7 @@ def _find_sum_of_products(
     names, derivatives = solution.problem.independent, {}
     points = solution.sample_points(thresholds.sample_rows, seed=0)
     for number_, (name, axis) in enumerate(zip(names, solution.spline.axes, strict=True)):
+        # Derivatives of the factors along this axis, each factor scaled to a maximum of 1
         coefs = np.stack([term[number_] for term in terms], 1)
         slopes = [axis.matrix(points[name], order) @ coefs for order in range(min(4, axis.order - 1) + 1)]
         derivatives[name] = np.stack([slope / np.abs(slopes[0]).max(0) for slope in slopes]).reshape(
@@ -269,6 +274,7 @@ def _find_wave_law(
     """Find u = f(x + c·t …), if the gradient has the same direction everywhere."""
     names = solution.problem.independent
     fit, validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
+    # The gradients at all points have one direction if their second singular value is negligible
     lengths = np.array([high - low for low, high in solution.problem.domain])
     unit = np.eye(len(names), dtype=int).tolist()
     gradient = (
@@ -277,6 +283,7 @@ def _find_wave_law(
     _, sizes, directions = np.linalg.svd(gradient, full_matrices=False)
     if sizes[1] > thresholds.max_direction_ratio * sizes[0]:
         return None
+    # In the units of the variables, with 1 as the first component that matters
     direction = directions[0] / lengths
     direction /= direction[int(np.argmax(np.abs(directions[0]) > 1e-3))]
 
@@ -310,6 +317,7 @@ def _find_axis_law(
 ) -> Expression | None:
     """Find the closed form of a function of one variable whose relative error is ``floor``."""
     random, variable = np.random.default_rng(0), Variable(name)
+    # Random places for fit and validation, with values scaled to a maximum of 1
     size = float(np.abs(axis.interpolation_matrix @ coef).max()) or 1.0
     samples = []
     for rows in (thresholds.sample_rows, thresholds.sample_rows // 2):
@@ -357,7 +365,7 @@ def prove_laws(
 
 
 def _snap_constants(
-    tree: Expression, points: Mapping[str, Array], thresholds: SolutionLawThresholds
+    tree: Expression, points: Mapping[str, Float[Array, " rows"]], thresholds: SolutionLawThresholds
 ) -> Iterator[Expression]:
     """The formula with constants rounded to nice numbers nearby: all of them first, then all but one."""
     free, values = parametrize_floats(tree)

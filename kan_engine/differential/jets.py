@@ -108,10 +108,10 @@ def total_derivative(tree: Expression, name: str, words: SymbolTable, place: int
             if isinstance(jet, str):
                 return ZERO
             if jet.at[axis] is not None:
-                unknown = words.unknowns[jet.unknown]
+                label = words.unknowns[jet.unknown]
                 raise InvalidEquation(
-                    f"{unknown} is evaluated at {name} = {jet.at[axis]:g} and does not depend on {name}; write "
-                    f"Subs(Derivative({unknown}(…), {name}), {name}, {jet.at[axis]:g})",
+                    f"{label} is evaluated at {name} = {jet.at[axis]:g} and does not depend on {name}; write "
+                    f"Subs(Derivative({label}(…), {name}), {name}, {jet.at[axis]:g})",
                     place,
                 )
             orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))

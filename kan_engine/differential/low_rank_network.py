@@ -54,6 +54,7 @@ def build_spline_network(spline: TensorSpline, precision: float, *, max_products
     _reset_layer_(first_layer, axes)
     with torch.no_grad():
         last_layer.mask[:] = False
+        # Every multiplication node is one product of functions, passed to its output unchanged
         for node, (unknown, term) in enumerate(nodes):
             for axis, coef in enumerate(term):
                 first_layer.weight[axis, :-1, node] = torch.from_numpy(coef)
@@ -78,6 +79,7 @@ def _equalise_grid_sizes(axes: Sequence[SplineAxis]) -> list[SplineAxis]:
         grid = axis.grid
         while len(grid) - 1 < max_size:
             widths = np.diff(grid)
+            # Halving keeps all grid points, so that the spline does not change
             widest = np.argsort(-widths, kind="stable")[: max_size - len(widths)]
             grid = np.sort(np.concatenate([grid, grid[widest] + widths[widest] / 2]))
         result.append(axis if len(grid) == len(axis.grid) else SplineAxis(grid, axis.order))
@@ -95,6 +97,7 @@ def separate_variables(
         precision: Products smaller than this share of the largest value are left out.
         max_terms: Largest number of products; None for all.
     """
+    # The decomposition is of values, since coefficients of different grids have no common scale
     values = multiply_axes(coef, [axis.interpolation_matrix for axis in axes])
     inverse = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
     largest = float(np.abs(values).max())
@@ -110,8 +113,10 @@ def _rank_one_terms(values: Float[Array, "*points"], smallest: float) -> Iterato
     if values.ndim == 1:
         yield (values,)
         return
+    # Singular vectors along the first axis; those of the other axes are decomposed in turn
     left_vectors, sizes, right_vectors = np.linalg.svd(values.reshape(len(values), -1), full_matrices=False)
     for number, size in enumerate(sizes):
+        # Largest value that the product takes anywhere
         magnitude = size * np.abs(left_vectors[:, number]).max() * np.abs(right_vectors[number]).max()
         if magnitude <= smallest:
             continue

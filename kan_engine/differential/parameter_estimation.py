@@ -95,6 +95,7 @@ def estimate(
         is_done = should_stop() or (finer is None and not lower)
         if is_done:
             state = data.fit_state(state, thresholds.final_weight, should_stop)
+        # The change by the last refinement estimates the error; without one the jumps do
         error = change if np.isfinite(change) else max(float(jump.max()) for jump in jumps)
         solution = Solution.from_state(problem, state, range(count), error, thresholds)
         solution = replace(solution, estimates=data.estimates(state))
@@ -140,6 +141,7 @@ class _MeasuredProblem:
 
     def _unknown_sizes(self, state: SolverState) -> list[float]:
         """Variation of every unknown: of its measurements, or of the current spline if it has none."""
+        # Geometric mean of the known variations, for unknowns without measurements
         usual = float(np.exp(np.mean(np.log(list(self.sizes.values())))))
         sizes = (
             state.spline.magnitudes().tolist()
@@ -175,6 +177,7 @@ class _MeasuredProblem:
             # the same weighting by variation and number of rows as in the system
             squares += float(np.sum((difference * weight / self.sizes[unknown]) ** 2)) / len(series.values)
             rows += len(series.values)
+        # Variance of the measurements per degree of freedom scales the covariance of unit errors
         free = len(state.coefficients) + self._degrees_of_freedom()
         scatter = squares / (rows - free) if rows > free else np.inf
         variances = self.build_system(state, weight).variances(state)

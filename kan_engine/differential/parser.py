@@ -157,7 +157,10 @@ class _Parser(ExpressionParser):
         for unknown in self._words.unknowns:
             if name.startswith(f"{unknown}_"):
                 notation = ", ".join(f"{unknown}_{variable}" for variable in self._words.independent)
-                return f"unknown {kind} {name!r}; derivatives of {unknown} are {notation} and those of higher order"
+                return (
+                    f"unknown {kind} {name!r}; derivatives of {unknown} are {notation} "
+                    "and those of higher order"
+                )
         return (
             f"unknown {kind} {name!r}; known are {', '.join(names)}, pi, E, Derivative, Subs, Rational and "
             f"{', '.join(sorted(FUNCTIONS))}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, product
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.differential.prony_span import Wave, waves_in_span
@@ -59,7 +59,9 @@ def fit_exponential_sum(
 
 
 def _wave_choices(
-    derivatives: Float[Array, "orders rows"], places: Array, thresholds: SolutionLawThresholds
+    derivatives: Float[Array, "orders rows"],
+    places: Float[Array, " places"],
+    thresholds: SolutionLawThresholds,
 ) -> list[list[Wave]]:
     """Candidate waves along one column, the most likely first."""
     length = float(np.ptp(places))
@@ -72,7 +74,7 @@ def _wave_choices(
 
 def _span_waves(
     derivatives: Mapping[str, Float[Array, "orders rows"]],
-    columns: Mapping[str, Array],
+    columns: Mapping[str, Float[Array, " places"]],
     thresholds: SolutionLawThresholds,
 ) -> Iterator[list[list[Wave]]]:
     """Waves in the span of the functions of every column, if each column has several and all are found."""
@@ -85,13 +87,15 @@ def _span_waves(
 
 def _characteristic_rates(
     derivatives: Float[Array, "orders rows"], thresholds: SolutionLawThresholds
-) -> Iterator[Array]:
+) -> Iterator[Inexact[Array, " rates"]]:
     """Roots of the relations between derivatives, from the lowest order."""
     highest = thresholds.max_relation_order
     for order in range(1, min(highest, len(derivatives) - 1) + 1):
+        # Derivatives of unit size; the last singular vector is the relation between them
         sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
         matrix = (derivatives[: order + 1] / sizes[:, None]).T
         _, values, right = np.linalg.svd(matrix, full_matrices=False)
+        # A relation holds up to rounding and contains the highest derivative, or else its order is lower
         if values[-1] > thresholds.relation_tolerance * values[0] or (
             order < highest and abs(right[-1][-1]) < thresholds.negligible_share
         ):
@@ -101,7 +105,7 @@ def _characteristic_rates(
 
 
 def _rate_multiplicities(
-    rates: Array, length: float, thresholds: SolutionLawThresholds
+    rates: Inexact[Array, " rates"], length: float, thresholds: SolutionLawThresholds
 ) -> Iterator[list[tuple[complex, int]]]:
     """Rates, each with a power of the variable: first with close rates as multiple ones, then all single."""
     double = thresholds.double_rate_distance
@@ -113,6 +117,7 @@ def _rate_multiplicities(
         yield loosely
     yield strictly
     small = thresholds.negligible_share / length
+    # One rate of each complex pair, without powers; rates near 0 would be hard to tell from powers
     plain = sorted(
         {
             (complex(round(r.real, 15), max(r.imag, 0.0) if abs(r.imag) > small else 0.0), 0)
@@ -126,12 +131,13 @@ def _rate_multiplicities(
 
 
 def _merge_close_rates(
-    rates: Array, length: float, close: float, double: float
+    rates: Inexact[Array, " rates"], length: float, close: float, double: float
 ) -> Iterator[tuple[complex, int]]:
     """Replace close rates by their mean: rounding separates a multiple root in all directions around it."""
     groups: list[list[complex]] = []
     for rate in map(complex, rates):
         limit = close * max(abs(rate), 1 / length)
+        # A rate of multiplicity m belongs to the powers 0 to m - 1 of the variable
         near = next((group for group in groups if abs(np.mean(group) - rate) < limit), None)
         if near is None:
             groups.append([rate])
@@ -152,7 +158,7 @@ def _clear_rounding(rate: complex, length: float, double: float) -> complex:
 
 
 def _waves(
-    terms: Sequence[tuple[complex, int]], places: Array, thresholds: SolutionLawThresholds
+    terms: Sequence[tuple[complex, int]], places: Float[Array, " places"], thresholds: SolutionLawThresholds
 ) -> Iterator[tuple[complex, int, str]]:
     """Every term as an exponential of the real part times a function of the imaginary part.
 
@@ -183,6 +189,7 @@ def _fit_factors(
         matrix = np.stack([_product(term, columns, thresholds.max_log_exponential) for term in terms], 1)
     if not np.isfinite(matrix).all():
         return None
+    # Least squares with columns of unit size, in which negligible shares show
     sizes = np.abs(matrix).max(0) + 1e-300
     shares = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0]
     min_share = thresholds.negligible_share * float(np.abs(shares).max())
@@ -194,9 +201,12 @@ def _fit_factors(
     return refit_constants(form, fit, iterations=thresholds.max_sum_refit_steps)
 
 
-def _product(term: Sequence[Wave], columns: Mapping[str, Array], steepest: float) -> Array:
+def _product(
+    term: Sequence[Wave], columns: Mapping[str, Float[Array, " rows"]], steepest: float
+) -> Float[Array, " rows"]:
     total: Array = np.ones(())
     for (rate, exponent, wave), places in zip(term, columns.values(), strict=True):
+        # The exponential is 1 at its origin, so that neither it nor its factor is extreme
         origin = _exponential_origin(rate, places, steepest)
         total = total * places**exponent * np.exp(rate.real * (places - origin))
         if wave:
@@ -206,7 +216,7 @@ def _product(term: Sequence[Wave], columns: Mapping[str, Array], steepest: float
 
 def _build_form(
     factors: Mapping[tuple[Wave, ...], float],
-    columns: Mapping[str, Array],
+    columns: Mapping[str, Float[Array, " rows"]],
     thresholds: SolutionLawThresholds,
 ) -> ParametricForm:
     """The sum as a formula; products of oscillations become sums of angles where that is shorter."""
@@ -273,12 +283,13 @@ def _combine_oscillations(
     """A·sin·sin + B·cos·cos + … as oscillations of the sum and the difference of the angles."""
     ss, cc = within.get(("sin", "sin"), 0.0), within.get(("cos", "cos"), 0.0)
     sc, cs = within.get(("sin", "cos"), 0.0), within.get(("cos", "sin"), 0.0)
+    # Product-to-sum identities of sine and cosine
     amplitudes = {"cos-": (cc + ss) / 2, "cos+": (cc - ss) / 2, "sin+": (sc + cs) / 2, "sin-": (sc - cs) / 2}
     largest = max(map(abs, amplitudes.values()))
     return {(name,): factor for name, factor in amplitudes.items() if abs(factor) > negligible * largest}
 
 
-def _exponential_origin(rate: complex, places: Array, steepest: float) -> float:
+def _exponential_origin(rate: complex, places: Float[Array, " places"], steepest: float) -> float:
     """The place where an exponential is 1: for a steep one its larger end, so that no factor is extreme."""
     low, high = float(places.min()), float(places.max())
     if abs(rate.real) * max(abs(low), abs(high)) < steepest:

@@ -33,6 +33,7 @@ def waves_in_span(
     basis: Array = np.linalg.qr(functions)[0]
     result, directions = list[Wave](), np.zeros((len(places), 0))
     for waves, columns in _find_waves(basis, places, thresholds):
+        # Directions that the waves add to those of earlier ones
         projections = basis @ (basis.T @ columns)
         new = projections - directions @ (directions.T @ projections)
         vectors, sizes, _ = np.linalg.svd(new, full_matrices=False)
@@ -46,12 +47,13 @@ def waves_in_span(
 
 
 def _find_waves(
-    basis: Array, places: Array, thresholds: SolutionLawThresholds
-) -> Iterator[tuple[list[Wave], Array]]:
+    basis: Float[Array, "rows functions"], places: Float[Array, " rows"], thresholds: SolutionLawThresholds
+) -> Iterator[tuple[list[Wave], Float[Array, "rows directions"]]]:
     """Find functions in the span, one or a pair at a time, with orthonormal directions in the span."""
     low, high = float(places.min()), float(places.max())
     tolerance, largest = thresholds.span_tolerance, max(abs(low), abs(high))
     powers = [(places / largest) ** power for power in range(thresholds.max_power + 1)]
+    # Powers alone have no rate to search
     for power, factor in enumerate(powers):
         column = _orthonormalise(factor)
         if _span_distance(basis, column) < tolerance:
@@ -60,14 +62,15 @@ def _find_waves(
     exponential_rates = np.geomspace(*thresholds.exponential_rates)
     for power, factor in enumerate(powers[: thresholds.max_power_with_rate + 1]):
 
-        def oscillation(rate: float, factor: Array = factor) -> Array:
+        def oscillation(rate: float, factor: Float[Array, " rows"] = factor) -> Float[Array, "rows columns"]:
             return _orthonormalise(factor * np.cos(rate * places), factor * np.sin(rate * places))
 
-        def exponential(rate: float, factor: Array = factor) -> Array:
+        def exponential(rate: float, factor: Float[Array, " rows"] = factor) -> Float[Array, "rows columns"]:
             return _orthonormalise(factor * np.exp(rate * (places - (high if rate > 0 else low))))
 
         for rate in _find_rates(basis, oscillation, oscillation_rates, thresholds):
             columns = oscillation(rate)
+            # The singular values are cosines of the angles between both spans; near 1 a direction is in both
             within, cosines, _ = np.linalg.svd(columns.T @ basis)
             near = int(np.sum(cosines > 1 - tolerance))
             waves = [(complex(0, rate), power, function) for function in ("cos", "sin")]
@@ -79,13 +82,17 @@ def _find_waves(
 
 
 def _find_rates(
-    basis: Array, function: Callable[[float], Array], rates: Array, thresholds: SolutionLawThresholds
+    basis: Float[Array, "rows functions"],
+    function: Callable[[float], Float[Array, "rows columns"]],
+    rates: Float[Array, " rates"],
+    thresholds: SolutionLawThresholds,
 ) -> Iterator[float]:
     """Find rates for which the function is in the span."""
 
     def distance(rate: float) -> float:
         return _span_distance(basis, function(rate))
 
+    # Local minima of the distance over the grid of rates, each refined between its neighbours
     distances = np.array([distance(rate) for rate in rates])
     neighbours = np.pad(distances, 1, constant_values=np.inf)
     is_dip = (distances <= neighbours[:-2]) & (distances <= neighbours[2:])
@@ -97,13 +104,14 @@ def _find_rates(
             yield float(minimum.x)
 
 
-def _span_distance(basis: Array, columns: Array) -> float:
+def _span_distance(basis: Float[Array, "rows functions"], columns: Float[Array, "rows columns"]) -> float:
     """Sine of the smallest angle between two spans; both arguments have orthonormal columns."""
+    # The first right singular vector is the combination of the columns nearest to the span
     _, _, right = np.linalg.svd(basis.T @ columns)
     nearest = columns @ right[0]
     return float(np.linalg.norm(nearest - basis @ (basis.T @ nearest)))
 
 
-def _orthonormalise(*columns: Array) -> Array:
+def _orthonormalise(*columns: Float[Array, " rows"]) -> Float[Array, "rows columns"]:
     orthonormal: Array = np.linalg.qr(np.stack(columns, 1))[0]
     return orthonormal

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.differential.assembly import (
     Anchor,
@@ -36,7 +37,7 @@ def build_system(
     axes: Sequence[SplineAxis],
     state: SolverState,
     anchors: Sequence[Anchor] = (),
-    measurements: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
+    measurements: Sequence[tuple[int, Float[np.ndarray, "_ _"], Float[np.ndarray, " _"], float]] = (),
     sizes: Sequence[float] | None = None,
     *,
     thresholds: SolverThresholds = DEFAULT_SOLVER,
@@ -79,6 +80,7 @@ def front_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tup
 
     The front moves along this axis.
     """
+    # A condition on two places would keep all blocks between them in the front
     coupled_axes = {axis for c in problem.conditions for axis, places in c.fixed.items() if len(places) > 1}
     free = [axis for axis in range(len(axes)) if axis not in coupled_axes]
     first_axis = max(free, key=lambda axis: axes[axis].terms, default=0)
@@ -97,6 +99,7 @@ def step_bytes(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> floa
     first_axis, *other_axes = (axes[a] for a in front_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in other_axes)
     is_whole = any(len(c.fixed.get(front_order(problem, axes)[0], ())) > 1 for c in problem.conditions)
+    # Side of the front: the blocks that one interval involves, or all if a condition couples distant ones
     side = block * (first_axis.terms if is_whole else min(first_axis.order + 1, first_axis.terms)) + len(
         problem.coefficients
     )
@@ -128,6 +131,7 @@ def _normalise_weight(rows: ResidualBlock, state: SolverState, sizes: Sequence[f
     """Divide the weight in place by the RMS sensitivity to functions that vary by these sizes."""
     with np.errstate(all="ignore"):
         _, slopes = rows.evaluate(state)
+    # Mean square change of the residual if every jet changes by its size over half the domain
     total = np.zeros(rows.shape)
     for number, leaf in enumerate(rows.residual.leaves):
         if isinstance(leaf, Jet):

@@ -98,7 +98,7 @@ class Solution:
         """Grid intervals along every axis."""
         return tuple(axis.size for axis in self.spline.axes)
 
-    def sample_points(self, count: int, seed: int) -> dict[str, Array]:
+    def sample_points(self, count: int, seed: int) -> dict[str, Float[Array, " rows"]]:
         """Random points of the box, by variable."""
         random = np.random.default_rng(seed)
         return {
@@ -106,17 +106,17 @@ class Solution:
             for name, ends in zip(self.problem.independent, self.problem.domain, strict=True)
         }
 
-    def values(self, points: Mapping[str, Array]) -> Float[Array, "unknowns rows"]:
+    def values(self, points: Mapping[str, Float[Array, " rows"]]) -> Float[Array, "unknowns rows"]:
         """The unknowns at points of the box."""
         return self._evaluate_derivative(points)
 
-    def jet_values(self, jet: Jet, points: Mapping[str, Array]) -> Array:
+    def jet_values(self, jet: Jet, points: Mapping[str, Float[Array, " rows"]]) -> Float[Array, " rows"]:
         """Values of an unknown or one of its derivatives at points of the box."""
         values: Array = self._evaluate_derivative(points, jet.orders)[jet.unknown]
         return values
 
     def _evaluate_derivative(
-        self, points: Mapping[str, Array], orders: Sequence[int] | None = None
+        self, points: Mapping[str, Float[Array, " rows"]], orders: Sequence[int] | None = None
     ) -> Float[Array, "unknowns rows"]:
         return self.spline.evaluate_points(np.stack(list(points.values()), 1), orders)
 
@@ -129,7 +129,7 @@ class Solution:
         """The violations with these formulas in place of the unknowns."""
         derivatives: dict[tuple[int, tuple[int, ...]], Expression] = {}
 
-        def jet_values(jet: Jet, points: Mapping[str, Array]) -> Array:
+        def jet_values(jet: Jet, points: Mapping[str, Float[Array, " rows"]]) -> Float[Array, " rows"]:
             key = jet.unknown, jet.orders
             if key not in derivatives:
                 derivatives[key] = partial_derivative(laws[jet.unknown], self.problem.independent, jet.orders)
@@ -138,7 +138,9 @@ class Solution:
 
         return self.jet_violations(jet_values)
 
-    def _extrapolate(self, tree: Expression, points: Mapping[str, Array]) -> Array:
+    def _extrapolate(
+        self, tree: Expression, points: Mapping[str, Float[Array, " rows"]]
+    ) -> Float[Array, " rows"]:
         """Values of a formula at removable singularities: sin(x)/x is 1 at 0.
 
         Extrapolates the polynomial through its values at equal steps away from each point. At a pole the
@@ -146,10 +148,12 @@ class Solution:
         """
         ends = zip(self.problem.independent, self.problem.domain, strict=True)
         size, steps = self.thresholds.continuation_step_size, self.thresholds.continuation_steps
+        # Steps towards the centre of the box, where the formula is more likely to be regular
         way = {name: size * (sum(end) / 2 - points[name]) for name, end in ends}
         total = np.zeros(len(next(iter(way.values()))))
         for step in range(1, steps + 1):
             at = {name: points[name] + step * along for name, along in way.items()}
+            # Binomial weights: the polynomial through the values at the steps, continued to step 0
             total -= (-1) ** step * comb(steps, step) * evaluate(tree, at)
         return total
 
@@ -162,7 +166,7 @@ class Solution:
         )
 
     @cached_property
-    def check_points(self) -> dict[str, Array]:
+    def check_points(self) -> dict[str, Float[Array, " rows"]]:
         """The points at which equations are checked."""
         return self.sample_points(self.thresholds.check_points, seed=0)
 
@@ -173,7 +177,7 @@ class Solution:
     def _violation(
         self,
         residual: Residual,
-        points: Mapping[str, Array],
+        points: Mapping[str, Float[Array, " rows"]],
         jet: JetValues,
     ) -> Violation:
         names = self.problem.independent
@@ -193,6 +197,7 @@ class Solution:
             jet(replace(leaf, at=(None,) * len(names)), points) if isinstance(leaf, Jet) else value
             for leaf, value in zip(residual.leaves, leaves, strict=True)
         ]
+        # Mean square of every term: slope of the residual in a leaf, times the size of the leaf
         parts = [
             _mean_square(slopes[..., n]) * max(_mean_square(size), self._least_size(leaf) ** 2)
             for n, (leaf, size) in enumerate(zip(residual.leaves, inside, strict=True))
@@ -201,6 +206,7 @@ class Solution:
         finite = np.isfinite(values)
         if not finite.any():
             return Violation(np.inf, np.inf, 1.0)
+        # A few undefined points are removable singularities; more of them are a violation
         residuals = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
         return Violation(float(np.abs(residuals).max()), float(np.sqrt(np.mean(residuals**2))), scale)
 
@@ -214,7 +220,7 @@ class Solution:
         )
 
 
-def _mean_square(values: Array) -> float:
+def _mean_square(values: Float[Array, "..."]) -> float:
     """Mean square of the finite values: one infinite slope must not make all violations small."""
     with np.errstate(over="ignore"):
         squares = np.square(values)

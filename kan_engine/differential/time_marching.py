@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from kan_engine.differential.assembly import Anchor, SolverState
 from kan_engine.differential.collocation import descend
@@ -71,6 +72,7 @@ def march(
         )
         if not is_solved and should_stop():
             break
+        # Jumps along time and across it, relative to the largest sizes that the unknowns have had
         scale = np.maximum(largest, spline.magnitudes())
         along, *across = (_largest_jump(spline, scale, axis) for axis in range(len(axes)))
         # Shorter windows do not help
@@ -78,6 +80,7 @@ def march(
             noise = 2 * along
         max_jump = max(jump_tolerance, min(roughest, max([noise, *across])))
         can_refine = is_solved and along < 1e6 * jump_tolerance
+        # Finer grids across time come first, since the jumps along time may be due to coarse ones
         finer = _refine_cross_axes(spline, scale, thresholds) if can_refine else None
         if finer is not None and step_bytes(problem, (window_axis, *finer)) <= thresholds.max_step_bytes:
             cross_axes = finer
@@ -103,7 +106,7 @@ def march(
         yield SolverState(_join_windows(windows), np.zeros(0))
 
 
-def _largest_jump(spline: TensorSpline, scale: np.ndarray, axis: int) -> float:
+def _largest_jump(spline: TensorSpline, scale: Float[np.ndarray, " unknowns"], axis: int) -> float:
     return float((spline.resolution_errors(axis).max(1) / scale).max())
 
 
@@ -147,6 +150,7 @@ def _solve_window(
         part = replace(problem, conditions=tuple(c for c in problem.conditions if 0 not in c.fixed))
         anchors = list(_anchors(problem, before, start))
         places = [axis.interpolation_points() for axis in axes[1:]]
+        # The unknowns at the end of the last window, constant in time, start the descent
         values = before.evaluate_grid([np.array([start]), *places])
         guess = TensorSpline.interpolate(axes, np.repeat(values, axes[0].terms, axis=1))
     initial_state = SolverState(guess, np.zeros(0))
@@ -177,6 +181,7 @@ def _extend_initial_values(
     )
     if value_conditions:
         initial = replace(problem, equations=(), conditions=value_conditions)
+        # A fit to the initial conditions alone, by splines that do not depend on time
         system = build_system(initial, flat, start, thresholds=thresholds)
         start = descend(system, start, steps=steps, should_stop=should_stop).state
     size = (len(problem.unknowns), *(axis.terms for axis in axes))
@@ -189,8 +194,10 @@ def _anchors(problem: DifferentialProblem, before: TensorSpline, place: float) -
             orders = (order, *(0 for _ in before.axes[1:]))
 
             def values(
-                places: Sequence[np.ndarray], unknown: int = unknown, orders: tuple[int, ...] = orders
-            ) -> np.ndarray:
+                places: Sequence[Float[np.ndarray, " _"]],
+                unknown: int = unknown,
+                orders: tuple[int, ...] = orders,
+            ) -> Float[np.ndarray, "*points"]:
                 result: np.ndarray = before.evaluate_grid(places, orders)[unknown]
                 return result
 
@@ -198,12 +205,13 @@ def _anchors(problem: DifferentialProblem, before: TensorSpline, place: float) -
 
 
 def _refine_cross_axes(
-    spline: TensorSpline, scale: np.ndarray, thresholds: SolverThresholds
+    spline: TensorSpline, scale: Float[np.ndarray, " unknowns"], thresholds: SolverThresholds
 ) -> tuple[SplineAxis, ...] | None:
     """Refine the grids along the other axes where this window has jumps; None if none are too large."""
     jump_tolerance = thresholds.window_jump_tolerances[len(spline.axes) - 1]
     has_changed, finer = False, []
     for number, axis in enumerate(spline.axes[1:], 1):
+        # Largest jump of any unknown over each interval, relative to its size
         jumps = (spline.resolution_errors(number) / scale[:, None]).max(0)
         wide = np.diff(axis.grid) > thresholds.min_split_share * (axis.grid[-1] - axis.grid[0])
         # Without narrow intervals, so that a kink does not prevent refinement elsewhere
@@ -217,7 +225,7 @@ def _refine_cross_axes(
     return tuple(finer) if has_changed else None
 
 
-def split_axis(axis: SplineAxis, is_split: np.ndarray) -> SplineAxis:
+def split_axis(axis: SplineAxis, is_split: Bool[np.ndarray, " intervals"]) -> SplineAxis:
     """Halve the chosen intervals."""
     middles = (axis.grid[1:] + axis.grid[:-1]) / 2
     return SplineAxis(np.sort(np.concatenate([axis.grid, middles[is_split]])), axis.order)
@@ -229,6 +237,7 @@ def _join_windows(windows: Sequence[TensorSpline]) -> TensorSpline:
     grid = np.concatenate([windows[0].axes[0].grid[:1], *(part.axes[0].grid[1:] for part in windows)])
     axes = (SplineAxis(grid, last_window.axes[0].order), *last_window.axes[1:])
     places = [axis.interpolation_points() for axis in axes]
+    # Each interpolation point of the joint grid takes its value from the window that contains it
     ends = np.array([part.axes[0].grid[-1] for part in windows])
     owner = np.minimum(np.searchsorted(ends, places[0]), len(windows) - 1)
     values = np.empty((len(last_window.coef), *(axis.terms for axis in axes)))

@@ -100,8 +100,10 @@ def _find_misplaced_inputs(
     """
     low, high = grid_range(layer.knots, layer.order)
     minimum, maximum = h.amin(0), h.amax(0)
+    # New rows need a margin between the inputs and the ends of the grid
     reach = thresholds.min_margin_share * thresholds.margin * (high - low)
     outside = (minimum < low + reach) | (maximum > high - reach)
+    # A constant spans no part of any grid, so only inputs that vary can fill too little
     varies = maximum - minimum > 1e-6 * (high - low)
     is_sparse = maximum - minimum < thresholds.min_filled_share * (high - low)
     return (minimum < low) | (maximum > high) | (varies & (outside | is_sparse))
@@ -133,6 +135,7 @@ def _inner_grid(layer: KANLayer) -> Float[Tensor, "in_dim grid"]:
 def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "in_dim _"]:
     """``size`` intervals over the same range, with the local density of the given grid."""
     intervals = grid.shape[1] - 1
+    # Positions in units of the old intervals, which keeps their local density
     places = torch.linspace(0, intervals, size + 1, dtype=grid.dtype, device=grid.device)
     index = places.long().clamp(max=intervals - 1)
     return grid[:, index] + (places - index) * (grid[:, index + 1] - grid[:, index])
@@ -177,12 +180,14 @@ def _replace_grid_(
     Args:
         layer: Changed in place.
         grid: New grid of every input.
-        is_moved: Inputs whose grid changes; all others keep knots and coefficients bit for bit. None means all.
+        is_moved: Inputs whose grid changes; the others keep knots and coefficients bit for bit. None means all.
     """
     size = grid.shape[1] - 1
+    # Activations at eight points per new interval, before the knots change
     x = _subdivide(grid, 8 * size).T  # (samples, in_dim)
     values = torch.einsum("nit,ito->nio", layer.features(x), layer.weight)
     knots = extend_knots(grid, layer.order)
+    # The base function keeps its weight, and grids that stay keep all coefficients
     weight = layer.weight.new_zeros(layer.in_dim, size + layer.order + 1, layer.out_dim)
     weight[:, -1] = layer.weight[:, -1]
     if is_moved is not None:
@@ -193,6 +198,7 @@ def _replace_grid_(
         if basis is None or not torch.equal(features[:, i, :-1], basis):  # hidden nodes often share a grid
             basis = features[:, i, :-1]
             factors = factorize_features(basis)
+        # Least-squares fit of the spline to what the base function leaves
         residuals = values[:, i] - features[:, i, -1:] * weight[i, -1]
         weight[i, :-1] = solve_coef(factors, residuals)
     layer.weight = torch.nn.Parameter(weight)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.data.scaling import Standardizer
 from kan_engine.network.kan import KAN, copy_network, resize_grid_
@@ -43,6 +44,7 @@ def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
             if source is network.stack[0] or source is network.direct
             else list(range(source.in_dim))
         )
+        # New inputs have no live edges; those of the network move to their places
         layer.mask[:] = False
         layer.knots[rows], layer.weight[rows], layer.mask[rows] = source.knots, source.weight, source.mask
         layer.symbolic = {(rows[i], j): edge for (i, j), edge in source.symbolic.items()}
@@ -54,7 +56,7 @@ def rescale_inputs(
     network: KAN,
     before: Standardizer,
     after: Standardizer,
-    encoded_rows: np.ndarray,
+    encoded_rows: Float[np.ndarray, "rows columns"],
     *,
     ridge: float = 1e-9,
 ) -> KAN:
@@ -77,10 +79,16 @@ def rescale_inputs(
     return result
 
 
-def _refit_layer_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor, ridge: float) -> None:
+def _refit_layer_(
+    layer: KANLayer,
+    old: Float[torch.Tensor, "rows in_dim"],
+    new: Float[torch.Tensor, "rows in_dim"],
+    ridge: float,
+) -> None:
     values = layer.postacts(old)
     ends = torch.ones(layer.in_dim, dtype=values.dtype)
     layer.knots = extend_knots(uniform_grid(-ends, ends, layer.grid_size), layer.order)
+    # The splines alone take over the values, without the base function
     basis = layer.features(new)[:, :, :-1]
     layer.weight.zero_()
     for i in range(layer.in_dim):

@@ -177,10 +177,12 @@ def extract_group(network: KAN, group: int) -> KAN:
     alone.to(network.stack[0].weight)
     for number, (layer, source) in enumerate(zip(alone.all_layers, network.all_layers, strict=True)):
         resize_grid_(layer, source.grid_size)
+        # The group owns its slice of every hidden layer; inputs and outputs belong to all groups
         is_inner_in, is_inner_out = layer.in_dim < source.in_dim, layer.out_dim < source.out_dim
         rows = slice(group * layer.in_dim, (group + 1) * layer.in_dim) if is_inner_in else slice(None)
         columns = slice(group * layer.out_dim, (group + 1) * layer.out_dim) if is_inner_out else slice(None)
         layer.knots, layer.mask = source.knots[rows].clone(), source.mask[rows, columns].clone()
+        # The outputs are sums over the groups, so one group is scaled to represent their mean
         share = config.groups if number == len(inner) else 1
         layer.weight = nn.Parameter(source.weight[rows, :, columns] * share)
     return alone
@@ -210,12 +212,15 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
     groups = network.config.groups
     for layer in network.all_layers:
         greville = _greville_points(layer)  # (in_dim, G + k)
+        # Random slope of every edge, and a random deviation of its coefficients
         slopes = torch.empty(layer.in_dim, layer.out_dim, dtype=torch.float64)
         slopes.uniform_(-1, 1, generator=generator)
         wiggle = torch.empty(layer.in_dim, greville.shape[1], layer.out_dim, dtype=torch.float64)
         wiggle.uniform_(-noise, noise, generator=generator)
         is_first, is_last = layer is network.stack[0], layer is network.stack[-1]
+        # The spread of a node grows with the root of its incoming edges, which the scale compensates
         scale = (layer.in_dim / (1 if is_first else groups)) ** -0.5 / (groups if is_last else 1)
+        # The Greville points are the coefficients of the identity, their multiples those of lines
         lines = greville.double().cpu().unsqueeze(-1) * slopes.unsqueeze(1)
         layer.weight.zero_()
         layer.weight[:, :-1] = (scale * (lines + wiggle)).to(layer.weight)

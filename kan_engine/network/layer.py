@@ -145,6 +145,7 @@ class KANLayer(nn.Module):
         if self.groups == 1:
             return weight
         inputs, terms, outputs = weight.shape
+        # Diagonal blocks: inputs and outputs of the same group
         blocks = weight.view(self.groups, inputs // self.groups, terms, self.groups, outputs // self.groups)
         return blocks.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2).flatten(0, 1)
 
@@ -195,6 +196,7 @@ class KANLayer(nn.Module):
         total = postacts[:, :, :sums].sum(1)
         if not self.products:
             return total
+        # Pruned factors count as 1, and a product without factors is 0
         alive = self.mask[:, sums:]
         product = postacts[:, :, sums:].masked_fill(~alive, 1.0).prod(1) * alive.any(0)
         return torch.cat([total, product], 1)
@@ -206,6 +208,7 @@ class KANLayer(nn.Module):
         sums = self.out_dim - self.products
         factors = postacts[:, :, sums:].masked_fill(~self.mask[:, sums:], 1.0)
         unit = torch.ones_like(factors[:, :1])
+        # Products of all earlier and of all later factors, since division fails where a factor is 0
         before = torch.cat([unit, factors[:, :-1].cumprod(1)], 1)
         after = torch.cat([factors[:, 1:].flip(1).cumprod(1).flip(1), unit], 1)
         return torch.cat([torch.ones_like(postacts[:, :, :sums]), before * after], 2)

@@ -28,8 +28,10 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     direct = None if network.direct is None else _activation_deviations(network.direct, x)
     node = x.new_ones(network.config.width[-1])
     scores: list[Tensor] = []
+    # Direct edges enter the outputs beside those of the last layer, so both share one total
     into_output = spreads[-1] if direct is None else torch.cat([spreads[-1], direct])
     total = into_output.sum(0).clamp_min(1e-300)
+    # From the outputs backwards: every node divides its score among its incoming edges
     for depth, spread in enumerate(reversed(spreads)):
         entering = total if depth == 0 else spread.sum(0).clamp_min(1e-300)
         score = spread / entering * node
@@ -48,6 +50,7 @@ def _activation_deviations(
     size = max(1, FEATURE_BYTES // (8 * layer.in_dim * max(layer.out_dim, layer.weight.shape[1])))
     blocks = [h[start : start + size] for start in range(0, len(h), size)]
     total = layer.weight.new_zeros(layer.in_dim, layer.out_dim)
+    # Two passes over the rows: a sum of squares minus the squared mean would lose digits
     mean = sum((layer.postacts(block).sum(0) for block in blocks), total) / len(h)
     squares = sum(
         (_node_changes(layer, layer.postacts(block), mean).square().sum(0) for block in blocks), total
@@ -55,7 +58,9 @@ def _activation_deviations(
     return (squares / len(h)).sqrt()
 
 
-def _node_changes(layer: KANLayer, postacts: Tensor, mean: Tensor) -> Tensor:
+def _node_changes(
+    layer: KANLayer, postacts: Float[Tensor, "batch in_dim out_dim"], mean: Float[Tensor, "in_dim out_dim"]
+) -> Float[Tensor, "batch in_dim out_dim"]:
     """Change of each node relative to the node with one activation replaced by its mean, per activation."""
     change = postacts - mean
     return change * layer.cofactors(postacts) if layer.products else change
@@ -108,6 +113,7 @@ def drop_dead_edges_(network: KAN) -> None:
     such a spline loses the constant.
     """
     layers = network.stack
+    # A removed edge can leave the next node dead, so the pass is repeated once per layer
     for _ in layers:
         for below, above in pairwise(layers):
             below.mask &= above.mask.any(1)
@@ -147,6 +153,7 @@ def remove_dead_nodes(network: KAN) -> KAN:
         products = int((live_nodes[1] >= network.config.width[1] - products).sum())
     # groups may differ in size if nodes were removed; the masks still separate them
     groups = header.groups if width == header.width else 1
+    # New index of every remaining node, for symbolic edges
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in live_nodes]
     symbolic = _relocate_edges(header.symbolic, places)
     smaller = KAN.from_header(

@@ -6,6 +6,7 @@ torch.optim.AdamW would do as well, but importing it costs every training proces
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -21,7 +22,7 @@ class AdamW:
 
     def __init__(
         self,
-        parameters: Sequence[Tensor],
+        parameters: Sequence[Float[Tensor, "..."]],
         *,
         decay: float,
         betas: tuple[float, float],
@@ -43,6 +44,7 @@ class AdamW:
         """Take one step with learning rate ``rate``."""
         self._taken += 1
         mean_decay, square_decay = self._betas
+        # Both running means start at 0; dividing by 1 - betaᵗ removes this bias
         size = rate / (1 - mean_decay**self._taken)
         unbias = (1 - square_decay**self._taken) ** -0.5
         for parameter, mean, square in zip(self._parameters, self._means, self._squares, strict=True):
@@ -51,5 +53,6 @@ class AdamW:
                 continue
             mean.lerp_(gradient, 1 - mean_decay)
             square.mul_(square_decay).addcmul_(gradient, gradient, value=1 - square_decay)
+            # Decoupled decay: weights shrink in proportion, whatever the scale of the gradient
             parameter.mul_(1 - rate * self._decay)
             parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(self._epsilon), value=-size)

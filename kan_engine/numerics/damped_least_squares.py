@@ -25,6 +25,7 @@ T = TypeVar("T", bound="HasObjective")
 def damping_scale(matrix: Float[Tensor, "problem P P"], config: DampingConfig) -> Float[Tensor, "problem P"]:
     """D: the diagonal, bounded from below."""
     diagonal = matrix.diagonal(dim1=1, dim2=2)
+    # An unknown without effect has a diagonal of 0, of which no multiple would damp it
     return torch.maximum(diagonal, config.min_diagonal * diagonal.amax(1, keepdim=True) + 1e-300)
 
 
@@ -68,6 +69,7 @@ class Damping:
         config = self.config
         fall: Tensor | float = config.decrease
         if ratio is not None:
+            # Nielsen's rule: μ falls smoothly with the gain ratio, least where the quadratic model is poor
             fall = (1 - (2 * ratio.clamp_max(1.0) - 1) ** 3).clamp_min(config.decrease)
         value = self.value * torch.where(is_accepted, fall, self.growth)
         self.growth = torch.where(is_accepted, config.increase, self.growth * config.acceleration)
@@ -96,11 +98,13 @@ class DampedMatrix:
         """
         damped_matrix = matrix.clone()
         damped_matrix.diagonal(dim1=1, dim2=2).add_(shift)
+        # The info code of each matrix of the batch is positive where it is indefinite
         factor, info = torch.linalg.cholesky_ex(damped_matrix)
         return DampedMatrix(factor, info == 0)
 
     def step(self, gradient: Float[Tensor, "problem P"]) -> Float[Tensor, "problem P"]:
         """The step s; 0 where the matrix is indefinite or s is not finite."""
+        # Two triangular systems solve the damped normal equations
         s = -torch.cholesky_solve(gradient[..., None], self.factor)[..., 0]
         return torch.where((self.is_definite & s.isfinite().all(1))[:, None], s, 0.0)
 
@@ -207,7 +211,7 @@ class _Proposer(Generic[P]):
         self._point, self._equations = point, equations
         self._scale = damping_scale(equations.matrix, config)
 
-    def __call__(self, damping: Tensor) -> Proposal[P]:
+    def __call__(self, damping: Float[Tensor, " problem"]) -> Proposal[P]:
         equations = self._equations
         damped_matrix = DampedMatrix.build(equations.matrix, damping[:, None] * self._scale + equations.ridge)
         return Proposal(self._point.move(damped_matrix.step(equations.gradient)))

@@ -57,6 +57,8 @@ class Front:
             slopes: Jᵀr of each cell.
             places: Index in the front of the unknown of each term; an index may occur twice.
         """
+        # Row-major index of every pair of terms: one addition by index assembles all cells, also where a term
+        # occurs twice
         flat = places[:, :, None] * len(self.gradient) + places[:, None, :]
         self.matrix.view(-1).index_add_(0, flat.reshape(-1), squares.reshape(-1))
         self.gradient.index_add_(0, places.reshape(-1), slopes.reshape(-1))
@@ -65,6 +67,7 @@ class Front:
         """Eliminate the first ``blocks`` blocks and append as many empty ones at the other end."""
         count, inner = blocks * self.block, self.block * self.width
         self._eliminate(count)
+        # The remaining blocks move to the start, the border stays in its place, and all other entries are 0
         ranges = [(slice(count, inner), slice(0, inner - count)), (slice(inner, None), slice(inner, None))]
         before = self.matrix, self.gradient, self._diagonal
         self.matrix, self.gradient, self._diagonal = map(torch.zeros_like, before)
@@ -78,6 +81,7 @@ class Front:
         head, tail = slice(0, count), slice(count, None)
         matrix = self.matrix
         diagonal = (matrix.diagonal() + self._diagonal)[head]
+        # A shift of the size of rounding errors gives unknowns without effect a positive pivot
         pivot = matrix[head, head] + torch.diag(
             (self.damping + RELATIVE_PIVOT_SHIFT) * diagonal + ABSOLUTE_PIVOT_SHIFT * diagonal.max()
         )
@@ -87,6 +91,8 @@ class Front:
         below = torch.linalg.solve_triangular(factor, matrix[head, tail], upper=False)  # Lᵀ of the rest
         partial = torch.linalg.solve_triangular(factor, self.gradient[head, None], upper=False)[:, 0]
         before = matrix.diagonal()[tail].clone()
+        # Schur complement: normal equations of the remaining unknowns once the eliminated ones minimise the
+        # objective
         panel = below.numpy()
         matrix[tail, tail] -= torch.from_numpy(panel.T @ panel)  # NumPy computes half of a symmetric product
         self._diagonal[tail] += before - matrix.diagonal()[tail]  # damping refers to the original diagonal
@@ -104,6 +110,7 @@ class Front:
         *earlier, (factor, _, partial) = self._done
         solution = -torch.linalg.solve_triangular(factor.T, partial[:, None], upper=True)[:, 0]
         unknowns, border = solution[:count], solution[count:]
+        # Back substitution, from the block eliminated last to the first one
         for factor, below, partial in reversed(earlier):
             tail = torch.cat([unknowns[: below.shape[1] - self.border], border])
             right = -partial - below @ tail
@@ -117,6 +124,7 @@ class Front:
         The complement is accurate to ``RELATIVE_PIVOT_SHIFT`` times that diagonal.
         """
         factor = self._done[-1][0]
+        # The last Cholesky factor ends with that of the border's Schur complement
         border_factor = factor[len(factor) - self.border :, len(factor) - self.border :]
         return border_factor @ border_factor.T, self._border_diagonal
 

@@ -27,7 +27,7 @@ class LBFGS:
 
     def __init__(
         self,
-        parameters: Sequence[Tensor],
+        parameters: Sequence[Float[Tensor, "..."]],
         objective: ObjectiveTerms,
         *,
         max_pairs: int = 20,
@@ -64,6 +64,7 @@ class LBFGS:
             return False
         step, value, new_gradient = result
         change = new_gradient - gradient
+        # Only pairs of positive curvature keep the approximate inverse Hessian positive definite
         if float(step @ change) > 1e-12 * float(step.norm() * change.norm()):
             self._pairs.append((step, change))
         self._reached = value, new_gradient
@@ -71,7 +72,7 @@ class LBFGS:
 
     def _search_line_(
         self, direction: Float[Tensor, " P"], value: float, slope: float, length: float
-    ) -> tuple[Tensor, float, Tensor] | None:
+    ) -> tuple[Float[Tensor, " P"], float, Float[Tensor, " P"]] | None:
         """Step, objective and gradient at the first length of the Armijo condition; None without one."""
         start = _flatten(self._parameters)
         for _ in range(self._max_line_search_steps):
@@ -94,6 +95,7 @@ def _inverse_hessian_times(
         factor = (step @ q) / (step @ change)
         q -= factor * change
         factors.append(factor)
+    # Initial inverse Hessian: a multiple of the identity with the curvature along the last step
     if pairs:
         step, change = pairs[-1]
         q *= (step @ change) / (change @ change)
@@ -102,7 +104,9 @@ def _inverse_hessian_times(
     return q
 
 
-def _evaluate(parameters: Sequence[Tensor], objective: ObjectiveTerms) -> tuple[float, Tensor]:
+def _evaluate(
+    parameters: Sequence[Float[Tensor, "..."]], objective: ObjectiveTerms
+) -> tuple[float, Float[Tensor, " P"]]:
     value, total = 0.0, torch.zeros_like(_flatten(parameters))
     for term in objective():
         gradients = torch.autograd.grad(term, parameters, materialize_grads=True)
@@ -111,12 +115,12 @@ def _evaluate(parameters: Sequence[Tensor], objective: ObjectiveTerms) -> tuple[
     return value, total
 
 
-def _flatten(parameters: Sequence[Tensor]) -> Float[Tensor, " P"]:
+def _flatten(parameters: Sequence[Float[Tensor, "..."]]) -> Float[Tensor, " P"]:
     return torch.cat([parameter.detach().flatten() for parameter in parameters])
 
 
 @torch.no_grad()
-def _set_flat_(parameters: Sequence[Tensor], values: Float[Tensor, " P"]) -> None:
+def _set_flat_(parameters: Sequence[Float[Tensor, "..."]], values: Float[Tensor, " P"]) -> None:
     for parameter in parameters:
         count = parameter.numel()
         parameter.copy_(values[:count].view_as(parameter))

@@ -14,6 +14,7 @@ def gauss_legendre(
     The rule is exact for functions that are polynomials of degree below 2 · ``points`` on every panel.
     """
     u, w = np.polynomial.legendre.leggauss(points)
+    # Affine map of the rule on [-1, 1] to every panel
     half_widths = np.diff(ends) / 2
     midpoints = ends[:-1] + half_widths
     return (midpoints[:, None] + half_widths[:, None] * u).ravel(), (half_widths[:, None] * w).ravel()

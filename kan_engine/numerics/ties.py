@@ -5,16 +5,18 @@ order in which they were found.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 RANKED_DIGITS = 7  # A relative error of 1e-9 has no more, since it is a difference of much larger numbers
 ROUNDING = 1e-12  # Relative errors below are those of an exact formula
 
 
-def round_ranks(values: ArrayLike) -> NDArray[np.float64]:
+def round_ranks(values: ArrayLike) -> Float[np.ndarray, "*dims"]:
     """Return the values with 7 significant digits; infinite ones and NaN as they are."""
     values = np.asarray(values, dtype=np.float64)
     is_plain = np.isfinite(values) & (values != 0)
+    # Unit of the last significant digit of each value
     unit = 10.0 ** (np.floor(np.log10(np.abs(np.where(is_plain, values, 1.0)))) - RANKED_DIGITS + 1)
     with np.errstate(invalid="ignore"):
         return np.where(is_plain, np.round(values / unit) * unit, values)

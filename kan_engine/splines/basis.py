@@ -73,6 +73,7 @@ def uniform_spacing(
     """
     size = knots.shape[1] - 1 - 2 * order
     low, high = grid_range(knots, order)
+    # Distance of the knots from equally spaced ones, which rounding alone may explain
     step = ((high - low) / size).unsqueeze(1)
     places = torch.arange(-order, size + order + 1, dtype=knots.dtype, device=knots.device)
     off = (knots - (low.unsqueeze(1) + step * places)).abs()
@@ -85,6 +86,7 @@ def scatter_local(
 ) -> Float[Tensor, "batch in_dim {size}"]:
     """Scatter local values into ``size`` terms, which are 0 elsewhere."""
     dense = torch.zeros(*first_index.shape, size, dtype=local.dtype, device=local.device)
+    # The local terms of an input are neighbours, so one flat index, shifted, addresses all of them
     flat, starts = dense.view(-1), _flat_starts(first_index, size)
     for offset, values in enumerate(local):
         flat[offset:].scatter_(0, starts, values.reshape(-1))
@@ -125,6 +127,7 @@ class _UniformBasis:
         highest_power, *lower_powers = cardinal_polynomials(
             self.order, derivative, self.u.dtype, self.u.device
         )
+        # Horner's scheme in place, for all k + 1 polynomials together
         total = highest_power * self.u if lower_powers else highest_power.expand(-1, *self.u.shape).clone()
         for number, coefficients in enumerate(lower_powers):
             total = total.add_(coefficients)
@@ -133,8 +136,11 @@ class _UniformBasis:
         return total.mul_(self.density**derivative) if derivative else total
 
 
-def _uniform_basis(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _UniformBasis:
+def _uniform_basis(
+    x: Float[Tensor, "batch in_dim"], knots: Float[Tensor, "in_dim knots"], order: int, spacing: Spacing
+) -> _UniformBasis:
     last_interval = knots.shape[1] - 2 - 2 * order
+    # Inputs outside the grid belong to its first or last interval, whose polynomials continue
     u = (x - spacing.low).mul_(spacing.density)
     interval = u.floor().clamp_(0, last_interval)
     # A NaN is cast to an arbitrary integer, which must be a valid index; u remains NaN.
@@ -192,6 +198,7 @@ class _IrregularBasis:
             return torch.zeros_like(torch.stack(self.levels[order]))
         values = self.levels[order - derivative]
         for k in range(order - derivative + 1, order + 1):
+            # Differences of neighbouring functions of lower order, each over the width of its support
             quotients = [
                 k * value / (self.around[order + j] - self.around[order + j - k])
                 for j, value in enumerate(values)
@@ -201,7 +208,9 @@ class _IrregularBasis:
         return torch.stack(values)
 
 
-def _irregular_basis(x: Tensor, knots: Tensor, order: int) -> _IrregularBasis:
+def _irregular_basis(
+    x: Float[Tensor, "batch in_dim"], knots: Float[Tensor, "in_dim knots"], order: int
+) -> _IrregularBasis:
     """Cox-de Boor recursion (de Boor, A Practical Guide to Splines, chapters IX and X).
 
     B_{m,0}(x) = 1 if t_m <= x < t_{m+1} else 0
@@ -209,10 +218,12 @@ def _irregular_basis(x: Tensor, knots: Tensor, order: int) -> _IrregularBasis:
                + (t_{m+k+1} - x) / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
     """
     last_knots = torch.searchsorted(knots, x.T.contiguous(), right=True).T - 1
+    # Inputs outside the grid belong to the nearest interval, whose polynomials continue there
     interval = last_knots.clamp_(order, knots.shape[1] - order - 2)
     around = _knots_around(knots, interval, order)
     values = [torch.ones_like(x)]
     levels = [values]
+    # Triangular scheme: a function of order k - 1 contributes to two neighbours of order k
     for k in range(1, order + 1):
         carry, functions = torch.zeros_like(x), []
         for j, value in enumerate(values):
@@ -225,8 +236,11 @@ def _irregular_basis(x: Tensor, knots: Tensor, order: int) -> _IrregularBasis:
     return _IrregularBasis(interval - order, around, levels)
 
 
-def _knots_around(knots: Tensor, interval: Tensor, order: int) -> list[Tensor]:
+def _knots_around(
+    knots: Float[Tensor, "in_dim knots"], interval: Int[Tensor, "batch in_dim"], order: int
+) -> list[Float[Tensor, "batch in_dim"]]:
     """The 2k knots t_{m-k+1} … t_{m+k} on which the nonzero functions on interval m depend."""
+    # Flat indices, since each input has its own row of knots
     rows = torch.arange(0, knots.numel(), knots.shape[1], device=knots.device)
     places = (interval + rows).reshape(-1)
     flat = knots.reshape(-1)

@@ -25,7 +25,12 @@ class Features(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None, derivative: int = 0
+        ctx: Any,
+        x: Float[Tensor, "batch in_dim"],
+        knots: Float[Tensor, "in_dim knots"],
+        order: int,
+        spacing: Spacing | None,
+        derivative: int = 0,
     ) -> Float[Tensor, "batch in_dim terms"]:
         """Terms [batch, in, G+k+1] at ``x`` [batch, in]."""
         terms = _FeatureTerms(x, knots, order, spacing)
@@ -36,13 +41,16 @@ class Features(torch.autograd.Function):
         return terms.to_dense(terms.local_terms(derivative))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(
+        ctx: Any, gradient: Float[Tensor, "batch in_dim terms"]
+    ) -> tuple[Float[Tensor, "batch in_dim"], None, None, None, None]:
         """Gradient with respect to ``x``: the sum of gradient · slope over the terms."""
         x, knots, first_index, basis, base = ctx.saved_tensors
         if torch.is_grad_enabled():
             order, spacing, derivative = ctx.how
             slopes = Features.apply(x, knots, order, spacing, derivative + 1)  # type: ignore[no-untyped-call]
             return (gradient * slopes).sum(-1), None, None, None, None
+        # Only k + 1 basis functions of an input have a slope, so the dense sum is not needed
         inner = dot_local(gradient, basis, first_index)
         return inner.addcmul_(gradient[..., -1], base), None, None, None, None
 
@@ -69,6 +77,7 @@ def evaluate_activations(
     """Activations of a layer with one activation per input, or their derivatives, from the nonzero terms."""
     terms = _FeatureTerms(x, knots, order, spacing)
     local = terms.local_terms(derivative)
+    # Only the k + 1 weights that meet a nonzero basis function are read
     places = (terms.first + torch.arange(0, weight.numel(), weight.shape[1], device=x.device)).view(-1)
     flat, total = weight.reshape(-1), local.base * weight[:, -1]
     for offset, values in enumerate(local.basis):
@@ -87,7 +96,13 @@ class _LocalTerms:
 class _FeatureTerms:
     """Nonzero terms at given inputs."""
 
-    def __init__(self, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None) -> None:
+    def __init__(
+        self,
+        x: Float[Tensor, "batch in_dim"],
+        knots: Float[Tensor, "in_dim knots"],
+        order: int,
+        spacing: Spacing | None,
+    ) -> None:
         self.inside = torch.clamp(x, *grid_range(knots, order))
         self.beyond = x - self.inside
         self.all_inside = x.device.type == "cpu" and not self.beyond.any()  # on a GPU the check costs more
@@ -104,9 +119,11 @@ class _FeatureTerms:
         basis, base = self.splines.values(derivative), silu_derivative(self.inside, derivative)
         if self.all_inside or derivative == 1:
             return _LocalTerms(basis, base)
+        # A tangent is straight: derivatives from the second on are 0 outside the grid
         if derivative > 1:
             inside = self.beyond == 0
             return _LocalTerms(basis * inside, base * inside)
+        # Value at the end of the grid, plus slope times distance from it
         slopes = self.local_terms(1)
         return _LocalTerms(basis.addcmul_(slopes.basis, self.beyond), base.addcmul_(slopes.base, self.beyond))
 
@@ -135,7 +152,9 @@ def _sigmoid_polynomial(derivative: int) -> tuple[int, ...]:
     return tuple(a - b for a, b in zip([0, *slope, 0], [0, 0, *slope], strict=True))
 
 
-def _evaluate_polynomial(coefficients: tuple[int, ...], s: Tensor) -> Tensor:
+def _evaluate_polynomial(
+    coefficients: tuple[int, ...], s: Float[Tensor, "batch in_dim"]
+) -> Float[Tensor, "batch in_dim"]:
     total = torch.full_like(s, coefficients[-1])
     for c in reversed(coefficients[:-1]):
         total = total.mul_(s).add_(c)

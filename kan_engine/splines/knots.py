@@ -22,6 +22,7 @@ def uniform_grid(
     A range that is too narrow to be divided in floating point, such as that of a constant, is widened by
     0.5 on each side.
     """
+    # Range in which the smallest permitted interval would be lost in rounding
     digit = torch.finfo(low.dtype).eps * (1 + torch.maximum(low.abs(), high.abs()))
     narrow = high - low < 16 * digit * size / thresholds.min_interval_share
     low, high = torch.where(narrow, low - 0.5, low), torch.where(narrow, high + 0.5, high)
@@ -53,6 +54,7 @@ def quantile_grid(
     if uniform_share >= 1:
         return uniform
     sorted_values = x.sort(dim=0).values
+    # Empirical quantiles at equal shares of the rows, with the ends of the uniform grid
     places = torch.linspace(0, len(x) - 1, size + 1, dtype=torch.float64, device=x.device).round().long()
     quantiles = sorted_values[places].T.clone()
     quantiles[:, 0], quantiles[:, -1] = uniform[:, 0], uniform[:, -1]
@@ -65,6 +67,7 @@ def _widen_intervals(
 ) -> Float[Tensor, "in_dim grid"]:
     """Mix in the smallest share of the uniform grid that makes every interval wide enough."""
     min_width, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
+    # The narrowest interval grows linearly with the share, which gives the smallest sufficient one
     lacking = (min_share * step - min_width).clamp_min(0)
     share = lacking / (lacking + (1 - min_share) * step)
     return grid + share * (uniform - grid)
@@ -84,6 +87,7 @@ def robust_range(
     max_count = max(1, int(thresholds.max_isolated_share * rows)) if is_enough else 0
     low_index = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
     high_index = torch.full_like(low_index, rows - 1)
+    # Range of the rows in the middle, which cannot be isolated
     middle = sorted_values[max_count : rows - max_count]
     inner = middle[-1] - middle[0]  # positive unless nearly all rows share a value
     for k in range(max_count, 0, -1):  # from the centre outwards: the first isolating gap counts
@@ -134,6 +138,7 @@ def factorize_features(
     """The factors Q and R in ``fit_coef``, of batch + terms rows, for several fits to the same features."""
     wide = features.double()
     scale = wide.square().sum(0).mean().clamp_min(1e-300)
+    # Rows √ridge·I turn the ridge regression into ordinary least squares
     damp = (ridge * scale).sqrt() * torch.eye(wide.shape[1], dtype=wide.dtype, device=wide.device)
     q, r = torch.linalg.qr(torch.cat([wide, damp]))
     return q, r

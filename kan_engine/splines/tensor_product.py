@@ -69,6 +69,7 @@ class SplineAxis:
     def matrix(self, points: Float[Array, " points"], derivative: int = 0) -> Float[Array, "points terms"]:
         """All basis functions at the points, or a derivative of them."""
         basis = self._local_basis(points)
+        # The k + 1 nonzero functions of each point, in a dense row
         dense = np.zeros((len(points), self.terms))
         columns = basis.first.numpy() + np.arange(self.order + 1)
         np.put_along_axis(dense, columns, basis.values(derivative)[:, :, 0].numpy().T, 1)
@@ -84,6 +85,7 @@ class SplineAxis:
     ) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
         """Gauss-Legendre points and weights of every interval; the weights of all intervals sum to 1."""
         nodes, weights = np.polynomial.legendre.leggauss(per_interval)
+        # Affine map of the rule on [-1, 1] to every interval
         midpoints, half_widths = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
         points = midpoints[:, None] + half_widths[:, None] * nodes
         return points, half_widths[:, None] * weights / (self.grid[-1] - self.grid[0])
@@ -112,7 +114,7 @@ class TensorSpline:
     """
 
     axes: tuple[SplineAxis, ...]
-    coef: Float[Array, unknowns * terms]
+    coef: Float[Array, " unknowns *terms"]
 
     @staticmethod
     def zero(axes: Sequence[SplineAxis], unknowns: int) -> TensorSpline:
@@ -121,7 +123,7 @@ class TensorSpline:
 
     def evaluate_grid(
         self, places: Sequence[Float[Array, " _"]], orders: Sequence[int] | None = None
-    ) -> Float[Array, unknowns * points]:
+    ) -> Float[Array, " unknowns *points"]:
         """Values, or a derivative, at all combinations of points along the axes.
 
         Args:
@@ -130,7 +132,9 @@ class TensorSpline:
         """
         return multiply_axes(self.coef, self._matrices(places, orders))
 
-    def _matrices(self, places: Iterable[Float[Array, " _"]], orders: Sequence[int] | None) -> list[Array]:
+    def _matrices(
+        self, places: Iterable[Float[Array, " _"]], orders: Sequence[int] | None
+    ) -> list[Float[Array, "_ _"]]:
         """All basis functions along every axis at places of its own, or derivatives of them."""
         derivatives = orders or [0] * len(self.axes)
         return [
@@ -146,6 +150,7 @@ class TensorSpline:
             points: One point per row.
             orders: Order of the derivative along every axis; None for values.
         """
+        # Contraction of every axis of the coefficients with its basis functions, row by row
         letters = "abcdefgh"[: len(self.axes)]
         matrices = self._matrices(points.T, orders)
         terms = ",".join(f"r{letter}" for letter in letters)
@@ -157,12 +162,13 @@ class TensorSpline:
         values = self.coef
         for number, (old, new) in enumerate(zip(self.axes, axes, strict=True), 1):
             if old is not new:
+                # Interpolation on the new grid: the old basis at its points determines the new coefficients
                 change = np.linalg.solve(new.interpolation_matrix, old.matrix(new.interpolation_points()))
                 values = _multiply_axis(values, change, number)
         return replace(self, axes=tuple(axes), coef=values)
 
     @staticmethod
-    def interpolate(axes: Sequence[SplineAxis], values: Float[Array, unknowns * terms]) -> TensorSpline:
+    def interpolate(axes: Sequence[SplineAxis], values: Float[Array, " unknowns *terms"]) -> TensorSpline:
         """The functions that take these values at the interpolation points of the axes."""
         inverses = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
         return TensorSpline(tuple(axes), multiply_axes(values, inverses))
@@ -191,6 +197,7 @@ class TensorSpline:
             for number, spline_axis in enumerate(self.axes)
         ]
         orders = [k if number == axis else 0 for number in range(len(self.axes))]
+        # The highest derivative is constant on each interval; its jumps at inner grid points show the error
         highest = np.moveaxis(self.evaluate_grid(places, orders), axis + 1, -1)
         width = np.diff(along.grid)
         change = np.abs(np.diff(highest, axis=-1))
@@ -199,16 +206,21 @@ class TensorSpline:
         jumps = np.zeros((len(change), along.size + 1))
         jumps[:, 1:-1] = change
         factorial = float(np.prod(np.arange(1, k + 1)))
+        # Every interval takes the larger of the jumps at its two ends
         result: Array = np.maximum(jumps[:, 1:], jumps[:, :-1]) * width**k / factorial
         return result
 
 
-def multiply_axes(values: Array, matrices: Sequence[Array]) -> Array:
+def multiply_axes(
+    values: Float[Array, "*dims"], matrices: Sequence[Float[Array, "_ _"]]
+) -> Float[Array, "*products"]:
     """The values, multiplied by one matrix along each of their last axes."""
     for number, matrix in enumerate(matrices, values.ndim - len(matrices)):
         values = _multiply_axis(values, matrix, number)
     return values
 
 
-def _multiply_axis(values: Array, matrix: Array, axis: int) -> Array:
+def _multiply_axis(
+    values: Float[Array, "*dims"], matrix: Float[Array, "rows columns"], axis: int
+) -> Float[Array, "*products"]:
     return np.moveaxis(np.tensordot(values, matrix, (axis, 1)), -1, axis)

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.network.grid_updates import initialise_grids_, refine_, update_grid_
@@ -112,6 +112,7 @@ class Adam:
 
     def _train_slice_(self) -> float:
         """Train on the next batches; return their mean objective without the weight penalty."""
+        # A slice is limited in batches and in work, so that progress is reported at short intervals
         work = self._config.batch_size * max(1, self._network.parameter_count)
         max_batches = min(self._thresholds.max_slice_batches, int(self._thresholds.max_slice_work / work))
         count = max(1, min(max_batches, self._batches - self._batch))
@@ -124,11 +125,12 @@ class Adam:
             self._epoch, self._batch = self._epoch + 1, 0
         return float(total / rows)
 
-    def _train_batch_(self, part: TrainingRows, charges: list[Tensor]) -> Tensor:
+    def _train_batch_(self, part: TrainingRows, charges: list[Float[Tensor, "_ _"]]) -> Float[Tensor, ""]:
         """Take a step on one batch; return its objective without the weight penalty."""
         config = self._config
         self._adamw.clear_gradients()
         outputs = self._outputs(part.x)
+        # Every parallel network fits the same targets, with its own row weights
         targets = part.targets.expand(self._groups, *part.targets.shape).flatten(0, 1)
         per_row = loss_per_row(config.loss, outputs.flatten(0, 1), targets).view(self._groups, -1)
         objective = (per_row * self._group_row_weights(part)).sum(1).mean() / (len(part) * self._mean_weight)
@@ -137,6 +139,7 @@ class Adam:
                 self._twin, part.x, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
             )
         objective.backward()  # type: ignore[no-untyped-call]
+        # The gradient of the quadratic penalty is known, so that its value needs no graph
         if config.penalty.is_active:
             self._add_penalty_gradient_(charges)
         self._adamw.step_(config.learning_rate * one_cycle(self._progress(), self._thresholds))
@@ -150,11 +153,12 @@ class Adam:
         fold, factors = self._own_folds
         return part.weights * (part.folds != fold) * factors
 
-    def _assign_folds(self) -> tuple[Tensor, Tensor] | None:
+    def _assign_folds(self) -> tuple[Int[Tensor, "groups 1"], Float[Tensor, "groups 1"]] | None:
         """The fold that each parallel network omits, and the factor of its row weights, as columns."""
         rows = self._rows
         if rows.folds is None:
             return None
+        # Network g omits fold g modulo their number; its other rows are weighted up to the same sum
         fold = torch.arange(self._groups, device=rows.folds.device) % (int(rows.folds.max()) + 1)
         fold_weights = (rows.weights * (rows.folds != fold.unsqueeze(1))).sum(1)
         return fold.unsqueeze(1), (rows.weights.sum() / fold_weights).unsqueeze(1)
@@ -164,6 +168,7 @@ class Adam:
         if not self._scales:
             together: Tensor = self._twin(x)
             return together.unsqueeze(0)
+        # Hidden nodes are normalised after every layer; groups stay separate up to the outputs
         *inner, last_layer = self._twin.stack
         h = x
         for number, layer in enumerate(inner):
@@ -180,7 +185,7 @@ class Adam:
         return self._leaves[number] if mask is None else self._leaves[number] * mask
 
     @torch.no_grad()
-    def _add_penalty_gradient_(self, charges: list[Tensor]) -> None:
+    def _add_penalty_gradient_(self, charges: list[Float[Tensor, "_ _"]]) -> None:
         """Add the gradient Qw of the weight penalty to the gradients of all activations."""
         for number, (leaf, matrix) in enumerate(zip(self._leaves, charges, strict=True)):
             if leaf.grad is not None:
@@ -195,17 +200,20 @@ class Adam:
         layers = self._twin.all_layers
         masks = (layer.trainable_mask().unsqueeze(1).to(layer.weight) for layer in layers)
         alive = [self._select_group_blocks(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
+        # Without pruned or symbolic edges the product with the mask is omitted
         self._masks = [None if bool(mask.all()) else mask for mask in alive]
         self._leaves = [self._create_leaf(layer) for layer in layers]
         decay, betas = self._config.weight_decay, self._thresholds.adam_betas
         self._adamw = AdamW(self._leaves, decay=decay, betas=betas)
 
-    def _create_leaf(self, layer: KANLayer) -> Tensor:
+    def _create_leaf(self, layer: KANLayer) -> Float[Tensor, "in_dim terms _"]:
         """Trained tensor of a layer: its weights, or a copy of those within its groups."""
         weight = self._select_group_blocks(layer, layer.weight)
         return weight if weight is layer.weight else weight.detach().clone().requires_grad_()
 
-    def _select_group_blocks(self, layer: KANLayer, weight: Tensor) -> Tensor:
+    def _select_group_blocks(
+        self, layer: KANLayer, weight: Float[Tensor, "in_dim terms out_dim"]
+    ) -> Float[Tensor, "in_dim terms _"]:
         """Part of a weight tensor within groups, if parallel networks are trained independently."""
         return weight if self._groups == 1 else layer.group_blocks(weight)
 

@@ -28,6 +28,7 @@ class NodeScales:
         short training. A single row has no variance: it is normalised by the running statistics.
         """
         self._batches += number == 0 and len(h) > 1
+        # Plain mean over the first batches, exponential mean afterwards
         share = max(1 - self._thresholds.running_decay, 1 / max(1, self._batches))
         mean, variance, offset = self.means[number], self.variances[number], self._thresholds.variance_offset
         return torch.nn.functional.batch_norm(h, mean, variance, None, None, len(h) > 1, share, offset)
@@ -38,5 +39,7 @@ class NodeScales:
         for layer, mean, variance in zip(network.stack, self.means, self.variances, strict=False):
             deviation = (variance + self._thresholds.variance_offset).sqrt()
             layer.weight.div_(deviation)
+            # Adding a constant to all coefficients shifts a spline, since the basis sums to 1. The incoming
+            # edges of a node share its shift.
             entering = layer.mask.sum(0).clamp_min(1)
             layer.weight[:, :-1].sub_((mean / deviation / entering) * layer.mask.unsqueeze(1))

@@ -102,6 +102,7 @@ class Evidence:
         for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True):
             q, count = d.T @ d, int(alive.sum())
             stop = start + count * len(q)
+            # Trace of each edge's block of the inverse Hessian times Q, which gives its γ
             blocks = inverse[start:stop, start:stop].view(count, len(q), count, len(q))
             traces = torch.einsum("tse,ts->e", blocks.diagonal(dim1=0, dim2=2), q)
             gamma, limit = torch.zeros_like(strength), torch.zeros_like(strength)
@@ -110,6 +111,7 @@ class Evidence:
             gammas.append(gamma)
             limits.append(strongest * limit / q.trace())
             start = stop
+        # Fixed point of the evidence: variance per determined coefficient, over the roughness of the edge
         variance = self._variance(loss, sum(float(gamma.sum()) for gamma in gammas))
         self._strengths = [
             torch.minimum(variance * gamma / rough.clamp_min(1e-300), limit)
@@ -120,6 +122,7 @@ class Evidence:
         """σ²/N; the mean loss is half the mean squared residual."""
         if not self._is_noisy:
             return 1 / self._observations
+        # Degrees of freedom of the residuals, bounded from below where the network interpolates
         free = max(self._observations - gamma_sum, self._thresholds.min_free_share * self._observations)
         return 2 * loss / free
 

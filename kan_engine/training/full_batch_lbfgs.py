@@ -62,7 +62,7 @@ class FullBatchLBFGS:
     def _create_minimiser(self) -> LBFGS:
         return LBFGS([layer.weight for layer in self._network.all_layers], self._objective)
 
-    def _objective(self) -> Iterator[Tensor]:
+    def _objective(self) -> Iterator[Float[Tensor, ""]]:
         """Terms of the objective: loss of each block of rows, weight penalty, sparsity penalty."""
         network, rows, config = self._network, self._rows, self._config
         total = rows.weights.sum()

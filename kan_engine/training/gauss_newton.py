@@ -48,6 +48,7 @@ class ForwardPass:
 def forward_passes(network: KAN, rows: TrainingRows, loss: Loss) -> Iterator[ForwardPass]:
     """The network at all rows, in blocks of limited memory."""
     share, roots = rows.weights / rows.weights.sum(), _root_count(network, loss)
+    # Rows whose Jacobian, of all weights and roots, fits into memory
     size = max(1, JACOBIAN_BYTES // (8 * max(network.parameter_count, 1) * roots))
     for outer in row_blocks(network, len(rows)):
         for start in range(outer.start, min(outer.stop, len(rows)), size):
@@ -86,6 +87,7 @@ def gauss_newton_system(
     total = len(flatten_weights(network, edges))
     matrix, gradient = rows.x.new_zeros(total, total), rows.x.new_zeros(total)
     jacobian = rows.x.new_empty(0, _root_count(network, loss), total)
+    # One buffer holds the Jacobian of each block in turn
     for at in passes or forward_passes(network, rows, loss):
         if len(jacobian) < len(at.rows):  # the first block is the largest
             jacobian = rows.x.new_empty(len(at.rows), *jacobian.shape[1:])
@@ -149,11 +151,13 @@ def acceleration_gradient(
     total = torch.zeros_like(start)
     for at in passes or forward_passes(network, rows, loss):
         part, outputs = at.rows, at.outputs
+        # Second derivative of the outputs along the shift, by a central difference
         set_weights_(network, edges, start + difference_step * shift)
         ahead = network(part.x, part.features)
         set_weights_(network, edges, start - difference_step * shift)
         second = (ahead - 2 * outputs + network(part.x, part.features)) / difference_step**2
         set_weights_(network, edges, start)
+        # The Hessian RᵀR of the loss times f″, then the backward pass to the weights
         _, root = gradient_and_root(loss, outputs, part.targets)
         bent = torch.einsum("nro,nrq,nq->no", root, root, second) * at.share[:, None]
         deltas = backward_pass(network, at.passages, bent.unsqueeze(1))
@@ -162,7 +166,9 @@ def acceleration_gradient(
     return total
 
 
-def forward_pass(network: KAN, rows: TrainingRows) -> tuple[list[LayerDerivatives], Tensor]:
+def forward_pass(
+    network: KAN, rows: TrainingRows
+) -> tuple[list[LayerDerivatives], Float[Tensor, "batch out_dim"]]:
     """Features and derivatives of each of ``all_layers``, and the outputs."""
     first_layer, *later_layers = network.stack
     passages = [first_layer.compute_weight_derivatives(rows.x, rows.features)]
@@ -181,6 +187,7 @@ def backward_pass(
 ) -> list[Float[Tensor, "block roots _"]]:
     """δ at the outputs of each of ``all_layers``, from δ at the network's outputs."""
     deltas = [delta]
+    # Chain rule: δ of a layer from that of the next, through the slopes of its edges
     for passage in reversed(passages[1 : len(network.layers)]):
         deltas.insert(0, torch.einsum("nro,nio->nri", deltas[0], passage.slopes))
     return deltas if network.direct is None else [*deltas, delta]
@@ -203,6 +210,7 @@ def _write_outer_(
 ) -> None:
     """Write F ⊗ δ of the live edges, in the order edge, term."""
     features, terms = passage.features, passage.features.shape[2]
+    # Where all edges are live, the product is written into the Jacobian without a copy
     if bool(alive.all()) and passage.others is None:
         place = jacobian.view(*jacobian.shape[:2], *alive.shape, terms)
         torch.mul(features[:, None, :, None], delta[:, :, None, :, None], out=place)
@@ -243,6 +251,7 @@ def add_edge_blocks_(
     for alive, block in zip(edges, blocks, strict=True):
         count, terms = int(alive.sum()), block.shape[1]
         stop = start + count * terms
+        # View of the diagonal blocks of all edges of the layer, each of terms by terms
         view = matrix[start:stop, start:stop].view(count, terms, count, terms)
         view.diagonal(dim1=0, dim2=2).add_(block.permute(1, 2, 0))
         start = stop

@@ -125,6 +125,7 @@ def take_step_(
     problem = replace(problem, rows=problem.rows.keep_features(network))
     edges = trainable_edges(network)
     passes = keep_forward_passes(network, problem.rows, problem.loss)
+    # Gauss-Newton matrix and gradient of the loss, to which all penalties are added
     matrix, gradient = gauss_newton_system(network, problem.rows, problem.loss, edges, passes)
     if not len(gradient) or not torch.isfinite(gradient).all():
         return None
@@ -138,16 +139,18 @@ def take_step_(
         add_edge_blocks_(matrix, edges, problem.evidence.penalty_blocks(edges))
     gradient = gradient + _penalty_gradient(network, problem, edges)
     scale = damping_scale(matrix[None], damping.config)
+    # The loss hardly determines scale and shift of hidden nodes, so changes of them are penalised
     gauge = symmetry_directions(network, problem.rows, problem.loss, edges)
     hold = damping.hold * damping.trust * (gauge.T @ gauge)
 
     here = _NetworkPoint.build(torch.zeros_like(start), loss, problem.penalty_value(network))
 
-    def propose(value: Tensor) -> Proposal[_NetworkPoint]:
+    def propose(value: Float[Tensor, " 1"]) -> Proposal[_NetworkPoint]:
         damped_matrix = DampedMatrix.build((matrix + hold)[None], value[:, None] * scale)
         if not damped_matrix.is_definite:
             return Proposal(here, accepted=damped_matrix.is_definite)
         shift = damped_matrix.step(gradient[None])[0]
+        # Decrease in the quadratic model, without the damping
         decrease = -shift @ gradient - shift @ matrix @ shift / 2
         if damping.is_curved:
             shift = _accelerate_step(network, problem, edges, damped_matrix, scale[0], shift, damping, passes)
@@ -169,12 +172,12 @@ def take_step_(
 class _NetworkPoint:
     """Weights at a shift from the start of a step, with the loss and the objective there."""
 
-    shift: Tensor
+    shift: Float[Tensor, " P"]
     loss: float
-    objective: Tensor
+    objective: Float[Tensor, " 1"]
 
     @staticmethod
-    def build(shift: Tensor, loss: float, penalty: float) -> _NetworkPoint:
+    def build(shift: Float[Tensor, " P"], loss: float, penalty: float) -> _NetworkPoint:
         return _NetworkPoint(shift, loss, torch.tensor([loss + penalty], dtype=torch.float64))
 
 
@@ -183,15 +186,17 @@ def _accelerate_step(
     problem: TrainingObjective,
     edges: EdgeMasks,
     damped_matrix: DampedMatrix,
-    scale: Tensor,
-    shift: Tensor,
+    scale: Float[Tensor, " P"],
+    shift: Float[Tensor, " P"],
     damping: TrainingDamping,
     passes: Sequence[ForwardPass] | None,
-) -> Tensor:
+) -> Float[Tensor, " P"]:
     """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large."""
+    # Second-order correction of the step, from the same Cholesky factor
     bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift, passes)
     acceleration = damped_matrix.step(bend[None])[0] / 2
     units = scale.sqrt()
+    # Length relative to the step, in the norm of the damping
     size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))
     damping.is_curved = size > damping.thresholds.min_acceleration
     return shift + acceleration if size < damping.thresholds.max_acceleration else shift
@@ -200,8 +205,8 @@ def _accelerate_step(
 def _update_evidence_(
     network: KAN,
     problem: TrainingObjective,
-    matrix: Tensor,
-    gradient: Tensor,
+    matrix: Float[Tensor, "P P"],
+    gradient: Float[Tensor, " P"],
     edges: EdgeMasks,
     loss: float,
     damping: TrainingDamping,
@@ -214,9 +219,11 @@ def _update_evidence_(
     assert problem.evidence is not None  # noqa: S101 - the caller checks it
     hessian = matrix.clone()
     add_edge_blocks_(hessian, edges, problem.evidence.penalty_blocks(edges))
+    # Directions without effect get a small diagonal, so that the matrix has a Cholesky factor
     jitter = damping.thresholds.evidence_jitter * damping_scale(hessian[None], damping.config)[0]
     factor, info = torch.linalg.cholesky_ex(hessian + torch.diag(jitter))
     if not info:
+        # Decrease of the loss along the undamped Newton step
         slope = gradient + _penalty_gradient(network, problem, edges)
         shift = -torch.cholesky_solve(slope[:, None], factor)[:, 0]
         fall = float(-shift @ gradient - shift @ matrix @ shift / 2)
@@ -224,7 +231,7 @@ def _update_evidence_(
         problem.evidence.update_(factor, matrix.diagonal(), noise_loss, edges)
 
 
-def _penalty_gradient(network: KAN, problem: TrainingObjective, edges: EdgeMasks) -> Tensor:
+def _penalty_gradient(network: KAN, problem: TrainingObjective, edges: EdgeMasks) -> Float[Tensor, " P"]:
     """Gradient Qw of all penalties, in the order of ``flatten_weights``."""
     prices = [problem.penalty.matrix(layer) @ layer.weight.detach() for layer in network.all_layers]
     if problem.evidence:

@@ -44,6 +44,7 @@ class Penalty:
         """Value of the penalty for all weights of a network; differentiable."""
         total = network.stack[0].weight.new_zeros(())
         for layer in network.all_layers if self.is_active else ():
+            # Sum of ½ wᵀQw over all edges of the layer
             weight = layer.effective_weight()
             total = total + (weight * (self.matrix(layer) @ weight)).sum() / 2
         return total

@@ -30,6 +30,7 @@ def regularization(
     total = x.new_zeros(())
     for norms in edge_norms(network, x):
         size = norms.sum()
+        # Edges that are 0 have the share 0, whose term share·log(share) is 0
         share = norms / size.clamp_min(1e-30)
         entropy = -torch.xlogy(share, share.clamp_min(1e-30)).sum()
         total = total + lamb_l1 * size + lamb_entropy * entropy

@@ -36,6 +36,7 @@ def symmetry_directions(
     """
     sample = rows[:: -(-len(rows) // max_sample_rows)]
     share = sample.weights / sample.weights.sum()
+    # Effect of every node on the root of the loss, from one backward pass
     passages, outputs = forward_pass(network, sample)
     _, root = gradient_and_root(loss, outputs, sample.targets)
     deltas = backward_pass(network, passages, root)
@@ -43,9 +44,11 @@ def symmetry_directions(
     for number, (layer, after) in enumerate(zip(network.stack, network.stack[1:], strict=False)):
         features = passages[number].features
         h = torch.einsum("nit,ito->no", features, layer.effective_weight().detach())
+        # Weighted mean and spread of every node over the sampled rows
         h = h - share @ h
         spread = (share @ h.square()).sqrt().clamp_min(1e-300)
         slope = (share @ deltas[number].square().sum(1)).sqrt()
+        # A constant shifts the mean of the node; a multiple of its deviation changes its spread
         for change in torch.ones_like(h), h / spread:
             effect = torch.einsum("nit,no->ito", features, share[:, None] * change * slope)
             nodes = _free_nodes(layer, after).nonzero()[:, 0].tolist()

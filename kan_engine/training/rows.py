@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from kan_engine.cost import KEPT_FEATURE_BYTES
@@ -32,14 +32,18 @@ class TrainingRows:
     on_losses: Callable[[Tensor], None] | None = None
 
     @staticmethod
-    def create(x: Tensor, targets: Tensor, weights: Tensor | None = None) -> "TrainingRows":
+    def create(
+        x: Float[Tensor, "batch in_dim"],
+        targets: Float[Tensor, "batch _"],
+        weights: Float[Tensor, " batch"] | None = None,
+    ) -> "TrainingRows":
         """Create rows; the weights are 1 by default."""
         return TrainingRows(x=x, targets=targets, weights=x.new_ones(len(x)) if weights is None else weights)
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, places: "Tensor | slice") -> "TrainingRows":
+    def __getitem__(self, places: Shaped[Tensor, " _"] | slice) -> "TrainingRows":
         return TrainingRows(
             x=self.x[places],
             targets=self.targets[places],

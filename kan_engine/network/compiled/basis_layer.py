@@ -39,6 +39,7 @@ class BasisLayer:
 
     def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
         """Product of the feature tensor and the weights."""
+        # Interval of every input and position in it, within the grid
         inside = x.clip(self.low, self.high)
         u = inside - self.low
         u *= self.density
@@ -47,9 +48,11 @@ class BasisLayer:
         interval = np.minimum(np.floor(u), last_interval)
         u -= interval
         local, base, beyond = _horner(self.polynomials, u), silu(inside), x - inside
+        # Outside the grid all terms continue along their tangents
         if beyond.any():
             local += _horner(self.slopes, u) * (beyond * self.density)
             base += _silu_slope(inside) * beyond
+        # The nonzero terms of every input, in a dense row for one matrix product
         features = np.zeros((*x.shape, terms))
         flat = features.reshape(-1)
         starts = np.arange(0, flat.size, terms)
@@ -63,7 +66,12 @@ class BasisLayer:
         return y
 
 
-def compile_basis_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing) -> BasisLayer:
+def compile_basis_layer(
+    knots: Float[Tensor, "in_dim knots"],
+    weight: Float[Tensor, "in_dim terms out_dim"],
+    order: int,
+    spacing: Spacing,
+) -> BasisLayer:
     """Compile a layer on uniform grids; the tensors must be float64 on the CPU."""
     low, high = grid_range(knots, order)
     polynomials, slopes = (
@@ -94,5 +102,6 @@ def _horner(
 
 
 def _silu_slope(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"]:
+    # Product rule, with the slope σ·(1 - σ) of the sigmoid σ
     s: np.ndarray = 1.0 / (1.0 + np.exp(-x))
     return s * (1.0 + x * (1.0 - s))

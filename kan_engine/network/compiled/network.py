@@ -62,6 +62,7 @@ class CompiledNetwork:
             h = layer(h)
         if self.direct is not None:
             h += self.direct(x)
+        # The lookup of pieces hides undefined inputs, so their rows are set to NaN
         finite = np.isfinite(x)
         if not finite.all():
             h[~finite.all(1)] = np.nan
@@ -98,6 +99,7 @@ class CompiledLayer:
             y[:, j] += edge.c * LIBRARY[edge.function].value(edge.a * h[:, i] + edge.b) + edge.d
         if not self.factors:
             return y
+        # First column of every product; factors are the last columns
         starts = self.out_dim - np.cumsum(self.factors[::-1])[::-1]
         products = [y[:, start : start + n].prod(1) for start, n in zip(starts, self.factors, strict=True)]
         return np.column_stack([y[:, : starts[0]], *products])
@@ -118,6 +120,7 @@ def compile_network(network: KAN, *, block_numbers: int = 2**17) -> CompiledNetw
     )
     direct = None if network.direct is None else _compile_layer(network.direct, nodes[0], nodes[-1])
     all_layers = layers if direct is None else (*layers, direct)
+    # The layer with most numbers per row limits the block
     widest = max(1 if layer.splines is None else layer.splines.row_size for layer in all_layers)
     return CompiledNetwork(network.config.width[0], layers, direct, max(1, block_numbers // widest))
 
@@ -125,6 +128,7 @@ def compile_network(network: KAN, *, block_numbers: int = 2**17) -> CompiledNetw
 def _live_nodes(network: KAN) -> list[Int[Tensor, " live"]]:
     """Nodes of every layer on which an output depends; all inputs, so that they keep their indices."""
     nodes = [torch.arange(network.config.width[-1])]
+    # From the outputs backwards: a node is live if an edge leads from it to a live node
     for layer in reversed(network.stack[1:]):
         nodes.insert(0, torch.nonzero(layer.mask.cpu()[:, nodes[0]].any(1))[:, 0])
     return [torch.arange(network.config.width[0]), *nodes]
@@ -136,10 +140,12 @@ def _compile_layer(
     knots, weight = (tensor.detach().double().cpu() for tensor in (layer.knots, layer.weight))
     columns, factors = _columns(layer, incoming.tolist(), outgoing.tolist())
     nodes = torch.tensor([node for node, _ in columns], dtype=torch.long)
+    # Splines from every input to every column; the column of a factor takes a single one
     spline_mask = layer.trainable_mask().cpu()[incoming][:, nodes]
     for place, (_, source) in enumerate(columns):
         if source is not None:
             spline_mask[:, place] &= incoming == source
+    # Inputs without splines are left out, and the weights of all other edges are 0
     inputs = torch.nonzero(spline_mask.any(1))[:, 0]
     weight = (weight[incoming][:, :, nodes] * spline_mask.unsqueeze(1))[inputs]
     places = {int(node): place for place, node in enumerate(incoming)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from kan_engine.splines.basis import Spacing, local_basis
@@ -48,10 +48,12 @@ class PiecewiseLayer:
         columns = np.ascontiguousarray(x.T)  # broadcasting along a short last axis is slow
         rows, u = self.find(columns)
         coefficients = self.table.take(rows.T, axis=0, mode="clip")  # a NaN may find any row: u is NaN
+        # All edges together: powers of all inputs times their coefficients, one product per row
         count = len(columns) * self.powers
         powers = _powers(u, self.powers).reshape(len(x), 1, count)
         outputs = self.table.shape[1] // self.powers
         y: np.ndarray = np.matmul(powers, coefficients.reshape(len(x), count, outputs))[:, 0]
+        # Outside the grid the lines of the table contain the tangent of the base function
         if self.base is not None:
             y += silu(columns.clip(self.low, self.high)).T @ self.base
         return y
@@ -78,6 +80,7 @@ class UniformPieces:
         """Rows of the table, and u."""
         u = x - self.low
         u *= self.density
+        # The lines on both sides are the pieces -1 and G, counted from the first interval
         piece = np.floor(u)
         piece.clip(-1.0, self.size, out=piece)
         u -= piece
@@ -129,7 +132,10 @@ def _powers(u: Float[np.ndarray, "inputs rows"], count: int) -> Float[np.ndarray
 
 
 def compile_piecewise_layer(
-    knots: Tensor, weight: Tensor, order: int, spacing: Spacing | None
+    knots: Float[Tensor, "in_dim knots"],
+    weight: Float[Tensor, "in_dim terms out_dim"],
+    order: int,
+    spacing: Spacing | None,
 ) -> PiecewiseLayer:
     """Compile a layer; the tensors must be float64 on the CPU."""
     grid = knots[:, order : knots.shape[1] - order]
@@ -154,6 +160,7 @@ def _uniform_pieces(grid: Float[Tensor, "in_dim points"], spacing: Spacing) -> U
 
 def _irregular_pieces(grid: Float[Tensor, "in_dim points"]) -> IrregularPieces:
     steps = grid.diff(dim=1)
+    # The lines on both sides take the width of the interval beside them as their unit
     steps = torch.cat([steps[:, :1], steps, steps[:, -1:]], 1)
     origins = torch.cat([grid[:, :1] - steps[:, :1], grid], 1)
     return IrregularPieces(
@@ -164,15 +171,20 @@ def _irregular_pieces(grid: Float[Tensor, "in_dim points"]) -> IrregularPieces:
 
 
 def _piece_table(
-    knots: Tensor, grid: Float[Tensor, "in_dim points"], weight: Tensor, order: int
+    knots: Float[Tensor, "in_dim knots"],
+    grid: Float[Tensor, "in_dim points"],
+    weight: Float[Tensor, "in_dim terms out_dim"],
+    order: int,
 ) -> Float[Tensor, "in_dim _ powers out_dim"]:
     """Coefficients of every piece in u: Taylor coefficients at the left end of the interval."""
     size = grid.shape[1] - 1
     taylor = _derivatives(knots, grid, weight, order)  # (powers, in_dim, G + 1, out_dim)
     steps = grid.diff(dim=1).unsqueeze(-1)
     table = weight.new_zeros(len(grid), size + 2, len(taylor), weight.shape[2])
+    # Taylor coefficients at the left end of each interval, in units of its width
     for power in range(order + 1):
         table[:, 1:-1, power] = taylor[power][:, :-1] * steps**power / math.factorial(power)
+    # Outside the grid: the tangents of spline and base function together
     ends = grid[:, [0, -1]]
     lines = taylor[1][:, [0, -1]] + silu_derivative(ends, 1).unsqueeze(-1) * weight[:, -1:]
     lines = lines * steps[:, [0, -1]]
@@ -182,11 +194,15 @@ def _piece_table(
 
 
 def _derivatives(
-    knots: Tensor, grid: Float[Tensor, "in_dim points"], weight: Tensor, order: int
+    knots: Float[Tensor, "in_dim knots"],
+    grid: Float[Tensor, "in_dim points"],
+    weight: Float[Tensor, "in_dim terms out_dim"],
+    order: int,
 ) -> list[Float[Tensor, "in_dim points out_dim"]]:
     """Values and derivatives of the splines at their grid points, up to order k, at least to the first."""
     local = local_basis(grid.T.contiguous(), knots, order, None)
     inputs = torch.arange(len(grid))[:, None]
+    # Weights of the k + 1 basis functions that are nonzero at each grid point
     near = [weight[inputs, local.first.T + j] for j in range(order + 1)]  # (in_dim, points, out_dim)
     derivatives = []
     for derivative in range(max(order, 1) + 1):
@@ -201,7 +217,7 @@ def silu(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"
     return values
 
 
-def to_readonly_array(values: Tensor) -> np.ndarray:
+def to_readonly_array(values: Shaped[Tensor, "*dims"]) -> Shaped[np.ndarray, "*dims"]:
     """A read-only NumPy copy."""
     array = values.numpy().copy()
     array.flags.writeable = False
