@@ -96,7 +96,7 @@ class Likelihood:
     def train(
         self, start: FittedBivariate, lamb: float, max_steps: int, should_stop: ShouldStop
     ) -> FittedBivariate:
-        """Train a copy for at most ``max_steps`` steps at this λ; returns ``start`` if log Z is unreliable."""
+        """Train a copy for at most ``max_steps`` steps at this λ; return ``start`` if log Z is unreliable."""
         network = copy_network(start.network)
         self._update_grids_(network, lamb)
         steps = list(self._run_steps_(network, lamb, max_steps, should_stop))

@@ -189,7 +189,7 @@ class ResidualBlock:
         ]
         return np.broadcast_to(multiply_axes(spline.coef[jet.unknown], matrices), self.shape)
 
-    def _leaf_values(self, state: SolverState) -> list[Float[Array, "..."]]:
+    def _leaf_values(self, state: SolverState) -> list[Float[Array, " ..."]]:
         """Values of the residual's parameters at all points."""
         return [
             self.jet_values(leaf, state.spline)

@@ -220,7 +220,7 @@ class Solution:
         )
 
 
-def _mean_square(values: Float[Array, "..."]) -> float:
+def _mean_square(values: Float[Array, " ..."]) -> float:
     """Mean square of the finite values: one infinite slope must not make all violations small."""
     with np.errstate(over="ignore"):
         squares = np.square(values)

@@ -180,7 +180,7 @@ def _replace_grid_(
     Args:
         layer: Changed in place.
         grid: New grid of every input.
-        is_moved: Inputs whose grid changes; the others keep knots and coefficients bit for bit. None means all.
+        is_moved: Inputs whose grid changes; others keep knots and coefficients bit for bit. None means all.
     """
     size = grid.shape[1] - 1
     # Activations at eight points per new interval, before the knots change

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import sparsity_rows
