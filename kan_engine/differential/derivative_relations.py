@@ -145,7 +145,7 @@ class _Relation:
         slope, bend = (
             solution.spline.evaluate_points(rows, (order * along).tolist())[unknown] for order in (1, 2)
         )
-        # τ and b are linear in the other variables
+        # Both τ and b are linear in the other variables
         linear_terms = np.column_stack([np.ones(len(rows)), np.delete(rows, axis, axis=1)])
         columns = np.concatenate([-bend[:, None] * linear_terms, slope[:, None] * linear_terms], 1)
         return _Relation(columns, rows[:, axis] * slope)

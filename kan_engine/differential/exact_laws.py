@@ -95,7 +95,7 @@ def _find_arctan_law(
     values = solution.spline.evaluate_grid(places)[unknown]
     if not _has_sine(solution.problem, unknown) or np.abs(values).max() >= 2 * np.pi:
         return None
-    # v = tan(u/4); its relative error is that of u, times the largest slope over the largest value
+    # Relative error of v = tan(u/4) over that of u: largest slope, times the size of u over that of v
     quarters = np.tan(values / 4)
     spread = np.square(1 / np.cos(values / 4)).max() / 4 * np.abs(values).max() / np.abs(quarters).max()
     law = _find_law_of_values(solution, quarters, spread, thresholds, should_stop)
@@ -116,7 +116,7 @@ def _find_log_law(
         rate = find_log_rate(solution, unknown, axis, thresholds)
         if rate is None or np.ptp(rate * values) > thresholds.max_log_range:
             continue
-        # exp(s·u) is a sum of exponentials; the middle of the range is taken off so that it cannot overflow
+        # The function exp(s·u) is a sum of exponentials; without the middle of its range it cannot overflow
         middle = (values.max() + values.min()) / 2
         powers = np.exp(rate * (values - middle))
         spread = abs(rate) * max(float(np.abs(values).max()), 1e-300)
@@ -283,7 +283,7 @@ def _find_wave_law(
     _, sizes, directions = np.linalg.svd(gradient, full_matrices=False)
     if sizes[1] > thresholds.max_direction_ratio * sizes[0]:
         return None
-    # In the units of the variables, with 1 as the first component that matters
+    # In the units of the variables, scaled so that the first component that is not negligible is 1
     direction = directions[0] / lengths
     direction /= direction[int(np.argmax(np.abs(directions[0]) > 1e-3))]
 

@@ -97,7 +97,7 @@ def separate_variables(
         precision: Products smaller than this share of the largest value are left out.
         max_terms: Largest number of products; None for all.
     """
-    # The decomposition is of values, since coefficients of different grids have no common scale
+    # Values are decomposed, to which the precision refers; the factors become coefficients at the end
     values = multiply_axes(coef, [axis.interpolation_matrix for axis in axes])
     inverse = [np.linalg.inv(axis.interpolation_matrix) for axis in axes]
     largest = float(np.abs(values).max())

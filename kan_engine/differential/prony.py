@@ -117,7 +117,7 @@ def _rate_multiplicities(
         yield loosely
     yield strictly
     small = thresholds.negligible_share / length
-    # One rate of each complex pair, without powers; rates near 0 would be hard to tell from powers
+    # One rate of each complex pair, without powers, unless a rate is so small that it means a power
     plain = sorted(
         {
             (complex(round(r.real, 15), max(r.imag, 0.0) if abs(r.imag) > small else 0.0), 0)

@@ -148,7 +148,7 @@ class Solution:
         """
         ends = zip(self.problem.independent, self.problem.domain, strict=True)
         size, steps = self.thresholds.continuation_step_size, self.thresholds.continuation_steps
-        # Steps towards the centre of the box, where the formula is more likely to be regular
+        # Steps from each point towards the centre of the box, so that all lie inside
         way = {name: size * (sum(end) / 2 - points[name]) for name, end in ends}
         total = np.zeros(len(next(iter(way.values()))))
         for step in range(1, steps + 1):
@@ -206,7 +206,7 @@ class Solution:
         finite = np.isfinite(values)
         if not finite.any():
             return Violation(np.inf, np.inf, 1.0)
-        # A few undefined points are removable singularities; more of them are a violation
+        # Up to 1 % of undefined points are ignored; more of them are a violation
         residuals = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
         return Violation(float(np.abs(residuals).max()), float(np.sqrt(np.mean(residuals**2))), scale)
 

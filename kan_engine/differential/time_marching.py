@@ -80,7 +80,7 @@ def march(
             noise = 2 * along
         max_jump = max(jump_tolerance, min(roughest, max([noise, *across])))
         can_refine = is_solved and along < 1e6 * jump_tolerance
-        # Finer grids across time come first, since the jumps along time may be due to coarse ones
+        # Finer grids across time come first; the same window is then solved on them
         finer = _refine_cross_axes(spline, scale, thresholds) if can_refine else None
         if finer is not None and step_bytes(problem, (window_axis, *finer)) <= thresholds.max_step_bytes:
             cross_axes = finer

@@ -112,7 +112,7 @@ class Adam:
 
     def _train_slice_(self) -> float:
         """Train on the next batches; return their mean objective without the weight penalty."""
-        # A slice is limited in batches and in work, so that progress is reported at short intervals
+        # A slice is limited in batches and in work, so that one step takes a bounded time
         work = self._config.batch_size * max(1, self._network.parameter_count)
         max_batches = min(self._thresholds.max_slice_batches, int(self._thresholds.max_slice_work / work))
         count = max(1, min(max_batches, self._batches - self._batch))

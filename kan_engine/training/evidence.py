@@ -111,7 +111,7 @@ class Evidence:
             gammas.append(gamma)
             limits.append(strongest * limit / q.trace())
             start = stop
-        # Fixed point of the evidence: variance per determined coefficient, over the roughness of the edge
+        # Fixed point of the evidence: variance times determined coefficients, over the roughness of the edge
         variance = self._variance(loss, sum(float(gamma.sum()) for gamma in gammas))
         self._strengths = [
             torch.minimum(variance * gamma / rough.clamp_min(1e-300), limit)
