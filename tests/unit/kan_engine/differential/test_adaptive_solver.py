@@ -169,7 +169,7 @@ def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("order", "enough"),
     [
-        (7, {"settled": 0.01}),
+        (7, {"step_tolerance": 0.01}),
         (3, {"slight": 0.5}),
     ],  # of what can be solved, and of what the grid is too coarse for
 )
