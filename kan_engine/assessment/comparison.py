@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import f as f_distribution
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
@@ -17,31 +18,39 @@ from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThres
 Name = TypeVar("Name", bound=str)
 
 
-def compute_rmse(errors: np.ndarray, weights: np.ndarray) -> float:
+def compute_rmse(errors: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"]) -> float:
     """Root of the weighted mean square over the rows with known errors."""
-    known = ~np.isnan(errors)
+    mask = ~np.isnan(errors)
     with np.errstate(over="ignore"):
-        return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
+        return float(np.sqrt(np.average(errors[mask] ** 2, weights=weights[mask])))
 
 
-def describe_formula_gain(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
+def describe_formula_gain(
+    errors: Float[np.ndarray, " rows"],
+    of_network: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+) -> str:
     """Message with the errors by which a formula is better than the network, or as good."""
-    own, other = compute_paired_rmse(errors, of_network, weights)
-    rmses = f"RMSE {own:.4g}, of the network {other:.4g}"
-    told = "better than" if own < other else "as good as"
-    return f"the formula is {told} the network by cross-validation ({rmses})"
+    rmse, network_rmse = compute_paired_rmse(errors, of_network, weights)
+    rmses = f"RMSE {rmse:.4g}, of the network {network_rmse:.4g}"
+    comparison = "better than" if rmse < network_rmse else "as good as"
+    return f"the formula is {comparison} the network by cross-validation ({rmses})"
 
 
-def compute_paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+def compute_paired_rmse(
+    errors: Float[np.ndarray, " rows"],
+    other_errors: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+) -> tuple[float, float]:
     """RMSE of two candidates on the rows where both errors are known."""
-    mine, theirs, w = _select_known(errors, others, weights)
+    mine, theirs, w = _select_known(errors, other_errors, weights)
     return compute_rmse(mine, w), compute_rmse(theirs, w)
 
 
 def is_better(
-    errors: np.ndarray,
-    others: np.ndarray,
-    weights: np.ndarray,
+    errors: Float[np.ndarray, " rows"],
+    other_errors: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
     *,
     of_classes: bool = False,
@@ -59,31 +68,34 @@ def is_better(
     Most of the log loss of classes that overlap cannot be explained, so a small share of it may be most of
     the rest: a smaller gain counts there, too, if it exceeds several standard errors.
     """
-    gain, deviation = _measure_gain(errors, others, weights, thresholds)
+    gain, deviation = _measure_gain(errors, other_errors, weights, thresholds)
     if np.isinf(gain):
         return gain > 0
-    mine, theirs, w = _select_known(errors, others, weights)
+    mine, theirs, w = _select_known(errors, other_errors, weights)
     chance = (1 + thresholds.small_sample_rows / len(mine)) * deviation
-    own, usual = (
+    # Weights are relative to their mean, so that both mean squares keep the units of the target
+    mse, other_mse = (
         float(np.mean(limit_wild_rows(part**2 * (w / w.mean()), thresholds))) for part in (mine, theirs)
     )
+    # Share of rows on which the candidate is ahead, as a z-score: under the sign test its variance is 1/(4n)
     rows = len(mine)
     ahead = (float(np.average(mine < theirs, weights=w)) - 0.5) / (0.5 / rows**0.5)  # in standard errors
-    if gain <= thresholds.min_relative_gain * usual:
+    if gain <= thresholds.min_relative_gain * other_mse:
         if of_classes:
             return gain > thresholds.small_gain_standard_errors * chance
         is_smaller = np.median(mine**2) < (1 - thresholds.min_relative_gain) * np.median(theirs**2)
         is_ahead = ahead > thresholds.min_heavy_share_standard_errors
         return bool(is_smaller and is_ahead and gain > -chance)
-    is_no_chance = not of_classes and usual > own * float(
+    # F test of both mean squares, as if the residuals were independent and normal
+    is_no_chance = not of_classes and other_mse > mse * float(
         f_distribution.ppf(1 - thresholds.max_ratio_p_value, rows, rows)
     )
     return gain > chance or ahead > thresholds.min_share_standard_errors or is_no_chance
 
 
 def choose_simplest(
-    errors: Mapping[Name, np.ndarray],
-    weights: np.ndarray,
+    errors: Mapping[Name, Float[np.ndarray, " rows"]],
+    weights: Float[np.ndarray, " rows"],
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
     *,
     margins: Mapping[Name, float] | None = None,
@@ -96,8 +108,8 @@ def choose_simplest(
         thresholds: Decision numbers.
         margins: Standard errors for some candidates, where not 1.
     """
-    (best, *others) = errors
-    for name in others:
+    (best, *candidates) = errors
+    for name in candidates:
         if is_lower(errors[name], errors[best], weights, thresholds):
             best = name
     for name in errors:
@@ -108,20 +120,22 @@ def choose_simplest(
 
 
 def is_far_better(
-    errors: np.ndarray,
-    others: np.ndarray,
-    weights: np.ndarray,
+    errors: Float[np.ndarray, " rows"],
+    other_errors: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> bool:
     """Whether the RMSE of one candidate is so much lower that no test is needed, wild rows aside."""
-    mine, theirs, w = _select_known(errors, others, weights)
+    mine, theirs, w = _select_known(errors, other_errors, weights)
     if not len(mine):
         return False
-    own, other = (np.average(limit_wild_rows(part**2, thresholds), weights=w) for part in (mine, theirs))
-    return bool(own < thresholds.clear_rmse_ratio**2 * other)
+    mse, other_mse = (np.average(limit_wild_rows(part**2, thresholds), weights=w) for part in (mine, theirs))
+    return bool(mse < thresholds.clear_rmse_ratio**2 * other_mse)
 
 
-def limit_wild_rows(values: np.ndarray, thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT) -> np.ndarray:
+def limit_wild_rows(
+    values: Float[np.ndarray, " rows"], thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
+) -> Float[np.ndarray, " rows"]:
     """Values of rows in which the most extreme ones count as those next to them, at either end.
 
     One row, and a share of them, cannot decide a mean of what is left (Dixon, Annals of Mathematical
@@ -131,42 +145,49 @@ def limit_wild_rows(values: np.ndarray, thresholds: AssessmentThresholds = DEFAU
     count = 1 + int(thresholds.max_wild_share * len(values))
     if len(values) <= 2 * count:
         return values
+    # Only the order statistics next to the ends are needed, so the rows are not sorted
     low, high = np.partition(values, [count, -count - 1])[[count, -count - 1]]
     return np.asarray(values.clip(low, high))
 
 
 def is_lower(
-    errors: np.ndarray,
-    others: np.ndarray,
-    weights: np.ndarray,
+    errors: Float[np.ndarray, " rows"],
+    other_errors: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
     *,
     standard_errors: float = 0.0,
 ) -> bool:
     """Whether the squared errors of one candidate are lower by more than so many standard errors."""
-    gain, deviation = _measure_gain(errors, others, weights, thresholds)
+    gain, deviation = _measure_gain(errors, other_errors, weights, thresholds)
     return gain > standard_errors * deviation
 
 
 def _measure_gain(
-    errors: np.ndarray, others: np.ndarray, weights: np.ndarray, thresholds: AssessmentThresholds
+    errors: Float[np.ndarray, " rows"],
+    other_errors: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+    thresholds: AssessmentThresholds,
 ) -> tuple[float, float]:
     """By how much the mean squared error is lower, and the standard error of that.
 
     The gain is infinite where the others alone are not finite, and -infinite where nothing is known.
     """
-    mine, theirs, w = _select_known(errors, others, weights)
+    mine, theirs, w = _select_known(errors, other_errors, weights)
     if not len(mine) or not np.isfinite(mine).all():
         return -np.inf, 0.0
     if not np.isfinite(theirs).all():
         return np.inf, 0.0
+    # Paired differences: what both candidates miss in a row cancels
     gains = limit_wild_rows((theirs**2 - mine**2) * (w / w.mean()), thresholds)
     return float(gains.mean()), float(gains.std()) / len(gains) ** 0.5
 
 
 def _select_known(
-    errors: np.ndarray, others: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    errors: Float[np.ndarray, " rows"],
+    other_errors: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+) -> tuple[Float[np.ndarray, " known"], Float[np.ndarray, " known"], Float[np.ndarray, " known"]]:
     """The errors and weights of the rows where both errors are known."""
-    known = ~(np.isnan(errors) | np.isnan(others))
-    return errors[known], others[known], weights[known]
+    mask = ~(np.isnan(errors) | np.isnan(other_errors))
+    return errors[mask], other_errors[mask], weights[mask]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.relative_errors import reweigh_rows
 from kan_engine.assessment.unit_labels import print_unit, recognize_constant
@@ -78,66 +79,76 @@ class MeasuredConstants:
     def add_units(self, system: UnitSystem) -> tuple[MeasuredConstants, UnitReport]:
         """Find their units, and the constants of nature among them; also those of the other numbers."""
         assert self.tree is not None  # noqa: S101 - units are found before a report is stored
-        tree, places = bind_unfolded(self.tree, [each.value for each in self.constants])
-        known = system.report(tree)
+        # A number that occurs several times is one constant, with the unit of its first occurrence
+        tree, places = bind_unfolded(self.tree, [constant.value for constant in self.constants])
+        report = system.report(tree)
         units = dict[int | None, Unit | None]()
-        for place, unit in zip(places, known.measured, strict=bool(known.measured)):
+        for place, unit in zip(places, report.measured, strict=bool(report.measured)):
             units.setdefault(place, unit)
         constants = tuple(
             replace(
-                each,
+                constant,
                 unit=print_unit(units.get(place)),
-                name=recognize_constant(each.value, each.standard_error, units.get(place)),
+                name=recognize_constant(constant.value, constant.standard_error, units.get(place)),
             )
-            for place, each in enumerate(self.constants)
+            for place, constant in enumerate(self.constants)
         )
-        return replace(self, constants=constants), known
+        return replace(self, constants=constants), report
 
 
 def measure_constants(
-    tree: Expression, seen: Columns, learnt: np.ndarray, rows: LabelledRows | None, *, is_exact: bool
+    tree: Expression,
+    training_columns: Columns,
+    learnt: Float[np.ndarray, " rows"],
+    rows: LabelledRows | None,
+    *,
+    is_exact: bool,
 ) -> MeasuredConstants:
     """Estimate the standard errors of all measured constants of a formula together.
 
     Args:
         tree: The formula.
-        seen: Training rows of every variable.
+        training_columns: Training rows of every variable.
         learnt: Training values of the output.
         rows: Training rows with their weights and known errors.
         is_exact: Whether the formula is exact. In one that is not, exact numbers are rounded measured ones.
     """
-    used = {name: seen[name] for name in variables(tree)}
-    if not used:
+    columns = {name: training_columns[name] for name in variables(tree)}
+    if not columns:
         return MeasuredConstants(tree=tree)
     if rows is None:
-        data = LabelledRows.from_columns(used, learnt)
+        data = LabelledRows.from_columns(columns, learnt)
     else:
-        data = LabelledRows.from_columns(used, learnt, rows.weights, rows.unit_error)
+        data = LabelledRows.from_columns(columns, learnt, rows.weights, rows.unit_error)
         data = reweigh_rows([tree], data) or data
+    # All constants are estimated together: one at a time would hide how they depend on each other
     form = to_form(tree) if is_exact else release_measured_numbers(tree, data).form
     if not len(form.values):
         return MeasuredConstants(tree=form.tree)
-    undetermined = tuple(find_redundant_constants(form, data))
-    unknown = {place for places in undetermined for place in places}
+    # Constants that others can replace have no standard errors
+    redundant_sets = tuple(find_redundant_constants(form, data))
+    unknown = {place for places in redundant_sets for place in places}
     errors = estimate_standard_errors(form, data).tolist()
     return MeasuredConstants(
         tuple(
             Constant(value, error if math.isfinite(error) and place not in unknown else None)
             for place, (value, error) in enumerate(zip(form.values.tolist(), errors, strict=True))
         ),
-        undetermined,
+        redundant_sets,
         form.tree,
     )
 
 
 def list_form_constants(form: FittedForm) -> MeasuredConstants:
     """The constants of a client's form that are not held, as it has them."""
-    free = [each for each in form.constants if not each.is_held]
+    free = [constant for constant in form.constants if not constant.is_held]
     unknown = [
-        place for place, each in enumerate(free) if each.standard_error is None and not each.is_at_bound
+        place
+        for place, constant in enumerate(free)
+        if constant.standard_error is None and not constant.is_at_bound
     ]
     return MeasuredConstants(
-        tuple(Constant(each.value, each.standard_error, symbol=each.name) for each in free),
+        tuple(Constant(constant.value, constant.standard_error, symbol=constant.name) for constant in free),
         (tuple(unknown),) if unknown else (),
         form.tree,
     )
@@ -149,6 +160,6 @@ def read_constants(data: Mapping[str, Any]) -> MeasuredConstants | None:
     if constants is None:
         return None
     return MeasuredConstants(
-        tuple(Constant(**each) for each in constants),
+        tuple(Constant(**entry) for entry in constants),
         tuple(map(tuple, data.get("undetermined", ()))),
     )

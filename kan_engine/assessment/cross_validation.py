@@ -13,6 +13,7 @@ from functools import cached_property, partial
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 
 from kan_engine.assessment.comparison import compute_rmse, is_better
 from kan_engine.assessment.simple_models import (
@@ -54,17 +55,17 @@ class CrossValidation:
     _known: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
-    def folds(self) -> torch.Tensor:
+    def folds(self) -> Int[torch.Tensor, " rows"]:
         """Fold of every training row; fold 0 consists of the validation rows.
 
         A network trained without fold 0 can therefore be judged by the validation rows.
         """
         data = self.data
         count = self.selection.fold_count - 1
-        others = assign_folds(data.fit.y, data.task, self.seed, count, is_ordered=self.is_ordered)
-        return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
+        fit_folds = assign_folds(data.fit.y, data.task, self.seed, count, is_ordered=self.is_ordered)
+        return torch.from_numpy(np.concatenate([1 + fit_folds, np.zeros(len(data.validation), int)]))
 
-    def iterate_masks(self) -> Iterator[np.ndarray]:
+    def iterate_masks(self) -> Iterator[Bool[np.ndarray, " rows"]]:
         """Yield, for every fold, the mask [rows] of training rows that are predicted together."""
         folds = self.folds.numpy()
         if len(folds) > self.selection.max_cross_validation_rows:
@@ -73,38 +74,41 @@ class CrossValidation:
         for fold in np.unique(folds):
             yield folds == fold
 
-    def measure_errors(self, fit: ModelFitter) -> np.ndarray:
+    def measure_errors(self, fit: ModelFitter) -> Float[np.ndarray, " rows"]:
         """Errors of the values or class probabilities that ``fit`` predicts; infinite where these are NaN."""
         rows = self.data.training
         errors = np.full(len(rows), np.nan)
-        for held in self.iterate_masks():
-            learnt = rows[_sample_indices(~held, self.thresholds.max_fit_rows)]
-            judged = rows[_to_slice_or_indices(held)]
+        for mask in self.iterate_masks():
+            # A fit to the rows outside the fold predicts those within, so that no row judges its own fit
+            fit_rows = rows[_sample_indices(~mask, self.thresholds.max_fit_rows)]
+            test_rows = rows[_to_slice_or_indices(mask)]
             with np.errstate(all="ignore"):
-                predicted = fit(learnt)(judged.x)
-                if predicted.ndim == 1:
-                    errors[held] = np.abs(predicted - judged.y)
+                predictions = fit(fit_rows)(test_rows.x)
+                if predictions.ndim == 1:
+                    errors[mask] = np.abs(predictions - test_rows.y)
                 else:
-                    own = predicted[np.arange(len(judged)), judged.classes]
-                    errors[held] = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
-            errors[held & np.isnan(errors)] = np.inf
+                    # Root of the log loss of the true class: its square is a loss, as for a regression
+                    probabilities = predictions[np.arange(len(test_rows)), test_rows.classes]
+                    errors[mask] = np.sqrt(-np.log(np.maximum(probabilities, np.finfo(float).tiny)))
+            # A prediction that is not defined is worse than any other
+            errors[mask & np.isnan(errors)] = np.inf
         return errors
 
-    def is_better(self, errors: np.ndarray, others: np.ndarray) -> bool:
+    def is_better(self, errors: Float[np.ndarray, " rows"], other_errors: Float[np.ndarray, " rows"]) -> bool:
         """Whether one candidate is significantly better than another; see ``comparison.is_better``."""
         of_classes = self.data.classes is not None
         weights = self.data.training.weights
-        return is_better(errors, others, weights, self.thresholds, of_classes=of_classes)
+        return is_better(errors, other_errors, weights, self.thresholds, of_classes=of_classes)
 
-    def measure_formula(self, tree: Expression) -> np.ndarray:
+    def measure_formula(self, tree: Expression) -> Float[np.ndarray, " rows"]:
         """Errors of a formula whose measured constants are refitted without the rows that it predicts."""
         return self.measure_errors(fit_formula(tree, self.thresholds.max_refit_steps))
 
-    def measure_logits(self, trees: Sequence[Expression]) -> np.ndarray:
+    def measure_logits(self, trees: Sequence[Expression]) -> Float[np.ndarray, " rows"]:
         """The same for the formulas of the log-odds, or of all logits, of a classifier."""
         return self.measure_errors(fit_logits(trees, self.thresholds.max_refit_steps))
 
-    def measure_simple_models(self) -> dict[str, np.ndarray]:
+    def measure_simple_models(self) -> dict[str, Float[np.ndarray, " rows"]]:
         """Errors of a constant, a line and, for a skewed target, the exponential of a line."""
         if (classes := self.data.classes) is not None:
             shares = self._measure_once("constant", partial(fit_class_shares, len(classes)))
@@ -127,36 +131,37 @@ class CrossValidation:
             key=lambda strength: compute_rmse(self._measure_log_odds_model(strength), weights),
         )
 
-    def measure_boosting(self) -> np.ndarray:
+    def measure_boosting(self) -> Float[np.ndarray, " rows"]:
         """Errors of boosting, which takes a second or two and is therefore fitted last."""
         return self._measure_once("boosting", fit_boosting)
 
-    def _measure_log_odds_model(self, strength: float) -> np.ndarray:
+    def _measure_log_odds_model(self, strength: float) -> Float[np.ndarray, " rows"]:
         fit = partial(fit_log_odds, len(self.data.classes or ()), strength)
         return self._measure_once(f"linear {strength}", fit)
 
-    def _measure_once(self, name: str, fit: ModelFitter) -> np.ndarray:
+    def _measure_once(self, name: str, fit: ModelFitter) -> Float[np.ndarray, " rows"]:
         if name not in self._known:
             self._known[name] = self.measure_errors(fit)
         return self._known[name]
 
     def _is_skewed(self, rows: LabelledRows) -> bool:
         """Whether the target is positive and varies by factors rather than by differences."""
+        # The spread of log y does not depend on units: 0.5 is a factor of 1.6 about the mean
         y = rows.y
         has_rows = len(rows) >= self.thresholds.min_rows_per_constant * (1 + rows.x.shape[1])
         return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > self.thresholds.min_log_std
 
 
-def _sample_indices(chosen: np.ndarray, most: int) -> np.ndarray:
-    """Indices of at most ``most`` of the chosen rows, so that only these are copied."""
-    places = np.flatnonzero(chosen)
-    if len(places) > most:
-        places = np.sort(np.random.default_rng(0).choice(places, most, replace=False))
+def _sample_indices(mask: Bool[np.ndarray, " rows"], limit: int) -> Int[np.ndarray, " sample"]:
+    """Indices of at most ``limit`` of the chosen rows, so that only these are copied."""
+    places = np.flatnonzero(mask)
+    if len(places) > limit:
+        places = np.sort(np.random.default_rng(0).choice(places, limit, replace=False))
     return places
 
 
-def _to_slice_or_indices(chosen: np.ndarray) -> slice | np.ndarray:
+def _to_slice_or_indices(mask: Bool[np.ndarray, " rows"]) -> slice | Int[np.ndarray, " selected"]:
     """The chosen rows as a slice, which copies nothing, where they are contiguous; else their indices."""
-    places = np.flatnonzero(chosen)
-    first, last = int(places[0]), int(places[-1])
-    return slice(first, last + 1) if last + 1 - first == len(places) else places
+    places = np.flatnonzero(mask)
+    start, end = int(places[0]), int(places[-1])
+    return slice(start, end + 1) if end + 1 - start == len(places) else places

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NotRequired
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.assessment.constant_report import (
     Constant,
@@ -109,7 +110,7 @@ class OutputFormulas:
     @staticmethod
     def from_dict(data: Mapping[str, Any], names: Mapping[str, str]) -> OutputFormulas:
         """The inverse of ``to_dict``, except for the formulas that are not on the front."""
-        variable = {printed: name for name, printed in names.items()}
+        variable = {label: name for name, label in names.items()}
         front = [
             RatedFormula.from_dict(entry, -place).rename_columns(variable)
             for place, entry in enumerate(data.get("pareto", ()))
@@ -179,8 +180,8 @@ class FormulaReport:
         """The evidence as JSON, with reasons and the number of constants that the report lists."""
         if self.evidence is None:
             return None
-        listed, count = self.outputs[0].constants, self.evidence.non_structural_constants
-        constants = count if listed is None else len(listed)
+        output_constants, count = self.outputs[0].constants, self.evidence.non_structural_constants
+        constants = count if output_constants is None else len(output_constants)
         return self.evidence.to_dict() | {"constants": constants, "reasons": self.evidence.reasons}
 
     @staticmethod
@@ -224,15 +225,19 @@ def _read_bounds(low: float | None, high: float | None) -> tuple[float, float]:
 
 
 def _add_units(output: OutputFormulas, system: UnitSystem) -> OutputFormulas:
-    measured, numbers = output.measured, system.report(output.best.tree)
-    if measured is not None:
-        measured, numbers = measured.add_units(system)
-    rated, rivals = (
-        tuple(replace(each, unit_status=system.report(each.tree).status) for each in part)
+    constants, numbers = output.measured, system.report(output.best.tree)
+    if constants is not None:
+        constants, numbers = constants.add_units(system)
+    formulas, rivals = (
+        tuple(replace(formula, unit_status=system.report(formula.tree).status) for formula in part)
         for part in (output.rated, output.rivals)
     )
     return replace(
-        output, rated=rated, rivals=rivals, measured=measured, exact_units=tuple(list_exact_units(numbers))
+        output,
+        rated=formulas,
+        rivals=rivals,
+        measured=constants,
+        exact_units=tuple(list_exact_units(numbers)),
     )
 
 
@@ -269,33 +274,37 @@ def rate_formulas(
         None if an output has no useful formula.
     """
     outputs = []
-    for name, found in formulas.items():
-        rated = tuple(
+    for name, candidates in formulas.items():
+        entries = tuple(
             entry
-            for formula in found
+            for formula in candidates
             if (entry := _rate_formula(formula, columns, truth[name], rows, is_value=quantity == "value"))
             is not None
         )
-        if not rated:
+        if not entries:
             return None
-        best, ranges = rated[0].tree, seen or columns
-        is_first = best == found[0].tree
+        # Evidence and rivals belong to the first formula, so they are void if it was dropped
+        best, ranges = entries[0].tree, seen or columns
+        is_first = best == candidates[0].tree
         evidence = evidence if is_first else None
-        others = (
+        rival_entries = (
             _rate_rivals(best, rivals, columns, truth[name], rows) if is_first and rows is not None else ()
         )
         outputs.append(
             OutputFormulas(
                 name=name,
                 quantity=quantity,
-                rated=rated,
-                rivals=others,
+                rated=entries,
+                rivals=rival_entries,
                 domain={v: (float(ranges[v].min()), float(ranges[v].max())) for v in variables(best)},
             )
         )
     if not outputs:
         return None
-    is_close = all(each.best.rmse < max_exact_error * float(np.std(truth[each.name])) for each in outputs)
+    # Exact on the measured rows, and on the training rows, too, where constants could not fit any values
+    is_close = all(
+        output.best.rmse < max_exact_error * float(np.std(truth[output.name])) for output in outputs
+    )
     is_exact = (
         is_close and quantity == "value" and _is_exact_in_training(outputs, seen, learnt, max_exact_error)
     )
@@ -303,28 +312,31 @@ def rate_formulas(
     if seen is not None and learnt is not None:
         outputs = [
             replace(
-                each,
-                measured=measure_constants(each.best.tree, seen, learnt[each.name], rows, is_exact=is_exact),
+                output,
+                measured=measure_constants(
+                    output.best.tree, seen, learnt[output.name], rows, is_exact=is_exact
+                ),
             )
-            for each in outputs
+            for output in outputs
         ]
     return FormulaReport(outputs=tuple(outputs), is_exact=is_exact, verdict=verdict, evidence=evidence)
 
 
 def _is_exact_in_training(
-    outputs: list[OutputFormulas], seen: Columns | None, learnt: Columns | None, max_error: float
+    outputs: list[OutputFormulas], columns: Columns | None, learnt: Columns | None, max_error: float
 ) -> bool:
     """Whether they are exact on the training rows, too, with fewer constants than rows and without a step."""
-    if seen is None or learnt is None:
+    if columns is None or learnt is None:
         return True
     for output in outputs:
         tree, truth = output.best.tree, learnt.get(output.name)
         if truth is None:
             continue
-        error = evaluate(tree, seen) - truth
+        # As many constants as rows, or a jump between rows, would fit any values
+        error = evaluate(tree, columns) - truth
         largest = max_error * float(np.std(truth))
         is_close = np.sqrt(np.mean(error**2)) < largest
-        if not is_close or count_constants(tree) >= len(truth) or has_step(tree, seen, largest):
+        if not is_close or count_constants(tree) >= len(truth) or has_step(tree, columns, largest):
             return False
     return True
 
@@ -332,7 +344,7 @@ def _is_exact_in_training(
 def _rate_formula(
     formula: Formula,
     columns: Columns,
-    truth: np.ndarray,
+    truth: Float[np.ndarray, " rows"],
     rows: LabelledRows | None,
     *,
     is_value: bool = True,
@@ -345,6 +357,7 @@ def _rate_formula(
     error = evaluate(tree, columns) - truth
     if not len(error) or not np.isfinite(error).all():
         return None
+    # R² against the mean of these rows; of a single value it is not defined
     spread, mse = float(np.var(truth)), float(np.mean(error**2))
     if is_value and spread and variables(tree) and _is_worse_than_mean(error, truth):
         return None
@@ -360,16 +373,22 @@ def _rate_formula(
 
 
 def _rate_rivals(
-    best: Expression, rivals: Sequence[Formula], columns: Columns, truth: np.ndarray, rows: LabelledRows
+    best: Expression,
+    rivals: Sequence[Formula],
+    columns: Columns,
+    truth: Float[np.ndarray, " rows"],
+    rows: LabelledRows,
 ) -> tuple[RatedFormula, ...]:
     """The rivals that are no worse than the mean, with where they differ from the best formula."""
-    rated = (_rate_formula(rival, columns, truth, rows) for rival in rivals)
+    entries = (_rate_formula(rival, columns, truth, rows) for rival in rivals)
     return tuple(
-        replace(each, differs=find_difference(best, each.tree, rows)) for each in rated if each is not None
+        replace(entry, differs=find_difference(best, entry.tree, rows))
+        for entry in entries
+        if entry is not None
     )
 
 
-def _is_worse_than_mean(error: np.ndarray, truth: np.ndarray) -> bool:
+def _is_worse_than_mean(error: Float[np.ndarray, " rows"], truth: Float[np.ndarray, " rows"]) -> bool:
     """Compare clipped squared errors, so that a single wrong value does not decide."""
-    own, means = (clip_squared_errors(values, truth).mean() for values in (error, truth - truth.mean()))
-    return bool(own > means)
+    loss, mean_loss = (clip_squared_errors(values, truth).mean() for values in (error, truth - truth.mean()))
+    return bool(loss > mean_loss)

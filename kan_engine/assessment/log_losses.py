@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.special import softmax
 
 from kan_engine.assessment.formula_report import FormulaReport
@@ -31,14 +32,19 @@ def add_log_losses(report: FormulaReport, rows: LabelledRows) -> FormulaReport:
         report,
         outputs=tuple(
             replace(
-                output, rated=tuple(replace(one, log_loss=measure(place, one.tree)) for one in output.rated)
+                output,
+                rated=tuple(
+                    replace(formula, log_loss=measure(place, formula.tree)) for formula in output.rated
+                ),
             )
             for place, output in enumerate(report.outputs)
         ),
     )
 
 
-def compute_log_loss(classes: np.ndarray, values: np.ndarray) -> float | None:
+def compute_log_loss(
+    classes: Int[np.ndarray, " rows"], values: Float[np.ndarray, " rows *outputs"]
+) -> float | None:
     """Mean negative logarithm of the probability of the true class; None if a value is not finite.
 
     Args:
@@ -49,11 +55,12 @@ def compute_log_loss(classes: np.ndarray, values: np.ndarray) -> float | None:
     if not len(values) or not np.isfinite(values).all():
         return None
     logits = complete_logits(values)
+    # A class without an output has probability 0, which the least probability then limits
     is_known = (classes >= 0) & (classes < logits.shape[1])
     places = np.where(is_known, classes, 0)
     shares = np.where(is_known, softmax(logits, axis=1)[np.arange(len(logits)), places], 0.0)
     return float(-np.log(np.maximum(shares, LEAST_PROBABILITY)).mean())
 
 
-def _evaluate(tree: Expression, rows: LabelledRows) -> np.ndarray:
+def _evaluate(tree: Expression, rows: LabelledRows) -> Float[np.ndarray, " rows"]:
     return np.broadcast_to(evaluate(tree, rows.columns), len(rows))

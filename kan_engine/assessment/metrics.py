@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
 from sklearn import metrics
 
 from kan_engine.data.labels import Label, class_name
@@ -15,14 +16,14 @@ from kan_engine.inference.label_decision import choose_classes
 Metrics = dict[str, float | None]
 
 
-def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
+def regression_metrics(y: Float[np.ndarray, " rows"], predictions: Float[np.ndarray, " rows"]) -> Metrics:
     """Compute ``mae``, ``rmse`` and ``r2``; None without rows, or if a prediction is not finite.
 
     R² compares with the mean of ``y``, so it is None unless ``y`` has two different values.
     """
-    if not len(y) or not np.isfinite(predicted).all():
+    if not len(y) or not np.isfinite(predictions).all():
         return {"mae": None, "rmse": None, "r2": None}
-    error = predicted - y
+    error = predictions - y
     spread = float(((y - y.mean()) ** 2).sum())
     return _replace_undefined(
         {
@@ -34,8 +35,8 @@ def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
 
 
 def classification_metrics(
-    y: np.ndarray,
-    probabilities: np.ndarray,
+    y: Shaped[np.ndarray, " rows"],
+    probabilities: Float[np.ndarray, "rows classes"],
     classes: Sequence[Label],
     decision_weights: Sequence[float] | None = None,
 ) -> Metrics:
@@ -58,25 +59,27 @@ def classification_metrics(
     names = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
     if not len(y) or not np.isfinite(probabilities).all():
         return dict.fromkeys((*names, "roc_auc", "average_precision", "log_loss"))
-    guessed = choose_classes(probabilities, decision_weights)
+    guesses = choose_classes(probabilities, decision_weights)
     true, probabilities = _encode_labels(y, probabilities, classes)
     positive = [1] if len(classes) == 2 else None
+    # Of two classes the second counts as positive; of more, all have the same weight in the mean
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        true, guessed, labels=positive, average="macro", zero_division=0
+        true, guesses, labels=positive, average="macro", zero_division=0
     )
+    # Balanced accuracy is the mean recall of the classes that occur
     present = np.unique(true)
-    recalls = metrics.recall_score(true, guessed, labels=present, average=None, zero_division=0)
-    ranked = positive or range(probabilities.shape[1])
+    recalls = metrics.recall_score(true, guesses, labels=present, average=None, zero_division=0)
+    class_indices = positive or range(probabilities.shape[1])
     return _replace_undefined(
         {
-            "accuracy": float((true == guessed).mean()),
+            "accuracy": float((true == guesses).mean()),
             "balanced_accuracy": float(recalls.mean()),
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
-            "roc_auc": _mean_defined([_roc_auc(true == c, probabilities[:, c]) for c in ranked]),
+            "roc_auc": _mean_defined([_roc_auc(true == c, probabilities[:, c]) for c in class_indices]),
             "average_precision": _mean_defined(
-                [_average_precision(true == c, probabilities[:, c]) for c in ranked]
+                [_average_precision(true == c, probabilities[:, c]) for c in class_indices]
             ),
             "log_loss": float(metrics.log_loss(true, probabilities, labels=range(probabilities.shape[1]))),
         }
@@ -84,18 +87,19 @@ def classification_metrics(
 
 
 def class_metrics(
-    y: np.ndarray,
-    probabilities: np.ndarray,
+    y: Shaped[np.ndarray, " rows"],
+    probabilities: Float[np.ndarray, "rows classes"],
     classes: Sequence[Label],
     decision_weights: Sequence[float] | None = None,
 ) -> dict[str, Metrics]:
     """Compute precision, recall, f1, roc_auc, average_precision and support of every class, by class name."""
     if not len(y) or not np.isfinite(probabilities).all():
         return {}
-    guessed = choose_classes(probabilities, decision_weights)
+    guesses = choose_classes(probabilities, decision_weights)
     true, probabilities = _encode_labels(y, probabilities, classes)
+    # Precision, recall, f1 and support, each by class
     scores = metrics.precision_recall_fscore_support(
-        true, guessed, labels=range(len(classes)), zero_division=0
+        true, guesses, labels=range(len(classes)), zero_division=0
     )
     return {
         class_name(label): _replace_undefined(
@@ -112,7 +116,9 @@ def class_metrics(
     }
 
 
-def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
+def constant_guess_accuracy(
+    y_train: Shaped[np.ndarray, " training"], y: Shaped[np.ndarray, " rows"]
+) -> float | None:
     """Return the accuracy on ``y`` of always guessing the most frequent class of the training rows."""
     if not len(y):
         return None
@@ -122,28 +128,31 @@ def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
 
 
 def _encode_labels(
-    y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]
-) -> tuple[np.ndarray, np.ndarray]:
+    y: Shaped[np.ndarray, " rows"],
+    probabilities: Float[np.ndarray, "rows classes"],
+    classes: Sequence[Label],
+) -> tuple[Int[np.ndarray, " rows"], Float[np.ndarray, "rows columns"]]:
     """Convert labels to column indices; labels that are not in ``classes`` get columns of probability 0."""
+    # Labels beyond the classes get the next indices, and count as wrong whatever is predicted
     places = {label: place for place, label in enumerate(classes)}
     true = np.array([places.setdefault(label, len(places)) for label in y.tolist()])
     further = np.zeros((len(y), len(places) - len(classes)))
     return true, np.hstack([probabilities, further])
 
 
-def _roc_auc(is_class: np.ndarray, score: np.ndarray) -> float:
+def _roc_auc(is_class: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"]) -> float:
     return math.nan if is_class.all() or not is_class.any() else float(metrics.roc_auc_score(is_class, score))
 
 
-def _average_precision(is_class: np.ndarray, score: np.ndarray) -> float:
+def _average_precision(is_class: Bool[np.ndarray, " rows"], score: Float[np.ndarray, " rows"]) -> float:
     if is_class.all() or not is_class.any():
         return math.nan
     return float(metrics.average_precision_score(is_class, score))
 
 
 def _mean_defined(values: list[float]) -> float:
-    defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else math.nan
+    finite_values = [value for value in values if not math.isnan(value)]
+    return sum(finite_values) / len(finite_values) if finite_values else math.nan
 
 
 def _replace_undefined(values: dict[str, float]) -> Metrics:

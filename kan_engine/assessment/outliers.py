@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import HuberRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -44,13 +45,14 @@ def exclude_outliers(
     if data.classes is not None or not limits.min_rows <= len(rows) <= limits.max_rows:
         return data
     y = rows.y
+    # A target over decades has large values that are no errors: these must stand out in the logarithm, too
     residuals, usual = _robust_residuals(rows, limits)
     far = _find_gross_errors(residuals, limits)
     if far.any() and _covers_decades(y[~far], limits):
         far &= _find_gross_errors(_robust_residuals(_take_logarithms(rows), limits)[0], limits)
-    isolated = _find_isolated(rows.x, limits) & ~far
+    isolated_rows = _find_isolated(rows.x, limits) & ~far
     folds = assign_folds(y, "regression", seed, limits.fold_count, is_ordered=is_ordered)
-    groups = ((far, "its target"), (isolated, "a value of its columns"))
+    groups = ((far, "its target"), (isolated_rows, "a value of its columns"))
     away = np.zeros(len(rows), dtype=bool)
     warnings = []
     for group, what in groups:
@@ -59,19 +61,19 @@ def exclude_outliers(
             warnings.append(_describe_outliers(group, what, data, y, usual, limits))
     if not away.any():
         return data
-    kept = np.flatnonzero(~away)
-    order = np.concatenate([kept, np.arange(len(rows), len(data.rows))])
+    inliers = np.flatnonzero(~away)
+    order = np.concatenate([inliers, np.arange(len(rows), len(data.rows))])
     return replace(
         data,
         rows=data.rows[order],
         numbers=data.numbers[order],
-        fit_count=int((kept < data.fit_count).sum()),
-        validation_count=int((kept >= data.fit_count).sum()),
+        fit_count=int((inliers < data.fit_count).sum()),
+        validation_count=int((inliers >= data.fit_count).sum()),
         warnings=(*data.warnings, *warnings),
     )
 
 
-def _covers_decades(y: np.ndarray, limits: OutlierThresholds) -> bool:
+def _covers_decades(y: Float[np.ndarray, " rows"], limits: OutlierThresholds) -> bool:
     """Whether a target has one sign and spreads over decades, so that large values are none of an error."""
     low, high = np.sort(np.abs(np.quantile(y, [limits.low_quantile, 1 - limits.low_quantile])))
     return bool(((y > 0).all() or (y < 0).all()) and high > limits.min_wide_ratio * low)
@@ -84,13 +86,17 @@ def _take_logarithms(rows: LabelledRows) -> LabelledRows:
     return replace(rows, x=x, y=np.log(np.abs(np.where(rows.y == 0, 1.0, rows.y))))
 
 
-def _robust_residuals(rows: LabelledRows, limits: OutlierThresholds) -> tuple[np.ndarray, float]:
+def _robust_residuals(
+    rows: LabelledRows, limits: OutlierThresholds
+) -> tuple[Float[np.ndarray, " rows"], float]:
     """Smaller absolute residual of a robust line and of cross-validated trees, per row; and their scale."""
     x, y = rows.x, rows.y
+    # Medians and median absolute deviations, which gross errors do not move
     center = np.median(x, 0)
     scale = np.median(np.abs(x - center), 0)
     scale = np.where(scale > 0, scale, np.where(x.std(0) > 0, x.std(0), 1.0))
     middle, spread = float(np.median(y)), float(np.median(np.abs(y - np.median(y)))) or float(y.std()) or 1.0
+    # Huber's loss grows linearly with large residuals, so that outliers hardly attract the line
     z, t = (x - center) / scale, (y - middle) / spread
     line = t - HuberRegressor(max_iter=500, alpha=1e-6).fit(z, t, sample_weight=rows.weights).predict(z)
     smallest = np.abs(line)
@@ -100,67 +106,79 @@ def _robust_residuals(rows: LabelledRows, limits: OutlierThresholds) -> tuple[np
 
 
 def _predict_by_trees(
-    x: np.ndarray, t: np.ndarray, weights: np.ndarray | None, limits: OutlierThresholds
-) -> np.ndarray:
+    x: Float[np.ndarray, "rows columns"],
+    t: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"] | None,
+    limits: OutlierThresholds,
+) -> Float[np.ndarray, " rows"]:
     folds = np.arange(len(t)) % limits.fold_count
-    predicted = np.empty(len(t))
+    predictions = np.empty(len(t))
     with threadpool_limits(1):
         for fold in range(limits.fold_count):
-            held = folds == fold
+            mask = folds == fold
             model = HistGradientBoostingRegressor(
                 max_iter=limits.tree_count, random_state=0, early_stopping=False
             )
             model.fit(
-                x[~held],
-                np.clip(t[~held], -limits.min_gross_deviations, limits.min_gross_deviations),
-                sample_weight=None if weights is None else weights[~held],
+                x[~mask],
+                np.clip(t[~mask], -limits.min_gross_deviations, limits.min_gross_deviations),
+                sample_weight=None if weights is None else weights[~mask],
             )
-            predicted[held] = model.predict(x[held])
-    return predicted
+            predictions[mask] = model.predict(x[mask])
+    return predictions
 
 
-def _robust_deviation(residuals: np.ndarray) -> float:
+def _robust_deviation(residuals: Float[np.ndarray, " rows"]) -> float:
     """Standard deviation estimated by the median of absolute values, for normal residuals."""
     return 1.4826 * float(np.median(np.abs(residuals)))
 
 
-def _find_gross_errors(residuals: np.ndarray, limits: OutlierThresholds) -> np.ndarray:
+def _find_gross_errors(
+    residuals: Float[np.ndarray, " rows"], limits: OutlierThresholds
+) -> Bool[np.ndarray, " rows"]:
     """Mask of the few rows whose residuals are far larger than all others."""
+    # The gap to the next residual decides, not the size alone: heavy tails have no gap
     order = np.argsort(residuals)
-    most = max(1, int(limits.max_outlier_share * len(residuals)))
-    found = np.zeros(len(residuals), dtype=bool)
-    for count in range(1, most + 1):
+    limit = max(1, int(limits.max_outlier_share * len(residuals)))
+    mask = np.zeros(len(residuals), dtype=bool)
+    for count in range(1, limit + 1):
         lowest, highest_of_others = residuals[order[-count]], residuals[order[-count - 1]]
         if lowest > max(
             limits.min_gross_deviations * _robust_deviation(residuals),
             limits.min_distance_ratio * highest_of_others,
         ):
-            found[order[-count:]] = True
+            mask[order[-count:]] = True
             break
-    return found
+    return mask
 
 
-def _find_isolated(x: np.ndarray, limits: OutlierThresholds) -> np.ndarray:
+def _find_isolated(
+    x: Float[np.ndarray, "rows columns"], limits: OutlierThresholds
+) -> Bool[np.ndarray, " rows"]:
     """Mask of rows with a value that at least doubles the range of its column."""
     low, high = (ends.numpy() for ends in robust_range(torch.from_numpy(x)))
-    found: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
-    is_few = int(found.sum()) <= max(1, limits.max_outlier_share * len(x))
-    return found if is_few else np.zeros_like(found)
+    mask: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
+    is_few = int(mask.sum()) <= max(1, limits.max_outlier_share * len(x))
+    return mask if is_few else np.zeros_like(mask)
 
 
 def _is_better_without(
-    group: np.ndarray, rows: LabelledRows, folds: np.ndarray, thresholds: AssessmentThresholds
+    group: Bool[np.ndarray, " rows"],
+    rows: LabelledRows,
+    folds: Int[np.ndarray, " rows"],
+    thresholds: AssessmentThresholds,
 ) -> bool:
     """Whether a line fitted without these rows predicts the other rows better in most folds."""
     limits = thresholds.outliers
     errors = np.zeros((2, limits.fold_count))
     for fold in range(limits.fold_count):
-        judged = rows[(folds == fold) & ~group]
-        for place, learnt in enumerate((folds != fold, (folds != fold) & ~group)):
-            if not len(judged) or not learnt.any():
+        test_rows = rows[(folds == fold) & ~group]
+        for place, fit_mask in enumerate((folds != fold, (folds != fold) & ~group)):
+            if not len(test_rows) or not fit_mask.any():
                 return False
-            line = fit_ridge_regression(rows[learnt], thresholds.ridge_penalties)
-            residuals = line.predict(judged.x) - judged.y
+            # Both lines predict the same rows without the group, which therefore cannot favour either
+            line = fit_ridge_regression(rows[fit_mask], thresholds.ridge_penalties)
+            residuals = line.predict(test_rows.x) - test_rows.y
             errors[place, fold] = float(np.mean(residuals**2))
     with_them, without = errors
     return bool(
@@ -170,26 +188,26 @@ def _is_better_without(
 
 
 def _describe_outliers(
-    group: np.ndarray,
+    group: Bool[np.ndarray, " rows"],
     what: str,
     data: TrainingData,
-    y: np.ndarray,
+    y: Float[np.ndarray, " rows"],
     usual: float,
     limits: OutlierThresholds,
 ) -> str:
-    numbers, most = data.numbers[: len(group)][group], limits.max_named_rows
-    named = ", ".join(str(number + 1) for number in numbers[:most].tolist())
-    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    numbers, limit = data.numbers[: len(group)][group], limits.max_named_rows
+    row_list = ", ".join(str(number + 1) for number in numbers[:limit].tolist())
+    suffix = f" and {len(numbers) - limit} more" if len(numbers) > limit else ""
     is_one = len(numbers) == 1
     values = (
         f", {y[group][0]:.6g} where a robust fit has errors of about {usual:.3g}"
         if what == "its target"
         else ""
     )
-    rows, are, outliers, them = (
+    rows, are, outliers, pronoun = (
         ("row", "is", "an outlier", "it") if is_one else ("rows", "are", "outliers", "them")
     )
     return (
-        f"{rows} {named}{more} of the dataset, counted from 1, {are} excluded as {outliers}: {what} is "
-        f"far from all others{values}; correct or remove {them}"
+        f"{rows} {row_list}{suffix} of the dataset, counted from 1, {are} excluded as {outliers}: {what} is "
+        f"far from all others{values}; correct or remove {pronoun}"
     )

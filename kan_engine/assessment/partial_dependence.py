@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from kan_engine.assessment.thresholds import DEFAULT_PARTIAL_DEPENDENCE, PartialDependenceThresholds
 from kan_engine.data.feature import Feature, FeatureType
@@ -89,15 +90,15 @@ def compute_partial_dependence(
     if rows_each is not None:
         rows = min(rows, max(limits.min_rows, rows_each // limits.curve_points))
     sample = training.sample(rows, seed)
-    shown = _curve_outputs(predictor, training, limits.max_classes)
-    found = []
+    outputs = _curve_outputs(predictor, training, limits.max_classes)
+    effects = []
     for feature in features:
         if should_stop():
             break
         if feature.type == "datetime":  # its encoded columns depend on each other
             continue
-        found.append(_feature_dependence(predictor, training, feature, sample, shown, limits))
-    return found
+        effects.append(_feature_dependence(predictor, training, feature, sample, outputs, limits))
+    return effects
 
 
 def _curve_outputs(predictor: Predictor, training: LabelledRows, max_classes: int) -> list[tuple[str, int]]:
@@ -116,17 +117,18 @@ def _feature_dependence(
     training: LabelledRows,
     feature: Feature,
     sample: LabelledRows,
-    shown: list[tuple[str, int]],
+    outputs: list[tuple[str, int]],
     limits: PartialDependenceThresholds,
 ) -> PartialDependence:
     encoding = predictor.encoding
     places = [place for place, column in enumerate(encoding.names) if column.feature == feature.name]
     values, names = _feature_values(feature, limits)
+    # The feature's columns at every value, in the layout of the whole encoded table
     block = np.zeros((len(values), len(encoding.names)))
     encoding.write(block, feature, values)
-    columns = [column for _, column in shown]
+    columns = [column for _, column in outputs]
     curves = _predict_curves(predictor, sample.x, places, block[:, places], columns, limits.max_batch_values)
-    has_spread = len(shown) == 1
+    has_spread = len(outputs) == 1
     deciles, shares = _feature_distribution(
         feature, training, places, block[:, places], limits.max_distribution_rows
     )
@@ -141,14 +143,16 @@ def _feature_dependence(
                 low=np.quantile(curve, limits.low_quantile, axis=0).tolist() if has_spread else None,
                 high=np.quantile(curve, limits.high_quantile, axis=0).tolist() if has_spread else None,
             )
-            for (output, _), curve in zip(shown, np.moveaxis(curves, 2, 0), strict=True)
+            for (output, _), curve in zip(outputs, np.moveaxis(curves, 2, 0), strict=True)
         ],
         deciles=deciles,
         shares=shares,
     )
 
 
-def _feature_values(feature: Feature, limits: PartialDependenceThresholds) -> tuple[np.ndarray, list[Any]]:
+def _feature_values(
+    feature: Feature, limits: PartialDependenceThresholds
+) -> tuple[Shaped[np.ndarray, " values"], list[Any]]:
     """Return the values to predict at, and their names; None means missing."""
     if feature.type == "number":
         low, high = float(feature.min or 0.0), float(feature.max or 0.0)
@@ -157,45 +161,53 @@ def _feature_values(feature: Feature, limits: PartialDependenceThresholds) -> tu
     missing = [None] if feature.has_missing else []
     if feature.type == "boolean":
         return np.array([0.0, 1.0, *([np.nan] if missing else [])]), [False, True, *missing]
-    own = list(feature.categories[: limits.max_categories])
-    values = np.array([*own, *feature.rare[:1], *missing], dtype=object)
-    return values, [*own, *([OTHER_CATEGORIES] if feature.rare else []), *missing]
+    categories = list(feature.categories[: limits.max_categories])
+    values = np.array([*categories, *feature.rare[:1], *missing], dtype=object)
+    return values, [*categories, *([OTHER_CATEGORIES] if feature.rare else []), *missing]
 
 
 def _predict_curves(
     predictor: Predictor,
-    encoded: np.ndarray,
+    encoded_rows: Float[np.ndarray, "rows columns"],
     places: list[int],
-    values: np.ndarray,
+    values: Float[np.ndarray, "values block"],
     outputs: list[int],
     max_batch_values: int,
-) -> np.ndarray:
+) -> Float[np.ndarray, "rows values outputs"]:
     """Predict every row at every value [rows, values, outputs]."""
-    rows, columns = encoded.shape
+    rows, columns = encoded_rows.shape
     at_once = max(1, max_batch_values // (rows * columns))
     curves = np.empty((rows, len(values), len(outputs)))
     for start in range(0, len(values), at_once):
-        some = values[start : start + at_once]
-        table = np.tile(encoded, (len(some), 1))
-        table[:, places] = np.repeat(some, rows, axis=0)
-        told = _predict_outputs(predictor, table)[:, outputs]
-        curves[:, start : start + len(some)] = np.moveaxis(told.reshape(len(some), rows, -1), 0, 1)
+        batch = values[start : start + at_once]
+        # Every sampled row at every value of the batch, so that one call predicts them all
+        table = np.tile(encoded_rows, (len(batch), 1))
+        table[:, places] = np.repeat(batch, rows, axis=0)
+        predictions = _predict_outputs(predictor, table)[:, outputs]
+        curves[:, start : start + len(batch)] = np.moveaxis(predictions.reshape(len(batch), rows, -1), 0, 1)
     return curves
 
 
-def _predict_outputs(predictor: Predictor, encoded: np.ndarray) -> np.ndarray:
+def _predict_outputs(
+    predictor: Predictor, encoded_rows: Float[np.ndarray, "rows columns"]
+) -> Float[np.ndarray, "rows outputs"]:
     if predictor.classes is None:
-        return predictor.predict(encoded).astype(float)[:, None]
-    return predictor.probabilities(encoded)
+        return predictor.predict(encoded_rows).astype(float)[:, None]
+    return predictor.probabilities(encoded_rows)
 
 
 def _feature_distribution(
-    feature: Feature, training: LabelledRows, places: list[int], values: np.ndarray, max_rows: int
+    feature: Feature,
+    training: LabelledRows,
+    places: list[int],
+    values: Float[np.ndarray, "values block"],
+    max_rows: int,
 ) -> tuple[list[float] | None, list[float] | None]:
     """Deciles of a number in the training rows, or shares of the values of any other feature."""
-    seen = training.x[:: -(-len(training) // max_rows)][:, places]
+    # Encoded values identify the categories, as they are the same in training and in the curve
+    block = training.x[:: -(-len(training) // max_rows)][:, places]
     if feature.type != "number":
-        counts = Counter(map(tuple, seen.tolist()))
-        return None, [counts[tuple(row)] / len(seen) for row in values.tolist()]
-    present = seen[seen[:, 1] == 0, 0] if feature.has_missing else seen[:, 0]
+        counts = Counter(map(tuple, block.tolist()))
+        return None, [counts[tuple(row)] / len(block) for row in values.tolist()]
+    present = block[block[:, 1] == 0, 0] if feature.has_missing else block[:, 0]
     return np.quantile(present, np.linspace(0, 1, 11)).tolist(), None

@@ -15,7 +15,6 @@ from jaxtyping import Float
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.formulas.core.constant_fitting import Array
 
 
 def reweigh_rows(
@@ -37,7 +36,7 @@ def weigh_relative_errors(
     formulas: Iterable[Expression],
     rows: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
-) -> Float[Array, " rows"] | None:
+) -> Float[np.ndarray, " rows"] | None:
     """Return weights of the rows with a mean of 1, or None unless the errors are clearly relative.
 
     Args:
@@ -50,6 +49,7 @@ def weigh_relative_errors(
     if (powers := _fit_power_product(columns, target)) is not None:
         candidates.append((powers, thresholds.bits_per_exponent * len(columns)))
     with np.errstate(all="ignore"):
+        # Code lengths of both error models, each with its best candidate; fitted exponents have a price
         equal = min((_count_bits(values - target) + price for values, price in candidates), default=np.inf)
         relative = [
             _count_bits((values - target) / values) + float(np.log2(np.abs(values)).sum()) + price
@@ -60,16 +60,19 @@ def weigh_relative_errors(
     best = int(np.argmin(relative)) if relative else 0
     if not relative or not relative[best] + thresholds.min_relative_bits < equal:
         return None
+    # The weights are inverse variances up to a factor
     weights = 1 / np.square(candidates[best][0])
     return np.asarray(weights / weights.mean())
 
 
-def _count_bits(residuals: Array) -> float:
+def _count_bits(residuals: Float[np.ndarray, " rows"]) -> float:
     mean_square = float(np.mean(np.square(residuals)))
     return len(residuals) / 2 * float(np.log2(mean_square)) if np.isfinite(mean_square) else np.inf
 
 
-def _fit_power_product(columns: Mapping[str, Array], target: Array) -> Float[Array, " rows"] | None:
+def _fit_power_product(
+    columns: Mapping[str, Float[np.ndarray, " rows"]], target: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"] | None:
     """Values of c·Πx^q of the positive columns, by least squares of the logarithm.
 
     Returns:
@@ -78,7 +81,8 @@ def _fit_power_product(columns: Mapping[str, Array], target: Array) -> Float[Arr
     sign = np.sign(target[0])
     if not (sign * target > 0).all():
         return None
+    # Least squares of the logarithm, in which a product of powers is linear in its exponents
     logs = [np.log(values) for values in columns.values() if (values > 0).all()]
     matrix = np.stack([np.ones(len(target)), *logs], 1)
-    found, *_ = np.linalg.lstsq(matrix, np.log(sign * target))
-    return np.asarray(sign * np.exp(matrix @ found))
+    coefficients, *_ = np.linalg.lstsq(matrix, np.log(sign * target))
+    return np.asarray(sign * np.exp(matrix @ coefficients))

@@ -52,8 +52,8 @@ def find_difference(
     if not len(apart) or not np.isfinite(apart).all():
         return None
     mean = float(apart.mean())
-    used = sorted({*variables(best), *variables(rival)})
-    ends = [end for name in used for end in _measure_ends(name, rows.columns[name], apart)]
+    names = sorted({*variables(best), *variables(rival)})
+    ends = [end for name in names for end in _measure_ends(name, rows.columns[name], apart)]
     largest = max(ends, key=lambda end: end.there or 0.0, default=None)
     if largest is None or (largest.there or 0.0) < min_ratio * mean:
         return Difference(mean=mean)
@@ -64,6 +64,7 @@ def _measure_ends(
     name: str, values: Float[np.ndarray, " rows"], apart: Float[np.ndarray, " rows"], share: float = 0.2
 ) -> Iterator[Difference]:
     """The mean difference in the lowest and in the highest rows of a column that has numbers."""
+    # A fifth of the rows at either end, so that a mean over them is no accident of single rows
     low, high = np.quantile(values, (share, 1 - share))
     if not values.min() < low < high < values.max():
         return

@@ -38,9 +38,9 @@ def recognize_constant(value: float, standard_error: float | None, unit: Unit | 
     tolerance = max(2 * standard_error / abs(value), ROUNDED_INPUT)
     for power in POWERS:
         for constant in NATURAL_CONSTANTS:
-            known = constant.unit**power
-            if known.dimension == unit.dimension and isclose(
-                abs(value) * unit.scale, constant.value**power * known.scale, rel_tol=tolerance
+            constant_unit = constant.unit**power
+            if constant_unit.dimension == unit.dimension and isclose(
+                abs(value) * unit.scale, constant.value**power * constant_unit.scale, rel_tol=tolerance
             ):
                 return _describe(constant.name, constant.symbol, power)
     return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import spearmanr
 
 from kan_engine.assessment.comparison import compute_rmse, is_better, is_far_better
@@ -24,8 +25,8 @@ from kan_engine.formulas.soundness.examination import examine_formula
 
 def assess_formula(
     formula: Formula,
-    errors: np.ndarray,
-    others: Mapping[str, np.ndarray],
+    errors: Float[np.ndarray, " rows"],
+    others: Mapping[str, Float[np.ndarray, " rows"]],
     folds: CrossValidation,
     *,
     fitted: ParametricForm | None = None,
@@ -48,6 +49,7 @@ def assess_formula(
     rows = folds.data.training
     y, weights = rows.y, rows.weights
     noise, variance = compute_rmse(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
+    # Without known errors the fit is needed only for the residuals, which are tested last
     constants = count_constants(formula.tree) if fitted is None else len(fitted.values)
     if fitted is None and rows.unit_error is not None:
         fitted = _refit(formula, rows, folds.thresholds)
@@ -63,6 +65,7 @@ def assess_formula(
         soundness=examine_formula(formula.tree, rows).status,
         thresholds=folds.thresholds,
     )
+    # The cheap tests come first: one objection is enough, so that boosting and resampling may be saved
     if should_stop():  # without further tests the formula cannot be consistent
         return evidence
     if not evidence.objections:
@@ -70,8 +73,8 @@ def assess_formula(
         evidence = add_comparisons(evidence, errors, boosting, weights, folds.thresholds)
     if not evidence.objections:
         fitted = fitted or _refit(formula, rows, folds.thresholds)
-        found = _test_residuals(fitted, constants, rows, folds)
-        evidence = replace(evidence, p_value=found.p_value, power=found.power)
+        residual_test = _test_residuals(fitted, constants, rows, folds)
+        evidence = replace(evidence, p_value=residual_test.p_value, power=residual_test.power)
     if not evidence.objections and stability is not None:
         evidence = replace(evidence, stability=stability())
     return evidence
@@ -86,30 +89,30 @@ def compute_noise_level(rows: LabelledRows) -> float | None:
 
 def add_comparisons(
     evidence: FormulaEvidence,
-    errors: np.ndarray,
-    others: Mapping[str, np.ndarray],
-    weights: np.ndarray,
+    errors: Float[np.ndarray, " rows"],
+    other_models: Mapping[str, Float[np.ndarray, " rows"]],
+    weights: Float[np.ndarray, " rows"],
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> FormulaEvidence:
     """The evidence with further models to compare with."""
-    further = _compare_errors(errors, others, weights, thresholds)
+    further = _compare_errors(errors, other_models, weights, thresholds)
     return replace(evidence, compared_with={**evidence.compared_with, **further})
 
 
 def _compare_errors(
-    errors: np.ndarray,
-    others: Mapping[str, np.ndarray],
-    weights: np.ndarray,
+    errors: Float[np.ndarray, " rows"],
+    other_models: Mapping[str, Float[np.ndarray, " rows"]],
+    weights: Float[np.ndarray, " rows"],
     thresholds: AssessmentThresholds,
 ) -> dict[str, ComparedModel]:
-    found = {}
-    for name, other in others.items():
+    comparisons = {}
+    for name, other_errors in other_models.items():
         # With few rows the gain may be no larger than its standard error, so the RMSEs decide
-        is_ahead = is_better(other, errors, weights, thresholds) or is_far_better(
-            other, errors, weights, thresholds
+        is_ahead = is_better(other_errors, errors, weights, thresholds) or is_far_better(
+            other_errors, errors, weights, thresholds
         )
-        found[name] = ComparedModel(_none_unless_finite(compute_rmse(other, weights)), is_ahead)
-    return found
+        comparisons[name] = ComparedModel(_none_unless_finite(compute_rmse(other_errors, weights)), is_ahead)
+    return comparisons
 
 
 def _none_unless_finite(value: float) -> float | None:
@@ -121,19 +124,21 @@ def _test_residuals(
 ) -> ResidualTest:
     """Test whether the residuals of a fitted formula on the training rows depend on the columns."""
     columns, y, limits = rows.columns, rows.y, folds.thresholds
-    fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
+    predictions, tangents = value_and_jacobian(form.tree, columns, form.values)
     is_known = rows.unit_error is not None
+    # Errors that grow with the target become equal in its logarithm, where every row counts the same
     if (
         not is_known
         and y.min() > 0
-        and _is_noise_relative(y - fitted, fitted, limits.max_relative_noise_p_value)
+        and _is_noise_relative(y - predictions, predictions, limits.max_relative_noise_p_value)
     ):
         y, form = np.log(y), ParametricForm(apply_function("log", form.tree), form.values)
         form = refit_constants(form, rows.with_target(y), iterations=limits.max_refit_steps)
-        fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
-    size = _relevant_signal_variance(rows, y, fitted, limits)
-    found = examine_residuals(
-        y - fitted,
+        predictions, tangents = value_and_jacobian(form.tree, columns, form.values)
+    # The power of both tests refers to the same signal, so that the larger one counts
+    size = _relevant_signal_variance(rows, y, predictions, limits)
+    residual_test = examine_residuals(
+        y - predictions,
         rows.x,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
@@ -143,9 +148,9 @@ def _test_residuals(
     )
     chi_square = compute_chi_square(form.numeric_tree, rows, constants)
     if chi_square is None:
-        return found
+        return residual_test
     power = chi_square.compute_power(size, limits.significance_level)
-    return replace(found, power=max(found.power, power))
+    return replace(residual_test, power=max(residual_test.power, power))
 
 
 def _refit(formula: Formula, rows: LabelledRows, limits: AssessmentThresholds) -> ParametricForm:
@@ -154,28 +159,39 @@ def _refit(formula: Formula, rows: LabelledRows, limits: AssessmentThresholds) -
     return refit_constants(ParametricForm(tree, np.array(values)), rows, iterations=limits.max_refit_steps)
 
 
-def _is_noise_relative(left: np.ndarray, fitted: np.ndarray, level: float) -> bool:
+def _is_noise_relative(
+    residuals: Float[np.ndarray, " rows"], predictions: Float[np.ndarray, " rows"], level: float
+) -> bool:
     """Whether errors grow with the fitted values, so that the largest rows would dominate a test.
 
     Uses the rank correlation (Spearman 1904) of absolute residuals and fitted values.
     """
-    errors = np.abs(left)
-    if not (np.isfinite(fitted).all() and fitted.min() > 0 and np.ptp(errors) > 0 and np.ptp(fitted) > 0):
+    # A rank correlation is not affected by single large residuals
+    errors = np.abs(residuals)
+    if not (
+        np.isfinite(predictions).all()
+        and predictions.min() > 0
+        and np.ptp(errors) > 0
+        and np.ptp(predictions) > 0
+    ):
         return False
-    found = spearmanr(errors, fitted)
-    return bool(found.statistic > 0 and found.pvalue < level)
+    correlation = spearmanr(errors, predictions)
+    return bool(correlation.statistic > 0 and correlation.pvalue < level)
 
 
 def _relevant_signal_variance(
-    rows: LabelledRows, y: np.ndarray, fitted: np.ndarray, limits: AssessmentThresholds
+    rows: LabelledRows,
+    y: Float[np.ndarray, " rows"],
+    predictions: Float[np.ndarray, " rows"],
+    limits: AssessmentThresholds,
 ) -> float:
     """Variance of a signal that the test should detect, relative to the noise: the known one, else residuals.
 
     It is ``min_signal_per_noise``, a quarter of the noise variance (half the noise), or
     ``min_signal_per_spread`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
     """
-    known = compute_noise_level(rows)
-    noise = float(np.mean((y - fitted) ** 2)) if known is None else known**2
+    noise_level = compute_noise_level(rows)
+    noise = float(np.mean((y - predictions) ** 2)) if noise_level is None else noise_level**2
     spread = float(np.var(y))
     if noise <= 0:
         return 1.0

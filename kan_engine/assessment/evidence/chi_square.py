@@ -45,8 +45,9 @@ class ChiSquare:
             size: Variance of the signal over that of the noise.
             level: Probability of a rejection without a signal.
         """
-        found = ncx2.sf(chdtri(self.degrees, level), self.degrees, size * self.degrees)
-        return float(found)
+        # With a signal χ² is noncentral, by the squares of the signal over the variance of the noise
+        power = ncx2.sf(chdtri(self.degrees, level), self.degrees, size * self.degrees)
+        return float(power)
 
 
 def compute_chi_square(
@@ -61,10 +62,11 @@ def compute_chi_square(
         rows: The rows that its constants were fitted to.
         constants: Number of fitted constants; by default, of its measured numbers.
     """
-    known = rows.unit_error
-    if known is None:
+    unit_error = rows.unit_error
+    if unit_error is None:
         return None
     degrees = len(rows) - (count_constants(formula) if constants is None else constants)
     with np.errstate(all="ignore"):
-        value = float(np.sum(rows.weights * ((evaluate(formula, rows.columns) - rows.y) / known) ** 2))
+        # Weights times the squared unit error are the inverse variances of the rows
+        value = float(np.sum(rows.weights * ((evaluate(formula, rows.columns) - rows.y) / unit_error) ** 2))
     return ChiSquare(value if np.isfinite(value) else float("inf"), degrees) if degrees > 0 else None

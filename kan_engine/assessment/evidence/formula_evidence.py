@@ -101,17 +101,17 @@ class FormulaEvidence:
 
         A probability takes into account that the search was not repeated on resampled rows.
         """
-        found = self.objections
+        objections = self.objections
         is_untested = self.stability is None and None in (self.p_value, self.probability)
-        if not found and is_untested:
-            found = {"not_resampled": "the search was not repeated on resampled rows"}
-        return [{"code": code, "detail": detail} for code, detail in found.items()]
+        if not objections and is_untested:
+            objections = {"not_resampled": "the search was not repeated on resampled rows"}
+        return [{"code": code, "detail": detail} for code, detail in objections.items()]
 
     @property
     def objections(self) -> dict[str, str]:
         """Reasons against the formula, by code."""
         limits = self.thresholds
-        better = ", ".join(name for name, other in self.compared_with.items() if other.is_better)
+        better = ", ".join(name for name, model in self.compared_with.items() if model.is_better)
         sees_signal = self.p_value is not None and self.p_value <= limits.significance_level
         is_blind = self.power is not None and self.power < limits.min_power
         chi_square = self._chi_square
@@ -148,10 +148,10 @@ class FormulaEvidence:
 
     def _find_doubts(self) -> dict[str, str]:
         """Why it may not be the law; empty if it is probable, or was not compared with other formulas."""
-        chance, none = self.probability, self.none_of_these or 0.0
+        chance, other_law = self.probability, self.none_of_these or 0.0
         if chance is None or chance >= self.thresholds.min_probability:
             return {}
-        if none >= 1 - chance - none:
+        if other_law >= 1 - chance - other_law:
             detail = (
                 f"the law may be none of the formulas that were found: this one has probability {chance:.2g}"
             )
@@ -179,18 +179,20 @@ class FormulaEvidence:
         data: Mapping[str, Any], thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
     ) -> FormulaEvidence:
         """The inverse of ``to_dict``; ignores unknown fields."""
-        models = {name: ComparedModel(**other) for name, other in data["compared_with"].items()}
-        known = {name: data[name] for name in STORED_FIELDS if name in data}
-        known.setdefault("non_structural_constants", data.get("constants"))  # its name in earlier versions
-        if known.get("searched") is not None:
-            known["searched"] = Searched(**known["searched"])
-        return FormulaEvidence(**known | {"compared_with": models}, thresholds=thresholds)
+        models = {name: ComparedModel(**entry) for name, entry in data["compared_with"].items()}
+        values = {name: data[name] for name in STORED_FIELDS if name in data}
+        values.setdefault("non_structural_constants", data.get("constants"))  # its name in earlier versions
+        if values.get("searched") is not None:
+            values["searched"] = Searched(**values["searched"])
+        return FormulaEvidence(**values | {"compared_with": models}, thresholds=thresholds)
 
     def to_dict(self) -> dict[str, Any]:
         """The evidence as JSON, without its thresholds."""
-        told = {name: getattr(self, name) for name in STORED_FIELDS}
-        told["searched"] = None if self.searched is None else asdict(self.searched)
-        return told | {"compared_with": {name: asdict(other) for name, other in self.compared_with.items()}}
+        document = {name: getattr(self, name) for name in STORED_FIELDS}
+        document["searched"] = None if self.searched is None else asdict(self.searched)
+        return document | {
+            "compared_with": {name: asdict(model) for name, model in self.compared_with.items()}
+        }
 
 
 STORED_FIELDS = tuple(field.name for field in fields(FormulaEvidence) if field.name != "thresholds")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
-from kan_engine.formulas.core.constant_fitting import Array
 
 
 def measure_residual_signal(
@@ -22,18 +22,23 @@ def measure_residual_signal(
 
     Where a few residuals are so large that they decide it, the larger of this share and that of the ranks.
     """
-    first, second = (part.with_target(_weigh_residuals(formula, part)) for part in (fit, validation))
-    signal = measure_signal(first, second, thresholds)
-    usual = float(np.median(np.abs(first.y)))
-    if float(np.std(first.y)) <= thresholds.max_usual_residuals * usual:
-        return signal
-    ranks, others = (
-        part.with_target(np.asarray(rankdata(part.y) / len(part) - 0.5)) for part in (first, second)
+    # Residuals times the roots of the weights, so that boosting can count all rows the same
+    fit_rows, validation_rows = (
+        part.with_target(_weigh_residuals(formula, part)) for part in (fit, validation)
     )
-    return max(signal, measure_signal(ranks, others, thresholds))
+    signal = measure_signal(fit_rows, validation_rows, thresholds)
+    median = float(np.median(np.abs(fit_rows.y)))
+    if float(np.std(fit_rows.y)) <= thresholds.max_usual_residuals * median:
+        return signal
+    # Ranks limit the effect of the largest residuals
+    fit_ranks, validation_ranks = (
+        part.with_target(np.asarray(rankdata(part.y) / len(part) - 0.5))
+        for part in (fit_rows, validation_rows)
+    )
+    return max(signal, measure_signal(fit_ranks, validation_ranks, thresholds))
 
 
-def _weigh_residuals(formula: Expression, rows: LabelledRows) -> Array:
+def _weigh_residuals(formula: Expression, rows: LabelledRows) -> Float[np.ndarray, " rows"]:
     return np.asarray((rows.y - evaluate(formula, rows.columns)) * rows.roots)
 
 
@@ -52,9 +57,9 @@ def measure_signal(
         validation: The same that boosting is measured on.
         thresholds: Settings of boosting.
     """
-    residuals, others = fit.y, validation.y
-    whole = float(np.mean(others**2))
-    if not (np.isfinite(residuals).all() and np.isfinite(whole)):
+    residuals, validation_residuals = fit.y, validation.y
+    mean_square = float(np.mean(validation_residuals**2))
+    if not (np.isfinite(residuals).all() and np.isfinite(mean_square)):
         return 1.0
     model = HistGradientBoostingRegressor(
         max_iter=thresholds.boosting_rounds,
@@ -64,7 +69,8 @@ def measure_signal(
         early_stopping=False,
         random_state=0,
     )
+    # Boosting keeps its gradients in single precision, so the residuals are scaled to 1
     scale = float(np.std(residuals)) or 1.0
     model.fit(fit.x, residuals / scale)
-    predicted = scale * model.predict(validation.x)
-    return 1 - float(np.mean((others - predicted) ** 2)) / (whole or 1.0)
+    predictions = scale * model.predict(validation.x)
+    return 1 - float(np.mean((validation_residuals - predictions) ** 2)) / (mean_square or 1.0)

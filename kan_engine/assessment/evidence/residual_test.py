@@ -21,6 +21,7 @@ from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import KDTree
@@ -57,11 +58,11 @@ class ResidualTest:
 
 
 def examine_residuals(
-    residuals: Array,
-    x: Array,
-    weights: Array | None = None,
+    residuals: Float[Array, " rows"],
+    x: Float[Array, "rows columns"],
+    weights: Float[Array, " rows"] | None = None,
     *,
-    tangents: Array | None = None,
+    tangents: Float[Array, "rows constants"] | None = None,
     size: float = 0.25,
     seed: int = 0,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
@@ -93,50 +94,66 @@ def examine_residuals(
     if len(rows) > limits.max_rows:
         rows = np.sort(generator.choice(rows, limits.max_rows, replace=False))
         rows = rows[np.lexsort((residuals[rows], *x[rows].T))]
+    # Residuals times the roots of the weights have equal variances; the fit made them orthogonal to tangents
     roots = np.sqrt(weights[rows] / weights[rows].mean())
     basis = _tangent_basis(roots, None if tangents is None else tangents[rows])
-    observed = _project(_clip(roots * residuals[rows], roots, limits.clip_deviations), basis)
-    spread = float(np.sqrt(np.mean(observed**2)))
+    clipped_residuals = _project(_clip(roots * residuals[rows], roots, limits.clip_deviations), basis)
+    spread = float(np.sqrt(np.mean(clipped_residuals**2)))
     ranks = _column_ranks(x[rows])
     if len(rows) - basis.shape[1] < limits.min_degrees_of_freedom:
         return ResidualTest(p_value=1.0, power=0.0, rows=len(rows))
     if spread == 0 or not ranks.shape[1]:  # no residuals, or no column that varies
         return ResidualTest(p_value=1.0, power=1.0, rows=len(rows))
     flips, planted_count = limits.bootstrap_draws, limits.power_draws
-    flipped = generator.choice((-1.0, 1.0), (len(rows), flips)) * observed[:, None]
+    # Draws under the null hypothesis: random signs keep the variance of every row (wild bootstrap)
+    null_draws = generator.choice((-1.0, 1.0), (len(rows), flips)) * clipped_residuals[:, None]
+    # Draws with a signal: the same residuals in random order, so that only the planted signal depends on x
     signals = np.stack([_draw_signal(ranks, kind, generator) for kind in range(planted_count)], 1)
     signals = _scale(_project(roots[:, None] * signals, basis), np.sqrt(size) * spread)
-    noise = generator.permuted(np.repeat(observed[:, None], planted_count, 1), axis=0)
-    planted = _project(_clip(noise + signals, roots[:, None], limits.clip_deviations), basis)
-    s = np.column_stack([_scale(_project(flipped, basis), spread), observed, planted]) / spread
+    noise = generator.permuted(np.repeat(clipped_residuals[:, None], planted_count, 1), axis=0)
+    signal_draws = _project(_clip(noise + signals, roots[:, None], limits.clip_deviations), basis)
+    # All draws have the variance of the observed residuals, since statistics depend on it
+    s = (
+        np.column_stack([_scale(_project(null_draws, basis), spread), clipped_residuals, signal_draws])
+        / spread
+    )
     families = np.stack(list(_family_statistics(_Draws(s, flips), ranks, roots, generator, limits)))
+    # Families have different numbers of statistics: each is put on the scale of its own null distribution
     middle, high = np.quantile(families[:, :flips], (0.5, 0.95), axis=1)
     largest = ((families - middle[:, None]) / (high - middle + TINY)[:, None]).max(0)
+    # The observed draw counts as one of the null hypothesis, so that p is never 0
     p_values = (1 + (largest[:flips, None] >= largest[flips:]).sum(0)) / (1 + flips)
     power = float(np.mean(p_values[1:] <= thresholds.significance_level))
     return ResidualTest(p_value=float(p_values[0]), power=power, rows=len(rows))
 
 
-def _tangent_basis(roots: Array, tangents: Array | None) -> Array:
+def _tangent_basis(
+    roots: Float[Array, " rows"], tangents: Float[Array, "rows constants"] | None
+) -> Float[Array, "rows rank"]:
     """Return orthonormal columns [n, rank] that span the weighted tangents and the constant."""
     spanning = (
         np.ones((len(roots), 1)) if tangents is None else np.column_stack([np.ones(len(roots)), tangents])
     )
     spanning = roots[:, None] * np.nan_to_num(spanning)
     spanning = spanning / (np.sqrt((spanning**2).sum(0)) + TINY)
-    left, values, _ = np.linalg.svd(spanning, full_matrices=False)
-    return left[:, values > 1e-9 * values[0]]
+    # Columns of equal length, so that the rank does not depend on the units of constants
+    singular_vectors, values, _ = np.linalg.svd(spanning, full_matrices=False)
+    return singular_vectors[:, values > 1e-9 * values[0]]
 
 
-def _project(draws: Array, basis: Array) -> Array:
+def _project(
+    draws: Float[Array, " rows *draws"], basis: Float[Array, "rows rank"]
+) -> Float[Array, " rows *draws"]:
     return draws - basis @ (basis.T @ draws)
 
 
-def _scale(draws: Array, spread: float) -> Array:
+def _scale(draws: Float[Array, "rows draws"], spread: float) -> Float[Array, "rows draws"]:
     return np.asarray(draws * (spread / (np.sqrt(np.mean(draws**2, axis=0)) + TINY)))
 
 
-def _clip(residuals: Array, roots: Array, deviations: float) -> Array:
+def _clip(
+    residuals: Float[Array, " rows *draws"], roots: Float[Array, " rows *one"], deviations: float
+) -> Float[Array, " rows *draws"]:
     """Clip residuals at so many robust standard deviations from their median, by column."""
     plain = residuals / roots
     middle = np.median(plain, axis=0)
@@ -145,18 +162,20 @@ def _clip(residuals: Array, roots: Array, deviations: float) -> Array:
     return roots * np.clip(plain, middle - deviations * spread, middle + deviations * spread)
 
 
-def _column_ranks(x: Array) -> Array:
+def _column_ranks(x: Float[Array, "rows columns"]) -> Float[Array, "rows varying"]:
     """Return the ranks of all columns that vary, scaled to (0, 1)."""
     varying = x[:, np.ptp(x, axis=0) > 0]
     return np.asarray((rankdata(varying, axis=0) - 0.5) / len(x))
 
 
-def _draw_signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
+def _draw_signal(
+    ranks: Float[Array, "rows columns"], kind: int, generator: np.random.Generator
+) -> Float[Array, " rows"]:
     """Draw a function of one or two columns [n], of a kind that formulas often miss."""
     count = ranks.shape[1]
     u = ranks[:, generator.integers(count)]
-    one, other = generator.permutation(count)[:2] if count > 1 else (0, 0)
-    v, w = ranks[:, one], ranks[:, other]
+    column, partner = generator.permutation(count)[:2] if count > 1 else (0, 0)
+    v, w = ranks[:, column], ranks[:, partner]
     phase, periods = generator.uniform(0, 2 * np.pi), generator.uniform(1, 2)
     match kind % (5 if count > 1 else 3):
         case 0:
@@ -183,19 +202,20 @@ class _Draws:
     s: Array
     flips: int
 
-    def multiply_squares(self, matrix: Kernel) -> Array:
+    def multiply_squares(self, matrix: Kernel) -> Float[Array, "products draws"]:
         """Multiply a matrix by s². Random signs do not change s²; the observed column is used for them."""
-        own = matrix @ self.s[:, self.flips :] ** 2
-        return np.column_stack([np.repeat(own[:, :1], self.flips, axis=1), own])
+        # One product for all random signs, which are most of the draws
+        products = matrix @ self.s[:, self.flips :] ** 2
+        return np.column_stack([np.repeat(products[:, :1], self.flips, axis=1), products])
 
 
 def _family_statistics(
     draws: _Draws,
-    ranks: Array,
-    roots: Array,
+    ranks: Float[Array, "rows columns"],
+    roots: Float[Array, " rows"],
     generator: np.random.Generator,
     limits: ResidualTestThresholds,
-) -> Iterator[Array]:
+) -> Iterator[Float[Array, " draws"]]:
     """Yield the largest statistic of every family, by draw: minus the logarithm of an approximate p-value."""
     count = ranks.shape[1]
     cosines = np.cos(
@@ -207,8 +227,8 @@ def _family_statistics(
     pairs = list(combinations(sorted(generator.permutation(count)[: limits.max_paired_columns]), 2))
     if pairs:
         yield _largest_statistic(
-            _product_statistics(draws, cosines[:, one], cosines[:, other], roots, limits.product_counts)
-            for one, other in pairs
+            _product_statistics(draws, cosines[:, column], cosines[:, partner], roots, limits.product_counts)
+            for column, partner in pairs
         )
     near = [
         _neighbour_statistics(draws, ranks[:, [place]], limits.neighbour_counts) for place in range(count)
@@ -226,50 +246,74 @@ def _family_statistics(
         yield _largest_statistic([_joint_statistics(draws, ranks, limits)])
 
 
-def _largest_statistic(statistics: Iterator[Array] | list[Array]) -> Array:
+def _largest_statistic(
+    statistics: Iterator[Float[Array, "_ draws"]] | list[Float[Array, "_ draws"]],
+) -> Float[Array, " draws"]:
     return np.asarray(reduce(np.maximum, (part.max(0) for part in statistics)))
 
 
-def _projection_squares(draws: _Draws, features: Array, roots: Array) -> Array:
+def _projection_squares(
+    draws: _Draws, features: Float[Array, "rows features"], roots: Float[Array, " rows"]
+) -> Float[Array, "features draws"]:
     """Return t² of every feature and draw [features, draws]; 0 for a constant feature."""
+    # Centred in the weighted mean, as the residuals are orthogonal to the constant
     features = roots[:, None] * (features - np.average(features, axis=0, weights=roots**2))
     norms, s = draws.multiply_squares((features**2).T), draws.s
     return np.where(norms > 1e-12 * len(s), (features.T @ s) ** 2 / (norms + TINY), 0.0)
 
 
-def _cosine_statistics(draws: _Draws, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
+def _cosine_statistics(
+    draws: _Draws,
+    cosines: Float[Array, "rows cosines"],
+    roots: Float[Array, " rows"],
+    orders: tuple[int, ...],
+) -> Float[Array, "sums draws"]:
     """Compute the statistics of the first cosines of one column [orders, draws]."""
+    # Neyman's smooth test for every number of cosines: sums of squares of independent normal variables
     sums = np.cumsum(_projection_squares(draws, cosines, roots), axis=0)
     return np.stack([_negative_log_p(order, sums[order - 1]) for order in orders])
 
 
 def _product_statistics(
-    draws: _Draws, one: Array, other: Array, roots: Array, orders: tuple[int, ...]
-) -> Array:
+    draws: _Draws,
+    cosines: Float[Array, "rows cosines"],
+    partner_cosines: Float[Array, "rows cosines"],
+    roots: Float[Array, " rows"],
+    orders: tuple[int, ...],
+) -> Float[Array, "sums draws"]:
     """Compute the statistics of products of the first cosines of two columns [orders, draws]."""
-    most = max(orders)
-    products = (one[:, :most, None] * other[:, None, :most]).reshape(len(one), -1)
-    squares = _projection_squares(draws, products, roots).reshape(most, most, -1)
+    max_order = max(orders)
+    # Tensor products of the cosines of two columns: they see signals that vanish in the mean over either
+    products = (cosines[:, :max_order, None] * partner_cosines[:, None, :max_order]).reshape(len(cosines), -1)
+    squares = _projection_squares(draws, products, roots).reshape(max_order, max_order, -1)
     return np.stack([_negative_log_p(order**2, squares[:order, :order].sum((0, 1))) for order in orders])
 
 
-def _neighbour_statistics(draws: _Draws, ranks: Array, counts: tuple[int, ...]) -> Array:
+def _neighbour_statistics(
+    draws: _Draws, ranks: Float[Array, "rows columns"], counts: tuple[int, ...]
+) -> Float[Array, "sums draws"]:
     """Compute the statistics of nearest neighbours by these columns [counts, draws]."""
     _, places = KDTree(ranks).query(ranks, max(counts) + 1)
     return np.stack([_graph_statistic(draws, places[:, 1 : 1 + count]) for count in counts])
 
 
-def _graph_statistic(draws: _Draws, places: NDArray[np.int64]) -> Array:
+def _graph_statistic(
+    draws: _Draws, places: Int[NDArray[np.int64], "rows neighbours"]
+) -> Float[Array, " draws"]:
     rows = np.repeat(np.arange(len(places)), places.shape[1])
     shape = (len(places), len(places))
     near = sparse.csr_array((np.ones(len(rows)), (rows, places.ravel())), shape=shape)
+    # A symmetric graph, in which two mutual neighbours count twice
     near = near + near.T
     near.setdiag(0)
     return _quadratic_statistic(draws, near, near.power(2))
 
 
-def _joint_statistics(draws: _Draws, ranks: Array, limits: ResidualTestThresholds) -> Array:
+def _joint_statistics(
+    draws: _Draws, ranks: Float[Array, "rows columns"], limits: ResidualTestThresholds
+) -> Float[Array, "sums draws"]:
     """Compute the statistics of all columns together: Gaussian kernels and nearest neighbours."""
+    # A kernel over all columns detects signals in more than two, its width relative to the median distance
     distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
     middle = np.median(distances)
     kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in limits.kernel_widths]
@@ -281,7 +325,7 @@ def _joint_statistics(draws: _Draws, ranks: Array, limits: ResidualTestThreshold
     )
 
 
-def _center(kernel: Array) -> Array:
+def _center(kernel: Float[Array, "rows rows"]) -> Float[Array, "rows rows"]:
     """Subtract the row and column means of a kernel, and set its diagonal to 0."""
     means = kernel.mean(0)
     kernel = kernel - means - means[:, None] + means.mean()
@@ -289,13 +333,14 @@ def _center(kernel: Array) -> Array:
     return kernel
 
 
-def _quadratic_statistic(draws: _Draws, kernel: Kernel, squared: Kernel) -> Array:
+def _quadratic_statistic(draws: _Draws, kernel: Kernel, kernel_squares: Kernel) -> Float[Array, " draws"]:
     """Compute s'Ks over its standard deviation under random signs, as minus the logarithm of a p-value."""
     s = draws.s
+    # Under random signs s'Ks has the mean 0 and the variance 2 Σ K² s_i² s_j², as the diagonal is 0
     values = (s * (kernel @ s)).sum(0)
-    spread = np.sqrt(2 * (s**2 * draws.multiply_squares(squared)).sum(0))
+    spread = np.sqrt(2 * (s**2 * draws.multiply_squares(kernel_squares)).sum(0))
     return np.asarray(-np.log(np.maximum(ndtr(-values / (spread + TINY)), TINY)))
 
 
-def _negative_log_p(degrees: int, sums: Array) -> Array:
+def _negative_log_p(degrees: int, sums: Float[Array, " draws"]) -> Float[Array, " draws"]:
     return np.asarray(-np.log(np.maximum(chdtrc(degrees, sums), TINY)))

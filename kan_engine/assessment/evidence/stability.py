@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Int
 
 from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
@@ -15,7 +16,7 @@ from kan_engine.formulas.core.formula import Formula
 def measure_stability(
     formula: Formula,
     rows: LabelledRows,
-    find: Callable[[np.ndarray, np.ndarray], Formula | None],
+    find: Callable[[Int[np.ndarray, " fit"], Int[np.ndarray, " validation"]], Formula | None],
     *,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -33,28 +34,29 @@ def measure_stability(
         should_stop: Once it returns true, the result is None.
         thresholds: Decision numbers.
     """
-    most, size = thresholds.max_resamplings, len(rows)
-    generator, alike, needed = np.random.default_rng(seed), 0, thresholds.min_stability * most
-    for number in range(most):
+    limit, size = thresholds.max_resamplings, len(rows)
+    generator, alike, min_alike = np.random.default_rng(seed), 0, thresholds.min_stability * limit
+    for number in range(limit):
         if should_stop():
             return None
-        if alike >= needed or alike + most - number < needed:
+        if alike >= min_alike or alike + limit - number < min_alike:
             return alike / number
+        # Two thirds of the rows to fit and one to validate, drawn anew each time
         order = generator.permutation(size)
         part = size // 3
         again = find(order[part:], order[:part])
         alike += again is not None and predicts_alike(again, formula, rows, thresholds)
-    return alike / most
+    return alike / limit
 
 
 def predicts_alike(
-    other: Formula,
+    candidate: Formula,
     formula: Formula,
     rows: LabelledRows,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> bool:
     """Whether the RMS difference of two formulas is at most half the RMS residual of the second."""
     columns, target = rows.columns, rows.y
-    expected = evaluate(formula.tree, columns)
-    allowed = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - expected) ** 2)))
-    return bool(np.sqrt(np.mean((evaluate(other.tree, columns) - expected) ** 2)) <= allowed)
+    predictions = evaluate(formula.tree, columns)
+    tolerance = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - predictions) ** 2)))
+    return bool(np.sqrt(np.mean((evaluate(candidate.tree, columns) - predictions) ** 2)) <= tolerance)

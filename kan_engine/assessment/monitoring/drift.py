@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Shaped
 from scipy import stats
 
 from kan_engine.assessment.monitoring.reference import ColumnReference, InputReference
@@ -58,7 +58,7 @@ class ColumnDrift:
 
 def measure_drift(
     encoding: Encoding,
-    columns: Mapping[str, np.ndarray],
+    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
     reference: InputReference | None,
     limits: MonitoringThresholds = DEFAULT_MONITORING,
 ) -> list[ColumnDrift]:
@@ -73,17 +73,17 @@ def measure_drift(
     Raises:
         InvalidData: A value is not of its feature's type.
     """
-    known = {} if reference is None else {column.name: column for column in reference.columns}
+    references = {} if reference is None else {column.name: column for column in reference.columns}
     rows = 0 if reference is None else reference.rows
-    found = [
-        _measure_column(feature, columns[feature.name], known.get(feature.name), rows, limits)
+    drifts = [
+        _measure_column(feature, columns[feature.name], references.get(feature.name), rows, limits)
         for feature in encoding.features
         if feature.name in columns
     ]
-    tested = max(1, sum(column.p_value is not None for column in found))
-    found = [_decide(column, limits.significance_level / tested, limits.min_psi) for column in found]
-    found.sort(key=lambda column: (-column.drifted, -(column.stability_index or 0.0), -column.outside))
-    return found[: limits.max_drift_columns]
+    test_count = max(1, sum(column.p_value is not None for column in drifts))
+    drifts = [_decide(column, limits.significance_level / test_count, limits.min_psi) for column in drifts]
+    drifts.sort(key=lambda column: (-column.drifted, -(column.stability_index or 0.0), -column.outside))
+    return drifts[: limits.max_drift_columns]
 
 
 def _decide(column: ColumnDrift, level: float, min_psi: float) -> ColumnDrift:
@@ -94,7 +94,7 @@ def _decide(column: ColumnDrift, level: float, min_psi: float) -> ColumnDrift:
 
 def _measure_column(
     feature: Feature,
-    values: np.ndarray,
+    values: Shaped[np.ndarray, " rows"],
     reference: ColumnReference | None,
     rows: int,
     limits: MonitoringThresholds,
@@ -102,7 +102,7 @@ def _measure_column(
     is_missing = missing_mask(values)
     present = values[~is_missing]
     outside = is_unseen(feature, present)
-    told = ColumnDrift(
+    drift = ColumnDrift(
         name=feature.name,
         type=feature.type,
         missing=float(is_missing.mean()),
@@ -115,58 +115,66 @@ def _measure_column(
         drifted=False,
     )
     if reference is None or (reference.points is None and reference.shares is None):
-        return told
-    return _compare(told, feature, present, is_missing, reference, rows, limits)
+        return drift
+    return _compare(drift, feature, present, is_missing, reference, rows, limits)
 
 
-def _list_unseen(feature: Feature, values: np.ndarray, most: int) -> list[str]:
+def _list_unseen(feature: Feature, values: Shaped[np.ndarray, " rows"], limit: int) -> list[str]:
     if feature.type != "category":
         return []
-    return sorted({label for label in read_labels(feature.name, values) if label is not None})[:most]
+    return sorted({label for label in read_labels(feature.name, values) if label is not None})[:limit]
 
 
 def _compare(
-    told: ColumnDrift,
+    drift: ColumnDrift,
     feature: Feature,
-    present: np.ndarray,
-    is_missing: np.ndarray,
+    present: Shaped[np.ndarray, " present"],
+    is_missing: Bool[np.ndarray, " rows"],
     reference: ColumnReference,
     rows: int,
     limits: MonitoringThresholds,
 ) -> ColumnDrift:
     """Add index and test to the measures of a column."""
     missing = reference.missing or 0.0
-    known = max(1, round(rows * (1 - missing)))
+    # Training has as many present values as its share of missing ones leaves
+    reference_rows = max(1, round(rows * (1 - missing)))
     if reference.points is not None:
-        counts, expected, p = _compare_numbers(feature, present, reference, known, limits.psi_bins)
+        counts, shares, p = _compare_numbers(feature, present, reference, reference_rows, limits.psi_bins)
     else:
-        counts, expected = _count_labels(feature, present, np.asarray(reference.shares))
-        p = _test_homogeneity(counts, expected * known, limits.min_expected_count)
+        counts, shares = _count_labels(feature, present, np.asarray(reference.shares))
+        p = _test_homogeneity(counts, shares * reference_rows, limits.min_expected_count)
     if reference.missing is not None and (is_missing.any() or missing):
+        # Missing values are one more bin, and one more test, for which Bonferroni doubles p
         missing_counts = np.array([is_missing.sum(), (~is_missing).sum()], dtype=float)
         of_missing = _test_homogeneity(missing_counts, np.array([missing, 1 - missing]) * rows, 0.0)
         p = min(1.0, 2 * min(p, of_missing))
         counts = np.append(counts, missing_counts[0])
-        expected = np.append(expected * (1 - missing), missing)
+        shares = np.append(shares * (1 - missing), missing)
     return replace(
-        told,
-        stability_index=_stability_index(counts, expected * rows),
+        drift,
+        stability_index=_stability_index(counts, shares * rows),
         test="kolmogorov_smirnov" if reference.points is not None else "chi_square",
         p_value=p,
     )
 
 
 def _compare_numbers(
-    feature: Feature, present: np.ndarray, reference: ColumnReference, known: int, bins: int
+    feature: Feature,
+    present: Shaped[np.ndarray, " present"],
+    reference: ColumnReference,
+    reference_rows: int,
+    bins: int,
 ) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"], float]:
     """Counts of bins, their shares in training, and the p-value of the Kolmogorov-Smirnov test.
 
     The distance is the largest one at the kept quantiles. That of all values is hardly larger, so that the
     test rejects slightly too rarely.
     """
+    # Empirical distribution function at the quantiles that training kept
     values = np.sort(read_numbers(feature.name, present))
     points, cumulative = np.asarray(reference.points), np.asarray(reference.cumulative)
     up_to = np.searchsorted(values, points, side="right")
+    # Bins end at quantiles of equal shares; many equal values leave fewer bins
     inner = np.searchsorted(cumulative, np.arange(1, bins) / bins)
     inner = np.unique(inner[cumulative[inner.clip(max=len(points) - 1)] < 1])
     counts = np.diff(up_to[inner], prepend=0, append=len(values)).astype(float)
@@ -174,12 +182,13 @@ def _compare_numbers(
     if not len(values):
         return counts, shares, 1.0
     distance = float(np.abs(up_to / len(values) - cumulative).max())
-    effective = max(1, round(len(values) * known / (len(values) + known)))
+    # Two-sample test: the harmonic combination of both numbers of rows takes the place of one
+    effective = max(1, round(len(values) * reference_rows / (len(values) + reference_rows)))
     return counts, shares, float(stats.kstwo.sf(distance, effective))
 
 
 def _count_labels(
-    feature: Feature, present: np.ndarray, shares: Float[np.ndarray, " labels"]
+    feature: Feature, present: Shaped[np.ndarray, " present"], shares: Float[np.ndarray, " labels"]
 ) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]:
     """Counts of the categories, or of false and true, and of unseen ones; with the shares in training."""
     if feature.type == "boolean":
@@ -192,20 +201,23 @@ def _count_labels(
 
 
 def _test_homogeneity(
-    counts: Float[np.ndarray, " bins"], known: Float[np.ndarray, " bins"], min_expected: float
+    counts: Float[np.ndarray, " bins"], training_counts: Float[np.ndarray, " bins"], min_expected: float
 ) -> float:
     """p-value of the chi-squared test that both have the same distribution; rare bins are joined."""
-    total = counts + known
-    is_rare = total * min(counts.sum(), known.sum()) / max(total.sum(), 1e-300) < min_expected
-    table = np.stack([counts, known])
-    joined = np.column_stack([table[:, ~is_rare], table[:, is_rare].sum(1)])
-    joined = joined[:, joined.sum(0) > 0]
-    if joined.shape[1] < 2 or not joined.sum(1).all():
+    # Expected counts below the limit make the approximation by χ² too coarse, so rare bins are joined
+    total = counts + training_counts
+    is_rare = total * min(counts.sum(), training_counts.sum()) / max(total.sum(), 1e-300) < min_expected
+    table = np.stack([counts, training_counts])
+    bins = np.column_stack([table[:, ~is_rare], table[:, is_rare].sum(1)])
+    bins = bins[:, bins.sum(0) > 0]
+    if bins.shape[1] < 2 or not bins.sum(1).all():
         return 1.0
-    return float(stats.chi2_contingency(joined, correction=False).pvalue)
+    return float(stats.chi2_contingency(bins, correction=False).pvalue)
 
 
-def _stability_index(counts: Float[np.ndarray, " bins"], known: Float[np.ndarray, " bins"]) -> float:
+def _stability_index(
+    counts: Float[np.ndarray, " bins"], training_counts: Float[np.ndarray, " bins"]
+) -> float:
     """Population stability index; half a row more in every bin keeps empty ones finite."""
-    now, then = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (counts, known))
+    now, then = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (counts, training_counts))
     return float(((now - then) * np.log(now / then)).sum())

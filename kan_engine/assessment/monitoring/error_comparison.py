@@ -52,7 +52,7 @@ class ErrorComparison:
 def compare_errors(
     losses: Float[np.ndarray, " rows"],
     constant_loss: float,
-    expected: ExpectedLoss | None,
+    reference_loss: ExpectedLoss | None,
     *,
     floor: float,
     is_squared: bool,
@@ -67,7 +67,7 @@ def compare_errors(
     Args:
         losses: Squared error or log loss of every new row.
         constant_loss: Mean loss of the best constant on these rows.
-        expected: What training measured.
+        reference_loss: What training measured.
         floor: A mean loss up to it is that of an exact model, which holds; an expected one counts as it.
         is_squared: Whether the losses are squares of the error.
         limits: Decision numbers.
@@ -77,14 +77,16 @@ def compare_errors(
         return ErrorComparison(verdict="fails")
     if mean <= floor:
         return ErrorComparison(verdict="holds")
-    if expected is None or not len(losses):
+    if reference_loss is None or not len(losses):
         return ErrorComparison(verdict="undecided")
+    # Few rows underestimate the spread of their losses: the larger of both spreads counts
     spread = float(losses.std()) / mean
-    then = max(spread, NORMAL_SPREAD) if expected.spread is None else expected.spread
+    then = max(spread, NORMAL_SPREAD) if reference_loss.spread is None else reference_loss.spread
     if len(losses) < limits.min_spread_rows:
         spread = max(spread, then)
-    error = math.sqrt(spread**2 / len(losses) + then**2 / max(1, expected.rows))
-    middle, power = math.log(mean / max(expected.mean, floor)), 0.5 if is_squared else 1.0
+    # Delta method: variances of the logarithms of both means add up
+    error = math.sqrt(spread**2 / len(losses) + then**2 / max(1, reference_loss.rows))
+    middle, power = math.log(mean / max(reference_loss.mean, floor)), 0.5 if is_squared else 1.0
     ratio, low, high = (
         math.exp(min(power * (middle + side * error), 700.0))
         for side in (0.0, -limits.deviations, limits.deviations)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy import stats
 
 from kan_engine.assessment.evidence.residual_test import ResidualTest, examine_residuals
@@ -88,8 +88,8 @@ class _Measured:
 @np.errstate(over="ignore", invalid="ignore")  # of targets whose squares are not finite
 def evaluate_model(
     predictor: Predictor,
-    columns: Mapping[str, np.ndarray],
-    target: np.ndarray,
+    columns: Mapping[str, Shaped[np.ndarray, " rows"]],
+    target: Shaped[np.ndarray, " rows"],
     *,
     reference: InputReference | None,
     expected: ExpectedLoss | None,
@@ -110,54 +110,62 @@ def evaluate_model(
     """
     if predictor.classes is None:
         numbers = read_numbers(predictor.target, target)
-        labelled = ~np.isnan(numbers)
+        has_target = ~np.isnan(numbers)
     else:
         labels = np.array(read_labels(predictor.target, target), dtype=object)
-        labelled = np.array([label is not None for label in labels], dtype=bool)
-    if not labelled.any():
+        has_target = np.array([label is not None for label in labels], dtype=bool)
+    if not has_target.any():
         raise InvalidData(f"no row has a value of {predictor.target!r}", column=predictor.target)
-    rows = {name: values[labelled] for name, values in columns.items()}
-    encoded = predictor.encoding.transform(rows, optional=predictor.unused)
+    # Metrics need a target and a finite prediction; the drift is that of all rows
+    rows = {name: values[has_target] for name, values in columns.items()}
+    encoded_rows = predictor.encoding.transform(rows, optional=predictor.unused)
     if predictor.classes is None:
         outside = np.asarray(predictor.unseen_mask(rows).any(1))
-        predicted = predictor.predict(encoded).astype(float)
-        defined = _is_defined(predicted)
-        floor = _find_floor(numbers[labelled])
-        measured = _measure_regression(predictor, numbers[labelled], predicted, defined, ~outside, limits)
+        predictions = predictor.predict(encoded_rows).astype(float)
+        is_finite = _is_defined(predictions)
+        floor = _find_floor(numbers[has_target])
+        measurement = _measure_regression(
+            predictor, numbers[has_target], predictions, is_finite, ~outside, limits
+        )
     else:
-        probabilities = predictor.probabilities(encoded)
-        defined, floor = _is_defined(probabilities), limits.min_log_loss
-        measured = _measure_classifier(predictor, labels[labelled][defined], probabilities[defined], limits)
+        probabilities = predictor.probabilities(encoded_rows)
+        is_finite, floor = _is_defined(probabilities), limits.min_log_loss
+        measurement = _measure_classifier(
+            predictor, labels[has_target][is_finite], probabilities[is_finite], limits
+        )
     return Evaluation(
-        rows=int(labelled.sum()),
-        unlabelled_rows=int((~labelled).sum()),
-        undefined_rows=int((~defined).sum()),
-        unknown_class_rows=measured.unknown,
-        metrics=measured.metrics,
+        rows=int(has_target.sum()),
+        unlabelled_rows=int((~has_target).sum()),
+        undefined_rows=int((~is_finite).sum()),
+        unknown_class_rows=measurement.unknown,
+        metrics=measurement.metrics,
         comparison=compare_errors(
-            measured.losses,
-            measured.constant_loss,
+            measurement.losses,
+            measurement.constant_loss,
             expected,
             floor=floor,
             is_squared=predictor.classes is None,
             limits=limits,
         ),
-        coverage=measured.coverage,
-        reliability=measured.reliability,
+        coverage=measurement.coverage,
+        reliability=measurement.reliability,
         residuals=None
-        if measured.residuals is None
-        else examine_residuals(measured.residuals, _select_tested(predictor, encoded[defined], limits)),
+        if measurement.residuals is None
+        else examine_residuals(
+            measurement.residuals, _select_tested(predictor, encoded_rows[is_finite], limits)
+        ),
         drift=measure_drift(predictor.encoding, columns, reference, limits),
     )
 
 
-def _is_defined(predictions: np.ndarray) -> Bool[np.ndarray, " rows"]:
-    defined: np.ndarray = np.isfinite(predictions.reshape(len(predictions), -1)).all(1)
-    return defined
+def _is_defined(predictions: Float[np.ndarray, " rows *outputs"]) -> Bool[np.ndarray, " rows"]:
+    is_finite: np.ndarray = np.isfinite(predictions.reshape(len(predictions), -1)).all(1)
+    return is_finite
 
 
 def _find_floor(truth: Float[np.ndarray, " rows"]) -> float:
     """Mean squared error up to which a model is exact, or its errors are those of rounding."""
+    # A constant target has no spread, so that its size gives the scale of rounding errors
     spread = max(float(truth.std()), 1e-6 * float(np.abs(truth).max()))
     return (DEFAULT_ASSESSMENT.max_exact_error * spread) ** 2
 
@@ -165,18 +173,18 @@ def _find_floor(truth: Float[np.ndarray, " rows"]) -> float:
 def _measure_regression(
     predictor: Predictor,
     truth: Float[np.ndarray, " rows"],
-    predicted: Float[np.ndarray, " rows"],
-    defined: Bool[np.ndarray, " rows"],
+    predictions: Float[np.ndarray, " rows"],
+    is_finite: Bool[np.ndarray, " rows"],
     inside: Bool[np.ndarray, " rows"],
     limits: MonitoringThresholds,
 ) -> _Measured:
-    residuals, known = (truth - predicted)[defined], truth[defined]
+    residuals, targets = (truth - predictions)[is_finite], truth[is_finite]
     return _Measured(
-        metrics=regression_metrics(known, predicted[defined]),
+        metrics=regression_metrics(targets, predictions[is_finite]),
         losses=residuals**2,
-        constant_loss=float(known.var()) if len(known) else 0.0,
+        constant_loss=float(targets.var()) if len(targets) else 0.0,
         residuals=residuals,
-        coverage=_measure_coverage(predictor, residuals[inside[defined]], limits.levels),
+        coverage=_measure_coverage(predictor, residuals[inside[is_finite]], limits.levels),
     )
 
 
@@ -184,15 +192,16 @@ def _measure_coverage(
     predictor: Predictor, residuals: Float[np.ndarray, " rows"], levels: Sequence[float]
 ) -> list[Coverage]:
     """Coverage of the levels that the model has intervals for; empty without rows."""
-    found = []
+    coverage = []
     for level in levels if len(residuals) else ():
         try:
             margin = predictor.margin(level)
         except InvalidData:
             continue
+        # Share of hits with its Wilson interval, which holds for few rows and shares near 1
         hits = int((np.abs(residuals) <= margin).sum())
         ends = stats.binomtest(hits, len(residuals)).proportion_ci(method="wilson")
-        found.append(
+        coverage.append(
             Coverage(
                 level=level,
                 share=hits / len(residuals),
@@ -201,17 +210,22 @@ def _measure_coverage(
                 margin=margin,
             )
         )
-    return found
+    return coverage
 
 
 def _measure_classifier(
-    predictor: Predictor, truth: np.ndarray, probabilities: np.ndarray, limits: MonitoringThresholds
+    predictor: Predictor,
+    truth: Shaped[np.ndarray, " rows"],
+    probabilities: Float[np.ndarray, "rows classes"],
+    limits: MonitoringThresholds,
 ) -> _Measured:
     classes = predictor.classes or ()
     names = [str(name) for name in read_labels(predictor.target, np.array(classes, dtype=object))]
+    # Classes that training did not have get the code -1 and the least probability
     places = {name: place for place, name in enumerate(names)}
     codes = np.array([places.get(label, -1) for label in truth], dtype=int)
     chances = np.where(codes >= 0, probabilities[np.arange(len(codes)), codes], 0.0)
+    # The best constant predicts the shares of these rows: its log loss is their entropy
     shares = np.unique(codes, return_counts=True)[1] / max(1, len(codes))
     return _Measured(
         metrics=classification_metrics(truth, probabilities, names, predictor.decision_weights),
@@ -224,9 +238,9 @@ def _measure_classifier(
 
 
 def _select_tested(
-    predictor: Predictor, encoded: Float[np.ndarray, "rows inputs"], limits: MonitoringThresholds
+    predictor: Predictor, encoded_rows: Float[np.ndarray, "rows inputs"], limits: MonitoringThresholds
 ) -> Float[np.ndarray, "rows tested"]:
     """The encoded columns that the residual test reads: those that the model uses, then others."""
     names = predictor.encoding.names
     order = sorted(range(len(names)), key=lambda place: names[place].feature in predictor.unused)
-    return encoded[:, order[: limits.max_tested_columns]]
+    return encoded_rows[:, order[: limits.max_tested_columns]]

@@ -60,7 +60,7 @@ class InputReference:
 def summarize_inputs(
     encoding: Encoding,
     training: LabelledRows,
-    unused: frozenset[str],
+    unused_features: frozenset[str],
     *,
     seed: int = 0,
     limits: MonitoringThresholds = DEFAULT_MONITORING,
@@ -70,18 +70,18 @@ def summarize_inputs(
     Args:
         encoding: Of the rows.
         training: The rows.
-        unused: Features that the model does not use; their distributions are kept where there is room.
+        unused_features: Those that the model does not use; their distributions are kept where there is room.
         seed: Of the samples.
         limits: Decision numbers.
     """
-    ordered = sorted(encoding.features, key=lambda feature: feature.name in unused)
+    features = sorted(encoding.features, key=lambda feature: feature.name in unused_features)
     sample = training.sample(DEFAULT_PARTIAL_DEPENDENCE.max_distribution_rows, seed)
     rows = min(limits.background_rows, max(1, limits.background_values // len(encoding.names)))
     return InputReference(
         rows=len(training),
         columns=[
             _summarize_feature(feature, sample.x[:, encoding.locate(feature)], limits)
-            for feature in ordered[: limits.max_reference_columns]
+            for feature in features[: limits.max_reference_columns]
         ],
         background=training.sample(rows, seed).x.tolist(),
     )
@@ -95,6 +95,7 @@ def _summarize_feature(
         is_missing = block[:, -1] != 0
         missing, present = float(is_missing.mean()), block[~is_missing]
     if feature.type == "number":
+        # Equal quantiles of a discrete number become one point with their common share
         points = np.unique(np.quantile(present[:, 0], np.linspace(0, 1, limits.reference_points)))
         cumulative = np.searchsorted(np.sort(present[:, 0]), points, side="right") / len(present)
         return ColumnReference(
@@ -109,6 +110,7 @@ def _summarize_feature(
     if len(shares) == 1:  # of two columns only the second is encoded
         shares = np.array([1 - shares[0], shares[0]])[: max(feature.slots.values()) + 1]
     missing = float(shares[feature.slots[None]]) if feature.has_missing else 0.0
+    # Shares of the present values add up to 1, whatever is missing
     present_shares = shares[: len(shares) - feature.has_missing] / max(1 - missing, 1e-300)
     return ColumnReference(name=feature.name, missing=missing, shares=present_shares.tolist())
 
@@ -125,19 +127,20 @@ def read_older_reference(effects: Sequence[Mapping[str, Any]], rows: int) -> Inp
 
 def _read_effect(effect: Mapping[str, Any]) -> ColumnReference:
     if effect["deciles"] is not None:
+        # Equally spaced levels: equal deciles are one point, at the highest of their levels
         deciles = np.asarray(effect["deciles"], dtype=float)
         points, counts = np.unique(deciles, return_counts=True)
         cumulative = (np.cumsum(counts) - 1) / (len(deciles) - 1)
         return ColumnReference(
             name=effect["name"], missing=None, points=points.tolist(), cumulative=cumulative.tolist()
         )
-    told = [
+    shares = [
         share for share, value in zip(effect["shares"], effect["values"], strict=True) if value is not None
     ]
-    missing, total = 1 - sum(told), sum(told)
+    missing, total = 1 - sum(shares), sum(shares)
     has_missing = None in effect["values"]
     return ColumnReference(
         name=effect["name"],
         missing=missing if has_missing else 0.0,
-        shares=[share / total for share in told] if total > 0 else None,
+        shares=[share / total for share in shares] if total > 0 else None,
     )

@@ -49,14 +49,15 @@ def compute_reliability(
         bins: Number of bins between 0 and 1.
     """
     if len(names) == 2:
-        told, came = probabilities[:, 1], true == 1
+        predictions, outcomes = probabilities[:, 1], true == 1
     else:
-        told, came = probabilities.ravel(), (true[:, None] == np.arange(len(names))).ravel()
-    places = np.minimum((told * bins).astype(int), bins - 1)
-    found = [(told[places == place], came[places == place]) for place in range(bins)]
+        predictions, outcomes = probabilities.ravel(), (true[:, None] == np.arange(len(names))).ravel()
+    # A probability of 1 belongs to the last bin
+    places = np.minimum((predictions * bins).astype(int), bins - 1)
+    groups = [(predictions[places == place], outcomes[places == place]) for place in range(bins)]
     return ReliabilityCurve(
         class_=names[1] if len(names) == 2 else None,
-        mean_probability=[float(p.mean()) if len(p) else None for p, _ in found],
-        observed_share=[float(c.mean()) if len(c) else None for _, c in found],
-        count=[len(p) for p, _ in found],
+        mean_probability=[float(p.mean()) if len(p) else None for p, _ in groups],
+        observed_share=[float(c.mean()) if len(c) else None for _, c in groups],
+        count=[len(p) for p, _ in groups],
     )
