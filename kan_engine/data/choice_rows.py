@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 
@@ -39,22 +39,22 @@ class ChoiceRows:
         """A warning that choices are made on a sample, for metrics of so many hold-out rows."""
         if not len(self.others):
             return []
-        drawn = len(self.fit) + len(self.validation)
-        total = drawn + len(self.others)
-        told = (
-            f"structure, settings and formulas were chosen on {drawn:,} of {total:,} training rows, drawn at "
+        count = len(self.fit) + len(self.validation)
+        total = count + len(self.others)
+        warning = (
+            f"structure, settings and formulas were chosen on {count:,} of {total:,} training rows, drawn at "
             "random: more hardly change them"
         )
-        return [f"{told}; the metrics are of all {held_out:,} hold-out rows" if held_out else told]
+        return [f"{warning}; the metrics are of all {held_out:,} hold-out rows" if held_out else warning]
 
 
 def draw_choice_rows(
-    fit_rows: np.ndarray,
-    judge_rows: np.ndarray,
+    fit_rows: Int[np.ndarray, " fit"],
+    judge_rows: Int[np.ndarray, " validation"],
     seed: int,
     *,
     most: int,
-    classes: np.ndarray | None = None,
+    classes: Shaped[np.ndarray, " rows"] | None = None,
 ) -> ChoiceRows:
     """Draw the rows of choices from all training rows.
 
@@ -71,12 +71,13 @@ def draw_choice_rows(
     generator = np.random.default_rng(seed)
     is_drawn = []
     for part in (fit_rows, judge_rows):
-        drawn = np.zeros(len(part), dtype=bool)
-        drawn[generator.choice(len(part), max(1, most * len(part) // total), replace=False)] = True
-        is_drawn.append(drawn)
+        mask = np.zeros(len(part), dtype=bool)
+        mask[generator.choice(len(part), max(1, most * len(part) // total), replace=False)] = True
+        is_drawn.append(mask)
     if classes is not None:
-        own = classes[fit_rows]
-        found, first = np.unique(own, return_index=True)
-        is_drawn[0][first[~np.isin(found, own[is_drawn[0]])]] = True
-    others = np.concatenate([fit_rows[~is_drawn[0]], judge_rows[~is_drawn[1]]])
-    return ChoiceRows(fit_rows[is_drawn[0]], judge_rows[is_drawn[1]], generator.permutation(others))
+        # A rare class may have no row in the sample: the first row of each such class is added
+        fit_classes = classes[fit_rows]
+        labels, places = np.unique(fit_classes, return_index=True)
+        is_drawn[0][places[~np.isin(labels, fit_classes[is_drawn[0]])]] = True
+    reserve = np.concatenate([fit_rows[~is_drawn[0]], judge_rows[~is_drawn[1]]])
+    return ChoiceRows(fit_rows[is_drawn[0]], judge_rows[is_drawn[1]], generator.permutation(reserve))

@@ -9,10 +9,11 @@ from jaxtyping import Bool, Float, Shaped
 from kan_engine.errors import InvalidData
 
 
-def row_count(columns: Mapping[str, np.ndarray]) -> int:
+def row_count(columns: Mapping[str, Shaped[np.ndarray, " ..."]]) -> int:
     """Return the common length of all columns; raise InvalidData if their shapes differ."""
     if not columns:
         raise InvalidData("there are no columns")
+    # All columns are compared with the first, which decides the number of rows
     shape = next(iter(columns.values())).shape
     for name, values in columns.items():
         if values.ndim != 1 or values.shape != shape:
@@ -33,12 +34,14 @@ def missing_mask(values: Shaped[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows
 def varies(values: Shaped[np.ndarray, " rows"]) -> bool:
     """Whether a column has two different values, of which one may be a missing one."""
     if values.dtype.kind == "f":
-        seen = values[~np.isnan(values)]
-        return len(seen) > 0 and (len(seen) < len(values) or bool(seen.min() < seen.max()))
+        present = values[~np.isnan(values)]
+        return len(present) > 0 and (len(present) < len(values) or bool(present.min() < present.max()))
     return len(set(values.tolist())) > 1
 
 
-def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Float[np.ndarray, " rows"]:
+def read_numbers(
+    name: str, values: Shaped[np.ndarray, " rows"], *, boolean: bool = False
+) -> Float[np.ndarray, " rows"]:
     """Return a column as finite numbers, with NaN for missing values.
 
     Args:
@@ -49,6 +52,7 @@ def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Flo
     Raises:
         InvalidData: A value is not accepted.
     """
+    # Arrays of numbers are converted at once, objects one by one
     if values.dtype.kind in "fiu" or (boolean and values.dtype.kind == "b"):
         numbers = values.astype(np.float64)
     else:
@@ -63,7 +67,7 @@ def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Flo
     return numbers
 
 
-def read_labels(name: str, values: np.ndarray) -> list[str | None]:
+def read_labels(name: str, values: Shaped[np.ndarray, " rows"]) -> list[str | None]:
     """Return a column as category names, with None for missing values.
 
     The label of a number does not depend on its type: 3 and 3.0 are both "3".
@@ -84,19 +88,20 @@ def read_labels(name: str, values: np.ndarray) -> list[str | None]:
     return labels
 
 
-def _format_number_labels(name: str, values: np.ndarray) -> list[str | None]:
+def _format_number_labels(name: str, values: Float[np.ndarray, " rows"]) -> list[str | None]:
     """Return the labels of floats; equal numbers share one string object, which saves memory."""
     infinite = np.isinf(values)
     if infinite.any():
         raise _invalid_value(name, int(infinite.argmax()), "a category")
+    # Every distinct number is formatted once
     numbers, places = np.unique(values, return_inverse=True)
     labels = np.empty(len(numbers), dtype=object)
     labels[:] = [_format_label(number) for number in numbers.tolist()]
-    shared: list[str | None] = labels[places].tolist()
-    return shared
+    row_labels: list[str | None] = labels[places].tolist()
+    return row_labels
 
 
-def _to_python_objects(values: np.ndarray) -> list[object]:
+def _to_python_objects(values: Shaped[np.ndarray, " rows"]) -> list[object]:
     """Convert the values to Python objects; an array of objects may hold NumPy scalars."""
     return [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
 
@@ -121,5 +126,5 @@ def _format_label(value: bool | int | float) -> str | None:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def _invalid_value(name: str, row: int, wanted: str) -> InvalidData:
-    return InvalidData(f"the column {name!r} needs {wanted} in row {row}", column=name, row=row)
+def _invalid_value(name: str, row: int, requirement: str) -> InvalidData:
+    return InvalidData(f"the column {name!r} needs {requirement} in row {row}", column=name, row=row)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidData
@@ -40,15 +40,16 @@ def find_varying_parts(
     seconds: Float[np.ndarray, " rows"], min_cycle_coverage: float = DEFAULT_DATA.min_cycle_coverage
 ) -> tuple[DatetimePart, ...]:
     """Return the parts that vary over these times, which contain no NaN."""
-    found: list[list[DatetimePart]] = []
+    parts: list[list[DatetimePart]] = []
     for part in PART_NAMES:
         values = extract_part(seconds, part)
         if values.min() == values.max() or (part == "day" and np.ptp(extract_part(seconds, "month")) > 0):
             continue
+        # Whole days cover one more of a cycle than their range; hours are continuous
         _, period = PERIODS.get(part, (0.0, math.inf))
         is_cycle = np.ptp(values) + (part != "hour") >= min_cycle_coverage * period
-        found.append([(part, wave) for wave in WAVES] if is_cycle else [(part, "")])
-    return tuple(chain.from_iterable(found))
+        parts.append([(part, wave) for wave in WAVES] if is_cycle else [(part, "")])
+    return tuple(chain.from_iterable(parts))
 
 
 def encode_part(seconds: Float[np.ndarray, " rows"], part: DatetimePart) -> Float[np.ndarray, " rows"]:
@@ -57,12 +58,13 @@ def encode_part(seconds: Float[np.ndarray, " rows"], part: DatetimePart) -> Floa
     values = extract_part(seconds, name)
     if not wave:
         return values
-    first, period = PERIODS[name]
-    return np.round(WAVES[wave](2 * math.pi * (values - first) / period), WAVE_DECIMALS)
+    origin, period = PERIODS[name]
+    return np.round(WAVES[wave](2 * math.pi * (values - origin) / period), WAVE_DECIMALS)
 
 
 def extract_part(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.ndarray, " rows"]:
     """Return a part of the times as a number."""
+    # Days since 1970 in floats: NumPy's calendar then gives months and years
     days = np.floor(seconds / SECONDS_PER_DAY)
     if name == "hour":
         return np.asarray((seconds - days * SECONDS_PER_DAY) / 3600)
@@ -72,11 +74,14 @@ def extract_part(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.nda
     months = dates.astype("datetime64[M]")
     if name == "day":
         return np.asarray((dates - months).astype(float) + 1)
+    # Months since January 1970
     count = months.astype(float)
     return np.asarray(count % 12 + 1 if name == "month" else np.floor(count / 12) + 1970)
 
 
-def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndarray, " rows"]:
+def read_times(
+    name: str, values: Shaped[np.ndarray, " rows"], form: str | None
+) -> Float[np.ndarray, " rows"]:
     """Return a column of times as seconds since 1970, with NaN for missing values.
 
     Args:
@@ -87,16 +92,16 @@ def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndar
     Raises:
         InvalidData: A value is not a time in either format.
     """
-    known: dict[object, float] = {None: math.nan}
+    times: dict[object, float] = {None: math.nan}
     for row, value in enumerate(values.tolist()):
-        if value not in known:
+        if value not in times:
             time = parse_time(value, form)
             if time is None:
-                such = f"or one such as {datetime(2026, 1, 31, 18):{form}}" if form else ""
-                detail = f"the column {name!r} needs a time such as 2026-01-31T18:00:00 {such}".rstrip()
+                example = f"or one such as {datetime(2026, 1, 31, 18):{form}}" if form else ""
+                detail = f"the column {name!r} needs a time such as 2026-01-31T18:00:00 {example}".rstrip()
                 raise InvalidData(f"{detail} in row {row}", column=name, row=row)
-            known[value] = time
-    return np.array([known[value] for value in values.tolist()], dtype=np.float64)
+            times[value] = time
+    return np.array([times[value] for value in values.tolist()], dtype=np.float64)
 
 
 def parse_time(value: object, form: str | None) -> float | None:
@@ -141,6 +146,6 @@ def describe_part(name: str, part: DatetimePart) -> str:
     }[part[0]]
     if not part[1]:
         return f"{what} of {name}"
-    first, period = PERIODS[part[0]]
-    inner = f"{part[0]} - {first:g}" if first else part[0]
+    origin, period = PERIODS[part[0]]
+    inner = f"{part[0]} - {origin:g}" if origin else part[0]
     return f"{part[1]}(2*pi*({inner})/{period:g}) of {what} of {name}"

@@ -24,7 +24,7 @@ from itertools import accumulate
 from typing import Any, cast
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from kan_engine.data.column_definitions import ColumnDefinition, IsCategory, IsMissing, IsOtherCategory
 from kan_engine.data.columns import missing_mask, row_count, varies
@@ -66,7 +66,7 @@ class Encoding:
 
     @staticmethod
     def fit(
-        columns: Mapping[str, np.ndarray],
+        columns: Mapping[str, Shaped[np.ndarray, " ..."]],
         types: Mapping[str, str],
         thresholds: DataThresholds = DEFAULT_DATA,
     ) -> Encoding:
@@ -130,6 +130,7 @@ class Encoding:
     @cached_property
     def _column_offsets(self) -> dict[str, int]:
         """Index of the first encoded column of every feature."""
+        # A feature's columns are adjacent, so that its block is a slice
         widths = [len(feature.columns) for feature in self.features]
         starts = accumulate(widths[:-1], initial=0)
         return {feature.name: start for feature, start in zip(self.features, starts, strict=True)}
@@ -137,15 +138,18 @@ class Encoding:
     @cached_property
     def names(self) -> tuple[EncodedColumn, ...]:
         """The encoded columns in order, with unique names."""
-        taken: Counter[str] = Counter(feature.name for feature in self.features)
-        found = []
+        # The client's own names come first, so that a derived column never takes the name of another feature
+        counts: Counter[str] = Counter(feature.name for feature in self.features)
+        columns = []
         for feature in self.features:
             for (name, meaning), definition in zip(feature.columns, feature.definitions, strict=True):
-                own = (
-                    name if name == feature.name and feature.type != "category" else _make_unique(name, taken)
+                unique_name = (
+                    name
+                    if name == feature.name and feature.type != "category"
+                    else _make_unique(name, counts)
                 )
-                found.append(EncodedColumn(own, feature.name, meaning, definition))
-        return tuple(found)
+                columns.append(EncodedColumn(unique_name, feature.name, meaning, definition))
+        return tuple(columns)
 
     @cached_property
     def indicators(self) -> tuple[str, ...]:
@@ -154,7 +158,7 @@ class Encoding:
         return tuple(column.name for column in self.names if isinstance(column.definition, kinds))
 
     def transform(
-        self, columns: Mapping[str, np.ndarray], *, optional: Collection[str] = ()
+        self, columns: Mapping[str, Shaped[np.ndarray, " ..."]], *, optional: Collection[str] = ()
     ) -> Float[np.ndarray, "rows columns"]:
         """Encode rows.
 
@@ -168,40 +172,49 @@ class Encoding:
         plain = self._stack_numbers(columns)
         if plain is not None:
             return plain
-        encoded = np.zeros((row_count(columns), len(self.names)))
+        # Zeros are the code of an absent category; numbers and times that are absent get their fill value
+        table = np.zeros((row_count(columns), len(self.names)))
         for feature in self.features:
             if feature.name in columns:
-                self.write(encoded, feature, columns[feature.name])
+                self.write(table, feature, columns[feature.name])
             elif feature.name not in optional:
                 raise InvalidData(f"the column {feature.name!r} is absent", column=feature.name)
             elif feature.type == "datetime":
-                self.write(encoded, feature, np.array([None] * len(encoded), dtype=object))
+                self.write(table, feature, np.array([None] * len(table), dtype=object))
             elif feature.type != "category":
-                encoded[:, self._column_offsets[feature.name]] = feature.fill
-        return encoded
+                table[:, self._column_offsets[feature.name]] = feature.fill
+        return table
 
-    def write(self, encoded: Float[np.ndarray, "rows columns"], feature: Feature, values: np.ndarray) -> None:
+    def write(
+        self,
+        table: Float[np.ndarray, "rows columns"],
+        feature: Feature,
+        values: Shaped[np.ndarray, " rows"],
+    ) -> None:
         """Write the encoded columns of one feature into a table with the columns of ``transform``.
 
         Args:
-            encoded: The table, with zeros in the columns of the feature.
+            table: The table, with zeros in the columns of the feature.
             feature: One of ``features``.
             values: The feature's values in all rows of the table.
 
         Raises:
             InvalidData: A value is not of the feature's type.
         """
-        encode_feature(encoded[:, self.locate(feature)], feature, values)
+        encode_feature(table[:, self.locate(feature)], feature, values)
 
     def locate(self, feature: Feature) -> slice:
         """The encoded columns of one of ``features``."""
         start = self._column_offsets[feature.name]
         return slice(start, start + len(feature.columns))
 
-    def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
+    def unseen_mask(
+        self, columns: Mapping[str, Shaped[np.ndarray, " ..."]]
+    ) -> Bool[np.ndarray, "rows features"]:
         """Mark values outside the training rows' ranges and categories; False for an absent column."""
         plain = self._stack_numbers(columns)
         if plain is not None and self._ranges is not None:
+            # Only numbers: all features are compared with their ranges at once
             low, high = self._ranges
             outside: np.ndarray = (plain < low) | (plain > high)
             return outside
@@ -211,28 +224,31 @@ class Encoding:
                 mask[:, place] = is_unseen(feature, columns[feature.name])
         return mask
 
-    def _stack_numbers(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows columns"] | None:
+    def _stack_numbers(
+        self, columns: Mapping[str, Shaped[np.ndarray, " ..."]]
+    ) -> Float[np.ndarray, "rows columns"] | None:
         """Return the rows if they need no encoding, which is most of the time of a prediction of one row.
 
         That is so if all features are numbers that were never missing in training, and all values finite.
         """
         if self._ranges is None:
             return None
-        given = [columns.get(feature.name) for feature in self.features]
-        if not all(values is not None and values.dtype == np.float64 for values in given):
+        arrays = [columns.get(feature.name) for feature in self.features]
+        if not all(values is not None and values.dtype == np.float64 for values in arrays):
             return None
-        rows = np.ascontiguousarray(np.array(given).T)
+        # Features are rows of the stacked array; networks read a row of the table at a time
+        rows = np.ascontiguousarray(np.array(arrays).T)
         return rows if np.isfinite(rows).all() else None
 
     @cached_property
-    def _ranges(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def _ranges(self) -> tuple[Float[np.ndarray, " features"], Float[np.ndarray, " features"]] | None:
         """Ends of all ranges, with margins; None unless all features are numbers without missing ones."""
         if not all(feature.type == "number" and not feature.has_missing for feature in self.features):
             return None
         ends = np.array([feature.reach for feature in self.features], dtype=np.float64)
         return ends[:, 0], ends[:, 1]
 
-    def find_unseen_values(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
+    def find_unseen_values(self, columns: Mapping[str, Shaped[np.ndarray, " ..."]]) -> list[tuple[int, str]]:
         """Return row and feature of every marked value of ``unseen_mask``, ordered by row."""
         places = np.argwhere(self.unseen_mask(columns))
         return [(int(row), self.features[place].name) for row, place in places]
@@ -265,17 +281,17 @@ class Encoding:
         )
 
 
-def _check_category_characters(features: tuple[Feature, ...], most: int) -> None:
+def _check_category_characters(features: tuple[Feature, ...], limit: int) -> None:
     lengths = {feature.name: sum(map(len, feature.categories + feature.rare)) for feature in features}
-    if sum(lengths.values()) > most:
+    if sum(lengths.values()) > limit:
         longest = max(lengths, key=lengths.__getitem__)
         raise InvalidData(
-            f"the names of the categories have more than {most} characters; "
+            f"the names of the categories have more than {limit} characters; "
             f"leave out {longest!r} or shorten its values",
             column=longest,
         )
 
 
-def _make_unique(name: str, taken: Counter[str]) -> str:
-    taken[name] += 1
-    return name if taken[name] == 1 else _make_unique(f"{name} ({taken[name]})", taken)
+def _make_unique(name: str, counts: Counter[str]) -> str:
+    counts[name] += 1
+    return name if counts[name] == 1 else _make_unique(f"{name} ({counts[name]})", counts)

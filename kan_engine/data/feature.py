@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal, cast
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from kan_engine.data.column_definitions import (
     ColumnDefinition,
@@ -98,7 +98,7 @@ class Feature:
     @staticmethod
     def fit(
         name: str,
-        values: np.ndarray,
+        values: Shaped[np.ndarray, " rows"],
         type_name: str,
         form: str | None = None,
         thresholds: DataThresholds = DEFAULT_DATA,
@@ -134,6 +134,7 @@ class Feature:
     @cached_property
     def slots(self) -> dict[str | None, int]:
         """Index of the 0/1 column of every known category; the key None stands for a missing value."""
+        # Rare categories share the column after the frequent ones; missing values come last
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         places |= dict.fromkeys(self.rare, len(self.categories))
         if self.has_missing:
@@ -145,10 +146,10 @@ class Feature:
         """Name and meaning of every encoded column."""
         missing = (f"{self.name} is missing", f"1 where {self.name} is missing, else 0")
         if self.type == "datetime":
-            found = [
+            part_columns = [
                 (part_column_name(self.name, part), describe_part(self.name, part)) for part in self.parts
             ]
-            return (*found, *([missing] if self.has_missing else []))
+            return (*part_columns, *([missing] if self.has_missing else []))
         if self.type != "category":
             note = f", {self.fill:.6g} where it is missing" if self.has_missing else ""
             kind = " as 0 or 1" if self.type == "boolean" else ""
@@ -168,87 +169,97 @@ class Feature:
             return (*(TimePart(self.name, part, wave or None) for part, wave in self.parts), *missing)
         if self.type != "category":
             return (None, *missing)
-        others: list[ColumnDefinition] = [IsOtherCategory(self.name, self.categories)] if self.rare else []
-        found = [*(IsCategory(self.name, category) for category in self.categories), *others, *missing]
-        return tuple(found[1:] if len(found) == 2 else found)
+        rare: list[ColumnDefinition] = [IsOtherCategory(self.name, self.categories)] if self.rare else []
+        definitions = [*(IsCategory(self.name, category) for category in self.categories), *rare, *missing]
+        return tuple(definitions[1:] if len(definitions) == 2 else definitions)
 
 
-def _fit_times(name: str, values: np.ndarray, form: str | None, thresholds: DataThresholds) -> Feature:
+def _fit_times(
+    name: str, values: Shaped[np.ndarray, " rows"], form: str | None, thresholds: DataThresholds
+) -> Feature:
     seconds = read_times(name, values, form)
-    seen = seconds[~np.isnan(seconds)]
-    if not len(seen):
+    present = seconds[~np.isnan(seconds)]
+    if not len(present):
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
-    parts = find_varying_parts(seen, thresholds.min_cycle_coverage)
-    if not parts and len(seen) == len(seconds):
+    parts = find_varying_parts(present, thresholds.min_cycle_coverage)
+    if not parts and len(present) == len(seconds):
         raise InvalidData(f"the times in {name!r} are all the same; leave them out", column=name)
     return Feature(
         name=name,
         type="datetime",
-        min=float(seen.min()),
-        max=float(seen.max()),
-        fill=float(np.median(seen)),
-        has_missing=len(seen) < len(seconds),
+        min=float(present.min()),
+        max=float(present.max()),
+        fill=float(np.median(present)),
+        has_missing=len(present) < len(seconds),
         parts=parts,
         form=form,
     )
 
 
-def _fit_number(name: str, values: np.ndarray, kind: FeatureType, thresholds: DataThresholds) -> Feature:
+def _fit_number(
+    name: str, values: Shaped[np.ndarray, " rows"], kind: FeatureType, thresholds: DataThresholds
+) -> Feature:
     """Determine range, margin and fill value.
 
     Of n numbers drawn from a range, the smallest lies 1/(n + 1) of its width above its end on average. Such a
     margin leaves out the next number of a series, which is 1/(n - 1) away.
     """
     numbers = read_numbers(name, values, boolean=kind == "boolean")
-    seen = numbers[~np.isnan(numbers)]
-    if not len(seen):
+    present = numbers[~np.isnan(numbers)]
+    if not len(present):
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
-    median, low, high = float(np.median(seen)), float(seen.min()), float(seen.max())
-    share = min(1 / (len(seen) + 1), thresholds.max_margin_share) if kind == "number" else 0.0
+    # The median fills missing values, since gross errors do not move it
+    median, low, high = float(np.median(present)), float(present.min()), float(present.max())
+    share = min(1 / (len(present) + 1), thresholds.max_margin_share) if kind == "number" else 0.0
     return Feature(
         name=name,
         type=kind,
         min=low,
         max=high,
         fill=float(median >= 0.5) if kind == "boolean" else median,
-        has_missing=len(seen) < len(numbers),
+        has_missing=len(present) < len(numbers),
         margin=share * high - share * low,  # a range may be wider than numbers are
     )
 
 
-def _fit_category(name: str, values: np.ndarray, thresholds: DataThresholds) -> Feature:
+def _fit_category(name: str, values: Shaped[np.ndarray, " rows"], thresholds: DataThresholds) -> Feature:
     counts = Counter(read_labels(name, values))
     has_missing = counts.pop(None, 0) > 0
     if not counts:
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
-    ranked = sorted(cast("Counter[str]", counts).items(), key=lambda item: (-item[1], item[0]))
-    most = thresholds.max_category_columns
-    ordered = [category for category, _ in ranked[: most + thresholds.max_rare_categories]]
+    # Equally frequent categories are ordered by name, so that the encoding does not depend on the rows' order
+    ranking = sorted(cast("Counter[str]", counts).items(), key=lambda item: (-item[1], item[0]))
+    limit = thresholds.max_category_columns
+    categories = [category for category, _ in ranking[: limit + thresholds.max_rare_categories]]
     return Feature(
         name=name,
         type="category",
-        categories=tuple(sorted(ordered[:most])),
-        rare=tuple(sorted(ordered[most:])),
+        categories=tuple(sorted(categories[:limit])),
+        rare=tuple(sorted(categories[limit:])),
         has_missing=has_missing,
     )
 
 
-def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> None:
+def encode_feature(
+    block: Float[np.ndarray, "rows block"], feature: Feature, values: Shaped[np.ndarray, " rows"]
+) -> None:
     """Write the encoded columns of a feature into ``block``, which holds zeros."""
     if feature.type == "category":
-        other = len(feature.categories) if feature.rare else -1
+        other_slot = len(feature.categories) if feature.rare else -1
         labels = read_labels(feature.name, values)
-        places = np.fromiter((feature.slots.get(label, other) for label in labels), int, len(labels))
-        first = 1 if block.shape[1] == 1 and max(feature.slots.values()) == 1 else 0
+        # An unseen category has a column only if rare ones have; of two columns the first is left out
+        places = np.fromiter((feature.slots.get(label, other_slot) for label in labels), int, len(labels))
+        offset = 1 if block.shape[1] == 1 and max(feature.slots.values()) == 1 else 0
         for number in range(block.shape[1]):
-            block[:, number] = places == first + number
+            block[:, number] = places == offset + number
         return
     numbers = _read_numeric(feature, values)
     missing = np.isnan(numbers)
     if feature.type == "datetime":
-        filled = np.where(missing, feature.fill, numbers)
+        # All parts of a missing time are those of the fill value, and its indicator tells them apart
+        times = np.where(missing, feature.fill, numbers)
         for place, part in enumerate(feature.parts):
-            block[:, place] = encode_part(filled, part)
+            block[:, place] = encode_part(times, part)
         if feature.has_missing:
             block[:, -1] = missing
         return
@@ -257,20 +268,21 @@ def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> N
         block[:, 1] = missing
 
 
-def _read_numeric(feature: Feature, values: np.ndarray) -> Float[np.ndarray, " rows"]:
+def _read_numeric(feature: Feature, values: Shaped[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
     """Return the values of a feature that is not a category, with NaN for missing ones."""
     if feature.type == "datetime":
         return read_times(feature.name, values, feature.form)
     return read_numbers(feature.name, values, boolean=feature.type == "boolean")
 
 
-def is_unseen(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
+def is_unseen(feature: Feature, values: Shaped[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
     """Mark values outside the range or the categories of the training rows."""
     if feature.type == "category":
         return np.array(
             [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
         )
     numbers = _read_numeric(feature, values)
+    # Comparisons with NaN are false: a missing value is unseen only where training had none
     low, high = feature.reach
     outside = (numbers < low) | (numbers > high)
     return outside if feature.has_missing else outside | np.isnan(numbers)
@@ -281,9 +293,9 @@ def _is_finite(value: object) -> bool:
 
 
 def _check_parts(feature: Feature) -> None:
-    known = {(part, wave) for part in PART_NAMES for wave in ("", *(WAVES if part in PERIODS else ()))}
+    valid_parts = {(part, wave) for part in PART_NAMES for wave in ("", *(WAVES if part in PERIODS else ()))}
     is_none = not (feature.parts or feature.has_missing)
-    if is_none or len(set(feature.parts)) != len(feature.parts) or not known >= {*feature.parts}:
+    if is_none or len(set(feature.parts)) != len(feature.parts) or not valid_parts >= {*feature.parts}:
         raise InvalidConfig(f"the parts of {feature.name!r} are not parts of a time: {feature.parts!r}")
     if not all(
         MIN_TIMESTAMP <= number <= MAX_TIMESTAMP
@@ -295,8 +307,8 @@ def _check_parts(feature: Feature) -> None:
 
 
 def _check_categories(feature: Feature) -> None:
-    known = (*feature.categories, *feature.rare)
-    if not feature.categories or not all(isinstance(category, str) for category in known):
+    categories = (*feature.categories, *feature.rare)
+    if not feature.categories or not all(isinstance(category, str) for category in categories):
         raise InvalidConfig(f"the categories of {feature.name!r} must be texts, at least one")
-    if len(set(known)) != len(known):
+    if len(set(categories)) != len(categories):
         raise InvalidConfig(f"the categories of {feature.name!r} repeat")

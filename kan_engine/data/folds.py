@@ -30,13 +30,16 @@ def assign_folds(
     """
     order = np.arange(len(y)) if is_ordered else np.random.default_rng(seed).permutation(len(y))
     codes = encode_labels(y)[1] if task == "classification" else np.zeros(len(y), int)
+    # A stable sort by class keeps the random order, or that of time, within each class
     order = order[np.argsort(codes[order], kind="stable")]
     numbers = np.empty(len(y), int)
     if is_ordered:
+        # Rank of every row within its class: consecutive ranks form a block
         sizes = np.bincount(codes)
         rank = np.arange(len(y)) - np.repeat(sizes.cumsum() - sizes, sizes)
         numbers[order] = rank * count // np.repeat(sizes, sizes)
     else:
+        # Folds in turn along the sorted rows spread every class evenly
         numbers[order] = np.arange(len(y)) % count
     return numbers
 

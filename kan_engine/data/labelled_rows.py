@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,13 @@ class LabelledRows:
 
     @staticmethod
     def from_columns(
-        columns: Mapping[str, np.ndarray],
+        columns: Mapping[str, Shaped[np.ndarray, " rows"]],
         y: Float[np.ndarray, " rows"],
         weights: Float[np.ndarray, " rows"] | None = None,
         unit_error: float | None = None,
     ) -> LabelledRows:
         """Rows of columns by variable, each of which stays contiguous; all count the same unless told."""
+        # Column-major order, since formulas read whole columns
         x = np.empty((len(y), len(columns)), order="F")
         for place, values in enumerate(columns.values()):
             x[:, place] = values
@@ -45,7 +46,7 @@ class LabelledRows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> LabelledRows:
+    def __getitem__(self, rows: slice | Shaped[np.ndarray, " selected"]) -> LabelledRows:
         """Select rows: a view for a slice, a copy for an array of row numbers."""
         return replace(self, x=self.x[rows], y=self.y[rows], weights=self.weights[rows])
 
@@ -85,8 +86,9 @@ class LabelledRows:
         weights = self.unequal_weights
         if weights is None:
             return float(np.std(self.y)) or 1.0
-        centered = self.y - np.average(self.y, weights=weights)
-        return float(np.sqrt(np.average(centered**2, weights=weights))) or 1.0
+        # About the weighted mean, as a weighted fit has it
+        deviations = self.y - np.average(self.y, weights=weights)
+        return float(np.sqrt(np.average(deviations**2, weights=weights))) or 1.0
 
     def with_target(self, y: Float[np.ndarray, " rows"]) -> LabelledRows:
         """The same rows with another target."""
@@ -100,25 +102,25 @@ class LabelledRows:
         """The same rows with these columns alone."""
         return replace(self, x=self.x[:, list(places)], names=tuple(self.names[place] for place in places))
 
-    def append(self, other: LabelledRows) -> LabelledRows:
+    def append(self, rows: LabelledRows) -> LabelledRows:
         """These rows and then those of another part of the same table."""
         x, y, weights = (
-            np.concatenate([getattr(part, name) for part in (self, other)]) for name in ("x", "y", "weights")
+            np.concatenate([getattr(part, name) for part in (self, rows)]) for name in ("x", "y", "weights")
         )
         return replace(self, x=x, y=y, weights=weights)
 
-    def sample(self, most: int, seed: int | np.random.Generator) -> LabelledRows:
-        """Draw at most ``most`` rows at random, in their order."""
-        return self if len(self) <= most else self[self.draw_places(most, seed)]
+    def sample(self, max_rows: int, seed: int | np.random.Generator) -> LabelledRows:
+        """Draw at most ``max_rows`` rows at random, in their order."""
+        return self if len(self) <= max_rows else self[self.draw_places(max_rows, seed)]
 
-    def draw_places(self, most: int, seed: int | np.random.Generator) -> Int[np.ndarray, " drawn"]:
+    def draw_places(self, max_rows: int, seed: int | np.random.Generator) -> Int[np.ndarray, " drawn"]:
         """The places of the rows that ``sample`` draws.
 
         Every n-th row would be biased where the rows have a periodic pattern.
         """
-        if len(self) <= most:
+        if len(self) <= max_rows:
             return np.arange(len(self))
-        return np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
+        return np.sort(np.random.default_rng(seed).choice(len(self), max_rows, replace=False))
 
 
 def weigh_by_errors(
@@ -128,6 +130,7 @@ def weigh_by_errors(
 
     The weights are 1/sigma², scaled so that their mean over the given rows is 1: weights count rows, too.
     """
+    # Relative to the smallest error, so that no power overflows
     smallest = float(sigma.min())
     relative = (smallest / sigma) ** 2  # at most 1, whatever the units
     mean = float(relative[rows].mean())

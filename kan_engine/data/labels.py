@@ -24,7 +24,7 @@ def name_outputs(target: str, classes: Sequence[Label] | None, count: int) -> li
 
 
 def compute_class_weights(
-    wanted: Literal["balanced"] | Mapping[str, float],
+    class_weight: Literal["balanced"] | Mapping[str, float],
     labels: Sequence[Label],
     training: Int[np.ndarray, " rows"],
     class_count: int,
@@ -34,8 +34,8 @@ def compute_class_weights(
     """Return the weight of every class of the training rows.
 
     Args:
-        wanted: Weights by the names of classes, 1 for others; with ``balanced`` the training rows of every
-            class have the same total weight.
+        class_weight: Weights by the names of classes, 1 for others; with ``balanced`` the training rows of
+            every class have the same total weight.
         labels: All labels of the target, those of the training rows first.
         training: Index of the label of every training row.
         class_count: Number of labels in the training rows.
@@ -44,15 +44,16 @@ def compute_class_weights(
     Raises:
         InvalidData: A class is not one of the labels.
     """
-    if wanted == "balanced":
+    if class_weight == "balanced":
+        # Weights inverse to the frequencies, scaled so that their sum over the training rows is their number
         counts = np.bincount(training, minlength=class_count)
         return len(training) / (class_count * counts)
-    assert not isinstance(wanted, str)  # noqa: S101 - the only text is "balanced"
-    known = sorted({class_name(label) for label in labels})
-    unknown = [name for name in wanted if name not in known]
+    assert not isinstance(class_weight, str)  # noqa: S101 - the only text is "balanced"
+    names = sorted({class_name(label) for label in labels})
+    unknown = [name for name in class_weight if name not in names]
     if unknown:
-        shown = ", ".join(map(repr, known[:max_listed])) + (" and more" if known[max_listed:] else "")
+        listing = ", ".join(map(repr, names[:max_listed])) + (" and more" if names[max_listed:] else "")
         raise InvalidData(
-            f"class_weight names a class {unknown[0]!r} that the target does not have; it has {shown}"
+            f"class_weight names a class {unknown[0]!r} that the target does not have; it has {listing}"
         )
-    return np.array([float(wanted.get(class_name(label), 1.0)) for label in labels[:class_count]])
+    return np.array([float(class_weight.get(class_name(label), 1.0)) for label in labels[:class_count]])

@@ -62,6 +62,7 @@ class Standardizer:
         """Fit the map to the ranges of these rows, or with ``quantile`` to their distributions."""
         if not len(x):
             raise InvalidData("scaling needs at least one row")
+        # Middle and half width, in an order of operations that does not overflow
         low, high = x.min(0), x.max(0)
         scale = high / 2 - low / 2  # halves first: high - low may overflow
         return Standardizer(
@@ -104,9 +105,10 @@ def _compute_quantiles(
     thresholds: DataThresholds,
 ) -> Float[np.ndarray, "d q"]:
     """Return the quantiles of every column; first and last are the extremes of all rows."""
-    most = thresholds.max_quantile_rows
-    if len(x) > most:  # at random, not every n-th row: rows may repeat a pattern
-        x = x[np.random.default_rng(0).choice(len(x), most, replace=False)]
+    limit = thresholds.max_quantile_rows
+    if len(x) > limit:  # at random, not every n-th row: rows may repeat a pattern
+        x = x[np.random.default_rng(0).choice(len(x), limit, replace=False)]
+    # Monotone after rounding, and exact at the ends, which a sample may miss
     table = np.quantile(x, np.linspace(0, 1, thresholds.quantile_count), axis=0).T
     table[:, 0], table[:, -1] = low, high
     return np.maximum.accumulate(table, axis=1)
@@ -127,7 +129,7 @@ class PiecewiseLinearMap:
     slopes: tuple[float, float]
 
     @staticmethod
-    def from_quantiles(quantiles: np.ndarray, steepest: float) -> PiecewiseLinearMap:
+    def from_quantiles(quantiles: Float[np.ndarray, " q"], steepest: float) -> PiecewiseLinearMap:
         """Return the map of one input to the levels of its quantiles in [-1, 1].
 
         Several quantiles may have one value, which then maps to the mean of their levels. The first value
@@ -140,30 +142,35 @@ class PiecewiseLinearMap:
         values, places = np.unique(quantiles, return_inverse=True)
         if len(values) == 1:
             return PiecewiseLinearMap(values, np.zeros(1), (steepest, steepest))
+        # Equal quantiles get the mean of their levels, so that the map is a function
         levels = np.linspace(-1, 1, len(quantiles))
         means = np.bincount(places, weights=levels) / np.bincount(places)
         means[0], means[-1] = -1.0, 1.0
+        # Mean slope of the outermost levels: the last interval alone would depend on one or two rows
         low, high = np.interp([2 * END_FRACTION - 1, 1 - 2 * END_FRACTION], means, values)
         shortest = 2 * END_FRACTION / steepest  # so that no slope is steeper
-        first, last = (
+        first_slope, last_slope = (
             2 * END_FRACTION / max(width, shortest) for width in (low - values[0], values[-1] - high)
         )
-        return PiecewiseLinearMap(values, means, (first, last))
+        return PiecewiseLinearMap(values, means, (first_slope, last_slope))
 
     def inverse(self) -> PiecewiseLinearMap:
         """Return the inverse map."""
-        first, last = self.slopes
-        return PiecewiseLinearMap(self.end, self.start, (1 / first, 1 / last))
+        first_slope, last_slope = self.slopes
+        return PiecewiseLinearMap(self.end, self.start, (1 / first_slope, 1 / last_slope))
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Float[np.ndarray, " *dims"]) -> Float[np.ndarray, " *dims"]:
         """Map values, of any shape."""
+        # np.interp is constant beyond the ends, so the extrapolation is added
         beyond = x - np.clip(x, self.start[0], self.start[-1])
-        mapped: np.ndarray = np.interp(x, self.start, self.end)
-        mapped += beyond * np.where(beyond < 0, *self.slopes)
-        return mapped
+        images: np.ndarray = np.interp(x, self.start, self.end)
+        images += beyond * np.where(beyond < 0, *self.slopes)
+        return images
 
 
-def _map_columns(x: np.ndarray, curves: list[PiecewiseLinearMap]) -> np.ndarray:
+def _map_columns(
+    x: Float[np.ndarray, "rows d"], curves: list[PiecewiseLinearMap]
+) -> Float[np.ndarray, "rows d"]:
     out = np.empty_like(x)
     for place, curve in enumerate(curves):
         out[:, place] = curve(x[:, place])
@@ -289,17 +296,17 @@ class TargetScaler:
         """Fit the scale to these targets; raise InvalidData if the transform is undefined for any of them."""
         if not is_defined(transform, y):
             raise InvalidData(f"the transform {transform!r} is not defined for every value of the target")
-        moved = TRANSFORMS[transform].forward(y)
-        std = moved.std(0)
-        return TargetScaler(transform, moved.mean(0), np.where(std > 0, std, 1.0))
+        t = TRANSFORMS[transform].forward(y)
+        std = t.std(0)
+        return TargetScaler(transform, t.mean(0), np.where(std > 0, std, 1.0))
 
-    def forward(self, y: Array) -> Array:
+    def forward(self, y: Float[Array, "rows m"]) -> Float[Array, "rows m"]:
         """Map the client's units to the unit scale, [rows, m]."""
         with np.errstate(all="ignore"):
-            moved = TRANSFORMS[self.transform].forward(y)
-            return (moved - _convert_like(self.mean, y)) / _convert_like(self.std, y)  # type: ignore[no-any-return]
+            t = TRANSFORMS[self.transform].forward(y)
+            return (t - _convert_like(self.mean, y)) / _convert_like(self.std, y)  # type: ignore[no-any-return]
 
-    def inverse(self, z: Array) -> Array:
+    def inverse(self, z: Float[Array, "rows m"]) -> Float[Array, "rows m"]:
         """Map the unit scale to the client's units, [rows, m]; not finite outside the range of T.
 
         A value beyond the range of T by less than ``MAX_OVERSHOOT_STDS`` counts as its end, since a network
@@ -308,15 +315,17 @@ class TargetScaler:
         """
         transform, std = TRANSFORMS[self.transform], _convert_like(self.std, z)
         with np.errstate(all="ignore"):
-            moved, reach = z * std + _convert_like(self.mean, z), MAX_OVERSHOOT_STDS * std
+            t, reach = z * std + _convert_like(self.mean, z), MAX_OVERSHOOT_STDS * std
+            # With bounds, values beyond the range of T count as its end before the inverse is taken
             if self.bounds is not None:
-                values = transform.inverse(_namespace(moved).clip(moved, *transform.reach))
+                values = transform.inverse(_namespace(t).clip(t, *transform.reach))
                 return _namespace(values).clip(values, *self.bounds)  # type: ignore[no-any-return]
+            # Without bounds, only a small overshoot counts as the end; larger ones become NaN or infinite
             for end, outwards in zip(transform.ends, (-1, 1), strict=True):
                 if np.isfinite(end):
-                    beyond = outwards * (moved - end)
-                    moved = _namespace(moved).where((beyond > 0) & (beyond < reach), moved * 0 + end, moved)
-            return transform.inverse(moved)  # type: ignore[no-any-return]
+                    beyond = outwards * (t - end)
+                    t = _namespace(t).where((beyond > 0) & (beyond < reach), t * 0 + end, t)
+            return transform.inverse(t)  # type: ignore[no-any-return]
 
 
 def add_bounds(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> TargetScaler:
@@ -327,6 +336,7 @@ def add_bounds(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> Target
     """
     low, high = float(y.min()), float(y.max())
     with np.errstate(over="ignore"):
+        # One range of the target on either side, unless that is not finite
         reach = high - low
     if not np.isfinite([low - reach, high + reach]).all():
         return scaler
@@ -348,8 +358,9 @@ def limit_bounds(scaler: TargetScaler, bounds: tuple[float, float]) -> TargetSca
 def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
     """Whether a transform and its inverse are defined and finite for all targets; False for no targets."""
     with np.errstate(all="ignore"):
-        moved = TRANSFORMS[transform].forward(y)
-    sane = np.abs(moved) < MAX_TRANSFORMED_TARGET  # false for NaN, too
+        t = TRANSFORMS[transform].forward(y)
+    # A standard deviation needs finite squares of T(y)
+    sane = np.abs(t) < MAX_TRANSFORMED_TARGET  # false for NaN, too
     return bool(len(y) and TRANSFORMS[transform].holds(y).all() and sane.all())
 
 
@@ -358,5 +369,5 @@ def _namespace(values: Any) -> Any:
     return torch if isinstance(values, Tensor) else np
 
 
-def _convert_like(table: np.ndarray, values: Array) -> Array:
+def _convert_like(table: Float[np.ndarray, " m"], values: Float[Array, "rows m"]) -> Float[Array, " m"]:
     return torch.as_tensor(table) if isinstance(values, Tensor) else table

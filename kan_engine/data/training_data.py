@@ -113,8 +113,8 @@ class TrainingData:
         """The target in the client's values: numbers, or labels of the classes."""
         if self.classes is None:
             return part.y
-        found: np.ndarray = np.array(self.classes, dtype=object)[part.classes]
-        return found
+        labels: np.ndarray = np.array(self.classes, dtype=object)[part.classes]
+        return labels
 
     def row_weights(self, part: LabelledRows) -> Float[np.ndarray, " rows"]:
         """Weights of rows without the class weights."""

@@ -51,31 +51,37 @@ def screen_columns(
         thresholds: Decision numbers.
     """
     owners = [column.feature for column in encoding.names]
-    most = thresholds.max_inputs_of(len(y))
-    if sum(owner not in required for owner in owners) <= most:
+    max_inputs = thresholds.max_inputs_of(len(y))
+    if sum(owner not in required for owner in owners) <= max_inputs:
         return None
-    chosen = _draw_rows(encoding, len(y), seed, thresholds)
-    x, share = read(chosen), weights[chosen] / weights[chosen].sum()
+    sample = _draw_rows(encoding, len(y), seed, thresholds)
+    # Shares of the rows in the weight of the sample: sums of squares are then weighted means
+    x, share = read(sample), weights[sample] / weights[sample].sum()
     root = np.sqrt(share)
     scores = (
-        score_classes(y[chosen].astype(int), root, thresholds)
+        score_classes(y[sample].astype(int), root, thresholds)
         if is_classification
-        else score_numbers(y[chosen], root)
+        else score_numbers(y[sample], root)
     )
     rows = ScreenedRows(x=x, root=root, scores=scores, thresholds=thresholds)
-    found = _Findings()
+    findings = _Findings()
     if scores.shape[1]:  # else no two classes have enough rows
-        found = _test_inputs(
-            rows, most, seed, is_classification=is_classification, is_ordered=is_ordered, is_late=is_late
+        findings = _test_inputs(
+            rows,
+            max_inputs,
+            seed,
+            is_classification=is_classification,
+            is_ordered=is_ordered,
+            is_late=is_late,
         )
     return Screening(
-        kept=_collect_columns(encoding, found, required, most),
+        kept=_collect_columns(encoding, findings, required, max_inputs),
         columns=len(encoding.features),
-        rows=len(chosen),
+        rows=len(sample),
         level=thresholds.level,
         min_stability=thresholds.min_stability,
-        line=found.line,
-        is_cut=found.is_cut,
+        line=findings.line,
+        is_cut=findings.is_cut,
     )
 
 
@@ -87,8 +93,8 @@ def _draw_rows(
         len(feature.columns) * (1 if feature.type in ("category", "boolean") else max(thresholds.degrees))
         for feature in encoding.features
     )
-    most = min(rows, thresholds.max_rows, thresholds.max_basis_numbers // functions)
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+    count = min(rows, thresholds.max_rows, thresholds.max_basis_numbers // functions)
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +118,7 @@ class _Findings:
 
 def _test_inputs(
     rows: ScreenedRows,
-    most: int,
+    max_inputs: int,
     seed: int,
     *,
     is_classification: bool,
@@ -122,10 +128,11 @@ def _test_inputs(
     bases = rows.make_bases()
     limits, strongest = rows.set_limits(bases, seed, is_classification=is_classification)
     selection = rows.start(bases, limits)
-    is_complete = selection.run(rows.make_products(bases, strongest), most, is_late)
+    is_complete = selection.run(rows.make_products(bases, strongest), max_inputs, is_late)
     effects = selection.effects
     if not is_complete or is_late():
         return _Findings(effects=effects, is_cut=True)
+    # A weak effect of many columns shows only in a line through all, so that no column stands out
     line, order = _compare_with_line(rows, bases, selection, seed, is_ordered=is_ordered)
     return _Findings(
         effects=effects,
@@ -140,8 +147,10 @@ def _compare_with_line(
 ) -> tuple[LineComparison, Sequence[int]]:
     """The comparison with a line through all inputs, and the inputs of that line if it is better."""
     thresholds = table.thresholds
+    # A sample, as the work of the line grows with the cube of its rows
     rows = np.random.default_rng(seed).permutation(len(table.x))[: thresholds.line_rows]
     rows = np.sort(rows)
+    # The line counts all rows the same, so the roots of the shares are divided out
     scale = 1 / table.root[rows, None]
     inputs = np.concatenate([basis.values[rows, :, 0] for basis in bases], 1).astype(float) * scale
     places = np.concatenate([basis.places for basis in bases])
@@ -154,28 +163,29 @@ def _compare_with_line(
 
 
 def _collect_columns(
-    encoding: Encoding, found: _Findings, required: Collection[str], most: int
+    encoding: Encoding, findings: _Findings, required_columns: Collection[str], max_inputs: int
 ) -> tuple[KeptColumn, ...]:
-    """The columns of the inputs, in the order of the table; but for required ones at most ``most`` inputs."""
+    """The columns of the inputs, in the order of the table; at most ``max_inputs`` but for required ones."""
     owners = [column.feature for column in encoding.names]
     widths = {feature.name: len(feature.columns) for feature in encoding.features}
-    kept = {name: KeptColumn(name=name, reason="required") for name in widths if name in required}
+    columns = {name: KeptColumn(name=name, reason="required") for name in widths if name in required_columns}
+    # The most significant inputs come first, then those of the line, until the limit is reached
     candidates = [
         KeptColumn(
             name=owners[place],
             reason=effect.reason,
             partner=None if effect.partner is None else owners[effect.partner],
             p_value=float(np.exp(effect.log_p)),
-            stability=found.stability.get(place),
+            stability=findings.stability.get(place),
         )
-        for place, effect in sorted(found.effects.items(), key=lambda item: item[1].log_p)
+        for place, effect in sorted(findings.effects.items(), key=lambda item: item[1].log_p)
     ]
-    candidates += [KeptColumn(name=owners[place], reason="line") for place in found.order]
+    candidates += [KeptColumn(name=owners[place], reason="line") for place in findings.order]
     for column in candidates:
-        if column.name not in kept and widths[column.name] <= most:
-            most -= widths[column.name]
-            kept[column.name] = column
-    if not kept:
-        first = next(iter(widths))
-        kept = {first: KeptColumn(name=first, reason="first")}
-    return tuple(kept[name] for name in widths if name in kept)
+        if column.name not in columns and widths[column.name] <= max_inputs:
+            max_inputs -= widths[column.name]
+            columns[column.name] = column
+    if not columns:
+        fallback = next(iter(widths))
+        columns = {fallback: KeptColumn(name=fallback, reason="first")}
+    return tuple(columns[name] for name in widths if name in columns)

@@ -29,18 +29,20 @@ def compare_with_line(
         folds: Fold of every row.
         thresholds: Decision numbers.
     """
-    whole = (scores**2).sum(1)
+    # Squares of a model that predicts nothing, whose scores have the mean 0
+    null_squares = (scores**2).sum(1)
     errors = [
-        _measure_errors(values, scores, folds, thresholds) if values.shape[1] else whole
+        _measure_errors(values, scores, folds, thresholds) if values.shape[1] else null_squares
         for values in (inputs, directions)
     ]
+    # Paired differences of the errors by row, with the standard error of their mean
     gains = errors[1] - errors[0]
     deviation = float(gains.std()) / len(gains) ** 0.5
     mean = float(gains.mean())
     is_better = mean > thresholds.min_line_gain * deviation and mean > thresholds.min_line_gain_share * float(
         errors[1].mean()
     )
-    line_share, selected_share = (1 - float(part.sum() / whole.sum()) for part in errors)
+    line_share, selected_share = (1 - float(part.sum() / null_squares.sum()) for part in errors)
     return LineComparison(line_share=line_share, selected_share=selected_share, is_better=is_better)
 
 
@@ -50,9 +52,10 @@ def rank_by_line(
     thresholds: ScreeningThresholds,
 ) -> Int[np.ndarray, " inputs"]:
     """The inputs by falling size of their slopes in a line through all of them."""
+    # Of several outputs, the one that an input matters most for counts
     slopes = _fit_ridge(inputs, scores, thresholds).coef_.reshape(-1, inputs.shape[1])
-    found: np.ndarray = np.argsort(-np.abs(slopes).max(0), kind="stable")
-    return found
+    ranking: np.ndarray = np.argsort(-np.abs(slopes).max(0), kind="stable")
+    return ranking
 
 
 def _measure_errors(
@@ -63,9 +66,10 @@ def _measure_errors(
 ) -> Float[np.ndarray, " rows"]:
     errors = np.empty(len(scores))
     for fold in np.unique(folds):
-        held = folds == fold
-        model = _fit_ridge(values[~held], scores[~held], thresholds)
-        errors[held] = ((model.predict(values[held]).reshape(held.sum(), -1) - scores[held]) ** 2).sum(1)
+        mask = folds == fold
+        # The penalty is chosen without the fold that is predicted
+        model = _fit_ridge(values[~mask], scores[~mask], thresholds)
+        errors[mask] = ((model.predict(values[mask]).reshape(mask.sum(), -1) - scores[mask]) ** 2).sum(1)
     return errors
 
 

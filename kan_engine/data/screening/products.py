@@ -47,31 +47,35 @@ class ProductTests:
 
         The products are centred, times the roots of the shares of the rows.
         """
-        found: list[tuple[float, int, int, int, int]] = []
-        for first, second, variances in self._pairs:
-            shares = self._measure_shares(first, second, variances, residual)
+        candidates: list[tuple[float, int, int, int, int]] = []
+        for group, other_group, variances in self._pairs:
+            shares = self._measure_shares(group, other_group, variances, residual)
+            # Only the largest shares are sorted: there are millions of pairs
             flat = shares.ravel()
-            rest = max(0, len(flat) - self._thresholds.max_product_candidates)
-            largest = np.argpartition(flat, rest)[rest:] if len(flat) else np.zeros(0, int)
-            found += [(-float(flat[n]), first, second, *divmod(int(n), shares.shape[1])) for n in largest]
-        for share, first, second, i, j in sorted(found)[: self._thresholds.max_product_candidates]:
-            values = (self._functions[first][:, i] * self._functions[second][:, j]).astype(float)
+            offset = max(0, len(flat) - self._thresholds.max_product_candidates)
+            largest = np.argpartition(flat, offset)[offset:] if len(flat) else np.zeros(0, int)
+            candidates += [
+                (-float(flat[n]), group, other_group, *divmod(int(n), shares.shape[1])) for n in largest
+            ]
+        for share, group, other_group, i, j in sorted(candidates)[: self._thresholds.max_product_candidates]:
+            # Functions carry a root of the share each, and their product shall carry one
+            values = (self._functions[group][:, i] * self._functions[other_group][:, j]).astype(float)
             values = values / self._root[:, 0]
-            centred = values - self._root[:, 0] * (self._root[:, 0] @ values)
-            yield -share, int(self._places[first][i]), int(self._places[second][j]), centred
+            deviations = values - self._root[:, 0] * (self._root[:, 0] @ values)
+            yield -share, int(self._places[group][i]), int(self._places[other_group][j]), deviations
 
     def _measure_shares(
         self,
-        first: int,
-        second: int,
+        group: int,
+        other_group: int,
         variances: Float32[np.ndarray, "one other"],
         residual: Float[np.ndarray, "rows outputs"],
     ) -> Float32[np.ndarray, "one other"]:
         """Squares that the products explain of the residual, over all outputs."""
-        one, other = self._functions[first], self._functions[second]
+        functions, other_functions = self._functions[group], self._functions[other_group]
         shares = np.zeros_like(variances)
         for output in residual.T.astype(np.float32):
-            shares += ((one * (output[:, None] / self._root)).T @ other) ** 2
+            shares += ((functions * (output[:, None] / self._root)).T @ other_functions) ** 2
         shares /= variances
         return shares
 
@@ -79,38 +83,48 @@ class ProductTests:
     def _chosen(
         self,
     ) -> list[tuple[Int[np.ndarray, " inputs"], Float32[np.ndarray, "rows inputs functions"]]]:
-        found = []
+        selection = []
         for basis in self._bases:
-            chosen = np.isin(basis.places, self._candidates)
+            mask = np.isin(basis.places, self._candidates)
             if (
                 basis.values.shape[2] == 1
             ):  # squares are at most (1 - q)/q, where the rarer value has the share q
+                # A product with a rare value rests on a few rows
                 squares = ((basis.values[:, :, 0] / self._root) ** 2).max(0)
-                chosen &= squares <= 1 / self._thresholds.min_flag_share - 1
-            found.append((basis.places[chosen], basis.values[:, chosen, :2]))
-        return found
+                mask &= squares <= 1 / self._thresholds.min_flag_share - 1
+            selection.append((basis.places[mask], basis.values[:, mask, :2]))
+        return selection
 
     @cached_property
     def _functions(self) -> list[Float32[np.ndarray, "rows inputs"]]:
         """The first functions of the inputs of all bases, and the second of those that have some."""
-        ones = np.concatenate([values[:, :, 0] for _, values in self._chosen], 1)
-        twos = [values[:, :, 1] for _, values in self._chosen if values.shape[2] > 1]
-        return [np.ascontiguousarray(values) for values in (ones, *twos)]
+        first_functions = np.concatenate([values[:, :, 0] for _, values in self._chosen], 1)
+        second_functions = [values[:, :, 1] for _, values in self._chosen if values.shape[2] > 1]
+        return [np.ascontiguousarray(values) for values in (first_functions, *second_functions)]
 
     @cached_property
     def _places(self) -> list[Int[np.ndarray, " inputs"]]:
-        ones = np.concatenate([places for places, _ in self._chosen])
-        return [ones, *(places for places, values in self._chosen if values.shape[2] > 1)]
+        all_places = np.concatenate([places for places, _ in self._chosen])
+        return [all_places, *(places for places, values in self._chosen if values.shape[2] > 1)]
 
     @cached_property
     def _pairs(self) -> list[tuple[int, int, Float32[np.ndarray, "one other"]]]:
         """Numbers of two sets of functions, and variances of their products; infinite where not tested."""
-        found = []
-        for first in range(len(self._functions)):
-            for second in range(first, len(self._functions)):
-                one, other = self._functions[first], self._functions[second]
-                variances = ((one / self._root) ** 2).T @ (other**2) - (one.T @ other) ** 2
-                places, others = self._places[first], self._places[second]
-                is_tested = places[:, None] < others if first == second else places[:, None] != others
-                found.append((first, second, np.where(is_tested & (variances > 1e-3), variances, np.inf)))
-        return found
+        pairs = []
+        for group in range(len(self._functions)):
+            for other_group in range(group, len(self._functions)):
+                functions, other_functions = self._functions[group], self._functions[other_group]
+                # Weighted variance of a product of centred functions: E[f²g²] - E[fg]²
+                variances = ((functions / self._root) ** 2).T @ (other_functions**2) - (
+                    functions.T @ other_functions
+                ) ** 2
+                places, other_places = self._places[group], self._places[other_group]
+                is_tested = (
+                    places[:, None] < other_places
+                    if group == other_group
+                    else places[:, None] != other_places
+                )
+                pairs.append(
+                    (group, other_group, np.where(is_tested & (variances > 1e-3), variances, np.inf))
+                )
+        return pairs

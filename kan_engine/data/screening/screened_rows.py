@@ -47,6 +47,7 @@ class ScreenedRows:
         self, bases: Sequence[InputBasis], seed: int, *, is_classification: bool
     ) -> tuple[tuple[float, float], Int[np.ndarray, " inputs"]]:
         """Log p below which an input and a product stand out, and all inputs, the strongest first."""
+        # Bonferroni: half of the level for single inputs, half for products
         level = self.thresholds.level / 2
         alone = self.start(bases, (0.0, 0.0))
         by_basis = alone.test_inputs()
@@ -55,6 +56,7 @@ class ScreenedRows:
         tests = sum(len(basis.places) * len(list_degrees(basis, self.thresholds)) for basis in bases)
         products = self.make_products(bases, strongest)
         limit = float(np.log(level / tests))
+        # Labels are not normal, so that small p-values are approximate: permutations give a limit as well
         if is_classification:
             limit = min(limit, self._permute(alone, seed))
         return (limit, float(np.log(level / max(1, products.count)))), strongest

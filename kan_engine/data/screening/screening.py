@@ -90,31 +90,31 @@ class Screening:
             *([SCREENING_CUT_WARNING] if self.is_cut else []),
         ]
 
-    def describe(self, most: int = 10) -> str:
-        """The result as a warning; names at most ``most`` columns."""
+    def describe(self, limit: int = 10) -> str:
+        """The result as a warning; names at most ``limit`` columns."""
         count = len(self.kept)
-        names = ", ".join(repr(column.name) for column in self.kept[:most])
-        names += f" and {count - most} more" if count > most else ""
+        names = ", ".join(repr(column.name) for column in self.kept[:limit])
+        names += f" and {count - limit} more" if count > limit else ""
         if any(column.reason == "first" for column in self.kept):
             return (
                 f"none of {self.columns} columns stands out from chance on the {self.rows} training rows, "
                 f"alone, in a product with another, or in a line through all: only the first, {names}, is "
                 "read; upload more rows, or list fewer columns in features"
             )
-        told = (
+        message = (
             f"{count} of {self.columns} columns are read: {names}; they stand out from chance on the "
             f"{self.rows} training rows, alone or in a product with another (chance keeps a column in "
             f"{self.level:.0%} of tables), or the request needs them"
         )
         if any(column.reason == "line" for column in self.kept):
-            told = (
+            message = (
                 f"{count} of {self.columns} columns are read: {names}; a line through all columns predicts "
                 f"better (R² {self.line.line_share:.2f}) than those that stand out "
                 f"({self.line.selected_share:.2f}), so the strongest of that line are read, too"
             )
-        return f"{told}; list columns in features to choose them yourself"
+        return f"{message}; list columns in features to choose them yourself"
 
-    def describe_instability(self, most: int = 10) -> str | None:
+    def describe_instability(self, limit: int = 10) -> str | None:
         """A warning about kept columns that few halves of the rows confirm; None without any."""
         names = [
             repr(column.name)
@@ -123,8 +123,8 @@ class Screening:
         ]
         if not names:
             return None
-        more = f" and {len(names) - most} more" if len(names) > most else ""
+        suffix = f" and {len(names) - limit} more" if len(names) > limit else ""
         return (
-            f"{', '.join(names[:most])}{more} stand out on all training rows, but on less than half of "
+            f"{', '.join(names[:limit])}{suffix} stand out on all training rows, but on less than half of "
             "random halves of them: similar columns may replace them, or upload more rows"
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import betainc, betaln
 
 from kan_engine.data.screening.basis import InputBasis
@@ -70,27 +70,29 @@ class Selection:
         self.directions = np.zeros((len(self.scores), 0))
         self._grams = [basis.gram for basis in self.bases]
 
-    def run(self, products: ProductTests, most: int, is_late: Callable[[], bool] = lambda: False) -> bool:
+    def run(
+        self, products: ProductTests, max_inputs: int, is_late: Callable[[], bool] = lambda: False
+    ) -> bool:
         """Select single inputs and products in turn, until neither adds anything.
 
         Args:
             products: Tests of products of the inputs.
-            most: Inputs selected at most.
+            max_inputs: Inputs selected at most.
             is_late: Once it returns true, no more products are tested.
 
         Returns:
             Whether the time sufficed.
         """
         for _ in range(self.thresholds.max_rounds):
-            self._add_single_inputs(most)
+            self._add_single_inputs(max_inputs)
             if is_late():
                 return False
-            if not self._add_products(products, most):
+            if not self._add_products(products, max_inputs):
                 break
         return True
 
-    def _add_single_inputs(self, most: int) -> None:
-        while len(self.effects) < most and self._has_degrees_left:
+    def _add_single_inputs(self, max_inputs: int) -> None:
+        while len(self.effects) < max_inputs and self._has_degrees_left:
             log_p, group, number, degree = self._find_strongest()
             if log_p > self.limits[0]:
                 return
@@ -102,13 +104,13 @@ class Selection:
 
     def _find_strongest(self) -> tuple[float, int, int, int]:
         """Log p of the strongest input, the number of its basis, its number there, and the degree."""
-        found = (np.inf, 0, 0, 1)
+        best = (np.inf, 0, 0, 1)
         for group, log_p in enumerate(self.test_inputs()):
             number, level = np.unravel_index(int(log_p.argmin()), log_p.shape)
             value = float(log_p[number, level])
-            if value < found[0]:
-                found = (value, group, int(number), list_degrees(self.bases[group], self.thresholds)[level])
-        return found
+            if value < best[0]:
+                best = (value, group, int(number), list_degrees(self.bases[group], self.thresholds)[level])
+        return best
 
     def test_inputs(self) -> list[Float[np.ndarray, "inputs degrees"]]:
         """Log p of every input of every basis, by degree, on what the selected ones leave."""
@@ -135,78 +137,89 @@ class Selection:
         values = basis.values[:, :, :degree]
         shape = values.shape[1:]
         products = (values.reshape(len(values), -1).T @ residual.astype(np.float32)).reshape(*shape, -1)
+        # Squares in the principal axes of what is left of the functions; axes without length explain nothing
         sizes, axes = np.linalg.eigh(gram[:, :degree, :degree])
         is_open = sizes > self.thresholds.min_independent_share
-        turned = np.einsum("ifg,ifo->igo", axes, products.astype(float))
-        gains = np.where(is_open, (turned**2).sum(2) / np.where(is_open, sizes, 1.0), 0.0).sum(1)
+        components = np.einsum("ifg,ifo->igo", axes, products.astype(float))
+        gains = np.where(is_open, (components**2).sum(2) / np.where(is_open, sizes, 1.0), 0.0).sum(1)
         return self.measure_log_p(gains, is_open.sum(1), float((residual**2).sum()))
 
     def measure_log_p(
-        self, gains: Float[np.ndarray, " inputs"], functions: np.ndarray, whole: float
+        self, gains: Float[np.ndarray, " inputs"], functions: Int[np.ndarray, " inputs"], total: float
     ) -> Float[np.ndarray, " inputs"]:
-        """Log of the probability that as many random functions explain as much of ``whole`` squares."""
+        """Log of the probability that as many random functions explain as much of ``total`` squares."""
         outputs = self.scores.shape[1]
-        left = outputs * np.maximum(self.rows - 1 - self.directions.shape[1] - functions, 1) / 2
-        share = np.clip(1 - gains / max(whole, 1e-300), 1e-300, 1.0)
-        own = np.maximum(outputs * functions / 2, 0.5)
+        # The share that random functions leave has a beta distribution, which is the F test
+        residual_shape = outputs * np.maximum(self.rows - 1 - self.directions.shape[1] - functions, 1) / 2
+        share = np.clip(1 - gains / max(total, 1e-300), 1e-300, 1.0)
+        model_shape = np.maximum(outputs * functions / 2, 0.5)
         with np.errstate(divide="ignore"):
-            log_p = np.log(betainc(left, own, share))
-        limit = left * np.log(share) - np.log(left) - betaln(left, own)  # for probabilities below 1e-300
+            log_p = np.log(betainc(residual_shape, model_shape, share))
+        limit = (
+            residual_shape * np.log(share) - np.log(residual_shape) - betaln(residual_shape, model_shape)
+        )  # for probabilities below 1e-300
         return np.where(functions == 0, 0.0, np.where(np.isfinite(log_p), log_p, np.minimum(limit, -600.0)))
 
-    def _add_products(self, products: ProductTests, most: int) -> bool:
+    def _add_products(self, products: ProductTests, max_inputs: int) -> bool:
         """Add the products that stand out; returns whether there are any."""
-        found = False
-        for share, first, second, values in products.find_strongest(self.residual):
+        is_added = False
+        for share, factor, other_factor, values in products.find_strongest(self.residual):
             if self._test_product(share) > self.limits[1]:
                 break
-            if len({*self.effects, first, second}) > most or not self._has_degrees_left:
+            if len({*self.effects, factor, other_factor}) > max_inputs or not self._has_degrees_left:
                 continue
-            rest = self._remove_directions(values[:, None])
-            size = float((rest**2).sum())
+            # A product is tested on what the selected functions leave of it
+            remainder = self._remove_directions(values[:, None])
+            size = float((remainder**2).sum())
             if size < self.thresholds.min_independent_share * float((values**2).sum()):
                 continue
-            log_p = self._test_product(float(((rest[:, 0] @ self.residual) ** 2).sum()) / size)
+            log_p = self._test_product(float(((remainder[:, 0] @ self.residual) ** 2).sum()) / size)
             if log_p > self.limits[1]:
                 continue
-            for place, partner in ((first, second), (second, first)):
+            for place, partner in ((factor, other_factor), (other_factor, factor)):
                 self.effects.setdefault(
                     place, Effect(place=place, reason="product", partner=partner, log_p=log_p)
                 )
-            found = self._add_directions(values[:, None]) or found
-        return found
+            is_added = self._add_directions(values[:, None]) or is_added
+        return is_added
 
     def _test_product(self, gain: float) -> float:
-        whole = float((self.residual**2).sum())
-        return float(self.measure_log_p(np.array([gain]), np.array([1]), whole)[0])
+        total = float((self.residual**2).sum())
+        return float(self.measure_log_p(np.array([gain]), np.array([1]), total)[0])
 
     @property
     def _has_degrees_left(self) -> bool:
         is_rounding = float((self.residual**2).sum()) < self.thresholds.min_residual_share
-        left = self.rows - 1 - self.directions.shape[1] - max(self.thresholds.degrees)
-        return not is_rounding and left >= self.thresholds.min_residual_degrees
+        degrees = self.rows - 1 - self.directions.shape[1] - max(self.thresholds.degrees)
+        return not is_rounding and degrees >= self.thresholds.min_residual_degrees
 
-    def _remove_directions(self, values: Float[np.ndarray, "rows functions"]) -> np.ndarray:
+    def _remove_directions(
+        self, values: Float[np.ndarray, "rows functions"]
+    ) -> Float[np.ndarray, "rows functions"]:
         for _ in range(2):  # the second time removes what rounding left
             values = values - self.directions @ (self.directions.T @ values)
         return values
 
     def _add_directions(self, values: Float[np.ndarray, "rows functions"]) -> bool:
         """Add functions of a selected input; returns whether any of them is independent of the others."""
-        rest = self._remove_directions(values)
-        added, lengths, _ = np.linalg.svd(rest, full_matrices=False)
+        remainder = self._remove_directions(values)
+        # An orthonormal basis of what is new in the functions
+        directions, lengths, _ = np.linalg.svd(remainder, full_matrices=False)
         longest = np.linalg.norm(values, axis=0).max(initial=0.0)
-        added = added[:, lengths**2 > self.thresholds.min_independent_share * longest**2]
-        self.directions = np.hstack([self.directions, added])
-        self.residual = self.residual - added @ (added.T @ self.residual)
+        directions = directions[:, lengths**2 > self.thresholds.min_independent_share * longest**2]
+        self.directions = np.hstack([self.directions, directions])
+        self.residual = self.residual - directions @ (directions.T @ self.residual)
         for number, basis in enumerate(self.bases):
-            flat = basis.values.reshape(len(added), -1)
-            shared = (added.T.astype(np.float32) @ flat).reshape(added.shape[1], *basis.values.shape[1:])
-            self._grams[number] -= np.einsum("qif,qig->ifg", shared, shared, dtype=np.float64)
-        return bool(added.size)
+            # Gram matrices lose the projections on the new directions; the functions stay as they are
+            flat = basis.values.reshape(len(directions), -1)
+            overlaps = (directions.T.astype(np.float32) @ flat).reshape(
+                directions.shape[1], *basis.values.shape[1:]
+            )
+            self._grams[number] -= np.einsum("qif,qig->ifg", overlaps, overlaps, dtype=np.float64)
+        return bool(directions.size)
 
 
 def list_degrees(basis: InputBasis, thresholds: ScreeningThresholds) -> list[int]:
     """Degrees that the inputs of a basis are tested with."""
-    most = basis.values.shape[2]
-    return sorted({min(degree, most) for degree in thresholds.degrees})
+    max_degree = basis.values.shape[2]
+    return sorted({min(degree, max_degree) for degree in thresholds.degrees})

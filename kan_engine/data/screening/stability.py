@@ -34,27 +34,34 @@ def measure_stability(
         is_late: Whether the time is over.
     """
     thresholds, random = table.thresholds, np.random.default_rng(seed)
+    # One false selection is allowed in each half, which has less power than all rows
     single, product = (limit - float(np.log(thresholds.level / 2)) for limit in limits)
     rivals = [place for place in strongest.tolist() if place not in effects][: thresholds.rivals]
     places = np.array(sorted([*effects, *rivals]))
-    selected = list[set[int]]()
+    selections = list[set[int]]()
     for _ in range(thresholds.halves // 2 if effects else 0):
         if is_late():
             break
         order = random.permutation(len(table.x))
         for rows in np.array_split(order, 2):
-            half = _make_half(table, rows, places)
-            bases = half.make_bases()
-            selection = half.start(bases, (single, product))
-            if half.scores.shape[1]:  # else all rows are of one class
-                selection.run(half.make_products(bases, np.arange(len(places))), len(places))
-            selected.append({int(places[place]) for place in selection.effects})
-    if not selected:
+            subset = _make_half(table, rows, places)
+            bases = subset.make_bases()
+            selection = subset.start(bases, (single, product))
+            if subset.scores.shape[1]:  # else all rows are of one class
+                selection.run(subset.make_products(bases, np.arange(len(places))), len(places))
+            selections.append({int(places[place]) for place in selection.effects})
+    if not selections:
         return {}
-    return {place: sum(place in each for each in selected) / len(selected) for place in effects}
+    return {
+        place: sum(place in chosen_places for chosen_places in selections) / len(selections)
+        for place in effects
+    }
 
 
-def _make_half(table: ScreenedRows, rows: np.ndarray, places: np.ndarray) -> ScreenedRows:
+def _make_half(
+    table: ScreenedRows, rows: Int[np.ndarray, " half"], places: Int[np.ndarray, " inputs"]
+) -> ScreenedRows:
+    # Scores are divided by the old roots, then standardised with those of the half
     size = table.root[rows]
     root = size / np.linalg.norm(size)
     return ScreenedRows(
