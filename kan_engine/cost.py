@@ -116,8 +116,8 @@ class Workload:
         """Number of activations."""
         if len(self.width) == 2:
             return self.width[0] * self.width[1]
-        first, last = self.width[0] * self.width[1], self.width[-2] * self.width[-1]
-        return first + last + sum(a * b // self.groups for a, b in pairwise(self.width[1:-1]))
+        input_edges, output_edges = self.width[0] * self.width[1], self.width[-2] * self.width[-1]
+        return input_edges + output_edges + sum(a * b // self.groups for a, b in pairwise(self.width[1:-1]))
 
     @property
     def parameters(self) -> int:
@@ -143,12 +143,14 @@ class Workload:
     def memory_bytes(self, method: Method) -> int:
         """Peak memory of the training in bytes, including the scaled rows."""
         cost = self.cost
-        scaled = (self.rows + self.validation_rows) * (self.width[0] + self.width[-1] + cost.extra_columns)
+        row_numbers = (self.rows + self.validation_rows) * (
+            self.width[0] + self.width[-1] + cost.extra_columns
+        )
         is_followed = method != "adam" or self.is_sparse  # otherwise nodes are normalised and grids fixed
         grids = is_followed * cost.hidden_copies * self.rows * max(self.width[1:-1], default=0)
         rows = min(self.rows, max(1, FEATURE_BYTES // (DOUBLE_BYTES * self.features)))
         block = cost.feature_copies * rows * self.features
-        return cost.overhead_bytes + DOUBLE_BYTES * (scaled + grids + block) + self._method_bytes(method)
+        return cost.overhead_bytes + DOUBLE_BYTES * (row_numbers + grids + block) + self._method_bytes(method)
 
     def _method_bytes(self, method: Method) -> int:
         cost = self.cost
@@ -156,15 +158,15 @@ class Workload:
             roots = self.width[-1] * self.parameters  # of one row
             rows = min(self.rows, max(1, JACOBIAN_BYTES // (DOUBLE_BYTES * roots)))
             block = rows * (cost.jacobian_copies * roots + cost.feature_copies * self.features)
-            kept = min(KEPT_FEATURE_BYTES, DOUBLE_BYTES * self.rows * (self.features + self.edges))
-            return 2 * kept + DOUBLE_BYTES * (cost.second_order_matrices * self.parameters**2 + block)
+            kept_bytes = min(KEPT_FEATURE_BYTES, DOUBLE_BYTES * self.rows * (self.features + self.edges))
+            return 2 * kept_bytes + DOUBLE_BYTES * (cost.second_order_matrices * self.parameters**2 + block)
         sparse = self._sparsity_rows(method) * (self.edges + self.features)
         if method == "lbfgs":
             return DOUBLE_BYTES * (cost.lbfgs_vectors * self.parameters + cost.feature_copies * sparse)
         batch = cost.feature_copies * (min(self.rows, self.batch_rows) * self.features + sparse)
         rows = self.rows + self.validation_rows  # a final fit uses all
-        scaled = rows * (self.width[0] + cost.extra_columns)
-        return SINGLE_BYTES * (scaled + batch + cost.adam_vectors * self.weights_in_memory)
+        row_numbers = rows * (self.width[0] + cost.extra_columns)
+        return SINGLE_BYTES * (row_numbers + batch + cost.adam_vectors * self.weights_in_memory)
 
     def _sparsity_rows(self, method: Method) -> int:
         """Rows at which the sparsity penalty holds all activations in memory at once."""
@@ -175,21 +177,21 @@ class Workload:
     def seconds(self, method: Method) -> float:
         """Time of one pass over the training rows, or of one second-order step, plus validation."""
         cost = self.cost
-        judged = self.validation_rows * cost.feature_seconds * self.features
+        validation_seconds = self.validation_rows * cost.feature_seconds * self.features
         if method == "levenberg_marquardt":
             square = self.rows * self.width[-1] * cost.square_seconds * self.parameters**2
             factor = cost.factor_seconds * self.parameters**3
-            return judged + self.rows * cost.jacobian_seconds * self.features + square + factor
+            return validation_seconds + self.rows * cost.jacobian_seconds * self.features + square + factor
         weights = self.rows * cost.weight_seconds * self.parameters
         if self.is_sparse:
             rows = self.rows if method == "adam" else self._sparsity_rows(method)
             weights += rows * cost.sparsity_seconds * self.parameters
         if method == "lbfgs":
-            return judged + weights + self.rows * cost.gradient_seconds * self.features
+            return validation_seconds + weights + self.rows * cost.gradient_seconds * self.features
         batches = ceil(self.rows / self.batch_rows) * (len(self.width) - 1)
         features = self.rows * cost.batch_feature_seconds * self.features
         epoch = cost.epoch_seconds + cost.epoch_weight_seconds * self.weights_in_memory
-        return judged + weights + features + epoch + cost.batch_seconds * batches
+        return validation_seconds + weights + features + epoch + cost.batch_seconds * batches
 
 
 def select_method(

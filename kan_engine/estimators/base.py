@@ -13,6 +13,7 @@ from warnings import warn
 import narwhals as nw
 import numpy as np
 import torch
+from jaxtyping import Float, Num, Shaped
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -199,31 +200,34 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             InvalidData: The model is of another kind.
         """
         model, warnings = model_files.read_model(Path(path).read_bytes())
-        found, encoding = cls(), model.predictor.encoding
-        found._adopt(model, warnings)
-        found.unused_rows_ = None
+        estimator, encoding = cls(), model.predictor.encoding
+        estimator._adopt(model, warnings)
+        estimator.unused_rows_ = None
+        # Pictures need encoded rows, and a file has none
         x = encoding.transform(probe_columns(encoding))  # rows over the ranges of the features
         names = tuple(column.name for column in encoding.names)
-        found._rows = LabelledRows(x, np.full(len(x), np.nan), np.ones(len(x)), names)
-        return found
+        estimator._rows = LabelledRows(x, np.full(len(x), np.nan), np.ones(len(x)), names)
+        return estimator
 
     def _fit(
         self,
         x: Any,
-        y: np.ndarray,
-        weights: np.ndarray,
+        y: Num[np.ndarray, " rows"],
+        weights: Float[np.ndarray, " rows"],
         unit_error: float | None = None,
         classes: tuple[Label, ...] | None = None,
-        class_weights: np.ndarray | None = None,
+        class_weights: Float[np.ndarray, " classes"] | None = None,
         *,
         max_kept_rows: int = 2_000,
     ) -> Self:
         """Search for a model of numbers, or of indices of classes; keep encoded rows for pictures."""
         columns, types = self._read_columns(x, reset=True)
+        # Anything but an integer is a source of random numbers, from which a seed is drawn
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31)
         config = self._make_config(int(seed))
+        # The target must not have the name of a column, as formulas contain both
         target = self._target_name
         while target in columns:
             target += "_"
@@ -235,6 +239,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             check_columns("per_group", [groups.column], columns)
             types = {**types, groups.column: "category"}
         config = replace(config, form=self._read_form(columns, target), per_group=groups)
+        # The screening of a wide table has a share of the time limit
         late = time.monotonic() + config.thresholds.data.screening.time_share * config.max_seconds
         data = make_training_data(
             columns,
@@ -249,6 +254,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             unit_error,
             is_late=lambda: time.monotonic() > late,
         )
+        # Open ends are infinite, so that the search needs no special case
         low, high = self.bounds or (None, None)
         data = replace(
             data,
@@ -260,22 +266,23 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             is_ordered=config.is_ordered,
             thresholds=config.thresholds.assessment,
         )
+        # The time limit is that of the search, without reading and encoding of the table
         until = time.monotonic() + config.max_seconds
         callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
         if self.report is not None:
             callbacks = replace(callbacks, report=self._report_progress)
         with _one_torch_thread():
-            found = find_model(data, config, callbacks)
+            result = find_model(data, config, callbacks)
             model = assemble_model(
-                found,
-                *assemble_predictor(found, data, config.thresholds, max_curves=config.max_curves),
+                result,
+                *assemble_predictor(result, data, config.thresholds, max_curves=config.max_curves),
                 data,
                 seed=config.seed,
                 thresholds=config.thresholds,
             )
-        self._rows, self.unused_rows_ = data.training.sample(max_kept_rows, 0), found.count_unused_rows(data)
+        self._rows, self.unused_rows_ = data.training.sample(max_kept_rows, 0), result.count_unused_rows(data)
         of_formula = () if model.report is None else model.report.warnings
-        self._adopt(model, merge_time_warnings([*data.warnings, *found.warnings, *of_formula]))
+        self._adopt(model, merge_time_warnings([*data.warnings, *result.warnings, *of_formula]))
         return self
 
     def _report_progress(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
@@ -289,6 +296,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             raise InvalidData(f"the model is a {model.predictor.task}, not a {self._task}")
         self.model_, self.warnings_ = model, tuple(warnings)
         features = model.predictor.encoding.features
+        # A model from a file has not been fitted by scikit-learn's rules, which set these
         if not hasattr(self, "n_features_in_"):
             self.n_features_in_ = len(features)
             self.feature_names_in_ = np.array([feature.name for feature in features], dtype=object)
@@ -301,7 +309,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         """The form to fit beside the search; by default none."""
         return None
 
-    def _read_target(self, y: Any) -> np.ndarray:
+    def _read_target(self, y: Any) -> Shaped[np.ndarray, " rows"]:
         """The target as an array [rows]; its name is kept if it has one."""
         if y is None:
             raise InvalidData(
@@ -312,7 +320,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         target: np.ndarray = column_or_1d(y, warn=True)
         return target
 
-    def _check_weights(self, sample_weight: Any, rows: int) -> np.ndarray:
+    def _check_weights(self, sample_weight: Any, rows: int) -> Float[np.ndarray, " rows"]:
         """Weights [rows], none of them negative and not all 0."""
         weights: np.ndarray = _check_sample_weight(
             sample_weight, np.empty((rows, 1)), ensure_non_negative=True, allow_all_zero_weights=False
@@ -390,15 +398,16 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             "linear": model.linear,
             "rivals": model.rivals,
         }
-        found = members.get(by)
-        if found is None:
-            known = ", ".join(repr(name) for name, member in members.items() if member is not None)
-            raise InvalidConfig(f"the model has no member {by!r}; by is one of {known}")
-        return found
+        choice = members.get(by)
+        if choice is None:
+            listing = ", ".join(repr(name) for name, member in members.items() if member is not None)
+            raise InvalidConfig(f"the model has no member {by!r}; by is one of {listing}")
+        return choice
 
-    def _encode(self, x: Any, predictor: Predictor) -> np.ndarray:
+    def _encode(self, x: Any, predictor: Predictor) -> Float[np.ndarray, "rows inputs"]:
         """The encoded rows of a table, for a member."""
         columns, _ = self._read_columns(x, reset=False)
+        # Unseen categories are no error, but usually a mistake of spelling
         unseen = [
             description
             for feature in predictor.encoding.features

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, Self
 
 import numpy as np
+from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -104,6 +105,7 @@ class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[
         weights = _check_sample_weight(
             sample_weight, x, ensure_non_negative=True, allow_all_zero_weights=False
         )
+        # Rows of weight 0 must not widen the range of a column
         x, weights = x[weights > 0], weights[weights > 0]
         names = list(getattr(self, "feature_names_in_", [f"x{place}" for place in range(x.shape[1])]))
         if len(names) > 2:
@@ -117,14 +119,16 @@ class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[
         config = DensityConfig(
             grid_size=self.grid, order=self.order, seed=self.random_state, nodes=self.nodes
         )
+        # One time limit holds for the densities and for the search for a law
         densities = fit_densities(x, weights, config, should_stop)
         columns = dict(zip(names, x.T, strict=True))
+        # A density is a predictor whose features are its columns, so that it is drawn and saved like others
         encoding = Encoding.fit(columns, dict.fromkeys(names, "number"))
         self._rows = _sample_rows(x)
         self.predictor_: Predictor = densities[1].to_predictor(encoding, "density")
-        found = RecognitionResult()
+        recognition = RecognitionResult()
         if self.symbolic:
-            found = recognise_laws(
+            recognition = recognise_laws(
                 names,
                 x,
                 weights,
@@ -133,11 +137,12 @@ class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[
                 thresholds=config.thresholds,
                 should_stop=should_stop,
             )
-        best = found.accepted[0] if found.accepted else None
+        # Accepted laws come in order of preference; without any, the reason is a warning
+        best = recognition.accepted[0] if recognition.accepted else None
         self.law_ = None if best is None else best.name
         self.law_parameters_ = [] if best is None else best.parameters
         self._tree = None if best is None else best.tree
-        self.warnings_ = (found.refused,) if found.refused else ()
+        self.warnings_ = (recognition.refused,) if recognition.refused else ()
         return self
 
     @property
@@ -168,24 +173,26 @@ class KANDensity(NotebookDisplay, DensityMixin, BaseEstimator):  # type: ignore[
                 f"<p>{escape(str(self.law_))}</p>",
                 f"<p>{to_mathml(to_latex(self._tree, self._names))}</p>",
             ]
-        parts += [f"<p>{escape(_describe_parameter(each))}</p>" for each in self.law_parameters_]
+        parts += [f"<p>{escape(_describe_parameter(parameter))}</p>" for parameter in self.law_parameters_]
         parts += [f"<p>{escape(warning)}</p>" for warning in self.warnings_]
         return f"<div>{''.join(parts)}{self.plot().svg}</div>"
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: Any) -> Float[np.ndarray, " rows"]:
         """Log-density of every row [rows], in the units of the columns; -inf outside the support."""
         check_is_fitted(self, "predictor_")
         x = validate_data(self, X, dtype=np.float64, reset=False)
         with np.errstate(divide="ignore"):
-            found: np.ndarray = np.log(self.predictor_.predict(x))
-        return found
+            log_density: np.ndarray = np.log(self.predictor_.predict(x))
+        return log_density
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Mean log-density of the rows. (Unlike ``KernelDensity``, which returns the sum.)"""
         return float(self.score_samples(X).mean())
 
 
-def _sample_rows(x: np.ndarray, max_kept_rows: int = 2_000) -> np.ndarray:
+def _sample_rows(
+    x: Float[np.ndarray, "rows columns"], max_kept_rows: int = 2_000
+) -> Float[np.ndarray, "sample columns"]:
     """Rows for pictures, spread evenly."""
     places = np.linspace(0, len(x) - 1, min(len(x), max_kept_rows))
     return np.asarray(x[places.astype(int)])

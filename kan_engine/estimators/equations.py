@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from kan_engine.differential.adaptive_solver import solve_adaptively
 from kan_engine.differential.exact_laws import find_laws
@@ -58,12 +59,12 @@ class SolvedEquations:
     @property
     def violation(self) -> float:
         """Largest violation of an equation or a condition, relative to its terms."""
-        return max(each.relative for group in self.solution.violations for each in group)
+        return max(residual.relative for group in self.solution.violations for residual in group)
 
     @property
     def parameters(self) -> dict[str, Estimate]:
         """The estimated parameters with their standard errors."""
-        return {each.name: each for each in self.solution.estimates}
+        return {parameter.name: parameter for parameter in self.solution.estimates}
 
     def __repr__(self) -> str:
         lines = [f"{name} = {formula}" for name, formula in (self.formulas or {}).items()]
@@ -90,7 +91,7 @@ class SolvedEquations:
             f"largest violation {self.violation:.2g}",
         ]
 
-    def predict(self, points: Any) -> dict[str, np.ndarray]:
+    def predict(self, points: Any) -> dict[str, Float[np.ndarray, " *points"]]:
         """The unknowns at points: columns or a data frame of the independent variables.
 
         Raises:
@@ -171,7 +172,8 @@ def solve(
     until = time.monotonic() + max_seconds
     callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
     should_stop = callbacks.should_stop
-    measured = {} if measurements is None else _read_measurements(measurements, list(domain), unknowns)
+    # Measurements by index of the unknown; with any, the parameters are estimated along with the solution
+    data = {} if measurements is None else _read_measurements(measurements, list(domain), unknowns)
     problem = parse_problem(
         independent=list(domain),
         unknowns=unknowns,
@@ -179,22 +181,24 @@ def solve(
         equations=equations,
         conditions=conditions,
         coefficients=list(parameters or {}),
-        measured=[unknowns[place] for place in measured],
+        measured=[unknowns[place] for place in data],
         limits=thresholds.limits,
     )
     solver = thresholds.solver
-    if measured:
+    if data:
         starts = list((parameters or {}).values())
         steps_taken = estimate(
-            problem, measured, starts, order=order, steps=steps, thresholds=solver, should_stop=should_stop
+            problem, data, starts, order=order, steps=steps, thresholds=solver, should_stop=should_stop
         )
     else:
+        # Without measurements there are no parameters, and the grid follows from the equations
         steps_taken = solve_adaptively(
             problem, grid=grid, order=order, steps=steps, thresholds=solver, should_stop=should_stop
         )
     solution = None
-    for reached in steps_taken:
-        solution = reached.solution or solution
+    # Steps without a solution keep the one before, so that a time limit returns the best so far
+    for step in steps_taken:
+        solution = step.solution or solution
     if solution is None:
         raise NoSolution(f"no solution was found within max_seconds = {max_seconds:g}; raise max_seconds")
     laws = None
@@ -204,7 +208,7 @@ def solve(
     return SolvedEquations(solution, None if laws is None else tuple(laws))
 
 
-def _read_columns(table: Any) -> dict[str, np.ndarray]:
+def _read_columns(table: Any) -> dict[str, Shaped[np.ndarray, " ..."]]:
     if is_frame(table):
         return read_frame(table)[0]
     return {name: np.asarray(values, dtype=np.float64) for name, values in table.items()}
@@ -218,12 +222,13 @@ def _read_measurements(
     absent = [name for name in independent if name not in columns]
     if absent:
         raise InvalidData(f"the measurements lack the column {absent[0]!r}", column=absent[0])
+    # Each unknown has its own rows: those where it and all variables are finite
     points = np.stack([columns[name] for name in independent], 1)
-    found = {}
+    measurements = {}
     for place, name in enumerate(unknowns):
         if name in columns:
             rows = np.isfinite(points).all(1) & np.isfinite(columns[name])
-            found[place] = Measurements(points[rows], columns[name][rows])
-    if not found:
+            measurements[place] = Measurements(points[rows], columns[name][rows])
+    if not measurements:
         raise InvalidData(f"the measurements have no column of the unknowns {', '.join(unknowns)}")
-    return found
+    return measurements

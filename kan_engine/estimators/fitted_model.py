@@ -141,15 +141,15 @@ class FittedModel(NotebookDisplay):
         one. A constant that the rows do not determine beside the others has no standard error.
         """
         outputs = self._report.outputs if self._report else ()
-        known = [(output.name, constant) for output in outputs for constant in output.constants or ()]
+        entries = [(output.name, constant) for output in outputs for constant in output.constants or ()]
         return self._to_frame(
             {
-                "output": [name for name, _ in known],
-                "value": [constant.value for _, constant in known],
-                "standard_error": [constant.standard_error for _, constant in known],
-                "unit": [constant.unit for _, constant in known],
-                "name": [constant.name for _, constant in known],
-                "symbol": [constant.symbol for _, constant in known],
+                "output": [name for name, _ in entries],
+                "value": [constant.value for _, constant in entries],
+                "standard_error": [constant.standard_error for _, constant in entries],
+                "unit": [constant.unit for _, constant in entries],
+                "name": [constant.name for _, constant in entries],
+                "symbol": [constant.symbol for _, constant in entries],
             }
         )
 
@@ -168,18 +168,18 @@ class FittedModel(NotebookDisplay):
             InvalidData: There is no such feature, or it is a time.
         """
         predictor = self.predictor_
-        wanted = [each for each in predictor.encoding.features if each.name == feature]
-        if not wanted:
-            names = ", ".join(each.name for each in predictor.encoding.features)
+        features = [entry for entry in predictor.encoding.features if entry.name == feature]
+        if not features:
+            names = ", ".join(entry.name for entry in predictor.encoding.features)
             raise InvalidData(f"the model has no feature {feature!r}; it has {names}")
-        if wanted[0].type == "datetime":
+        if features[0].type == "datetime":
             raise InvalidData(f"{feature!r} is a time, whose parts cannot change alone")
-        (found,) = compute_partial_dependence(predictor, self._rows, wanted)
-        curves, count = found.curves, len(found.values)
+        (dependence,) = compute_partial_dependence(predictor, self._rows, features)
+        curves, count = dependence.curves, len(dependence.values)
         return self._to_frame(
             {
                 "output": [curve.output for curve in curves for _ in range(count)],
-                "value": found.values * len(curves),
+                "value": dependence.values * len(curves),
                 "mean": [value for curve in curves for value in curve.mean],
                 "low": [value for curve in curves for value in curve.low or repeat(None, count)],
                 "high": [value for curve in curves for value in curve.high or repeat(None, count)],
@@ -227,15 +227,17 @@ class FittedModel(NotebookDisplay):
         report = self._report
         if report is None:
             return None
-        written = {output.name: write(output.best.tree, self._names) for output in report.outputs}
-        return written if len(written) > 1 else next(iter(written.values()))
+        texts = {output.name: write(output.best.tree, self._names) for output in report.outputs}
+        return texts if len(texts) > 1 else next(iter(texts.values()))
 
 
 def _describe_worth(report: FormulaReport) -> str:
     """The verdict on a formula, and R² on rows left out if that was measured."""
     if report.evidence is not None and report.evidence.explained is not None:
         return f"{report.verdict}; {_describe_share(report.evidence.explained)} on rows left out"
-    errors = ", ".join(_describe_share(each.best.r2) for each in report.outputs if each.best.r2 is not None)
+    errors = ", ".join(
+        _describe_share(output.best.r2) for output in report.outputs if output.best.r2 is not None
+    )
     return f"{report.verdict}; {errors or 'constant'} on the {report.measured_on} rows"
 
 

@@ -35,9 +35,9 @@ def read_model(data: bytes) -> tuple[Model, list[str]]:
         ArtifactError: The bytes are not a saved model.
     """
     predictor = load(data)
-    described = read_metadata(data).get(DESCRIPTION_KEY) or {}
-    warnings = [str(warning) for warning in described.get("record", {}).get("warnings", [])]
-    symbolic = described.get("symbolic")
+    description = read_metadata(data).get(DESCRIPTION_KEY) or {}
+    warnings = [str(warning) for warning in description.get("record", {}).get("warnings", [])]
+    symbolic = description.get("symbolic")
     report = None if symbolic is None else FormulaReport.from_dict(symbolic, _print_names(predictor))
     return combine(predictor, report), warnings
 

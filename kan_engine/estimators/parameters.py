@@ -47,16 +47,16 @@ def check_parameters(values: Mapping[str, Any], rules: Mapping[str, Rule]) -> No
             raise InvalidConfig(f"{name} must be {rule.description}; got {reprlib.repr(values[name])}")
 
 
-def check_columns(name: str, columns: Collection[str], known: Collection[str]) -> None:
+def check_columns(name: str, columns: Collection[str], available: Collection[str]) -> None:
     """Check that a parameter names columns of the table.
 
     Raises:
         InvalidConfig: A column is absent.
     """
-    absent = [column for column in columns if column not in known]
+    absent = [column for column in columns if column not in available]
     if absent:
-        listed = ", ".join(map(repr, known))
-        raise InvalidConfig(f"{name} names {absent[0]!r}, which is no column; the columns are {listed}")
+        listing = ", ".join(map(repr, available))
+        raise InvalidConfig(f"{name} names {absent[0]!r}, which is no column; the columns are {listing}")
 
 
 def _is_whole(value: Any, low: int, high: float = math.inf) -> bool:
@@ -69,6 +69,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_list(value: Any, accepts: Callable[[Any], bool]) -> bool:
     """Whether it is a collection of such values; a text is none of its letters."""
+    # Mappings are collections, too, but iterate over their keys alone
     is_list = isinstance(value, Collection | np.ndarray) and not isinstance(value, str | bytes | Mapping)
     return is_list and all(map(accepts, value))
 
@@ -90,12 +91,13 @@ def _whole(low: int, high: int | None = None) -> Rule:
 
 
 def _one_of(*choices: str) -> Rule:
-    listed = ", ".join(map(repr, choices))
-    return Rule(lambda value: isinstance(value, str) and value in choices, f"one of {listed}")
+    listing = ", ".join(map(repr, choices))
+    return Rule(lambda value: isinstance(value, str) and value in choices, f"one of {listing}")
 
 
 def _is_range(value: Any) -> bool:
     """Whether it is a pair of numbers in order."""
+    # Arrays are no sequences in Python's sense, but users pass them
     pair = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and len(value) == 2
     return pair and all(map(_is_number, value)) and bool(value[0] < value[1])
 
@@ -103,13 +105,16 @@ def _is_range(value: Any) -> bool:
 def _are_bounds(value: Any) -> bool:
     """Whether it is a pair of numbers in order, each of which may be None."""
     pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
-    known = [end for end in value if end is not None] if pair else []
-    return pair and all(map(_is_number, known)) and known == sorted(set(known))
+    # Only the ends that are given must be in order
+    ends = [end for end in value if end is not None] if pair else []
+    return pair and all(map(_is_number, ends)) and ends == sorted(set(ends))
 
 
 def _are_limits(value: Any) -> bool:
     """Whether it is what may be known of a constant."""
-    numbers = isinstance(value, Mapping) and all(each is None or _is_number(each) for each in value.values())
+    numbers = isinstance(value, Mapping) and all(
+        limit is None or _is_number(limit) for limit in value.values()
+    )
     return numbers and set(value) <= {"min", "max", "value"}
 
 
@@ -117,11 +122,11 @@ def _are_groups(value: Any) -> bool:
     """Whether it names a column of groups, alone or with the constants of each."""
     if not isinstance(value, Mapping):
         return _is_text(value)
-    own = value.get("own")
+    constants = value.get("own")
     return (
         set(value) <= {"column", "own"}
         and _is_text(value.get("column"))
-        and (own is None or _is_list(own, _is_text))
+        and (constants is None or _is_list(constants, _is_text))
     )
 
 
@@ -135,7 +140,7 @@ def _is_condition(value: Any) -> bool:
 _SWITCH = Rule(lambda value: isinstance(value, bool | np.bool_), "True or False")
 _SECONDS = Rule(lambda value: _is_number(value) and value > 0, "a number of seconds above 0")
 _SIZES = Rule(
-    lambda value: _is_list(value, lambda each: _is_whole(each, 1)),
+    lambda value: _is_list(value, lambda size: _is_whole(size, 1)),
     "a sequence of whole numbers of at least 1, such as (5,)",
 )
 _GRID = _whole(1, 10_000).or_none()
@@ -202,7 +207,8 @@ ESTIMATOR_RULES: Mapping[str, Rule] = {
         lambda value: (
             value == "balanced"
             if isinstance(value, str)
-            else isinstance(value, Mapping) and all(_is_number(each) and each > 0 for each in value.values())
+            else isinstance(value, Mapping)
+            and all(_is_number(weight) and weight > 0 for weight in value.values())
         ),
         '"balanced", or a mapping of classes to weights above 0',
     ).or_none(),

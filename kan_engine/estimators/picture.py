@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.drawing.network_diagram import draw_network
@@ -42,7 +43,7 @@ class NotebookDisplay:
         raise NotImplementedError
 
 
-def draw_predictor(predictor: Predictor, rows: np.ndarray, theme: ThemeName) -> Picture:
+def draw_predictor(predictor: Predictor, rows: Float[np.ndarray, "rows inputs"], theme: ThemeName) -> Picture:
     """Draw the network of a predictor, with the curve of every edge over the range of encoded rows.
 
     Raises:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
+from jaxtyping import Float, Shaped
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
@@ -78,16 +79,16 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         return None if report is None else report.form
 
     def _read_groups(self) -> PerGroup | None:
-        asked = self.per_group
-        if asked is None or isinstance(asked, str):
-            return None if asked is None else PerGroup(column=asked)
-        own = asked.get("own")
-        return PerGroup(column=asked["column"], own=None if own is None else tuple(own))
+        groups = self.per_group
+        if groups is None or isinstance(groups, str):
+            return None if groups is None else PerGroup(column=groups)
+        constants = groups.get("own")
+        return PerGroup(column=groups["column"], own=None if constants is None else tuple(constants))
 
     def _read_form(self, columns: Columns, target: str) -> FormTemplate | None:
         if self.form is None:
             return None
-        limits = {name: ConstantLimits(**known) for name, known in (self.constants or {}).items()}
+        limits = {name: ConstantLimits(**bounds) for name, bounds in (self.constants or {}).items()}
         return parse_form(self.form, list(columns), limits, target=target)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, target_error: Any = None) -> Self:
@@ -113,24 +114,28 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
         """
         check_parameters(self.get_params(deep=False), ESTIMATOR_RULES)
         target = self._read_target(y)
+        # scikit-learn's checks raise the errors that its own estimators do
         numbers = check_array(target, ensure_2d=False, dtype=np.float64, input_name="y")
         check_consistent_length(X, numbers)
         if target_error is None:
             return self._fit(X, numbers, self._check_weights(sample_weight, len(numbers)))
         if sample_weight is not None:
             raise InvalidData("the weights follow from target_error; omit sample_weight")
+        # Known errors give weights and a noise level, against which residuals are tested
         errors = check_array(target_error, ensure_2d=False, dtype=np.float64, input_name="target_error")
         check_consistent_length(X, errors)
         if errors.min() <= 0:
             raise InvalidData(f"target_error must be positive in every row, its minimum is {errors.min():g}")
         return self._fit(X, numbers, *weigh_by_errors(errors, np.arange(len(errors))))
 
-    def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
+    def predict(self, X: Any, by: MemberChoice = "auto") -> Float[np.ndarray, " rows"]:
         """Values [rows], by a member of the model; see ``predictor_`` for ``auto``."""
         member = self._select(by)
         return np.asarray(member.predict(self._encode(X, member)), dtype=np.float64)
 
-    def predict_interval(self, X: Any, level: float = 0.9, by: MemberChoice = "auto") -> np.ndarray:
+    def predict_interval(
+        self, X: Any, level: float = 0.9, by: MemberChoice = "auto"
+    ) -> Float[np.ndarray, "rows 2"]:
         """Lower and upper bound [rows, 2] of prediction intervals, by split conformal prediction.
 
         They hold for rows like those of the training; outside their range they promise nothing.
@@ -173,13 +178,14 @@ class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # sciki
             raise InvalidData("an estimator from a file has no rows; fit one to suggest further rows")
         features = self.model_.predictor.encoding.features
         settings = make_settings(features, within or {}, fixed or {}, self._list_whole_columns())
-        proposed = propose_rows(self.model_.predictor, self._report, self._rows, settings, count)
+        proposals = propose_rows(self.model_.predictor, self._report, self._rows, settings, count)
+        # Settings, gain and predictions by row, as columns of one table
         table: dict[str, list[Any]] = {
-            each.name: [entry.row[each.name] for entry in proposed] for each in features
+            feature.name: [entry.row[feature.name] for entry in proposals] for feature in features
         }
-        table["gain"] = [entry.gain for entry in proposed]
-        for name in proposed[0].predictions:
-            table[name] = [entry.predictions[name] for entry in proposed]
+        table["gain"] = [entry.gain for entry in proposals]
+        for name in proposals[0].predictions:
+            table[name] = [entry.predictions[name] for entry in proposals]
         return self._to_frame(table)
 
     def _list_whole_columns(self) -> list[str]:
@@ -294,6 +300,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         check_classification_targets(target)
         check_consistent_length(X, target)
         weights = self._check_weights(sample_weight, len(target))
+        # Codes are the places of the sorted classes; classes of weight 0 do not count
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(np.unique(codes[weights > 0])) < 2:
             raise InvalidData("a classifier needs at least two classes; y has one class")
@@ -303,15 +310,16 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
                 self._name_class_weights(), self.classes_.tolist(), codes, len(self.classes_)
             )
         labels = tuple(self.classes_.tolist())
+        # Class weights act on the fit; the calibration takes them out of the probabilities
         return self._fit(X, codes, weights, classes=labels, class_weights=class_weights)
 
-    def predict(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
+    def predict(self, X: Any, by: MemberChoice = "auto") -> Shaped[np.ndarray, " rows"]:
         """The class of every row [rows], by a member of the model; see ``predictor_`` for ``auto``."""
-        chosen = choose_classes(self.predict_proba(X, by), self._select(by).decision_weights)
-        labels: np.ndarray = self.classes_[chosen]
+        indices = choose_classes(self.predict_proba(X, by), self._select(by).decision_weights)
+        labels: np.ndarray = self.classes_[indices]
         return labels
 
-    def predict_proba(self, X: Any, by: MemberChoice = "auto") -> np.ndarray:
+    def predict_proba(self, X: Any, by: MemberChoice = "auto") -> Float[np.ndarray, "rows classes"]:
         """The probability of every class [rows, classes], in the order of ``classes_``."""
         member = self._select(by)
         return member.probabilities(self._encode(X, member))

@@ -9,6 +9,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+from jaxtyping import Float, Num, Shaped
 from narwhals.dependencies import is_into_dataframe
 
 from kan_engine.data.choice_rows import draw_choice_rows
@@ -44,7 +45,7 @@ def select_backend() -> str:
     raise ImportError("a data frame needs pandas or polars; install one of them")
 
 
-def read_array(x: np.ndarray) -> tuple[Columns, Types]:
+def read_array(x: Float[np.ndarray, "rows columns"]) -> tuple[Columns, Types]:
     """Columns ``x0``, ``x1`` … of an array [rows, columns] of numbers."""
     names = [f"x{place}" for place in range(x.shape[1])]
     return dict(zip(names, x.T, strict=True)), dict.fromkeys(names, "number")
@@ -64,10 +65,12 @@ def read_frame(frame: Any) -> tuple[Columns, Types]:
     return columns, types
 
 
-def _read_column(name: str, column: nw.Series[Any]) -> tuple[np.ndarray, str]:
+def _read_column(name: str, column: nw.Series[Any]) -> tuple[Shaped[np.ndarray, " rows"], str]:
     if column.dtype.is_numeric():
         return column.cast(nw.Float64()).to_numpy().astype(np.float64), "number"
+    # NaN and NaT differ from themselves; they become None, as other missing values are
     values = [None if value is None or value != value else value for value in column.to_list()]  # noqa: PLR0124
+    # The type of a column of objects is that of its values, without the missing ones
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {bool, np.bool_} and kinds:
         return np.array([np.nan if value is None else float(value) for value in values]), "boolean"
@@ -77,9 +80,9 @@ def _read_column(name: str, column: nw.Series[Any]) -> tuple[np.ndarray, str]:
         return np.array([np.nan if value is None else float(value) for value in values]), "number"
     if kinds == {str}:
         return _to_objects(values), "category"
-    named = ", ".join(sorted(kind.__name__ for kind in kinds))
+    names = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise InvalidData(
-        f"the column {name!r} holds values of the types {named}; "
+        f"the column {name!r} holds values of the types {names}; "
         "convert it to numbers, texts, booleans or times",
         column=name,
     )
@@ -92,35 +95,35 @@ def _format_time(value: date) -> str:
     return value.isoformat()
 
 
-def _to_objects(values: list[Any]) -> np.ndarray:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+def _to_objects(values: list[Any]) -> Shaped[np.ndarray, " rows"]:
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects
 
 
-def describe_unseen(feature: Feature, values: np.ndarray, max_listed: int = 5) -> str | None:
+def describe_unseen(feature: Feature, values: Shaped[np.ndarray, " rows"], max_listed: int = 5) -> str | None:
     """Describe the categories of a column that the training rows do not have; None if there are none."""
     if feature.type != "category":
         return None
     labels = set(read_labels(feature.name, values[is_unseen(feature, values)]))
     if not labels:
         return None
-    listed = ["missing values"] * (None in labels) + [
+    texts = ["missing values"] * (None in labels) + [
         repr(label) for label in sorted(labels - {None}, key=str)
     ]
-    more = f" and {len(listed) - max_listed} more" if len(listed) > max_listed else ""
-    return f"column {feature.name!r} has {', '.join(listed[:max_listed])}{more}, which training did not have"
+    suffix = f" and {len(texts) - max_listed} more" if len(texts) > max_listed else ""
+    return f"column {feature.name!r} has {', '.join(texts[:max_listed])}{suffix}, which training did not have"
 
 
 def make_training_data(
     columns: Columns,
     types: Types,
-    y: np.ndarray,
-    weights: np.ndarray,
+    y: Num[np.ndarray, " rows"],
+    weights: Num[np.ndarray, " rows"],
     config: SearchConfig,
     target: str,
     classes: tuple[Label, ...] | None,
-    class_weights: np.ndarray | None,
+    class_weights: Float[np.ndarray, " classes"] | None,
     units: Mapping[str, str],
     unit_error: float | None = None,
     is_late: Callable[[], bool] = lambda: False,
@@ -131,29 +134,32 @@ def make_training_data(
 
     ``is_late`` tells when the screening of a wide table has used up its time.
     """
-    kept = np.flatnonzero(weights > 0)
-    if len(kept) < 2:
+    # Rows of weight 0 are left out before anything is fitted, and so have no effect on ranges
+    weighted_rows = np.flatnonzero(weights > 0)
+    if len(weighted_rows) < 2:
         raise InvalidData("n_samples = 1 is too few with a positive weight: training needs at least 2 rows")
     limits = config.thresholds.data
     encoding, constant = Encoding.fit_varying(
-        ((name, values[kept], types[name], None) for name, values in columns.items()), limits
+        ((name, values[weighted_rows], types[name], None) for name, values in columns.items()), limits
     )
     if class_weights is not None:
         weights = weights * class_weights[y.astype(int)]
     task = "regression" if classes is None else "classification"
     kind = "tail" if config.is_ordered else "random"
+    # There are no hold-out rows: a user of scikit-learn splits before the fit
     fit, validation = split_training_rows(
-        kept, y, task, config.seed, kind=kind, share=limits.validation_share
+        weighted_rows, y, task, config.seed, kind=kind, share=limits.validation_share
     )
     choice = draw_choice_rows(
         fit, validation, config.seed, most=limits.max_choice_rows, classes=None if classes is None else y
     )
     training = choice.drawn
+    # A given network reads all columns, so only a search screens them
     screening = None
     if config.hidden is None:
         screening = screen_columns(
             encoding,
-            lambda chosen: encoding.transform({n: values[training[chosen]] for n, values in columns.items()}),
+            lambda places: encoding.transform({n: values[training[places]] for n, values in columns.items()}),
             y[training],
             weights[training],
             is_classification=classes is not None,
@@ -166,8 +172,9 @@ def make_training_data(
     if screening is not None:
         encoding = screening.narrow(encoding)
     reserve = choice.select_reserve(len(encoding.names), limits)
+    # Sample and reserve are encoded as one table, since a copy of either is large
     order = np.concatenate([training, reserve])
-    encoded = LabelledRows(
+    rows = LabelledRows(
         x=encoding.transform({name: values[order] for name, values in columns.items()}),
         y=y[order].astype(float),
         weights=weights[order].astype(float),
@@ -177,8 +184,8 @@ def make_training_data(
     return TrainingData(
         encoding=encoding,
         target=target,
-        rows=encoded[: len(training)],
-        reserve=encoded[len(training) :] if len(reserve) else None,
+        rows=rows[: len(training)],
+        reserve=rows[len(training) :] if len(reserve) else None,
         left_out=len(choice.others) - len(reserve),
         fit_count=len(choice.fit),
         validation_count=len(choice.validation),

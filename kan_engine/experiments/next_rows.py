@@ -55,19 +55,24 @@ class ChosenRow:
 
 
 def foretell(
-    tree: Expression, weight: float, rows: Mapping[str, np.ndarray], seen: LabelledRows
+    tree: Expression,
+    weight: float,
+    rows: Mapping[str, Float[np.ndarray, " rows"]],
+    measurements: LabelledRows,
 ) -> Foretelling:
     """What a formula foretells at encoded rows; where it is undefined, the mean of what was measured."""
     form = to_form(tree)
     with np.errstate(all="ignore"):
+        # First order in the constants, whose uncertainty then has a covariance in closed form
         values, slopes = value_and_jacobian(form.tree, rows, form.values)
-        _, measured = value_and_jacobian(form.tree, seen.columns, form.values)
+        _, measured_slopes = value_and_jacobian(form.tree, measurements.columns, form.values)
+    # A row where the formula is undefined tells nothing of its constants
     is_known = np.isfinite(values) & np.isfinite(slopes).all(1)
     return Foretelling(
         weight=weight,
-        values=np.where(is_known, values, seen.y.mean()),
+        values=np.where(is_known, values, measurements.y.mean()),
         slopes=np.where(is_known[:, None], slopes, 0.0),
-        seen=np.nan_to_num(measured, posinf=0.0, neginf=0.0) * seen.roots[:, None],
+        seen=np.nan_to_num(measured_slopes, posinf=0.0, neginf=0.0) * measurements.roots[:, None],
     )
 
 
@@ -88,45 +93,50 @@ def choose_rows(
         limits: Of values that are believed.
         unknown: A function of which nothing is known, see ``foretell_unknown``.
     """
-    every = [*rivals, *([] if unknown is None else [unknown])]
-    values = np.stack([each.values.clip(*limits) for each in rivals])
-    weights = np.array([each.weight for each in rivals])
+    components = [*rivals, *([] if unknown is None else [unknown])]
+    values = np.stack([component.values.clip(*limits) for component in rivals])
+    weights = np.array([component.weight for component in rivals])
     # Square root of the covariance of all that is foretold, in units of the noise: differences of rivals from
     # their mean, then the uncertain constants of each
     apart = (values - np.average(values, axis=0, weights=weights)) * np.sqrt(weights)[:, None] / noise
-    doubts = [np.sqrt(each.weight) * _divide_by_root(each.slopes, each.seen) for each in every]
-    root, chosen = np.concatenate([apart.T, *doubts], axis=1), list[ChosenRow]()
+    doubts = [
+        np.sqrt(component.weight) * _divide_by_root(component.slopes, component.seen)
+        for component in components
+    ]
+    root, selection = np.concatenate([apart.T, *doubts], axis=1), list[ChosenRow]()
     for _ in range(count):
         variances = (root**2).sum(1)
-        variances[[row.place for row in chosen]] = -1.0
+        variances[[row.place for row in selection]] = -1.0
+        # The row with the largest variance has the largest expected information
         place = int(variances.argmax())
         variance, direction = float(variances[place]), root[place].copy()
-        chosen.append(ChosenRow(place, float(np.log2(1 + variance) / 2)))
+        selection.append(ChosenRow(place, float(np.log2(1 + variance) / 2)))
         # Of the covariance I a measurement along b leaves I - b·bᵀ/(1 + |b|²); this is its root
         if variance > 0:
             root -= np.outer(root @ direction, direction) * ((1 - (1 + variance) ** -0.5) / variance)
-    return chosen
+    return selection
 
 
 def _divide_by_root(
-    slopes: Slopes, seen: Float[np.ndarray, "seen constants"], smallest: float = 1e-4
+    slopes: Slopes, measured_slopes: Float[np.ndarray, "seen constants"], smallest: float = 1e-4
 ) -> Float[np.ndarray, "rows directions"]:
     """Slopes times a root of the covariance of the constants, in units of the noise.
 
     Directions that the measured rows hardly tell have the uncertainty of the ``smallest`` relative one.
     """
-    scale = np.linalg.norm(seen, axis=0)
+    # Columns of equal length, so that the smallest direction does not depend on units of constants
+    scale = np.linalg.norm(measured_slopes, axis=0)
     is_used = np.isfinite(scale) & (scale > 0)
     if not is_used.any():
         return np.zeros((len(slopes), 0))
-    _, sizes, directions = np.linalg.svd(seen[:, is_used] / scale[is_used], full_matrices=False)
+    _, sizes, directions = np.linalg.svd(measured_slopes[:, is_used] / scale[is_used], full_matrices=False)
     return np.asarray(slopes[:, is_used] / scale[is_used] @ directions.T / np.maximum(sizes, smallest))
 
 
 def foretell_unknown(
     weight: float,
     rows: Float[np.ndarray, "rows columns"],
-    seen: Float[np.ndarray, "seen columns"],
+    measurements: Float[np.ndarray, "seen columns"],
     spread: float,
     noise: float,
     *,
@@ -142,7 +152,7 @@ def foretell_unknown(
     Args:
         weight: Probability that the law is none of the rivals.
         rows: That may be next.
-        seen: That were measured.
+        measurements: That were measured.
         spread: Of the target.
         noise: Of a measurement.
         waves: Their number.
@@ -150,12 +160,13 @@ def foretell_unknown(
         seed: Of the waves.
     """
     generator = np.random.default_rng(seed)
+    # Random Fourier features: cosines with normal frequencies and uniform phases have a Gaussian kernel
     middle, scale = rows.mean(0), rows.std(0) + 1e-300
     columns = rows.shape[1]
     directions = generator.normal(size=(columns, waves)) / (length * columns**0.5 * 2)
     phases, height = generator.uniform(0, 2 * np.pi, waves), spread / noise * (2 / waves) ** 0.5
 
-    def make_waves(x: np.ndarray) -> np.ndarray:
+    def make_waves(x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows waves"]:
         return np.asarray(height * np.cos((x - middle) / scale @ directions + phases))
 
     # Rows of the identity are the prior of the heights, all 1 in these units
@@ -164,5 +175,5 @@ def foretell_unknown(
         weight=weight,
         values=np.zeros(len(rows)),
         slopes=make_waves(rows),
-        seen=np.concatenate([make_waves(seen), prior]),
+        seen=np.concatenate([make_waves(measurements), prior]),
     )

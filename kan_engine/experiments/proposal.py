@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.data.labelled_rows import LabelledRows
@@ -67,36 +67,40 @@ def propose_rows(
     Raises:
         InvalidData: A time that is held is none.
     """
-    drawn = draw_settings(settings, candidates, seed)
-    encoded, different = np.unique(predictor.encoding.transform(drawn), axis=0, return_index=True)
-    drawn = {name: values[different] for name, values in drawn.items()}
-    columns = dict(zip(seen.names, encoded.T, strict=True))
-    none = _measure_doubt(report)
+    samples = draw_settings(settings, candidates, seed)
+    # Settings that are encoded alike are one row to a model
+    encoded_rows, different = np.unique(predictor.encoding.transform(samples), axis=0, return_index=True)
+    samples = {name: values[different] for name, values in samples.items()}
+    columns = dict(zip(seen.names, encoded_rows.T, strict=True))
+    unknown_weight = _measure_doubt(report)
     if report is None:
         members = _list_members(predictor)
-        weight = (1 - none) / len(members)
-        rivals = [_foretell_member(name, member, weight, encoded, seen) for name, member in members.items()]
+        weight = (1 - unknown_weight) / len(members)
+        rivals = [
+            _foretell_member(name, member, weight, encoded_rows, seen) for name, member in members.items()
+        ]
     else:
         formulas = _list_formulas(predictor, report)
         rivals = [foretell(tree, weight, columns, seen) for tree, weight in formulas.values()]
+    # Rounding errors bound the noise of an exact formula, so that no gain is infinite
     noise = max(_measure_noise(predictor, report), 1e-9 * seen.spread)
-    chosen = choose_rows(
+    selection = choose_rows(
         rivals,
-        min(count, len(encoded)),
+        min(count, len(encoded_rows)),
         noise=noise,
         limits=compute_limits(seen.y),
-        unknown=foretell_unknown(none, encoded, seen.x, seen.spread, noise),
+        unknown=foretell_unknown(unknown_weight, encoded_rows, seen.x, seen.spread, noise),
     )
-    places = [each.place for each in chosen]
+    places = [choice.place for choice in selection]
     if report is None:
-        foretold = {name: member.predict(encoded[places]) for name, member in members.items()}
+        predictions = {name: member.predict(encoded_rows[places]) for name, member in members.items()}
     else:
         there = {name: values[places] for name, values in columns.items()}
-        foretold = {name: evaluate(tree, there) for name, (tree, _) in formulas.items()}
-    written = write_rows(settings, {name: values[places] for name, values in drawn.items()})
+        predictions = {name: evaluate(tree, there) for name, (tree, _) in formulas.items()}
+    rows = write_rows(settings, {name: values[places] for name, values in samples.items()})
     return [
-        ProposedRow(row=row, predictions=_take_row(foretold, place), gain=each.gain)
-        for place, (row, each) in enumerate(zip(written, chosen, strict=True))
+        ProposedRow(row=row, predictions=_take_row(predictions, place), gain=choice.gain)
+        for place, (row, choice) in enumerate(zip(rows, selection, strict=True))
     ]
 
 
@@ -122,8 +126,11 @@ def _list_formulas(predictor: Predictor, report: FormulaReport) -> dict[str, tup
     """Formulas that may be the law, by how they are printed, with their probabilities."""
     names, output = safe_names([column.name for column in predictor.encoding.names]), report.outputs[0]
     return {
-        to_text(each.tree, names): (each.tree, UNKNOWN if each.probability is None else each.probability)
-        for each in (output.best, *output.rivals)
+        to_text(formula.tree, names): (
+            formula.tree,
+            UNKNOWN if formula.probability is None else formula.probability,
+        )
+        for formula in (output.best, *output.rivals)
     }
 
 
@@ -137,24 +144,27 @@ def _foretell_member(
     name: str,
     member: Predictor,
     weight: float,
-    encoded: Float[np.ndarray, "rows columns"],
-    seen: LabelledRows,
+    encoded_rows: Float[np.ndarray, "rows columns"],
+    measurements: LabelledRows,
 ) -> Foretelling:
     """What a network foretells; the constants of a line are uncertain, those of other networks not told."""
-    values = member.predict(encoded)
-    slopes, measured = np.zeros((len(encoded), 0)), np.zeros((len(seen), 0))
+    values = member.predict(encoded_rows)
+    # Without slopes a network counts as certain; a line is uncertain in its intercept and slopes
+    slopes, measured_slopes = np.zeros((len(encoded_rows), 0)), np.zeros((len(measurements), 0))
     if name == "linear":
-        slopes, measured = (np.column_stack([np.ones(len(x)), x]) for x in (encoded, seen.x))
+        slopes, measured_slopes = (
+            np.column_stack([np.ones(len(x)), x]) for x in (encoded_rows, measurements.x)
+        )
     return Foretelling(
         weight=weight,
-        values=np.where(np.isfinite(values), values, seen.y.mean()),
+        values=np.where(np.isfinite(values), values, measurements.y.mean()),
         slopes=slopes,
-        seen=measured * seen.roots[:, None],
+        seen=measured_slopes * measurements.roots[:, None],
     )
 
 
-def _take_row(foretold: Mapping[str, np.ndarray], place: int) -> dict[str, float | None]:
+def _take_row(predictions: Mapping[str, Num[np.ndarray, " rows"]], place: int) -> dict[str, float | None]:
     return {
         name: float(values[place]) if np.isfinite(values[place]) else None
-        for name, values in foretold.items()
+        for name, values in predictions.items()
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.stats import qmc
 
 from kan_engine.data.feature import Feature
@@ -89,18 +89,22 @@ class Setting:
         levels = self.levels or ()
         unknown = [value for value in values if value not in levels]
         if unknown or not values:
-            never, known = (", ".join(map(repr, each[:MAX_NAMED])) for each in (unknown, levels))
+            unknown_text, levels_text = (
+                ", ".join(map(repr, group[:MAX_NAMED])) for group in (unknown, levels)
+            )
             raise InvalidData(
-                f"{self.name!r} never is {never or 'nothing'} in training; it is {known}", column=self.name
+                f"{self.name!r} never is {unknown_text or 'nothing'} in training; it is {levels_text}",
+                column=self.name,
             )
         return replace(self, levels=tuple(values))
 
-    def place(self, shares: Float[np.ndarray, " rows"]) -> np.ndarray:
+    def place(self, shares: Float[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"]:
         """Values at these shares of the range: evenly, or by factors where the range has decades.
 
         Numbers are rounded to steps of at most a thousandth of the range, or of themselves.
         """
         if self.levels is not None:
+            # Objects keep the types of levels, which may be texts, booleans or numbers
             values = np.empty(len(self.levels), dtype=object)
             values[:] = self.levels
             places = np.minimum((shares * len(self.levels)).astype(int), len(self.levels) - 1)
@@ -109,9 +113,11 @@ class Setting:
         if low == high:
             numbers = np.full(len(shares), low)
         elif low > 0 and high / MANY_TIMES > low:
+            # Steps of a thousandth of each number's power of ten, so that rows can be set by hand
             numbers = np.exp(np.log(low) * (1 - shares) + np.log(high) * shares)
             numbers = self._round(numbers, 10 ** (np.floor(np.log10(numbers)) - 3))
         else:
+            # Divided before the difference is taken, which may overflow
             width = high / 1_000 - low / 1_000
             numbers = low * (1 - shares) + high * shares
             numbers = self._round(numbers, np.full(len(shares), 10 ** np.floor(np.log10(width))))
@@ -153,8 +159,8 @@ def make_settings(
     names = [feature.name for feature in features]
     for name in (*within, *fixed):
         if name not in names:
-            known = ", ".join(map(repr, names[:MAX_NAMED]))
-            raise InvalidData(f"the model has no column {name!r}; its columns are {known}", column=name)
+            listing = ", ".join(map(repr, names[:MAX_NAMED]))
+            raise InvalidData(f"the model has no column {name!r}; its columns are {listing}", column=name)
         if name in within and name in fixed:
             raise InvalidData(f"{name!r} is fixed; omit it in within", column=name)
     settings = []
@@ -170,7 +176,7 @@ def make_settings(
 
 def draw_settings(
     settings: Sequence[Setting], count: int, seed: int, *, beyond: float = 0.1
-) -> dict[str, np.ndarray]:
+) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """Rows spread evenly over all settings, many of them at the ends, where most can be learnt.
 
     Args:
@@ -179,6 +185,7 @@ def draw_settings(
         seed: Of the scrambled Sobol sequence.
         beyond: Share of the range by which the sequence exceeds it at either side; such values are at an end.
     """
+    # A Sobol sequence that exceeds the range at either side: a sixth of the values are at an end
     sequence = qmc.Sobol(len(settings), seed=seed).random(count)
     shares = np.clip(sequence * (1 + 2 * beyond) - beyond, 0.0, 1.0)
     return {
@@ -194,9 +201,12 @@ def write_value(setting: Setting, value: Any) -> Any:
     return int(value) if setting.is_integer else float(f"{value:.12g}")  # without 4.923000000000001
 
 
-def write_rows(settings: Sequence[Setting], rows: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def write_rows(
+    settings: Sequence[Setting], rows: Mapping[str, Shaped[np.ndarray, " rows"]]
+) -> list[dict[str, Any]]:
     """Rows as a client writes them."""
     count = len(next(iter(rows.values())))
     return [
-        {each.name: write_value(each, rows[each.name][place]) for each in settings} for place in range(count)
+        {setting.name: write_value(setting, rows[setting.name][place]) for setting in settings}
+        for place in range(count)
     ]

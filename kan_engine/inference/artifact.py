@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from safetensors import SafetensorError, deserialize
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -94,8 +94,8 @@ def save(
     for name in MEMBERS:
         member: NetworkMember | None = getattr(predictor, name)
         if member is not None:
-            told, tables = describe_member(name, member)
-            header, arrays = replace(header, members=header.members | {name: told}), arrays | tables
+            description, tables = describe_member(name, member)
+            header, arrays = replace(header, members=header.members | {name: description}), arrays | tables
     tensors = _tensors(predictor) | _attachments(arrays)
     data = save_tensors(tensors, {_METADATA_KEY: header.to_json()})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
@@ -155,7 +155,7 @@ def _artifact_error(error: Exception) -> ArtifactError:
     return ArtifactError(f"these bytes are not a saved model: {reason}")
 
 
-def _tensors(predictor: Predictor) -> dict[str, Tensor]:
+def _tensors(predictor: Predictor) -> dict[str, Shaped[Tensor, " ..."]]:
     arrays = {
         "inputs.center": predictor.inputs.center,
         "inputs.scale": predictor.inputs.scale,
@@ -175,14 +175,14 @@ def _tensors(predictor: Predictor) -> dict[str, Tensor]:
     }
 
 
-def _attachments(attached: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+def _attachments(arrays: Mapping[str, Float[np.ndarray, " _"]]) -> dict[str, Float[Tensor, " _"]]:
     return {
         _ATTACHMENT_PREFIX + name: torch.from_numpy(np.array(numbers, np.float64))
-        for name, numbers in attached.items()
+        for name, numbers in arrays.items()
     }
 
 
-def _select_attachments(tensors: Mapping[str, Tensor]) -> dict[str, Float[np.ndarray, " _"]]:
+def _select_attachments(tensors: Mapping[str, Shaped[Tensor, " ..."]]) -> dict[str, Float[np.ndarray, " _"]]:
     return {
         name.removeprefix(_ATTACHMENT_PREFIX): tensor.numpy()
         for name, tensor in tensors.items()
@@ -222,6 +222,7 @@ def _build_network(header: NetworkHeader, tensors: int, size: int, max_prealloca
     ):
         raise ValueError("its width, grid_sizes or order are not valid counts")
     edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # upper bound: direct edges may be absent
+    # Memory is bounded before it is taken: every edge has the coefficients of its grid
     is_small = edges * (max(grid_sizes) + order + 1) <= max_preallocated
     with torch.device("cpu" if is_small else "meta"):
         network = KAN.from_header(header)
@@ -241,29 +242,31 @@ def _build_network(header: NetworkHeader, tensors: int, size: int, max_prealloca
 def _check_tensors(shapes: Shapes, header: ArtifactHeader, network: KAN) -> None:
     """Check that the tensors in the file are exactly those that the header describes."""
     wide, out = network.config.width[0], network.config.width[-1]
-    expected: Shapes = {
+    # The sizes of residuals, quantiles and attachments are free, all others follow from the network
+    layout: Shapes = {
         _NETWORK_PREFIX + name: (_DTYPES[tensor.dtype], tuple(tensor.shape))
         for name, tensor in network.state_dict().items()
     }
-    expected |= {"inputs.center": ("F64", (wide,)), "inputs.scale": ("F64", (wide,))}
-    expected["residuals"] = ("F64", (shapes["residuals"][1][0],))
+    layout |= {"inputs.center": ("F64", (wide,)), "inputs.scale": ("F64", (wide,))}
+    layout["residuals"] = ("F64", (shapes["residuals"][1][0],))
     if "inputs.quantiles" in shapes:
-        expected["inputs.quantiles"] = ("F64", (wide, shapes["inputs.quantiles"][1][1]))
+        layout["inputs.quantiles"] = ("F64", (wide, shapes["inputs.quantiles"][1][1]))
     if header.transform is not None:
-        expected |= {"outputs.mean": ("F64", (out,)), "outputs.std": ("F64", (out,))}
-    attached = [
+        layout |= {"outputs.mean": ("F64", (out,)), "outputs.std": ("F64", (out,))}
+    attachments = [
         name for name, (_, shape) in shapes.items() if name.startswith(_ATTACHMENT_PREFIX) and len(shape) == 1
     ]
-    expected |= {name: ("F64", shapes[name][1]) for name in attached[:MAX_ATTACHMENTS]}
-    for name in sorted(expected.keys() | shapes.keys()):
-        if shapes.get(name) != expected.get(name):
-            raise ValueError(f"the tensor {name!r} is {shapes.get(name)}, expected {expected.get(name)}")
+    layout |= {name: ("F64", shapes[name][1]) for name in attachments[:MAX_ATTACHMENTS]}
+    for name in sorted(layout.keys() | shapes.keys()):
+        if shapes.get(name) != layout.get(name):
+            raise ValueError(f"the tensor {name!r} is {shapes.get(name)}, expected {layout.get(name)}")
 
 
-def _read_tensors(data: bytes) -> dict[str, Tensor]:
+def _read_tensors(data: bytes) -> dict[str, Shaped[Tensor, " ..."]]:
     """All tensors; safetensors checks that they fill the file without gaps or overlaps."""
     tensors = {}
     for name, entry in deserialize(data):  # type: ignore[no-untyped-call]
+        # Tensors are little-endian doubles or bytes that hold true and false; attachments may hold NaN
         number = np.dtype("<f8" if entry["dtype"] == "F64" else "u1")
         array = np.frombuffer(entry["data"], dtype=number).reshape(entry["shape"])
         if entry["dtype"] == "BOOL":
@@ -276,7 +279,9 @@ def _read_tensors(data: bytes) -> dict[str, Tensor]:
     return tensors
 
 
-def _build_predictor(header: ArtifactHeader, network: KAN, tensors: dict[str, Tensor]) -> Predictor:
+def _build_predictor(
+    header: ArtifactHeader, network: KAN, tensors: dict[str, Shaped[Tensor, " ..."]]
+) -> Predictor:
     arrays = {
         name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith(_NETWORK_PREFIX)
     }
@@ -310,20 +315,20 @@ def _build_predictor(header: ArtifactHeader, network: KAN, tensors: dict[str, Te
 
 
 def _read_members(
-    header: ArtifactHeader, predictor: Predictor, tensors: dict[str, Tensor], size: int
+    header: ArtifactHeader, predictor: Predictor, tensors: dict[str, Shaped[Tensor, " ..."]], size: int
 ) -> dict[str, NetworkMember]:
     """The further networks of a model by the name of their member."""
     arrays = _select_attachments(tensors)
     width = predictor.network.config.width
 
-    def read(name: str, told: Mapping[str, Any]) -> NetworkMember:
+    def read(name: str, description: Mapping[str, Any]) -> NetworkMember:
         def build(network: NetworkHeader) -> KAN:
             # Every layer has three numbers or more, unless it reads inputs and uses none of them
             return _build_network(network, 6 + len(arrays[f"{name}.{NETWORKS}"]), size, MAX_NUMBERS)
 
-        return read_member(name, told, arrays, (width[0], width[-1]), build)
+        return read_member(name, description, arrays, (width[0], width[-1]), build)
 
-    return {name: read(name, told) for name, told in header.members.items()}
+    return {name: read(name, description) for name, description in header.members.items()}
 
 
 def _parse_support(sides: Sequence[Sequence[float | None]]) -> tuple[tuple[float, float], ...]:

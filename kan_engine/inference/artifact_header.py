@@ -59,13 +59,13 @@ class ArtifactHeader:
         data = parse_object(text)
         version = data["version"]
         if version not in READABLE_VERSIONS:
-            known = ", ".join(map(str, READABLE_VERSIONS))
+            versions = ", ".join(map(str, READABLE_VERSIONS))
             raise ArtifactError(
-                f"the model has the format version {version!r}; this program reads the versions {known}"
+                f"the model has the format version {version!r}; this program reads the versions {versions}"
             )
-        told = {name: data[name] for name in _field_names(version)}
+        values = {name: data[name] for name in _field_names(version)}
         members = {name: data[name] for name in MEMBERS if data.get(name) is not None}
-        return ArtifactHeader(**told, members=members)
+        return ArtifactHeader(**values, members=members)
 
 
 def _field_names(version: int) -> list[str]:
@@ -76,10 +76,10 @@ def _field_names(version: int) -> list[str]:
 
 def parse_object(text: bytes | str) -> dict[str, Any]:
     """Read a JSON object; raise TypeError or ValueError if it is none."""
-    parsed = json.loads(text, parse_constant=_refuse_constant)
-    if not isinstance(parsed, dict):
+    document = json.loads(text, parse_constant=_refuse_constant)
+    if not isinstance(document, dict):
         raise TypeError("its header is not a JSON object")
-    return parsed
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:

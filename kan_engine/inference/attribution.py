@@ -19,7 +19,7 @@ from math import comb
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from kan_engine.expressions.evaluation import variables, walk
 from kan_engine.expressions.nodes import Add, Constant, Expression, Mul, Number
@@ -49,7 +49,7 @@ class Attribution:
 
 def find_terms(predictor: Predictor) -> Terms:
     """The features that the output combines, by independent term."""
-    used = [feature.name for feature in predictor.encoding.features if feature.name not in predictor.unused]
+    names = [feature.name for feature in predictor.encoding.features if feature.name not in predictor.unused]
     is_bounded = isinstance(predictor, FormulaPredictor) and predictor.within is not None
     is_curved = predictor.outputs is not None and predictor.outputs.transform != "identity"
     if isinstance(predictor, FormulaPredictor):
@@ -58,8 +58,8 @@ def find_terms(predictor: Predictor) -> Terms:
         )
     else:
         sets = [] if is_curved else list(_list_combined_features(predictor))
-    if not sets and used:
-        sets = [frozenset(used)]
+    if not sets and names:
+        sets = [frozenset(names)]
     return _join_overlapping(sets)
 
 
@@ -70,7 +70,7 @@ def count_evaluations(terms: Terms, rows: int, background: int) -> int:
 
 def attribute(
     predictor: Predictor,
-    encoded: Float[np.ndarray, "rows inputs"],
+    encoded_rows: Float[np.ndarray, "rows inputs"],
     background: Float[np.ndarray, "background inputs"],
     terms: Terms,
     limits: InferenceThresholds = DEFAULT_INFERENCE,
@@ -79,57 +79,63 @@ def attribute(
 
     Args:
         predictor: The model.
-        encoded: Rows to explain.
+        encoded_rows: Rows to explain.
         background: Rows that a feature which has not joined is averaged over.
         terms: From `find_terms`.
         limits: Decision numbers.
     """
     features = predictor.encoding.features
     output = compute_explained_outputs(predictor, background)
-    contributions = np.zeros((len(encoded), len(features), output.shape[1]))
+    contributions = np.zeros((len(encoded_rows), len(features), output.shape[1]))
     places = {feature.name: number for number, feature in enumerate(features)}
     for term in terms:
+        # The features of a term are the players of a game of their own
         players = sorted(places[name] for name in term)
         columns = [predictor.encoding.locate(features[player]) for player in players]
         inputs = [np.arange(place.start, place.stop) for place in columns]
-        shares = _enumerate_shares(predictor, encoded, background, inputs, limits.max_batch_values)
+        shares = _enumerate_shares(predictor, encoded_rows, background, inputs, limits.max_batch_values)
         for player, share in zip(players, shares, strict=True):
             contributions[:, player] = share
-    base, told = output.mean(0), compute_explained_outputs(predictor, encoded)
-    gaps = np.abs(base + contributions.sum(1) - told)
-    is_sum = gaps <= limits.max_sum_error * (np.abs(told) + np.abs(contributions).sum(1) + np.abs(base))
+    base, predictions = output.mean(0), compute_explained_outputs(predictor, encoded_rows)
+    # Contributions add up unless an output is not finite, or a network answered in some of the sets
+    gaps = np.abs(base + contributions.sum(1) - predictions)
+    is_sum = gaps <= limits.max_sum_error * (
+        np.abs(predictions) + np.abs(contributions).sum(1) + np.abs(base)
+    )
     contributions[~is_sum.all(1)] = np.nan
     return Attribution(terms=terms, base=base, contributions=contributions)
 
 
 def compute_explained_outputs(
-    predictor: Predictor, encoded: Float[np.ndarray, "rows inputs"]
+    predictor: Predictor, encoded_rows: Float[np.ndarray, "rows inputs"]
 ) -> Float[np.ndarray, "rows outputs"]:
     """What contributions add up to: values of a regression, log-odds of two classes, logits of more."""
     if predictor.classes is not None:
-        return predictor.raw_outputs(encoded)
-    values: np.ndarray = predictor.predict(encoded).astype(float).reshape(len(encoded), -1)
+        return predictor.raw_outputs(encoded_rows)
+    values: np.ndarray = predictor.predict(encoded_rows).astype(float).reshape(len(encoded_rows), -1)
     return values
 
 
 def _enumerate_shares(
     predictor: Predictor,
-    encoded: np.ndarray,
-    background: np.ndarray,
-    inputs: list[np.ndarray],
+    encoded_rows: Float[np.ndarray, "rows inputs"],
+    background: Float[np.ndarray, "background inputs"],
+    inputs: list[Int[np.ndarray, " _"]],
     max_values: int,
 ) -> Float[np.ndarray, "players rows outputs"]:
     """Shapley values of the players of one term; all other inputs are those of the first background row."""
     players = range(len(inputs))
     values: dict[tuple[int, ...], np.ndarray] = {}
+    # The value of every set of players, once
     for size in range(len(inputs) + 1):
         for members in combinations(players, size):
-            values[members] = _mean_output(predictor, encoded, background, inputs, members, max_values)
+            values[members] = _mean_output(predictor, encoded_rows, background, inputs, members, max_values)
     shares = np.zeros((len(inputs), *values[tuple(players)].shape))
     for members, value in values.items():
         for player in players:
             if player in members:
-                before = values[tuple(other for other in members if other != player)]
+                # Share of the orders in which exactly the other members join before the player
+                before = values[tuple(member for member in members if member != player)]
                 weight = 1 / (len(inputs) * comb(len(inputs) - 1, len(members) - 1))
                 shares[player] += weight * (value - before)
     return shares
@@ -137,31 +143,38 @@ def _enumerate_shares(
 
 def _mean_output(
     predictor: Predictor,
-    encoded: np.ndarray,
-    background: np.ndarray,
-    inputs: list[np.ndarray],
+    encoded_rows: Float[np.ndarray, "rows inputs"],
+    background: Float[np.ndarray, "background inputs"],
+    inputs: list[Int[np.ndarray, " _"]],
     members: tuple[int, ...],
     max_values: int,
 ) -> Float[np.ndarray, "rows outputs"]:
     """Mean output over the background rows with the inputs of these players from every row."""
-    own = np.concatenate([inputs[player] for player in members]) if members else np.zeros(0, dtype=int)
-    rest = [inputs[player] for player in range(len(inputs)) if player not in members]
-    mixed = np.concatenate(rest) if rest else np.zeros(0, dtype=int)
-    others = background if rest else background[:1]
+    # Inputs of the set come from the row, those of other players from every background row in turn
+    member_columns = (
+        np.concatenate([inputs[player] for player in members]) if members else np.zeros(0, dtype=int)
+    )
+    absent_inputs = [inputs[player] for player in range(len(inputs)) if player not in members]
+    absent_columns = np.concatenate(absent_inputs) if absent_inputs else np.zeros(0, dtype=int)
+    background_rows = background if absent_inputs else background[:1]
+    # The empty set has the same value in all rows
     if not members:
-        table = np.tile(background[:1], (len(others), 1))
-        table[:, mixed] = others[:, mixed]
+        table = np.tile(background[:1], (len(background_rows), 1))
+        table[:, absent_columns] = background_rows[:, absent_columns]
         mean = compute_explained_outputs(predictor, table).mean(0)
-        return np.tile(mean, (len(encoded), 1))
-    found = []
-    for start in range(0, len(encoded), step := max(1, max_values // (len(others) * encoded.shape[1]))):
-        rows = encoded[start : start + step]
-        table = np.tile(background[:1], (len(rows) * len(others), 1))
-        table[:, mixed] = np.tile(others[:, mixed], (len(rows), 1))
-        table[:, own] = np.repeat(rows[:, own], len(others), axis=0)
+        return np.tile(mean, (len(encoded_rows), 1))
+    means = []
+    for start in range(
+        0, len(encoded_rows), step := max(1, max_values // (len(background_rows) * encoded_rows.shape[1]))
+    ):
+        # Every row of the block with every background row, in one table
+        rows = encoded_rows[start : start + step]
+        table = np.tile(background[:1], (len(rows) * len(background_rows), 1))
+        table[:, absent_columns] = np.tile(background_rows[:, absent_columns], (len(rows), 1))
+        table[:, member_columns] = np.repeat(rows[:, member_columns], len(background_rows), axis=0)
         outputs = compute_explained_outputs(predictor, table)
-        found.append(outputs.reshape(len(rows), len(others), -1).mean(1))
-    return np.concatenate(found)
+        means.append(outputs.reshape(len(rows), len(background_rows), -1).mean(1))
+    return np.concatenate(means)
 
 
 def _list_terms(trees: Iterable[Expression]) -> Iterator[Expression]:
@@ -187,6 +200,7 @@ def _list_combined_features(predictor: Predictor) -> Iterator[frozenset[str]]:
     """The features that lead to each node before the outputs, and those of the direct edges."""
     network, names = predictor.network, predictor.encoding.names
     features = sorted({column.feature for column in names})
+    # Whether a node depends on a feature: from the inputs through all live edges
     reach = torch.tensor([[column.feature == feature for feature in features] for column in names])
     direct = reach[network.direct.mask.any(1)] if network.direct is not None else reach[:0]
     for layer in network.stack[:-1]:
@@ -197,12 +211,12 @@ def _list_combined_features(predictor: Predictor) -> Iterator[frozenset[str]]:
 
 
 def _join_overlapping(sets: Iterable[frozenset[str]]) -> Terms:
-    joined: list[frozenset[str]] = []
-    for found in sets:
-        near = [other for other in joined if other & found]
-        joined = [other for other in joined if not other & found]
-        joined.append(found.union(*near))
-    return tuple(term for term in joined if term)
+    groups: list[frozenset[str]] = []
+    for features in sets:
+        near = [group for group in groups if group & features]
+        groups = [group for group in groups if not group & features]
+        groups.append(features.union(*near))
+    return tuple(term for term in groups if term)
 
 
 def count_operations(predictor: Predictor) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kan_engine.errors import InvalidConfig
@@ -61,10 +61,11 @@ def calibrate_(
     """
     with torch.no_grad():
         outputs = torch.cat([network(x[block]) for block in row_blocks(network, len(x))])
+    # Class weights multiplied the odds in training: the prior shift divides them out
     prior = -class_weights.log()
-    found = fit_calibration(to_logits(outputs), codes, weights, prior=prior, thresholds=thresholds)
-    apply_calibration_(network, found)
-    return found
+    calibration = fit_calibration(to_logits(outputs), codes, weights, prior=prior, thresholds=thresholds)
+    apply_calibration_(network, calibration)
+    return calibration
 
 
 def apply_calibration_(network: KAN, calibration: Calibration) -> None:
@@ -112,14 +113,15 @@ def fit_calibration(
         thresholds: Decision numbers.
     """
     rows = _CalibrationRows.create(logits, codes, weights, thresholds)
-    none = Calibration(1.0, prior)
-    plain = _losses(rows, none)
-    scaled, shifted = (_cross_validate(rows, prior, with_shift) for with_shift in (False, True))
-    is_scaled = bool(scaled.sum() < plain.sum())
-    gain = (scaled if is_scaled else plain) - shifted
+    prior_only = Calibration(1.0, prior)
+    prior_losses = _losses(rows, prior_only)
+    scale_losses, shift_losses = (_cross_validate(rows, prior, with_shift) for with_shift in (False, True))
+    is_scaled = bool(scale_losses.sum() < prior_losses.sum())
+    # Paired differences of the losses by row
+    gain = (scale_losses if is_scaled else prior_losses) - shift_losses
     if float(gain.sum()) > float(gain.square().sum().sqrt()):  # one standard error of a sum
         return _fit(rows, prior, with_shift=True)
-    return _fit(rows, prior, with_shift=False) if is_scaled else none
+    return _fit(rows, prior, with_shift=False) if is_scaled else prior_only
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,16 @@ class _CalibrationRows:
 
     @staticmethod
     def create(
-        logits: Tensor, codes: Tensor, weights: Tensor, limits: InferenceThresholds
+        logits: Float[Tensor, "rows classes"],
+        codes: Int[Tensor, " rows"],
+        weights: Float[Tensor, " rows"],
+        limits: InferenceThresholds,
     ) -> _CalibrationRows:
+        # Kish's effective number of rows as the sum of the weights
         weights = weights * weights.sum() / weights.square().sum()
         return _CalibrationRows(logits, codes, weights, 1 / (float(weights.sum()) + 1), limits)
 
-    def select(self, mask: Tensor) -> _CalibrationRows:
+    def select(self, mask: Bool[Tensor, " rows"]) -> _CalibrationRows:
         return replace(self, logits=self.logits[mask], codes=self.codes[mask], weights=self.weights[mask])
 
 
@@ -149,11 +155,12 @@ def _cross_validate(
     The folds are stratified by class.
     """
     count, folds = rows.limits.calibration_folds, torch.empty_like(rows.codes)
+    # Fold numbers in turn along the rows sorted by class
     folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % count
     losses = torch.empty_like(rows.weights)
     for fold in range(count):
-        own = folds == fold
-        losses[own] = _losses(rows.select(own), _fit(rows.select(~own), prior, with_shift))
+        mask = folds == fold
+        losses[mask] = _losses(rows.select(mask), _fit(rows.select(~mask), prior, with_shift))
     return losses
 
 
@@ -168,41 +175,46 @@ def _losses(rows: _CalibrationRows, calibration: Calibration) -> Float[Tensor, "
 def _fit(rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: bool) -> Calibration:
     """Fit by Newton's method with the positive definite Fisher matrix and step halving."""
     now = Calibration(1.0, prior)
-    reached = _objective(rows, now, prior)
+    lowest = _objective(rows, now, prior)
     for _ in range(rows.limits.max_newton_steps):
+        # Newton's step with the Fisher matrix; without shifts it is that of the scale alone
         gradient, fisher = _derivatives(rows, now, prior)
         free = len(gradient) if with_shift else 1
         step = -torch.linalg.solve(fisher[:free, :free], gradient[:free])
-        tried, objective = _line_search(
+        candidate, objective = _line_search(
             rows, now, prior, torch.cat([step, step.new_zeros(len(gradient) - free)])
         )
-        if not objective < reached - rows.limits.min_decrease_nats:
+        if not objective < lowest - rows.limits.min_decrease_nats:
             break
-        now, reached = tried, objective
+        now, lowest = candidate, objective
     return now
 
 
 def _line_search(
-    rows: _CalibrationRows, start: Calibration, prior: Tensor, step: Float[Tensor, " parameters"]
+    rows: _CalibrationRows,
+    start: Calibration,
+    prior: Float[Tensor, " classes"],
+    step: Float[Tensor, " parameters"],
 ) -> tuple[Calibration, float]:
     """Halve the step until it lowers the objective; return the calibration and its objective."""
     before = _objective(rows, start, prior)
     for halvings in range(20):
         part = step / 2**halvings
-        tried = Calibration(start.scale * float(part[0].clamp(-3, 3).exp()), start.shift + part[1:])
-        reached = _objective(rows, tried, prior)
-        if reached < before:
-            return tried, reached
+        # The scale changes by a factor, so that it stays positive; its exponent is limited
+        candidate = Calibration(start.scale * float(part[0].clamp(-3, 3).exp()), start.shift + part[1:])
+        objective = _objective(rows, candidate, prior)
+        if objective < before:
+            return candidate, objective
     return start, before
 
 
-def _objective(rows: _CalibrationRows, now: Calibration, prior: Tensor) -> float:
+def _objective(rows: _CalibrationRows, now: Calibration, prior: Float[Tensor, " classes"]) -> float:
     offset, precision = _prior_offset(now, prior, rows.limits)
     return float(_losses(rows, now).sum() + (precision * offset.square()).sum() / 2)
 
 
 def _prior_offset(
-    now: Calibration, prior: Tensor, limits: InferenceThresholds
+    now: Calibration, prior: Float[Tensor, " classes"], limits: InferenceThresholds
 ) -> tuple[Float[Tensor, " parameters"], Float[Tensor, " parameters"]]:
     """Offset of (log s, b) from the mean of the prior, and the precision of the prior."""
     log_scale = torch.tensor([now.scale], dtype=prior.dtype).log()
@@ -212,20 +224,23 @@ def _prior_offset(
 
 
 def _derivatives(
-    rows: _CalibrationRows, now: Calibration, prior: Tensor
+    rows: _CalibrationRows, now: Calibration, prior: Float[Tensor, " classes"]
 ) -> tuple[Float[Tensor, " parameters"], Float[Tensor, "parameters parameters"]]:
     """Gradient and Fisher matrix of the objective in (log s, b).
 
     With p the probabilities and q = s·f = ∂z/∂log s, the Hessian of a row's log loss in z is
     diag(p) - ppᵀ.
     """
+    # Rows by classes: probabilities, and the derivative of the logits by log s
     p = torch.softmax(now(rows.logits), 1)
     q = now.scale * rows.logits
     w = rows.weights[:, None]
     q = q - (p * q).sum(1, keepdim=True)  # logits are invariant under a constant shift
     is_class = torch.nn.functional.one_hot(rows.codes, p.shape[1])
+    # Derivatives of the smoothed log loss in the logits
     residual = w * (p - (1 - rows.doubt) * is_class - rows.doubt / p.shape[1])
     gradient = torch.cat([(residual * q).sum()[None], residual.sum(0)])
+    # Sum over the rows of Jᵀ (diag(p) - ppᵀ) J, with J = [q, 1], plus the precision of the prior
     fisher = torch.diag(torch.cat([(w * p * q * q).sum()[None], (w * p).sum(0)]))
     fisher[1:, 1:] -= p.T @ (w * p)
     fisher[0, 1:] = fisher[1:, 0] = (w * p * q).sum(0)
@@ -243,18 +258,19 @@ def rescale_outputs_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"
     Raises:
         InvalidConfig: An output with a shift has no live edge.
     """
-    last = [network.stack[-1], *([] if network.direct is None else [network.direct])]
-    for layer in last:
+    layers = [network.stack[-1], *([] if network.direct is None else [network.direct])]
+    for layer in layers:
         layer.weight.mul_(scale)
         for place, edge in layer.symbolic.items():
             layer.symbolic[place] = replace(edge, c=scale * edge.c, d=scale * edge.d)
     for output, constant in enumerate(shift.tolist()):
-        if constant and not any(_add_constant_(layer, output, constant) for layer in last):
+        if constant and not any(_add_constant_(layer, output, constant) for layer in layers):
             raise InvalidConfig(f"output {output} has no live edge that can take a shift")
 
 
 def _add_constant_(layer: KANLayer, output: int, constant: float) -> bool:
     """Add a constant to the first live activation of an output; return False if there is none."""
+    # The last term of the weight is that of the base function, which a constant does not change
     entering = layer.mask[:, output].nonzero()[:, 0].tolist()
     if not entering:
         return False

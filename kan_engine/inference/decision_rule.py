@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from kan_engine.data.labels import class_name
 from kan_engine.data.scaling import Standardizer
@@ -39,7 +40,7 @@ class Decision:
 
 def calibrate_on_validation_(
     network: KAN,
-    judged: KAN,
+    validation_network: KAN,
     inputs: Standardizer,
     data: TrainingData,
     thresholds: InferenceThresholds = DEFAULT_INFERENCE,
@@ -48,8 +49,8 @@ def calibrate_on_validation_(
 
     Args:
         network: The network that is kept.
-        judged: The network before it was trained on the validation rows, or ``network`` itself. It is
-            calibrated, too.
+        validation_network: The network before it was trained on the validation rows, or ``network`` itself.
+            It is calibrated, too.
         inputs: Scaling of the encoded columns.
         data: The rows.
         thresholds: Decision numbers.
@@ -57,14 +58,14 @@ def calibrate_on_validation_(
     part = data.validation
     class_weights = np.ones(len(data.classes or ())) if data.class_weights is None else data.class_weights
     calibration = calibrate_(
-        judged,
+        validation_network,
         torch.from_numpy(inputs.forward(part.x)),
         torch.from_numpy(part.y).long(),
         weights=torch.from_numpy(data.row_weights(part)),
         class_weights=torch.from_numpy(class_weights),
         thresholds=thresholds,
     )
-    if network is not judged:
+    if network is not validation_network:
         apply_calibration_(network, calibration)
 
 
@@ -82,6 +83,7 @@ def choose_decision(
     assert data.classes is not None  # noqa: S101 - asked of classifiers alone
     if data.class_weights is not None:
         return Decision("class_weight", tuple(data.class_weights.tolist()), "class_weight decides")
+    # Weighted shares of the classes: the constant guess that a network must improve on
     shares = np.bincount(data.training.classes, data.training.weights)
     shares = shares / shares.sum()
     rare = int(shares.argmin())
@@ -98,10 +100,13 @@ def choose_decision(
     return Decision("f1", (weights[0], weights[1]), f"the highest F1 of {name!r}, whose share is {share}")
 
 
-def _beats_class_shares(p: np.ndarray, data: TrainingData, shares: np.ndarray) -> bool:
+def _beats_class_shares(
+    p: Float[np.ndarray, "rows classes"], data: TrainingData, shares: Float[np.ndarray, " classes"]
+) -> bool:
     """Return whether the log loss is lower than that of the class shares by more than a standard error."""
     part = data.validation
-    own = part.classes
+    codes = part.classes
     tiny = np.finfo(float).tiny
-    gain = part.weights * np.log(np.maximum(p[np.arange(len(p)), own], tiny) / shares[own])
+    # Log likelihood ratio of every row, with the standard error of the sum
+    gain = part.weights * np.log(np.maximum(p[np.arange(len(p)), codes], tiny) / shares[codes])
     return bool(gain.sum() > np.sqrt((gain**2).sum()))

@@ -67,19 +67,18 @@ class FormulaPredictor(Predictor):
             raise InvalidConfig(
                 f"{len(trees)} formulas of {names}, with unknown columns {unknown}, do not fit the network"
             )
-        inherited: dict[str, Any] = {
-            field.name: getattr(predictor, field.name) for field in fields(Predictor)
-        }
+        values: dict[str, Any] = {field.name: getattr(predictor, field.name) for field in fields(Predictor)}
+        # Without stored errors every residual counts as the largest one, or there are no residuals
         residuals = predictor.formula_residuals
         if residuals is None:
             residuals = (
                 predictor.residuals[:0] if largest_error is None else predictor.residuals * 0 + largest_error
             )
         if support is not None:
-            inherited["support"] = tuple(_to_range(support.get(name, (None, None))) for name in names)
+            values["support"] = tuple(_to_range(support.get(name, (None, None))) for name in names)
         lacks = predictor.formula_residuals is None and len(residuals) < len(predictor.residuals)
         return FormulaPredictor(
-            **inherited | {"residuals": residuals, "compact": None, "linear": None},
+            **values | {"residuals": residuals, "compact": None, "linear": None},
             trees=tuple(trees),
             lacks_residuals=lacks,
             is_unsound=is_unsound,
@@ -103,36 +102,39 @@ class FormulaPredictor(Predictor):
     def unused(self) -> frozenset[str]:
         """Features that no formula uses; they may be absent and have no effect."""
         read = {name for tree in self.trees for name in variables(tree)}
-        used = {column.feature for column in self.encoding.names if column.name in read}
-        return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
+        features = {column.feature for column in self.encoding.names if column.name in read}
+        return frozenset(feature.name for feature in self.encoding.features if feature.name not in features)
 
     def raw_outputs(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
         """Values of the formulas: in the target's units, log-odds or logits; NaN where undefined."""
-        encoded = self._encode(columns)
-        y = np.empty((len(encoded), len(self.trees)))
-        for start in range(0, len(encoded), self._formula_block_rows):
+        encoded_rows = self._encode(columns)
+        y = np.empty((len(encoded_rows), len(self.trees)))
+        for start in range(0, len(encoded_rows), self._formula_block_rows):
             block = slice(start, start + self._formula_block_rows)
-            rows = {column.name: encoded[block, place] for place, column in self._input_columns}
+            # Only the columns that a formula uses, in blocks that bound the memory of all nodes
+            rows = {column.name: encoded_rows[block, place] for place, column in self._input_columns}
             for output, tree in enumerate(self.trees):
                 y[block, output] = evaluate(tree, rows)
         y[~np.isfinite(y)] = np.nan
         if self.classes is not None and self.fallback is not None:
-            gaps = np.isnan(y).any(1) & self._is_within_training_range(encoded)
-            y[gaps] = self.fallback.raw_outputs(encoded[gaps])
+            # The network fills gaps of the formula only where it has seen training rows
+            gaps = np.isnan(y).any(1) & self._is_within_training_range(encoded_rows)
+            y[gaps] = self.fallback.raw_outputs(encoded_rows[gaps])
         return y
 
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
         """Values in the target's units, or labels; NaN or None where a formula is undefined."""
         if self.classes is not None:
             return super().predict(columns)
-        encoded = self._encode(columns)
-        values = self.raw_outputs(encoded)
+        encoded_rows = self._encode(columns)
+        values = self.raw_outputs(encoded_rows)
         if self.fallback is not None:
-            gaps = np.isnan(values).any(1) & self._is_within_training_range(encoded)
-            values[gaps] = self.fallback.predict(encoded[gaps]).reshape(-1, len(self.trees))
+            gaps = np.isnan(values).any(1) & self._is_within_training_range(encoded_rows)
+            values[gaps] = self.fallback.predict(encoded_rows[gaps]).reshape(-1, len(self.trees))
         if self.support is not None:
+            # A density is 0 outside its support, whatever the formula gives there
             low, high = np.array(self.support).T
-            values[((encoded < low) | (encoded > high)).any(1)] = 0.0
+            values[((encoded_rows < low) | (encoded_rows > high)).any(1)] = 0.0
         if self.within is not None:
             values = values.clip(*self.within)
         return values[:, 0] if values.shape[1] == 1 else values
@@ -141,13 +143,14 @@ class FormulaPredictor(Predictor):
         """Places of rows within the training ranges at which a formula is undefined or beyond its bounds."""
         if not self.is_unsound:
             return super().find_unsound_rows(columns)
-        encoded = self._encode(columns)
-        values = self.raw_outputs(encoded)
+        encoded_rows = self._encode(columns)
+        values = self.raw_outputs(encoded_rows)
         low, high = (
             self.within or (None if self.outputs is None else self.outputs.bounds) or (-np.inf, np.inf)
         )
+        # Values beyond the bounds of the target are as little to be trusted as undefined ones
         is_beyond = ~np.isfinite(values) | (values < low) | (values > high)
-        return np.flatnonzero(is_beyond.any(1) & self._is_within_training_range(encoded))
+        return np.flatnonzero(is_beyond.any(1) & self._is_within_training_range(encoded_rows))
 
     def margin(self, level: float) -> float:
         """Half the width of the prediction interval, as for the network, from the errors of the formula."""
@@ -159,13 +162,14 @@ class FormulaPredictor(Predictor):
         return super().margin(level)
 
     def _is_within_training_range(
-        self, encoded: Float[np.ndarray, "rows inputs"]
+        self, encoded_rows: Float[np.ndarray, "rows inputs"]
     ) -> Bool[np.ndarray, " rows"]:
-        within = np.ones(len(encoded), dtype=bool)
+        within = np.ones(len(encoded_rows), dtype=bool)
+        # The range is checked for numbers alone
         ranges = {f.name: f.reach for f in self.encoding.features if f.type == "number"}
         for place, column in self._input_columns:
             low, high = ranges.get(column.feature, (-np.inf, np.inf))
-            within &= (encoded[:, place] >= low) & (encoded[:, place] <= high)
+            within &= (encoded_rows[:, place] >= low) & (encoded_rows[:, place] <= high)
         return within
 
     @cached_property

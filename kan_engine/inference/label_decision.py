@@ -22,9 +22,9 @@ def choose_classes(
         probabilities: Probability of every class.
         weights: Factor of every class; None means equal weights.
     """
-    weighted = probabilities if weights is None else probabilities * np.asarray(weights)
-    chosen: np.ndarray = weighted.argmax(1)
-    return chosen
+    scores = probabilities if weights is None else probabilities * np.asarray(weights)
+    indices: np.ndarray = scores.argmax(1)
+    return indices
 
 
 def f1_threshold(p: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"]) -> float:
@@ -39,8 +39,9 @@ def f1_threshold(p: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " row
         p: Probability of the class in rows from the same distribution as new rows.
         weights: Weight of each row; not all 0.
     """
+    # Expected F1 of the k most probable rows, for every k; rows without weight at the top are skipped
     order = np.argsort(-p, kind="stable")
-    hits, called = np.cumsum((weights * p)[order]), np.cumsum(weights[order])
-    is_called = called > 0
-    f1 = 2 * hits[is_called] / (called[is_called] + hits[-1])
+    hits, positives = np.cumsum((weights * p)[order]), np.cumsum(weights[order])
+    is_called = positives > 0
+    f1 = 2 * hits[is_called] / (positives[is_called] + hits[-1])
     return float(f1.max()) / 2

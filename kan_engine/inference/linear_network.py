@@ -41,15 +41,19 @@ def build_linear_network(
     network = KAN(KANConfig(width=slopes.shape, grid_size=1, order=order))
     layer = network.stack[0]
     mean, std = (0.0, 1.0) if outputs is None else (outputs.mean, outputs.std)
+    # Slopes and values at the centre, in the scales of the network's inputs and outputs
     lines = slopes * inputs.scale[:, None] / std
     levels = (intercepts + inputs.center @ slopes - mean) / std
+    # An output without slopes keeps one edge, which carries the constant
     alive = lines != 0
     alive[0, ~alive.any(0)] = True
     layer.mask[:] = torch.from_numpy(alive)
     knots = layer.knots[0].numpy()
+    # Greville abscissae: coefficients on a line there give that line as the spline
     abscissae = np.array([knots[m + 1 : m + 1 + order].mean() for m in range(1 + order)])
-    shared = np.where(alive, levels / alive.sum(0), 0.0)
-    coefficients = lines[:, None] * abscissae[:, None] + shared[:, None]  # (in, terms, out)
+    # The constant of an output is divided among its live edges
+    offsets = np.where(alive, levels / alive.sum(0), 0.0)
+    coefficients = lines[:, None] * abscissae[:, None] + offsets[:, None]  # (in, terms, out)
     layer.weight[:, :-1] = torch.from_numpy(coefficients)
     return network
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from kan_engine.compact.path import CompactNetwork, CompactPath
@@ -21,7 +22,7 @@ from kan_engine.inference.network_member import NetworkMember
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.kan import KAN
 
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, Float[np.ndarray, " _"]]
 BuildNetwork = Callable[[NetworkHeader], KAN]
 
 NETWORKS, INPUTS, OUTPUTS, RESIDUALS = "networks", "inputs", "outputs", "residuals"  # the arrays
@@ -36,7 +37,7 @@ def describe_member(name: str, member: NetworkMember) -> tuple[dict[str, Any], A
     member = _thin_path(member)
     path, scaler = member.path, member.path.scaler
     live = [_find_live_inputs(entry.network) for entry in path.networks]
-    described = {
+    document = {
         "selected": member.selected,
         "serves": member.serves,
         "decision_weights": member.decision_weights,
@@ -45,17 +46,18 @@ def describe_member(name: str, member: NetworkMember) -> tuple[dict[str, Any], A
         "networks": [
             {
                 "header": entry.network.to_header().to_dict(),
-                "inputs": used.tolist(),
+                "inputs": live_inputs.tolist(),
                 "curves": entry.curve_count,
                 "loss": entry.loss if math.isfinite(entry.loss) else None,
             }
-            for entry, used in zip(path.networks, live, strict=True)
+            for entry, live_inputs in zip(path.networks, live, strict=True)
         ],
     }
+    # One array for all networks: an artifact has few attachments, whatever the number of networks
     tensors = [
         part.double().flatten()
-        for entry, used in zip(path.networks, live, strict=True)
-        for part in _list_stored_parts(entry.network, used)
+        for entry, live_inputs in zip(path.networks, live, strict=True)
+        for part in _list_stored_parts(entry.network, live_inputs)
     ]
     arrays = {
         NETWORKS: torch.cat(tensors).numpy(),
@@ -64,13 +66,13 @@ def describe_member(name: str, member: NetworkMember) -> tuple[dict[str, Any], A
     }
     if scaler is not None:
         arrays[OUTPUTS] = np.concatenate([scaler.mean, scaler.std])
-    return described, {f"{name}.{part}": numbers for part, numbers in arrays.items()}
+    return document, {f"{name}.{part}": numbers for part, numbers in arrays.items()}
 
 
 def read_member(
     name: str,
-    told: Mapping[str, Any],
-    attached: Mapping[str, np.ndarray],
+    document: Mapping[str, Any],
+    attachments: Mapping[str, Float[np.ndarray, " _"]],
     width: tuple[int, int],
     build: BuildNetwork,
 ) -> NetworkMember:
@@ -78,23 +80,24 @@ def read_member(
 
     Args:
         name: Of the member.
-        told: The JSON.
-        attached: The arrays of the artifact by name.
+        document: The JSON.
+        attachments: The arrays of the artifact by name.
         width: Number of encoded inputs and of outputs of the model.
         build: Builds a network whose description is plausible.
 
     Raises:
         ValueError, TypeError, KeyError, InvalidConfig: The parts do not describe networks.
     """
-    arrays = {part: attached[f"{name}.{part}"] for part in (NETWORKS, INPUTS, RESIDUALS)}
+    arrays = {part: attachments[f"{name}.{part}"] for part in (NETWORKS, INPUTS, RESIDUALS)}
     if not all(np.isfinite(numbers).all() for numbers in arrays.values()):
         raise ValueError("its networks hold values that are not finite")
-    numbers, transform = arrays[NETWORKS], told["transform"]
-    headers = [NetworkHeader.from_dict(entry["header"]) for entry in told["networks"]]
+    numbers, transform = arrays[NETWORKS], document["transform"]
+    headers = [NetworkHeader.from_dict(entry["header"]) for entry in document["networks"]]
     if sum(map(_count_numbers, headers)) > MAX_NUMBERS:
         raise ValueError(f"its networks have over {MAX_NUMBERS} numbers")
+    # The numbers are divided in the order in which they were written
     networks, start = [], 0
-    for header, entry in zip(headers, told["networks"], strict=True):
+    for header, entry in zip(headers, document["networks"], strict=True):
         if (header.width[0], header.width[-1]) != width:
             raise ValueError(f"a network of a member has the width {header.width}, the model {width}")
         network = build(header)
@@ -108,95 +111,99 @@ def read_member(
         )
     if start != len(numbers):
         raise ValueError(f"its networks have {start} numbers, but {len(numbers)} are stored")
-    weights = told["decision_weights"]
+    weights = document["decision_weights"]
     return NetworkMember(
         path=CompactPath(
             networks=tuple(networks),
             inputs=_read_inputs(arrays[INPUTS], width[0]),
-            scaler=None if transform is None else _read_scaler(told, attached[f"{name}.{OUTPUTS}"]),
+            scaler=None if transform is None else _read_scaler(document, attachments[f"{name}.{OUTPUTS}"]),
         ),
-        selected=_parse_count(told["selected"]),
+        selected=_parse_count(document["selected"]),
         residuals=arrays[RESIDUALS],
         decision_weights=None if weights is None else tuple(map(float, weights)),
-        serves=bool(told["serves"]),
+        serves=bool(document["serves"]),
     )
 
 
 def _thin_path(member: NetworkMember) -> NetworkMember:
     """The member without the networks that would make the path too large; the selected one stays."""
-    left = MAX_NUMBERS - _count_numbers(member.network.network.to_header())
-    kept = []
+    capacity = MAX_NUMBERS - _count_numbers(member.network.network.to_header())
+    networks = []
     for entry in member.path.networks:
         size = 0 if entry is member.network else _count_numbers(entry.network.to_header())
-        if size <= left:
-            kept.append(entry)
-            left -= size
-    selected = next(place for place, entry in enumerate(kept) if entry is member.network)
-    return replace(member, path=replace(member.path, networks=tuple(kept)), selected=selected)
+        if size <= capacity:
+            networks.append(entry)
+            capacity -= size
+    position = next(place for place, entry in enumerate(networks) if entry is member.network)
+    return replace(member, path=replace(member.path, networks=tuple(networks)), selected=position)
 
 
 def _count_numbers(header: NetworkHeader) -> int:
     """Upper bound of the numbers in the weights of a network."""
+    # Every edge has a coefficient per grid interval and order, and that of the base function
     sizes = [max(1, size) + header.order + 1 for size in header.grid_sizes]
     pairs = [a * b for a, b in zip(header.width, header.width[1:], strict=False)]
     pairs += [header.width[0] * header.width[-1]] * header.direct
     return sum(pair * size for pair, size in zip(pairs, sizes, strict=True))
 
 
-def _find_live_inputs(network: KAN) -> Tensor:
+def _find_live_inputs(network: KAN) -> Int[Tensor, " live"]:
     """Indices of the inputs with a live edge."""
     layers = [network.stack[0], *([] if network.direct is None else [network.direct])]
     return torch.stack([layer.mask.any(1) for layer in layers]).any(0).nonzero()[:, 0]
 
 
-def _list_stored_parts(network: KAN, used: Tensor) -> Iterator[Tensor]:
+def _list_stored_parts(network: KAN, live_inputs: Int[Tensor, " live"]) -> Iterator[Shaped[Tensor, " ..."]]:
     """The tensors of a network, in a fixed order; of layers that read the inputs, the rows of used inputs."""
     for layer in network.all_layers:
         reads_inputs = layer is network.stack[0] or layer is network.direct
         for tensor in (layer.knots, layer.mask, layer.weight.detach()):
-            yield tensor[used] if reads_inputs else tensor
+            yield tensor[live_inputs] if reads_inputs else tensor
 
 
 @torch.no_grad()
-def _fill_network_(network: KAN, used: Tensor, numbers: np.ndarray, start: int) -> int:
+def _fill_network_(
+    network: KAN, live_inputs: Int[Tensor, " live"], numbers: Float[np.ndarray, " numbers"], start: int
+) -> int:
     """Set the tensors of a network from stored numbers; returns the index of the next number."""
     for layer in network.all_layers:
         reads_inputs = layer is network.stack[0] or layer is network.direct
         if reads_inputs:
             layer.mask[:] = False
         for tensor in (layer.knots, layer.mask, layer.weight):
-            shape = (len(used), *tensor.shape[1:]) if reads_inputs else tensor.shape
+            shape = (len(live_inputs), *tensor.shape[1:]) if reads_inputs else tensor.shape
             end = start + math.prod(shape)
+            # Masks are stored as 0 and 1, unused inputs not at all
             values = torch.tensor(numbers[start:end]).reshape(shape)  # too few numbers raise ValueError
             if tensor.dtype == torch.bool and not ((values == 0) | (values == 1)).all():
                 raise ValueError("a mask holds values that are neither true nor false")
-            tensor[used if reads_inputs else slice(None)] = values.to(tensor.dtype)
+            tensor[live_inputs if reads_inputs else slice(None)] = values.to(tensor.dtype)
             start = end
         if (layer.knots.diff() < 0).any():
             raise ValueError("the knots of a network are decreasing")
     return start
 
 
-def _list_tables(inputs: Standardizer) -> list[np.ndarray]:
+def _list_tables(inputs: Standardizer) -> list[Float[np.ndarray, " ..."]]:
     quantiles = [] if inputs.quantiles is None else [inputs.quantiles]
     return [inputs.center, inputs.scale, *quantiles]
 
 
-def _read_inputs(numbers: np.ndarray, wide: int) -> Standardizer:
-    center, scale, rest = np.split(numbers, [wide, 2 * wide])
-    return Standardizer(center, scale, rest.reshape(wide, -1) if len(rest) else None)
+def _read_inputs(numbers: Float[np.ndarray, " numbers"], wide: int) -> Standardizer:
+    center, scale, quantiles = np.split(numbers, [wide, 2 * wide])
+    return Standardizer(center, scale, quantiles.reshape(wide, -1) if len(quantiles) else None)
 
 
-def _read_scaler(told: Mapping[str, Any], numbers: np.ndarray) -> TargetScaler:
+def _read_scaler(document: Mapping[str, Any], numbers: Float[np.ndarray, " numbers"]) -> TargetScaler:
     mean, std = np.split(numbers, 2)
-    bounds = told["bounds"]
+    bounds = document["bounds"]
     if bounds is None:
-        return TargetScaler(told["transform"], mean, std)
+        return TargetScaler(document["transform"], mean, std)
     low, high = map(float, bounds)
-    return TargetScaler(told["transform"], mean, std, (low, high))
+    return TargetScaler(document["transform"], mean, std, (low, high))
 
 
-def _parse_inputs(places: Any, wide: int) -> Tensor:
+def _parse_inputs(places: Any, wide: int) -> Int[Tensor, " live"]:
     if any(type(place) is not int or not 0 <= place < wide for place in places):
         raise ValueError("a network of a member uses inputs that do not exist")
     if len(set(places)) != len(places):

@@ -30,25 +30,25 @@ class OptimismCorrection:
     @staticmethod
     def create_closed() -> OptimismCorrection:
         """A correction that records no errors, for networks that are not candidates."""
-        contest = OptimismCorrection(np.empty(0))
-        contest.is_open = False
-        return contest
+        correction = OptimismCorrection(np.empty(0))
+        correction.is_open = False
+        return correction
 
     def record(self, errors: Float[np.ndarray, " rows"]) -> None:
         """Record the absolute errors of a candidate; errors that are not finite in float32 are ignored."""
         with np.errstate(over="ignore"):
-            kept = errors.astype(np.float32)
-        if self.is_open and np.isfinite(kept).all():
-            self._errors.append(kept)
+            entry = errors.astype(np.float32)
+        if self.is_open and np.isfinite(entry).all():
+            self._errors.append(entry)
 
     @property
     def count(self) -> int:
         """Number of recorded candidates."""
         return len(self._errors)
 
-    def export_errors(self, first: int = 0) -> Float[np.ndarray, " numbers"]:
-        """Errors of the candidates from index ``first`` on, concatenated, for ``append_errors``."""
-        return np.array(self._errors[first:], dtype=float).ravel()
+    def export_errors(self, start: int = 0) -> Float[np.ndarray, " numbers"]:
+        """Errors of the candidates from index ``start`` on, concatenated, for ``append_errors``."""
+        return np.array(self._errors[start:], dtype=float).ravel()
 
     def append_errors(self, entries: Float[np.ndarray, " numbers"]) -> None:
         """Record errors that ``export_errors`` of another correction over the same rows returned."""
@@ -66,15 +66,17 @@ class OptimismCorrection:
         Args:
             errors: Absolute validation errors of the network in use.
         """
-        served = np.sort(errors)
+        sorted_errors = np.sort(errors)
         if not self._errors or not self.is_open:
-            return served
+            return sorted_errors
+        # Losses of all candidates by row, and the candidate that all rows select
         table = np.array(self._errors, dtype=float)
         worth = table**2 * self._weights
-        winner = table[worth.sum(1).argmin()]
+        best_errors = table[worth.sum(1).argmin()]
         folds = np.arange(table.shape[1]) % self._fold_count
-        fair = np.empty_like(winner)
+        # Errors of candidates that were selected without the row, as those of a new row are
+        held_out_errors = np.empty_like(best_errors)
         for fold in range(self._fold_count):
-            own = folds == fold
-            fair[own] = table[worth[:, ~own].sum(1).argmin()][own]
-        return np.sort(np.maximum(served + np.sort(fair) - np.sort(winner), 0.0))
+            mask = folds == fold
+            held_out_errors[mask] = table[worth[:, ~mask].sum(1).argmin()][mask]
+        return np.sort(np.maximum(sorted_errors + np.sort(held_out_errors) - np.sort(best_errors), 0.0))

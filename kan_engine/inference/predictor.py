@@ -161,8 +161,8 @@ class Predictor:
     def unused(self) -> frozenset[str]:
         """Features without a live path to an output; they may be absent and have no effect."""
         lives = zip(self.encoding.names, live_inputs(self.network).tolist(), strict=True)
-        used = {column.feature for column, is_live in lives if is_live}
-        return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
+        features = {column.feature for column, is_live in lives if is_live}
+        return frozenset(feature.name for feature in self.encoding.features if feature.name not in features)
 
     def raw_outputs(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
         """Outputs of the network in its own scale: standardised targets, log-odds or logits.
@@ -173,11 +173,12 @@ class Predictor:
         Raises:
             InvalidData: A column that the network uses is absent, or a value has the wrong type.
         """
-        encoded = self._encode(columns)
-        y = np.empty((len(encoded), self.network.config.width[-1]))
-        for start in range(0, len(encoded), self._network_block_rows):
+        encoded_rows = self._encode(columns)
+        # In blocks of rows, so that memory does not grow with their number
+        y = np.empty((len(encoded_rows), self.network.config.width[-1]))
+        for start in range(0, len(encoded_rows), self._network_block_rows):
             block = slice(start, start + self._network_block_rows)
-            y[block] = self._evaluator(self.inputs.forward(encoded[block]))
+            y[block] = self._evaluator(self.inputs.forward(encoded_rows[block]))
         return y
 
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
@@ -188,11 +189,12 @@ class Predictor:
         """
         if self.outputs is None:
             return self.labels(self.probabilities(columns))
-        encoded = self._encode(columns)
-        values: np.ndarray = self.outputs.inverse(self.raw_outputs(encoded))
+        encoded_rows = self._encode(columns)
+        values: np.ndarray = self.outputs.inverse(self.raw_outputs(encoded_rows))
         if self.support is not None:
+            # A density is 0 outside its support, whatever the network gives there
             low, high = np.array(self.support).T
-            values[((encoded < low) | (encoded > high)).any(1)] = 0.0
+            values[((encoded_rows < low) | (encoded_rows > high)).any(1)] = 0.0
         return values[:, 0] if values.shape[1] == 1 else values
 
     def probabilities(self, columns: Columns) -> Float[np.ndarray, "rows classes"]:
@@ -212,11 +214,12 @@ class Predictor:
 
     def labels(self, probabilities: Float[np.ndarray, "rows classes"]) -> Shaped[np.ndarray, " rows"]:
         """The class with the largest weighted probability in every row; the first of equal ones."""
+        # Objects, so that labels keep their Python type; the last one is that of undefined rows
         names = np.empty(len(self.classes or ()) + 1, dtype=object)
         names[:-1] = self.classes
-        defined = np.isfinite(probabilities).all(1)
+        is_finite = np.isfinite(probabilities).all(1)
         labels: np.ndarray = names[
-            np.where(defined, choose_classes(probabilities, self.decision_weights), -1)
+            np.where(is_finite, choose_classes(probabilities, self.decision_weights), -1)
         ]
         return labels
 
@@ -230,8 +233,8 @@ class Predictor:
         """Probability of ``classes[1]`` above which it is the label; None unless there are two classes."""
         if self.classes is None or len(self.classes) != 2:
             return None
-        first, second = self.decision_weights or (0.5, 0.5)
-        return first / (first + second)
+        first_weight, second_weight = self.decision_weights or (0.5, 0.5)
+        return first_weight / (first_weight + second_weight)
 
     def margin(self, level: float) -> float:
         """Half the width of the prediction interval, the same for every row.
@@ -269,13 +272,16 @@ class Predictor:
         bounds: np.ndarray = np.stack([values - margin, values + margin], axis=1)
         return bounds
 
-    def unseen_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
+    def unseen_mask(
+        self, columns: Mapping[str, Shaped[np.ndarray, " ..."]]
+    ) -> Bool[np.ndarray, "rows features"]:
         """Values outside the training ranges and categories, of features that the network uses."""
+        # Unused features cannot change a prediction, so their values are not reported
         read = np.array([feature.name not in self.unused for feature in self.encoding.features])
         outside: np.ndarray = self.encoding.unseen_mask(columns) & read
         return outside
 
-    def find_unseen_values(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
+    def find_unseen_values(self, columns: Mapping[str, Shaped[np.ndarray, " ..."]]) -> list[tuple[int, str]]:
         """Row and feature of every value in ``unseen_mask``, row by row."""
         places = np.argwhere(self.unseen_mask(columns))
         return [(int(row), self.encoding.features[place].name) for row, place in places]

@@ -40,28 +40,33 @@ class RivalsPredictor(FormulaPredictor):
         Returns:
             None if a probability is not known.
         """
-        known = [(tree, probability) for tree, probability in rivals if probability is not None]
-        if len(known) < len(rivals):
+        weighted_trees = [(tree, probability) for tree, probability in rivals if probability is not None]
+        if len(weighted_trees) < len(rivals):
             return None
-        total = sum(probability for _, probability in known)
-        shares = tuple(probability / total for _, probability in known)
-        inherited: dict[str, Any] = {
-            each.name: getattr(formula, each.name) for each in fields(FormulaPredictor)
+        total = sum(probability for _, probability in weighted_trees)
+        shares = tuple(probability / total for _, probability in weighted_trees)
+        values: dict[str, Any] = {
+            field.name: getattr(formula, field.name) for field in fields(FormulaPredictor)
         }
-        mean = add(*(mul(share, tree) for share, (tree, _) in zip(shares, known, strict=True)))
-        trees = tuple(tree for tree, _ in known)
-        return RivalsPredictor(**inherited | {"trees": (mean,)}, rivals=trees, shares=shares)
+        mean = add(*(mul(share, tree) for share, (tree, _) in zip(shares, weighted_trees, strict=True)))
+        trees = tuple(tree for tree, _ in weighted_trees)
+        return RivalsPredictor(**values | {"trees": (mean,)}, rivals=trees, shares=shares)
 
     def widen(self, margin: float, columns: Columns) -> Float[np.ndarray, " rows"]:
         """Half the width of the interval at every row: wider by as much as the rivals disagree.
 
         The variance of the residuals grows by that of the rivals.
         """
-        encoded = self._encode(columns)
-        rows = {column.name: encoded[:, place] for place, column in self._input_columns}
+        encoded_rows = self._encode(columns)
+        rows = {column.name: encoded_rows[:, place] for place, column in self._input_columns}
         with np.errstate(all="ignore"):
-            values = np.stack([evaluate(tree, rows) * np.ones(len(encoded)) for tree in self.rivals])
+            # Variance of the rivals about their mean, each with its probability
+            values = np.stack([evaluate(tree, rows) * np.ones(len(encoded_rows)) for tree in self.rivals])
             shares = np.array(self.shares)[:, None]
             variance = (shares * (values - (shares * values).sum(0)) ** 2).sum(0)
-            usual = float(np.mean(self.residuals**2))
-            return np.asarray(margin * np.sqrt(1 + variance / usual)) if usual else margin + np.sqrt(variance)
+            residual_variance = float(np.mean(self.residuals**2))
+            return (
+                np.asarray(margin * np.sqrt(1 + variance / residual_variance))
+                if residual_variance
+                else margin + np.sqrt(variance)
+            )
