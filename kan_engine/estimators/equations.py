@@ -91,7 +91,7 @@ class SolvedEquations:
             f"largest violation {self.violation:.2g}",
         ]
 
-    def predict(self, points: Any) -> dict[str, Float[np.ndarray, " *points"]]:
+    def predict(self, points: Any) -> dict[str, Float[np.ndarray, " rows"]]:
         """The unknowns at points: columns or a data frame of the independent variables.
 
         Raises:
