@@ -18,10 +18,10 @@ from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 from kan_engine.formulas.core.working_responses import complete_logits, evaluate_logits, refit_logits
 
-Model = Callable[[Float[np.ndarray, "rows columns"]], Float[np.ndarray, " rows *classes"]]
+PredictFunction = Callable[[Float[np.ndarray, "rows columns"]], Float[np.ndarray, " rows *classes"]]
 """Values or class probabilities at encoded rows."""
 
-ModelFitter = Callable[[LabelledRows], Model]
+ModelFitter = Callable[[LabelledRows], PredictFunction]
 """Fits a model to training rows; returns a function of encoded rows [n, d]."""
 
 
@@ -38,30 +38,30 @@ class LinearModel:
         return values
 
 
-def fit_constant(rows: LabelledRows) -> Model:
+def fit_constant(rows: LabelledRows) -> PredictFunction:
     """Fit the weighted mean."""
     mean = float(np.average(rows.y, weights=rows.weights))
     return lambda x: np.full(len(x), mean)
 
 
-def fit_line(penalties: Sequence[float], rows: LabelledRows) -> Model:
+def fit_line(penalties: Sequence[float], rows: LabelledRows) -> PredictFunction:
     """Fit a line; see ``fit_ridge_regression``."""
     return fit_ridge_regression(rows, penalties).predict
 
 
-def fit_log_line(penalty: float, rows: LabelledRows) -> Model:
+def fit_log_line(penalty: float, rows: LabelledRows) -> PredictFunction:
     """Fit the exponential of a line; see ``fit_gamma_regression``."""
     line = fit_gamma_regression(rows, penalty)
     return lambda x: np.exp(line.predict(x))
 
 
-def fit_class_shares(classes: int, rows: LabelledRows) -> Model:
+def fit_class_shares(classes: int, rows: LabelledRows) -> PredictFunction:
     """Fit the weighted share of every class, with half a row added to each class."""
     counts = np.bincount(rows.classes, rows.weights, minlength=classes) + 0.5
     return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
 
 
-def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> Model:
+def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> PredictFunction:
     """Fit class probabilities; see ``fit_logistic_regression``."""
     line = fit_logistic_regression(rows, classes, strength)
 
@@ -137,7 +137,7 @@ def fit_logistic_regression(rows: LabelledRows, classes: int, strength: float) -
 def fit_logits(trees: Sequence[Expression], steps: int) -> ModelFitter:
     """A fitter of class probabilities by formulas: their measured constants are refitted to the labels."""
 
-    def fit(rows: LabelledRows) -> Model:
+    def fit(rows: LabelledRows) -> PredictFunction:
         forms = refit_logits(trees, rows, steps=steps)
 
         def predict(x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows *classes"]:
@@ -168,7 +168,7 @@ def _center_and_scale(
     return x.mean(0), np.where(scale > 0, scale, 1.0)
 
 
-def fit_boosting(rows: LabelledRows) -> Model:
+def fit_boosting(rows: LabelledRows) -> PredictFunction:
     """Fit histogram gradient boosting with scikit-learn's defaults, in one thread."""
     model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     with threadpool_limits(1):
@@ -186,7 +186,7 @@ def fit_formula(tree: Expression, steps: int) -> ModelFitter:
     """A fitter of the formula's form: it refits the measured constants to the rows, in at most ``steps``."""
     form, values = parametrize_floats(tree)
 
-    def fit(rows: LabelledRows) -> Model:
+    def fit(rows: LabelledRows) -> PredictFunction:
         again = refit_constants(ParametricForm(form, np.array(values)), rows, iterations=steps)
 
         def predict(x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows *classes"]:
