@@ -31,16 +31,16 @@ def work(job_id: str, token: str | None = None) -> None:
 
 def work_shortly(job_id: str, token: str) -> tuple[bool, None, float]:
     """Execute a job that is expected to be short; returns what the pool expects of a call: no failure."""
-    limits, own = DEFAULT_RUNTIME, settings()
-    bounded = own.model_copy(
-        update={"max_memory_bytes": min(own.max_memory_bytes, limits.max_short_job_bytes)}
+    limits, base_settings = DEFAULT_RUNTIME, settings()
+    job_settings = base_settings.model_copy(
+        update={"max_memory_bytes": min(base_settings.max_memory_bytes, limits.max_short_job_bytes)}
     )
     with handle_termination() as termination, trace_job(job_id):
         run_job(
             job_id,
             token,
             sessions(),
-            bounded,
+            job_settings,
             work_of=find_handler,
             termination=termination,
             ring=notify_workers,

@@ -45,8 +45,8 @@ class PreparedData(TrainingData):
     @cached_property
     def duplicate_count(self) -> int:
         """Number of hold-out rows whose encoded columns and target equal those of a training row."""
-        known = [_hash_rows(part) for part in (self.training, self.reserve) if part is not None]
-        return int(np.isin(_hash_rows(self.test), np.concatenate(known)).sum())
+        training_hashes = [_hash_rows(part) for part in (self.training, self.reserve) if part is not None]
+        return int(np.isin(_hash_rows(self.test), np.concatenate(training_hashes)).sum())
 
 
 def prepare_search(table: StoredTable, request: TrainRequest, config: SearchConfig) -> PreparedData:
@@ -91,17 +91,17 @@ def prepare_data(
         warnings.append(
             "a random split left only one class in the training rows; the hold-out rows were drawn by class"
         )
-    classes, known = None, split.test_rows
+    classes, test_rows = None, split.test_rows
     if target.labels is not None:
-        target, classes, known = _order_classes(target, split)
-    if len(known) < len(split.test_rows):
-        lost = len(split.test_rows) - len(known)
-        warnings.append(f"{lost} hold-out rows have classes that no training row has")
+        target, classes, test_rows = _order_classes(target, split)
+    if len(test_rows) < len(split.test_rows):
+        unseen_count = len(split.test_rows) - len(test_rows)
+        warnings.append(f"{unseen_count} hold-out rows have classes that no training row has")
     weights, unit_error = _read_weights(table, request, present, np.concatenate([fit_rows, judge_rows]))
-    class_weights, wanted = None, request.training.class_weight
-    if classes is not None and target.labels is not None and wanted is not None:
+    class_weights, weighting = None, request.training.class_weight
+    if classes is not None and target.labels is not None and weighting is not None:
         training = target.numbers[split.train_rows]
-        class_weights = compute_class_weights(wanted, target.labels, training, len(classes))
+        class_weights = compute_class_weights(weighting, target.labels, training, len(classes))
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
     for rows, purpose in ((fit_rows, "fit"), (judge_rows, "validation")):
         if not weights[rows].any():
@@ -109,7 +109,7 @@ def prepare_data(
                 f"all {purpose} rows have the weight 0; give some of them a positive weight",
                 column=request.weight,
             )
-    fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
+    fit_rows, judge_rows, test_rows = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, test_rows))
     choice = draw_choice_rows(
         fit_rows,
         judge_rows,
@@ -126,8 +126,8 @@ def prepare_data(
         warnings += screening.warnings
     warnings += _sentinel_warnings(plan, encoding)
     reserve = choice.select_reserve(len(encoding.names), thresholds)
-    order = np.concatenate([training, known, reserve])
-    encoded = LabelledRows(
+    order = np.concatenate([training, test_rows, reserve])
+    labelled_rows = LabelledRows(
         x=_encode_rows(table, encoding, present[order]),
         y=target.numbers[order].astype(float),
         weights=weights[order],
@@ -139,14 +139,14 @@ def prepare_data(
         plan=plan,
         encoding=encoding,
         target=request.goal,
-        rows=encoded[:count],
-        reserve=encoded[count:] if len(reserve) else None,
+        rows=labelled_rows[:count],
+        reserve=labelled_rows[count:] if len(reserve) else None,
         left_out=len(choice.others) - len(reserve),
         fit_count=len(choice.fit),
         validation_count=len(choice.validation),
         classes=classes,
         class_weights=class_weights,
-        warnings=(*warnings, *choice.describe(len(known)), *describe_shape(request)),
+        warnings=(*warnings, *choice.describe(len(test_rows)), *describe_shape(request)),
         bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         numbers=present[order[:count]],
         units=table.units,
@@ -156,20 +156,20 @@ def prepare_data(
 
 def describe_shape(request: TrainRequest) -> list[str]:
     """How the wishes about the shape of the target are held."""
-    found = []
+    notes = []
     if request.monotone:
-        told = ", ".join(f"{name!r} {word}" for name, word in request.monotone.items())
-        found.append(
-            f"monotone ({told}): the networks are sums of curves of single columns, and the spline "
+        directions = ", ".join(f"{name!r} {word}" for name, word in request.monotone.items())
+        notes.append(
+            f"monotone ({directions}): the networks are sums of curves of single columns, and the spline "
             "coefficients of these columns rise or fall; formulas were checked at "
             f"{FINAL_POINTS:,} points of the ranges"
         )
     if request.bounds is not None:
-        found.append(
+        notes.append(
             "bounds: the answers of the networks are clipped to them; formulas were checked at "
             f"{FINAL_POINTS:,} points of the ranges of their columns"
         )
-    return found
+    return notes
 
 
 @dataclass(frozen=True)
@@ -231,21 +231,21 @@ def _fit_encoding(
     table: StoredTable, plan: TrainingPlan, rows: np.ndarray, thresholds: DataThresholds
 ) -> tuple[Encoding, list[str]]:
     """Fit the encoding of the features, and return it with a warning for each column that is left out."""
-    chosen = [report.name for report in plan.features]
+    feature_names = [report.name for report in plan.features]
     warnings = [
         f"column {name!r} is left out: {_exclusion_reason(report, plan)}"
         for name, report in plan.reports.items()
-        if name not in chosen and name not in plan.roles and plan.request.features is None
+        if name not in feature_names and name not in plan.roles and plan.request.features is None
     ]
     encoding, constant = Encoding.fit_varying(
         (
             (name, values[rows], plan.types[name], plan.reports[name].form)
-            for name, values in zip(chosen, table.read_columns(chosen), strict=True)
+            for name, values in zip(feature_names, table.read_columns(feature_names), strict=True)
         ),
         thresholds,
     )
     warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
-    return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(chosen) else warnings
+    return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(feature_names) else warnings
 
 
 def _screen_columns(
@@ -264,7 +264,7 @@ def _screen_columns(
     until = time.monotonic() + thresholds.screening.time_share * request.max_seconds
     return screen_columns(
         encoding,
-        lambda chosen: _encode_rows(table, encoding, rows[chosen]),
+        lambda indices: _encode_rows(table, encoding, rows[indices]),
         y,
         weights,
         is_classification=plan.task == "classification",
@@ -324,10 +324,10 @@ def _warn_of_time_order(
     return []
 
 
-def _list_counts(counts: Mapping[str, int], most: int = 20) -> str:
-    """The names of at most ``most`` columns, with their counts."""
-    shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:most])
-    return shown + (f" and {len(counts) - most} more columns" if len(counts) > most else "")
+def _list_counts(counts: Mapping[str, int], max_columns: int = 20) -> str:
+    """The names of at most ``max_columns`` columns, with their counts."""
+    listing = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:max_columns])
+    return listing + (f" and {len(counts) - max_columns} more columns" if len(counts) > max_columns else "")
 
 
 def _hash_rows(rows: LabelledRows) -> np.ndarray:
@@ -342,11 +342,11 @@ def _hash_rows(rows: LabelledRows) -> np.ndarray:
 
 def _encode_rows(table: StoredTable, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
     """Encode rows of the table, column by column [rows, encoded columns]."""
-    encoded = np.zeros((len(rows), len(encoding.names)))
+    x = np.zeros((len(rows), len(encoding.names)))
     names = [feature.name for feature in encoding.features]
     for feature, values in zip(encoding.features, table.read_columns(names), strict=True):
-        encoding.write(encoded, feature, values[rows])
-    return encoded
+        encoding.write(x, feature, values[rows])
+    return x
 
 
 def _order_classes(target: _Target, split: Split) -> tuple[_Target, tuple[Label, ...], np.ndarray]:
@@ -355,10 +355,12 @@ def _order_classes(target: _Target, split: Split) -> tuple[_Target, tuple[Label,
     Returns the target, the classes of the training rows, and the hold-out rows that have one of them.
     """
     assert target.labels is not None  # noqa: S101 - a classification has labels
-    seen = np.unique(target.numbers[split.train_rows])
-    unseen = np.setdiff1d(np.arange(len(target.labels)), seen)
-    order = np.concatenate([seen, unseen])
-    moved = _Target(np.argsort(order)[target.numbers], tuple(target.labels[place] for place in order))
-    known = split.test_rows[moved.numbers[split.test_rows] < len(seen)]
-    assert moved.labels is not None  # noqa: S101 - as above
-    return moved, moved.labels[: len(seen)], known
+    training_classes = np.unique(target.numbers[split.train_rows])
+    test_classes = np.setdiff1d(np.arange(len(target.labels)), training_classes)
+    order = np.concatenate([training_classes, test_classes])
+    reordered_target = _Target(
+        np.argsort(order)[target.numbers], tuple(target.labels[place] for place in order)
+    )
+    test_rows = split.test_rows[reordered_target.numbers[split.test_rows] < len(training_classes)]
+    assert reordered_target.labels is not None  # noqa: S101 - as above
+    return reordered_target, reordered_target.labels[: len(training_classes)], test_rows

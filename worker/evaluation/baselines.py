@@ -38,7 +38,7 @@ def run_baselines(
     test: LabelledRows,
     *,
     fit_count: int | None = None,
-    matched: int = 0,
+    kan_parameters: int = 0,
     classes: Sequence[Label] | None = None,
     class_weights: np.ndarray | None = None,
     decision_weights: Sequence[float] | None = None,
@@ -53,7 +53,7 @@ def run_baselines(
         train: Rows to fit on.
         test: Rows to measure on; without rows every metric is None.
         fit_count: Number of the first rows of ``train`` that an MLP is fitted on; the rest validates it.
-        matched: Number of parameters of the KAN, for an MLP that has to match it.
+        kan_parameters: Number of parameters of the KAN, for an MLP that has to match it.
         classes: Labels of a classification; None for a regression.
         class_weights: Class weights that the weights of ``train`` include. Probabilities are reported
             without them, as for the network.
@@ -69,31 +69,33 @@ def run_baselines(
         if classes is None
         else _Classes(classes, class_weights, decision_weights)
     )
-    learnt = replace(train, x=inputs.forward(train.x))
+    scaled_rows = replace(train, x=inputs.forward(train.x))
     if isinstance(targets, _StandardScaler):
-        learnt = replace(learnt, y=targets.forward(train.y))
-    found: dict[str, FittedBaseline] = {}
+        scaled_rows = replace(scaled_rows, y=targets.forward(train.y))
+    results: dict[str, FittedBaseline] = {}
     for baseline in baselines:
-        started = time.perf_counter()
+        start = time.perf_counter()
         if baseline == "linear":
-            model = _fit_linear(learnt, classes is not None)
+            model = _fit_linear(scaled_rows, classes is not None)
         elif should_stop():
             break
         elif baseline == "boosting":
-            model = _fit_boosting(learnt, classes is not None, seed, should_stop, thresholds)
+            model = _fit_boosting(scaled_rows, classes is not None, seed, should_stop, thresholds)
         else:
-            hidden = compute_hidden_layers(baseline, train.x.shape[1], _output_count(classes), matched)
-            model = _fit_mlp(hidden, learnt, fit_count, classes, seed, should_stop, thresholds)
+            layer_sizes = compute_hidden_layers(
+                baseline, train.x.shape[1], _output_count(classes), kan_parameters
+            )
+            model = _fit_mlp(layer_sizes, scaled_rows, fit_count, classes, seed, should_stop, thresholds)
         if model is None:
             break
-        seconds = time.perf_counter() - started
-        found[make_baseline_name(baseline)] = FittedBaseline(
+        seconds = time.perf_counter() - start
+        results[make_baseline_name(baseline)] = FittedBaseline(
             metrics=_compute_metrics(model, replace(test, x=inputs.forward(test.x)), targets),
             seconds=round(seconds, 3),
             parameters=_count_parameters(model),
             hidden=model.hidden if isinstance(model, _MlpEstimator) else None,
         )
-    return found
+    return results
 
 
 def _output_count(classes: Sequence[Label] | None) -> int:
@@ -109,7 +111,7 @@ def _fit_linear(rows: LabelledRows, classify: bool) -> Any:
 
 
 def _fit_mlp(
-    hidden: tuple[int, ...],
+    layer_sizes: tuple[int, ...],
     rows: LabelledRows,
     fit_count: int | None,
     classes: Sequence[Label] | None,
@@ -119,13 +121,13 @@ def _fit_mlp(
 ) -> _MlpEstimator | None:
     """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
     order = np.arange(len(rows)) if fit_count else np.random.default_rng(seed).permutation(len(rows))
-    parted = fit_count or len(order) - max(1, len(order) // thresholds.validation_divisor)
-    fit, judging = rows[order[:parted]], rows[order[parted:]]
+    fit_size = fit_count or len(order) - max(1, len(order) // thresholds.validation_divisor)
+    fit, judging = rows[order[:fit_size]], rows[order[fit_size:]]
     if not (fit.weights.any() and judging.weights.any()):
         fit = judging = rows
     count = None if classes is None else len(classes)
     mlp = fit_mlp(
-        hidden,
+        layer_sizes,
         fit,
         judging,
         classes=count,
@@ -133,7 +135,7 @@ def _fit_mlp(
         should_stop=should_stop,
         thresholds=thresholds.mlp,
     )
-    return None if mlp is None else _MlpEstimator(mlp, hidden, count)
+    return None if mlp is None else _MlpEstimator(mlp, layer_sizes, count)
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,8 @@ def _fit_boosting(
 
 def _compute_metrics(model: Any, rows: LabelledRows, targets: _StandardScaler | _Classes) -> Metrics:
     if isinstance(targets, _StandardScaler):
-        predicted = targets.inverse(model.predict(rows.x)) if len(rows) else np.empty(0)
-        return regression_metrics(rows.y, predicted)
+        predictions = targets.inverse(model.predict(rows.x)) if len(rows) else np.empty(0)
+        return regression_metrics(rows.y, predictions)
     probabilities = np.zeros((len(rows), len(targets.labels)))
     if len(rows):
         probabilities[:, model.classes_] = model.predict_proba(rows.x)
@@ -218,8 +220,8 @@ class _StandardScaler:
         return _StandardScaler(values.mean(0), np.where(std > 0, std, 1.0))
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        scaled: np.ndarray = (values - self.mean) / self.std
-        return scaled
+        standard_scores: np.ndarray = (values - self.mean) / self.std
+        return standard_scores
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         raw: np.ndarray = values * self.std + self.mean

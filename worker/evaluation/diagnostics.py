@@ -77,14 +77,14 @@ def compute_diagnostics(
         thresholds: Sizes of the curves.
     """
     if predictor.classes is None:
-        drawn = part.draw_places(thresholds.max_parity_rows, seed)
-        return _regression_diagnostics(predictor, part[drawn], numbers[drawn])
+        places = part.draw_places(thresholds.max_parity_rows, seed)
+        return _regression_diagnostics(predictor, part[places], numbers[places])
     return _classifier_diagnostics(predictor, part.sample(thresholds.max_classifier_rows, seed), thresholds)
 
 
 def _regression_diagnostics(predictor: Predictor, part: LabelledRows, numbers: np.ndarray) -> Diagnostics:
-    predicted = predictor.predict(part.x).astype(float)
-    parity = ParityPlot(true=part.y.tolist(), predicted=predicted.tolist(), numbers=numbers.tolist())
+    predictions = predictor.predict(part.x).astype(float)
+    parity = ParityPlot(true=part.y.tolist(), predicted=predictions.tolist(), numbers=numbers.tolist())
     return Diagnostics(rows=len(part), parity=parity)
 
 
@@ -93,14 +93,14 @@ def _classifier_diagnostics(
 ) -> Diagnostics:
     names = [class_name(label) for label in predictor.classes or ()]
     probabilities, true = predictor.probabilities(part.x), part.classes
-    defined = np.isfinite(probabilities).all(1)
-    probabilities, true = probabilities[defined], true[defined]
-    decided = choose_classes(probabilities, predictor.decision_weights)
+    is_defined = np.isfinite(probabilities).all(1)
+    probabilities, true = probabilities[is_defined], true[is_defined]
+    decisions = choose_classes(probabilities, predictor.decision_weights)
     frequent = np.argsort(-np.bincount(true, minlength=len(names)), kind="stable")
     curves = [1] if len(names) == 2 else sorted(frequent[: thresholds.max_roc_curves].tolist())
     return Diagnostics(
         rows=len(true),
-        confusion=_confusion_matrix(true, decided, names, frequent[: thresholds.max_confusion_classes]),
+        confusion=_confusion_matrix(true, decisions, names, frequent[: thresholds.max_confusion_classes]),
         roc=[
             curve
             for c in curves
@@ -111,15 +111,15 @@ def _classifier_diagnostics(
 
 
 def _confusion_matrix(
-    true: np.ndarray, decided: np.ndarray, names: list[str], frequent: np.ndarray
+    true: np.ndarray, decisions: np.ndarray, names: list[str], frequent: np.ndarray
 ) -> ConfusionMatrix:
-    own = sorted(frequent.tolist())
-    shown = [names[c] for c in own] + ([OTHER_CLASSES] if len(names) > len(own) else [])
-    places = np.full(len(names), len(own))
-    places[own] = np.arange(len(own))
-    counts = np.zeros((len(shown), len(shown)), dtype=int)
-    np.add.at(counts, (places[true], places[decided]), 1)
-    return ConfusionMatrix(classes=shown, counts=counts.tolist())
+    indices = sorted(frequent.tolist())
+    class_names = [names[c] for c in indices] + ([OTHER_CLASSES] if len(names) > len(indices) else [])
+    places = np.full(len(names), len(indices))
+    places[indices] = np.arange(len(indices))
+    counts = np.zeros((len(class_names), len(class_names)), dtype=int)
+    np.add.at(counts, (places[true], places[decisions]), 1)
+    return ConfusionMatrix(classes=class_names, counts=counts.tolist())
 
 
 def _roc_curve(
@@ -131,10 +131,10 @@ def _roc_curve(
     false, true, _ = metrics.roc_curve(is_class, score)
     auc = float(metrics.auc(false, true))
     points = min(thresholds.max_curve_points, len(false))
-    kept = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
+    places = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
     return RocCurve(
         class_=name,
         auc=auc,
-        false_positive_rate=false[kept].tolist(),
-        true_positive_rate=true[kept].tolist(),
+        false_positive_rate=false[places].tolist(),
+        true_positive_rate=true[places].tolist(),
     )

@@ -23,12 +23,12 @@ def fit_kernel_baseline(
     (D. W. Scott, "Multivariate Density Estimation", 1992) with the highest leave-one-out likelihood; the
     kernel has the shape of the covariance. The bandwidth is the only parameter.
     """
-    started = time.perf_counter()
+    start = time.perf_counter()
     rng = np.random.default_rng(seed)
-    some = rng.permutation(len(rows.training))[: thresholds.max_rows]
+    sample = rng.permutation(len(rows.training))[: thresholds.max_rows]
     test = rows.test[rng.permutation(len(rows.test))[: thresholds.max_rows]]
-    kernel = KernelDensity.fit(rows.training[some], rows.weights[some], thresholds)
-    seconds = time.perf_counter() - started
+    kernel = KernelDensity.fit(rows.training[sample], rows.weights[sample], thresholds)
+    seconds = time.perf_counter() - start
     metrics = {"mean_log_likelihood": mean_or_none(kernel.log_density(test))}
     return {"kernel": FittedBaseline(metrics=metrics, seconds=round(seconds, 3), parameters=1)}
 
@@ -37,16 +37,16 @@ class KernelDensity:
     """A Gaussian kernel density estimate: the weighted mean of normal densities around rows.
 
     Args:
-        whitened: Rows [n, d], scaled so that the kernel is the standard normal density.
+        centers: Rows [n, d], scaled so that the kernel is the standard normal density.
         weights: Weights of the rows [n], with the sum 1.
         root: Matrix [d, d] that scales rows so.
         block_distances: Distances computed at a time.
     """
 
     def __init__(
-        self, whitened: np.ndarray, weights: np.ndarray, root: np.ndarray, block_distances: int
+        self, centers: np.ndarray, weights: np.ndarray, root: np.ndarray, block_distances: int
     ) -> None:
-        self._whitened, self._log_weights, self._root = whitened, np.log(weights), root
+        self._whitened, self._log_weights, self._root = centers, np.log(weights), root
         self._block_distances = block_distances
 
     @staticmethod
@@ -59,33 +59,33 @@ class KernelDensity:
         covariance = covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance))
         root = np.linalg.inv(np.linalg.cholesky(covariance)).T
         scott = effective_sample_size(w) ** (-1 / (x.shape[1] + 4))
-        some = slice(0, thresholds.max_bandwidth_rows)
-        own, rest = x[some] @ root, w[some] / w[some].sum()
-        shrink = (len(own) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows need a wider kernel
+        sample = slice(0, thresholds.max_bandwidth_rows)
+        points, point_weights = x[sample] @ root, w[sample] / w[sample].sum()
+        shrink = (len(points) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows need a wider kernel
         best = max(
             thresholds.bandwidth_factors,
             key=lambda factor: _leave_one_out_likelihood(
-                own / (factor * scott * shrink), rest, factor * scott
+                points / (factor * scott * shrink), point_weights, factor * scott
             ),
         )
-        scaled = root / (best * scott)
-        return KernelDensity(x @ scaled, w, scaled, thresholds.block_distances)
+        kernel_root = root / (best * scott)
+        return KernelDensity(x @ kernel_root, w, kernel_root, thresholds.block_distances)
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """Return the logarithm of the estimate at rows [n]."""
-        found = np.empty(len(x))
+        log_densities = np.empty(len(x))
         at_once = max(1, self._block_distances // len(self._whitened))
         constant = np.log(abs(np.linalg.det(self._root))) - 0.5 * x.shape[1] * np.log(2 * np.pi)
         for start in range(0, len(x), at_once):
             part = x[start : start + at_once] @ self._root
             logs = -0.5 * cdist(part, self._whitened, "sqeuclidean") + self._log_weights
-            found[start : start + at_once] = special.logsumexp(logs, axis=1) + constant
-        return found
+            log_densities[start : start + at_once] = special.logsumexp(logs, axis=1) + constant
+        return log_densities
 
 
 def _leave_one_out_likelihood(x: np.ndarray, w: np.ndarray, width: float) -> float:
     """Return the weighted mean log-density of each row under the kernels of all others, up to a constant."""
     logs = -0.5 * cdist(x, x, "sqeuclidean") + np.log(w)
     np.fill_diagonal(logs, -np.inf)
-    own = special.logsumexp(logs, axis=1) - np.log1p(-w)
-    return float(w @ own - x.shape[1] * np.log(width))
+    log_densities = special.logsumexp(logs, axis=1) - np.log1p(-w)
+    return float(w @ log_densities - x.shape[1] * np.log(width))

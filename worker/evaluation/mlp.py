@@ -50,7 +50,7 @@ class Mlp:
 
 
 def fit_mlp(
-    hidden: Sequence[int],
+    layer_sizes: Sequence[int],
     rows: LabelledRows,
     judging: LabelledRows,
     *,
@@ -62,7 +62,7 @@ def fit_mlp(
     """Train an MLP and keep the weights with the lowest validation loss; None if it was interrupted.
 
     Args:
-        hidden: Nodes of the inner layers.
+        layer_sizes: Nodes of the inner layers.
         rows: Rows to fit.
         judging: Validation rows for early stopping.
         classes: Number of classes; None for a regression.
@@ -72,11 +72,11 @@ def fit_mlp(
     """
     outputs = 1 if classes is None or classes == 2 else classes
     generator = torch.Generator().manual_seed(seed)
-    width = (rows.x.shape[1], *hidden, outputs)
+    width = (rows.x.shape[1], *layer_sizes, outputs)
     loss = (
         _half_squared_error if classes is None else _binary_cross_entropy if classes == 2 else _cross_entropy
     )
-    size = count_parameters(hidden, rows.x.shape[1], outputs)
+    size = count_parameters(layer_sizes, rows.x.shape[1], outputs)
     if size * len(rows) <= thresholds.max_lbfgs_work and size <= thresholds.max_lbfgs_parameters:
         network = _make_network(width, nn.SiLU, generator)
         best = _BestWeights(network, thresholds.lbfgs_gain)
@@ -122,29 +122,29 @@ def _train_lbfgs(
     If early stopping ended the training, train once more from the start, for the best number of steps, on
     the validation rows as well.
     """
-    start, liked, period = _copy_weights(network), 0, thresholds.validation_period_steps
+    start, best_step, period = _copy_weights(network), 0, thresholds.validation_period_steps
     for step in _run_lbfgs(network, rows, loss, thresholds.lbfgs_steps):
         yield
         if step % period == 0:
-            judged = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
-            is_stale = best.record_loss(judged, thresholds.lbfgs_patience_steps // period)
-            liked = step if best.is_now else liked
+            validation_loss = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
+            is_stale = best.record_loss(validation_loss, thresholds.lbfgs_patience_steps // period)
+            best_step = step if best.is_now else best_step
             if is_stale:
                 break
     else:
         return
     _set_weights_(network, start)
-    for _ in _run_lbfgs(network, _concatenate(rows, judging), loss, liked):
+    for _ in _run_lbfgs(network, _concatenate(rows, judging), loss, best_step):
         yield
     best.keep_()
 
 
-def _concatenate(rows: LabelledRows, others: LabelledRows) -> LabelledRows:
+def _concatenate(rows: LabelledRows, validation: LabelledRows) -> LabelledRows:
     return replace(
         rows,
-        x=np.concatenate([rows.x, others.x]),
-        y=np.concatenate([rows.y, others.y]),
-        weights=np.concatenate([rows.weights, others.weights]),
+        x=np.concatenate([rows.x, validation.x]),
+        y=np.concatenate([rows.y, validation.y]),
+        weights=np.concatenate([rows.weights, validation.weights]),
     )
 
 
@@ -183,8 +183,8 @@ def _train_adam(
                 (loss(network(x[batch]), y[batch]) * weight[batch]).mean().backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 yield
-            judged = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
-            if best.record_loss(judged, thresholds.patience_epochs):
+            validation_loss = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
+            if best.record_loss(validation_loss, thresholds.patience_epochs):
                 break
         best.restore_()
 
@@ -202,14 +202,14 @@ class _BestWeights:
         self.is_now = False
         self.keep_()
 
-    def record_loss(self, judged: float, patience: int) -> bool:
+    def record_loss(self, loss: float, patience: int) -> bool:
         """Record a validation loss, keep the weights if it is the lowest, and return whether to stop."""
-        self.is_now = judged < self._lowest
+        self.is_now = loss < self._lowest
         if self.is_now:
-            self._lowest = judged
+            self._lowest = loss
             self.keep_()
-        if judged < self._gain * self._mark:
-            self._mark, self._stale = judged, 0
+        if loss < self._gain * self._mark:
+            self._mark, self._stale = loss, 0
         else:
             self._stale += 1
         return self._stale >= patience
@@ -230,8 +230,8 @@ def _copy_weights(network: nn.Sequential) -> list[Tensor]:
 
 @torch.no_grad()
 def _set_weights_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
-    for weight, other in zip(network.parameters(), weights, strict=True):
-        weight.copy_(other)
+    for weight, source in zip(network.parameters(), weights, strict=True):
+        weight.copy_(source)
 
 
 @torch.inference_mode()

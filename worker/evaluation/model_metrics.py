@@ -43,15 +43,17 @@ def measure_model(
 def _measure_regression(
     predictor: Predictor, data: PreparedData, training: LabelledRows, thresholds: MetricThresholds
 ) -> ModelMeasures:
-    predicted, learnt = (_predict_values(predictor, part) for part in (data.test, training))
+    predictions, fitted_values = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y
-    lost = int((~np.isfinite(predicted)).sum())
+    undefined_count = int((~np.isfinite(predictions)).sum())
     return ModelMeasures(
-        metrics=regression_metrics(truth, predicted),
-        training_metrics=regression_metrics(training.y, learnt),
-        warnings=[f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
-        if lost
-        else _large_error_warnings(predictor, data, predicted - truth, thresholds),
+        metrics=regression_metrics(truth, predictions),
+        training_metrics=regression_metrics(training.y, fitted_values),
+        warnings=[
+            f"the network has no finite prediction for {undefined_count} of {len(predictions)} hold-out rows"
+        ]
+        if undefined_count
+        else _large_error_warnings(predictor, data, predictions - truth, thresholds),
     )
 
 
@@ -59,39 +61,41 @@ def _large_error_warnings(
     predictor: Predictor, data: PreparedData, errors: np.ndarray, thresholds: MetricThresholds
 ) -> list[str]:
     """Return a warning with a likely cause if the hold-out error is far above the validation error."""
-    promised, squares = predictor.residuals**2, errors**2
-    if not len(squares) or not len(promised):
+    validation_squares, squares = predictor.residuals**2, errors**2
+    if not len(squares) or not len(validation_squares):
         return []
-    expected, found = float(promised.mean()), float(squares.mean())
-    chance = float(promised.std()) / len(squares) ** 0.5
-    is_similar = found <= thresholds.max_rmse_ratio**2 * expected
-    is_expected = is_similar or found <= expected + thresholds.chance_standard_errors * chance
-    if is_expected or found <= float(data.training.y.var()) * thresholds.rounding_error**2:
+    validation_mse, test_mse = float(validation_squares.mean()), float(squares.mean())
+    chance = float(validation_squares.std()) / len(squares) ** 0.5
+    is_similar = test_mse <= thresholds.max_rmse_ratio**2 * validation_mse
+    is_expected = is_similar or test_mse <= validation_mse + thresholds.chance_standard_errors * chance
+    if is_expected or test_mse <= float(data.training.y.var()) * thresholds.rounding_error**2:
         return []
-    told = (
-        f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above that on validation, "
-        f"{expected**0.5:.4g}"
+    comparison = (
+        f"the RMSE on the hold-out rows, {test_mse**0.5:.4g}, is far above that on validation, "
+        f"{validation_mse**0.5:.4g}"
     )
-    return [f"{told}: {_likely_cause(data, squares, expected, thresholds)}"]
+    return [f"{comparison}: {_likely_cause(data, squares, validation_mse, thresholds)}"]
 
 
 def _likely_cause(
-    data: PreparedData, squares: np.ndarray, expected: float, thresholds: MetricThresholds
+    data: PreparedData, squares: np.ndarray, validation_mse: float, thresholds: MetricThresholds
 ) -> str:
     low, high = data.training.x.min(0), data.training.x.max(0)
     outside = ((data.test.x < low) | (data.test.x > high)).any(1)
     worst = int(squares.argmax())
-    most = thresholds.main_cause_share * squares.sum()
-    decides = squares[worst] > most
-    if not decides and outside.any() and squares[outside].sum() > most:
-        rest = _describe_rmse(squares[~outside])
-        return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{rest}"
-    usual = max(expected, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
+    threshold = thresholds.main_cause_share * squares.sum()
+    decides = squares[worst] > threshold
+    if not decides and outside.any() and squares[outside].sum() > threshold:
+        remark = _describe_rmse(squares[~outside])
+        return (
+            f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{remark}"
+        )
+    usual = max(validation_mse, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
     if decides or squares[worst] > thresholds.outlier_rmse_ratio**2 * usual:
         number = int(data.numbers[len(data.training) + worst]) + 1
         where = " and lies outside the range of the training rows" if outside[worst] else ""
-        rest = _describe_rmse(np.delete(squares, worst))
-        return f"row {number} of the dataset, counted from 1, may be an outlier{where}{rest}"
+        remark = _describe_rmse(np.delete(squares, worst))
+        return f"row {number} of the dataset, counted from 1, may be an outlier{where}{remark}"
     return "they may come from another distribution than the training rows; check how the rows were split"
 
 
@@ -107,9 +111,9 @@ def _measure_classifier(
     predictor: Predictor, data: PreparedData, training: LabelledRows, decision: Decision
 ) -> ModelMeasures:
     classes, weights = data.classes or (), predictor.decision_weights
-    p, learnt = (_predict_probabilities(predictor, part) for part in (data.test, training))
+    p, training_p = (_predict_probabilities(predictor, part) for part in (data.test, training))
     truth = data.labels(data.test)
-    found, likeliest = (classification_metrics(truth, p, classes, own) for own in (weights, None))
+    metrics, likeliest = (classification_metrics(truth, p, classes, factors) for factors in (weights, None))
     names = [class_name(label) for label in classes]
     rule = DecisionRecord(
         rule=decision.rule,
@@ -120,12 +124,12 @@ def _measure_classifier(
         constant_guess_accuracy=constant_guess_accuracy(data.labels(data.training), truth),
     )
     return ModelMeasures(
-        metrics=found,
+        metrics=metrics,
         per_class=class_metrics(truth, p, classes, weights),
-        training_metrics=classification_metrics(data.labels(training), learnt, classes, weights),
+        training_metrics=classification_metrics(data.labels(training), training_p, classes, weights),
         threshold=predictor.threshold,
         decision=rule,
-        warnings=_low_accuracy_warnings(found["accuracy"], rule),
+        warnings=_low_accuracy_warnings(metrics["accuracy"], rule),
     )
 
 
@@ -137,10 +141,10 @@ def _low_accuracy_warnings(accuracy: float | None, decision: DecisionRecord) -> 
     guess, likeliest = decision.constant_guess_accuracy, decision.likeliest["accuracy"]
     if accuracy is None or guess is None or accuracy > guess:
         return []
-    found = f"the accuracy of {accuracy:.4f} is no higher than that of a constant guess ({guess:.4f})"
+    comparison = f"the accuracy of {accuracy:.4f} is no higher than that of a constant guess ({guess:.4f})"
     if decision.rule == "likeliest":
-        return [f"{found}; use roc_auc and average_precision instead"]
+        return [f"{comparison}; use roc_auc and average_precision instead"]
     return [
-        f"{found}: labels are chosen for {decision.reason}; the likeliest class as label has an accuracy of "
+        f"{comparison}: labels are chosen for {decision.reason}; the likeliest class as label has an accuracy of "
         f"{likeliest:.4f}. Use precision, recall, roc_auc and average_precision instead"
     ]

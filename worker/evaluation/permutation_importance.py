@@ -70,7 +70,7 @@ def compute_importance(
     rows = min(thresholds.max_importance_rows, max(thresholds.min_importance_rows, rows_each // shuffles))
     part = part.sample(rows, seed)
     usual = _prediction_error(predictor, part.x, part, thresholds)
-    found = [
+    importances = [
         FeatureImportance(name=feature.name, mean=0.0, std=0.0)
         for feature in data.encoding.features
         if feature.name in predictor.unused
@@ -83,7 +83,7 @@ def compute_importance(
             _shuffle_error(predictor, part, _feature_places(feature, data), random, thresholds) - usual
             for _ in range(shuffles)
         ]
-        found.append(
+        importances.append(
             FeatureImportance(name=feature.name, mean=float(np.mean(rises)), std=float(np.std(rises)))
         )
     return PermutationImportance(
@@ -91,8 +91,8 @@ def compute_importance(
         error=usual,
         rows=len(part),
         shuffles=shuffles,
-        features=sorted(found, key=lambda entry: -np.nan_to_num(entry.mean)),
-        left_out=len(data.encoding.features) - len(found),
+        features=sorted(importances, key=lambda entry: -np.nan_to_num(entry.mean)),
+        left_out=len(data.encoding.features) - len(importances),
     )
 
 
@@ -108,16 +108,16 @@ def _shuffle_error(
     random: np.random.Generator,
     thresholds: DiagnosticThresholds,
 ) -> float:
-    encoded = part.x.copy()
-    encoded[:, columns] = part.x[random.permutation(len(part))][:, columns]
-    return _prediction_error(predictor, encoded, part, thresholds)
+    x = part.x.copy()
+    x[:, columns] = part.x[random.permutation(len(part))][:, columns]
+    return _prediction_error(predictor, x, part, thresholds)
 
 
 def _prediction_error(
-    predictor: Predictor, encoded: np.ndarray, part: LabelledRows, thresholds: DiagnosticThresholds
+    predictor: Predictor, x: np.ndarray, part: LabelledRows, thresholds: DiagnosticThresholds
 ) -> float:
     if predictor.classes is None:
-        return float(np.sqrt(np.mean((predictor.predict(encoded).astype(float) - part.y) ** 2)))
-    probabilities = predictor.probabilities(encoded)
-    told = probabilities[np.arange(len(part)), part.classes]
-    return float(-np.log(np.clip(told, thresholds.min_probability, 1.0)).mean())
+        return float(np.sqrt(np.mean((predictor.predict(x).astype(float) - part.y) ** 2)))
+    probabilities = predictor.probabilities(x)
+    likelihoods = probabilities[np.arange(len(part)), part.classes]
+    return float(-np.log(np.clip(likelihoods, thresholds.min_probability, 1.0)).mean())

@@ -33,8 +33,8 @@ def end_with_best_model(session: Session, job_id: str, token: str, stage: str | 
         warning = f"the time limit ended the job in its stage {stage!r}: this is its best model until then"
     else:
         warning = f"the job was stopped in its stage {stage!r}: this is its best model until then"
-    kept = {name: value for name, value in model.record.items() if name != "preview_of"}
-    model.record = kept | {"warnings": [*kept.get("warnings", ()), warning]}
+    record = {name: value for name, value in model.record.items() if name != "preview_of"}
+    model.record = record | {"warnings": [*record.get("warnings", ()), warning]}
     job.preview = None
     end = jobs.succeed if job.cancel_requested_at is None else jobs.stop
     return end(job_id, token, model_id=model.id, cut_by=stage)

@@ -73,20 +73,20 @@ class DistributedSubtasks:
         A result cut short by the time limit is not stored: with more time it would be different. One that
         cannot be read, because another version of the service has written it, is computed again.
         """
-        known = self._reclaim(part) if part.key in self._offered else self.peek(part)
+        content = self._reclaim(part) if part.key in self._offered else self.peek(part)
         try:
-            if known is not None:
-                return read(known)
+            if content is not None:
+                return read(content)
         except READ_ERRORS as error:
             facts = {"job_id": self._job.id, "part": part.name, "reason": f"{type(error).__name__}: {error}"}
             log.warning("result of a subtask cannot be read", extra=facts)
-        started = time.monotonic()
+        start = time.monotonic()
         self._here.add(part.key)
-        found = work()
-        if time.monotonic() - started >= self._limits.min_stored_duration_s and self._seconds_left() > 0:
-            self._store_result(part, write(found))
-            self._kept_s += time.monotonic() - started
-        return found
+        result = work()
+        if time.monotonic() - start >= self._limits.min_stored_duration_s and self._seconds_left() > 0:
+            self._store_result(part, write(result))
+            self._kept_s += time.monotonic() - start
+        return result
 
     def peek(self, part: Subtask) -> bytes | None:
         """See ``SubtaskCache``."""
@@ -119,8 +119,8 @@ class DistributedSubtasks:
             self._offer_subtasks()
             self._looked_at = time.monotonic()
 
-    def _offer_subtasks(self, own: int = 0) -> None:
-        """Offer one subtask for each free process, and for each of ``own`` processes about to become free.
+    def _offer_subtasks(self, ending_count: int = 0) -> None:
+        """Offer one subtask for each free process, and for each of ``ending_count`` processes about to become free.
 
         While others do subtasks and this process works, too, a further one is queued for the first of them
         that ends.
@@ -128,8 +128,8 @@ class DistributedSubtasks:
         try:
             self._load_results()
             with self._sessions.read() as session:
-                free = count_free_slots(session) + own
-                if not own and self._offered and JobSubtasks(session, self._job).are_all_taken():
+                free = count_free_slots(session) + ending_count
+                if not ending_count and self._offered and JobSubtasks(session, self._job).are_all_taken():
                     free += 1
             if free > 0 or self._offered:
                 self._queue_subtasks(free)
@@ -138,11 +138,13 @@ class DistributedSubtasks:
 
     def _queue_subtasks(self, count: int) -> None:
         """Offer the most probable subtasks that are new, in place of those that are improbable by now."""
-        known = self._done.keys() | self._offered | self._here
+        assigned_keys = self._done.keys() | self._offered | self._here
         probable = list(chain.from_iterable(parts() for parts in reversed(self._probable)))
         stale = self._offered - {part.key for part in probable}
-        wanted = islice((part for part in probable if part.key not in known), max(0, count) + len(stale))
-        requests = {part.key: self._make_request(part) for part in wanted}
+        candidates = islice(
+            (part for part in probable if part.key not in assigned_keys), max(0, count) + len(stale)
+        )
+        requests = {part.key: self._make_request(part) for part in candidates}
         if not requests:
             return
         with self._sessions.begin() as session:
@@ -180,7 +182,7 @@ class DistributedSubtasks:
             is_elsewhere = is_elsewhere and parts.wait_for(part.key)
             self._done |= parts.results({part.key})
         if is_elsewhere:
-            self._offer_subtasks(own=1)
+            self._offer_subtasks(ending_count=1)
             raise JobWaiting(f"waiting for another worker to finish the subtask {part.name}")
         self._offered.discard(part.key)
         return self.peek(part)

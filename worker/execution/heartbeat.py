@@ -190,8 +190,8 @@ class Heartbeat:
             if self._latest is None or (self._trial_count >= self._limits.max_trials and not is_better):
                 return
             self._trial_count += 1
-            last = self._pending.pop() if self._pending else replace(self._latest, error=None, trials=())
-            self._pending.append(replace(last, trials=(*last.trials, (trial, time.monotonic()))))
+            progress = self._pending.pop() if self._pending else replace(self._latest, error=None, trials=())
+            self._pending.append(replace(progress, trials=(*progress.trials, (trial, time.monotonic()))))
 
     def should_stop(self) -> bool:
         """Return whether to finish with the best network so far.
@@ -226,9 +226,9 @@ class Heartbeat:
         Between two reports it approaches the middle of what was left, so that a later report seldom finds it
         too high; it never falls.
         """
-        now, reported = time.monotonic(), 0.0 if self._latest is None else self._latest.fraction
-        if reported > self._shown:
-            self._shown = self._reached = reported
+        now, fraction = time.monotonic(), 0.0 if self._latest is None else self._latest.fraction
+        if fraction > self._shown:
+            self._shown = self._reached = fraction
             self._reached_at = now
         usual_s = self._limits.creep_time_share * max(1.0, self._deadline - self._began)
         share = 1 - math.exp(-(now - self._reached_at) / usual_s)
@@ -275,10 +275,10 @@ class Heartbeat:
             return
         with suppress(SQLAlchemyError):
             with self._sessions.begin() as session:
-                kept = end_with_best_model(session, self._job_id, self._token, self.stage)
-                self._recorder.store(session, kept)
-            if kept is not None:
-                facts = {"job_id": self._job_id, "cut_by": kept.cut_by}
+                job = end_with_best_model(session, self._job_id, self._token, self.stage)
+                self._recorder.store(session, job)
+            if job is not None:
+                facts = {"job_id": self._job_id, "cut_by": job.cut_by}
                 log.warning("job ended with its best model so far", extra=facts)
                 end_process(1)
         if now > self._ends_at + self._first_model_s:
@@ -294,8 +294,8 @@ class Heartbeat:
             if self.is_short and code == "out_of_memory":  # elsewhere it may use more
                 jobs.requeue_as_long(self._job_id, self._token)
             else:
-                failed = jobs.fail(self._job_id, self._token, code=code, detail=detail)
-                self._recorder.store(session, failed)
+                job = jobs.fail(self._job_id, self._token, code=code, detail=detail)
+                self._recorder.store(session, job)
         log.error("process of a job ended", extra={"job_id": self._job_id, "code": code, "reason": detail})
         end_process(1)
 
@@ -331,9 +331,9 @@ class Heartbeat:
     def _eta_seconds(self, fraction: float) -> float | None:
         if fraction < self._limits.min_eta_fraction:
             return None
-        elapsed = time.monotonic() - self._began
-        left = max(0.0, self._deadline - time.monotonic())
-        return round(min(left, elapsed * (1 - fraction) / fraction), 1)
+        elapsed_s = time.monotonic() - self._began
+        remaining_s = max(0.0, self._deadline - time.monotonic())
+        return round(min(remaining_s, elapsed_s * (1 - fraction) / fraction), 1)
 
 
 def _lowest_error(*errors: float | None) -> float | None:

@@ -33,10 +33,10 @@ def resident_bytes() -> int:
     """Return the resident memory of this process."""
     if STATM.exists():
         return _read_pages(1) * PAGE_BYTES
-    told = subprocess.run(  # noqa: S603  # our own command
+    report = subprocess.run(  # noqa: S603  # our own command
         ["/bin/ps", "-o", "rss=", "-p", str(os.getpid())], capture_output=True, text=True, check=False
     )
-    return int(told.stdout or 0) * 1024
+    return int(report.stdout or 0) * 1024
 
 
 @dataclass
@@ -67,19 +67,19 @@ class MemoryLimit:
         """Whether the job exceeds the limit so far that its process has to be ended."""
         return self.memory_use_bytes > self.kill_ratio * self.limit
 
-    def describe_excess(self, asked: int | None = None) -> str:
+    def describe_excess(self, allocation_bytes: int | None = None) -> str:
         """Return a message with the memory that the job needed, the limit, and what to do.
 
         Args:
-            asked: Bytes of the allocation that failed; None if no allocation failed.
+            allocation_bytes: Bytes of the allocation that failed; None if no allocation failed.
         """
-        needed = (
+        need = (
             f"used {_format_size(self.memory_use_bytes)}"
-            if asked is None
-            else f"needed {_format_size(asked)} more in one step"
+            if allocation_bytes is None
+            else f"needed {_format_size(allocation_bytes)} more in one step"
         )
         return (
-            f"the job {needed}, but a job may use {_format_size(self.limit)} (KAN_MAX_MEMORY_BYTES); "
+            f"the job {need}, but a job may use {_format_size(self.limit)} (KAN_MAX_MEMORY_BYTES); "
             "use a smaller network, a coarser grid, fewer rows or fewer columns, or raise the limit"
         )
 
@@ -91,9 +91,9 @@ def limit_allocations(limit: int) -> Iterator[None]:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = _read_pages(5) * PAGE_BYTES + limit
-    ends = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *ends]), hard))
+    data_limit = _read_pages(5) * PAGE_BYTES + limit
+    ends = [end for end in (soft, hard) if end != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([data_limit, *ends]), hard))
     try:
         yield
     finally:
@@ -112,8 +112,8 @@ def allocation_size(error: BaseException) -> int | None:
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is not None and dtype is not None:
         return int(math.prod(shape) * dtype.itemsize)
-    found = REQUEST_PATTERN.search(str(error))
-    return int(found[1]) if found else None
+    match = REQUEST_PATTERN.search(str(error))
+    return int(match[1]) if match else None
 
 
 def _read_pages(place: int) -> int:

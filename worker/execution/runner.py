@@ -72,37 +72,37 @@ def run_job(
     def claim(session: Session) -> _ClaimedJob | None:
         return _claim_or_adopt(job_id, token, session, settings)
 
-    held = _commit_with_retries(claim, sessions, limits)
-    if held is None:
+    claimed_job = _commit_with_retries(claim, sessions, limits)
+    if claimed_job is None:
         log.info("job not taken", extra={"job_id": job_id})
         return
     cpu_at_start = _cpu_seconds()
-    log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
+    log.info("job taken", extra={"job_id": claimed_job.job_id, "resumes": claimed_job.resume is not None})
     memory = MemoryLimit(settings.max_memory_bytes, kill_ratio=limits.memory_kill_ratio)
     recorder = SearchRecorder()
-    began, whole = time.monotonic() - held.seconds_spent, held.request.max_seconds
+    began, max_seconds = time.monotonic() - claimed_job.seconds_spent, claimed_job.request.max_seconds
     beat = Heartbeat(
-        held.job_id,
-        held.token,
+        claimed_job.job_id,
+        claimed_job.token,
         sessions,
         settings,
-        deadline=began + _working_seconds(whole, limits),
-        ends_at=began + whole + limits.overrun_s,
-        first_model_s=0.0 if held.kind == SUBTASK_KIND else limits.first_model_s,
-        max_seconds=whole,
+        deadline=began + _working_seconds(max_seconds, limits),
+        ends_at=began + max_seconds + limits.overrun_s,
+        first_model_s=0.0 if claimed_job.kind == SUBTASK_KIND else limits.first_model_s,
+        max_seconds=max_seconds,
         max_run_s=max_run_s,
         recorder=recorder,
         memory=memory,
         termination=termination or Termination(),
         limits=limits,
     )
-    own = sessions.restrict_to(held.owner)
+    owner_sessions = sessions.restrict_to(claimed_job.owner)
     with ExitStack() as files:
         attempt = Attempt(
-            job_id=held.job_id,
-            request=held.request,
-            resume=held.resume,
-            sessions=own,
+            job_id=claimed_job.job_id,
+            request=claimed_job.request,
+            resume=claimed_job.resume,
+            sessions=owner_sessions,
             folder=settings.data_dir,
             device=settings.device,
             files=files,
@@ -110,21 +110,21 @@ def run_job(
             recorder=recorder,
             report=beat.report,
             should_stop=beat.should_stop,
-            hold=lambda session: _lock_row(held, session),
-            checkpoint=lambda data: _save_checkpoint(data, held, recorder, sessions),
-            begin_anew=lambda: _begin_anew(held, beat, sessions, limits),
+            hold=lambda session: _lock_row(claimed_job, session),
+            checkpoint=lambda data: _save_checkpoint(data, claimed_job, recorder, sessions),
+            begin_anew=lambda: _begin_anew(claimed_job, beat, sessions, limits),
             seconds_left=beat.seconds_left,
             ring=ring,
             limits=limits,
         )
         with beat:
-            verdict = _run_handler(lambda: work_of(held.kind), attempt, beat, memory)
-        spent = _cpu_seconds() - cpu_at_start
+            verdict = _run_handler(lambda: work_of(claimed_job.kind), attempt, beat, memory)
+        cpu_seconds = _cpu_seconds() - cpu_at_start
 
         def store(session: Session) -> None:
-            recorder.store(session, _store_verdict(verdict, held, beat, spent, session))
+            recorder.store(session, _store_verdict(verdict, claimed_job, beat, cpu_seconds, session))
 
-        _commit_with_retries(store, own, limits)
+        _commit_with_retries(store, owner_sessions, limits)
     ring()
 
 
@@ -179,10 +179,10 @@ def _sum_seconds_spent(job: Job, jobs: Jobs) -> float:
     return present + (earlier if job.checkpoint_sha256 or jobs.has_subtasks(job.id) else 0.0)
 
 
-def _working_seconds(whole: float, limits: ExecutionLimits) -> float:
+def _working_seconds(max_seconds: float, limits: ExecutionLimits) -> float:
     """Return the time of a job until ``should_stop``; the rest is for evaluating and storing."""
-    usual = min(limits.work_time_share * whole, whole - limits.min_finish_s)
-    return max(limits.min_work_time_share * whole, usual)
+    usual = min(limits.work_time_share * max_seconds, max_seconds - limits.min_finish_s)
+    return max(limits.min_work_time_share * max_seconds, usual)
 
 
 @dataclass(frozen=True)
@@ -241,12 +241,14 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _save_checkpoint(data: bytes, held: _ClaimedJob, recorder: SearchRecorder, sessions: Sessions) -> None:
+def _save_checkpoint(
+    data: bytes, claimed_job: _ClaimedJob, recorder: SearchRecorder, sessions: Sessions
+) -> None:
     """Store the checkpoint of a job in place of its last one, and the steps that led to it."""
     try:
         with sessions.begin() as session:
             jobs = Jobs(session)
-            job = jobs.hold(held.job_id, held.token)
+            job = jobs.hold(claimed_job.job_id, claimed_job.token)
             if job is None:
                 return
             before = job.checkpoint_sha256
@@ -255,23 +257,27 @@ def _save_checkpoint(data: bytes, held: _ClaimedJob, recorder: SearchRecorder, s
             if before is not None and before != job.checkpoint_sha256:
                 release_blob(session, before)
     except UNAVAILABLE_ERRORS as error:
-        log.warning("checkpoint not stored", extra={"job_id": held.job_id, "reason": str(error.orig)})
+        log.warning("checkpoint not stored", extra={"job_id": claimed_job.job_id, "reason": str(error.orig)})
 
 
-def _begin_anew(held: _ClaimedJob, beat: Heartbeat, sessions: Sessions, limits: ExecutionLimits) -> None:
+def _begin_anew(
+    claimed_job: _ClaimedJob, beat: Heartbeat, sessions: Sessions, limits: ExecutionLimits
+) -> None:
     """Drop the checkpoint of a job, and give the job its whole time again."""
     with sessions.begin() as session:
-        job = _lock_row(held, session)
+        job = _lock_row(claimed_job, session)
         unreadable = job.checkpoint_sha256
         Jobs(session).begin_anew(job)
         if unreadable is not None:
             release_blob(session, unreadable)
-    now, whole = time.monotonic(), held.request.max_seconds
-    beat.restart_clock(deadline=now + _working_seconds(whole, limits), ends_at=now + whole + limits.overrun_s)
+    now, max_seconds = time.monotonic(), claimed_job.request.max_seconds
+    beat.restart_clock(
+        deadline=now + _working_seconds(max_seconds, limits), ends_at=now + max_seconds + limits.overrun_s
+    )
 
 
-def _lock_row(held: _ClaimedJob, session: Session) -> Job:
-    job = Jobs(session).hold(held.job_id, held.token)
+def _lock_row(claimed_job: _ClaimedJob, session: Session) -> Job:
+    job = Jobs(session).hold(claimed_job.job_id, claimed_job.token)
     if job is None:
         raise JobStopped
     return job
@@ -283,31 +289,33 @@ def _cpu_seconds() -> float:
 
 
 def _store_verdict(
-    verdict: Verdict, held: _ClaimedJob, beat: Heartbeat, cpu_seconds: float, session: Session
+    verdict: Verdict, claimed_job: _ClaimedJob, beat: Heartbeat, cpu_seconds: float, session: Session
 ) -> Job | None:
     """Store the result and the state of a job, and return it; do nothing if another process holds it."""
     jobs = Jobs(session)
-    job = jobs.hold(held.job_id, held.token)
+    job = jobs.hold(claimed_job.job_id, claimed_job.token)
     if job is None:
-        log.info("job given up", extra={"job_id": held.job_id})
+        log.info("job given up", extra={"job_id": claimed_job.job_id})
         return None
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
-    ended = _end_job(verdict, job, held, beat, session)
-    log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
-    return ended
+    updated_job = _end_job(verdict, job, claimed_job, beat, session)
+    log.info("job ended", extra={"job_id": claimed_job.job_id, "status": updated_job and updated_job.status})
+    return updated_job
 
 
-def _end_job(verdict: Verdict, job: Job, held: _ClaimedJob, beat: Heartbeat, session: Session) -> Job | None:
+def _end_job(
+    verdict: Verdict, job: Job, claimed_job: _ClaimedJob, beat: Heartbeat, session: Session
+) -> Job | None:
     """Move a held job to the status that follows from how its attempt ended."""
-    jobs, key = Jobs(session), (held.job_id, held.token)
+    jobs, key = Jobs(session), (claimed_job.job_id, claimed_job.token)
     is_cancelled = job.cancel_requested_at is not None
     is_late = isinstance(verdict, _Failure) and verdict.code == TIME_LIMIT
     if (is_late or (verdict is None and is_cancelled)) and (
-        kept := end_with_best_model(session, *key, beat.stage)
+        updated_job := end_with_best_model(session, *key, beat.stage)
     ):
-        return kept
+        return updated_job
     if verdict is None or (is_cancelled and not job.keep_best):
         return jobs.release(*key)
     if isinstance(verdict, JobWaiting):

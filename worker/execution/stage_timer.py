@@ -27,9 +27,9 @@ class StageTimer:
     def stage(self, name: str, fraction: float, message: str) -> Iterator[None]:
         """Report a stage, and measure how long the block takes."""
         self.report(name, fraction, message)
-        started = time.monotonic()
+        start = time.monotonic()
         yield
-        self.seconds[name] = round(time.monotonic() - started, 3)
+        self.seconds[name] = round(time.monotonic() - start, 3)
 
     def report(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
         """Report progress within a stage; the reported fraction never falls."""

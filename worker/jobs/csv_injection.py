@@ -23,10 +23,10 @@ def neutralize_formulas(frames: pl.LazyFrame) -> pl.LazyFrame:
 def _neutralize_names(frames: pl.LazyFrame) -> dict[str, str]:
     names = frames.collect_schema().names()
     dangerous = pl.Series(names, dtype=pl.String).str.contains(FORMULA_PATTERN)
-    found: dict[str, str] = {}
+    replacements: dict[str, str] = {}
     for name in [name for name, is_one in zip(names, dangerous, strict=True) if is_one]:
         safe = f"'{name}"
-        while safe in names or safe in found.values():
+        while safe in names or safe in replacements.values():
             safe = f"'{safe}"
-        found[name] = safe
-    return found
+        replacements[name] = safe
+    return replacements

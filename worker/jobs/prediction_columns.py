@@ -24,20 +24,24 @@ class PredictionColumns:
         predictor: The model.
         outputs: Names of its outputs.
         interval: Share of true values that prediction intervals should cover; None for no intervals.
-        taken: Names of the other columns in the file.
+        file_columns: Names of the other columns in the file.
 
     Raises:
         InvalidData: The model has no such intervals.
     """
 
     def __init__(
-        self, predictor: Predictor, outputs: Sequence[str], interval: float | None, taken: Iterable[str]
+        self,
+        predictor: Predictor,
+        outputs: Sequence[str],
+        interval: float | None,
+        file_columns: Iterable[str],
     ) -> None:
         self._predictor, self._outputs = predictor, outputs
         self._margin = None if interval is None else predictor.margin(interval)
         self.schema: dict[str, pl.DataType] = {}
         for name, kind in self._column_types():
-            self.schema[_free_name(name, {*taken, *self.schema})] = kind
+            self.schema[_free_name(name, {*file_columns, *self.schema})] = kind
 
     def predict_block(self, block: pl.DataFrame) -> pl.DataFrame:
         """Predict a block that has the columns of the model; return the columns of ``schema``."""
@@ -48,39 +52,44 @@ class PredictionColumns:
             if f.name in block
         }
         outside = predictor.unseen_mask(columns)
-        found: list[pl.Series]
+        results: list[pl.Series]
         if predictor.classes is None:
             values = predictor.predict(columns).reshape(block.height, -1)
-            found = [_finite_series(values[:, place]) for place in range(values.shape[1])]
+            results = [_finite_series(values[:, place]) for place in range(values.shape[1])]
         else:
             probabilities = predictor.probabilities(columns)
             labels = predictor.labels(probabilities).tolist()
-            found = [self._label_column(labels), *map(_finite_series, probabilities.T)]
-        undefined = found[0].is_null().to_numpy()
-        for series in found[1:]:
-            undefined = undefined | series.is_null().to_numpy()
+            results = [self._label_column(labels), *map(_finite_series, probabilities.T)]
+        is_undefined = results[0].is_null().to_numpy()
+        for series in results[1:]:
+            is_undefined = is_undefined | series.is_null().to_numpy()
         if self._margin is not None:  # an interval is valid only inside the range of the training rows
-            known = np.where(outside.any(1), np.nan, values[:, 0])
+            centers = np.where(outside.any(1), np.nan, values[:, 0])
             margin = predictor.widen(self._margin, columns)
-            found += [_finite_series(known - margin), _finite_series(known + margin)]
+            results += [_finite_series(centers - margin), _finite_series(centers + margin)]
         unsound = np.zeros(block.height, dtype=bool)
         unsound[predictor.find_unsound_rows(columns)] = True
-        found.append(
-            self._make_warning_column(block, outside, {NOT_FINITE: undefined, UNSOUND: unsound & ~undefined})
+        results.append(
+            self._make_warning_column(
+                block, outside, {NOT_FINITE: is_undefined, UNSOUND: unsound & ~is_undefined}
+            )
         )
-        return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, found, strict=True)])
+        return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, results, strict=True)])
 
     def _column_types(self) -> list[tuple[str, pl.DataType]]:
         """Return the names and types of the columns, before names are made unique."""
         target, classes, number = self._predictor.target, self._predictor.classes, pl.Float64()
         if classes is not None:
-            found = [(target, self._label_type), *((f"probability_{class_name(c)}", number) for c in classes)]
+            entries = [
+                (target, self._label_type),
+                *((f"probability_{class_name(c)}", number) for c in classes),
+            ]
         else:
             names = self._outputs if len(self._outputs) > 1 else [target]
-            found = [(name, number) for name in names]
+            entries = [(name, number) for name in names]
         if self._margin is not None:
-            found += [(f"{target}_low", number), (f"{target}_high", number)]
-        return [*found, ("warning", pl.String())]
+            entries += [(f"{target}_low", number), (f"{target}_high", number)]
+        return [*entries, ("warning", pl.String())]
 
     @cached_property
     def _label_type(self) -> pl.DataType:
@@ -98,19 +107,19 @@ class PredictionColumns:
         return pl.Series(labels, dtype=self._label_type)
 
     def _make_warning_column(
-        self, block: pl.DataFrame, outside: np.ndarray, others: Mapping[str, np.ndarray]
+        self, block: pl.DataFrame, outside: np.ndarray, masks: Mapping[str, np.ndarray]
     ) -> pl.Series:
         """Return the warning codes of each row, separated by spaces; null without warnings."""
-        found = {code: np.zeros(block.height, dtype=bool) for code in WARNING_CODES}
+        flags = {code: np.zeros(block.height, dtype=bool) for code in WARNING_CODES}
         for place, feature in enumerate(self._predictor.encoding.features):
             if outside[:, place].any():
                 missing = block[feature.name].is_null().to_numpy()
                 for is_missing, rows in ((True, missing), (False, ~missing)):
-                    found[select_warning_code(feature, is_missing=is_missing)] |= outside[:, place] & rows
-        found |= others
-        told = [pl.when(pl.col(code)).then(pl.lit(code)) for code in WARNING_CODES]
-        joined = pl.DataFrame(found).select(pl.concat_str(told, separator=" ", ignore_nulls=True))
-        return joined.to_series().replace("", None)
+                    flags[select_warning_code(feature, is_missing=is_missing)] |= outside[:, place] & rows
+        flags |= masks
+        code_columns = [pl.when(pl.col(code)).then(pl.lit(code)) for code in WARNING_CODES]
+        frame = pl.DataFrame(flags).select(pl.concat_str(code_columns, separator=" ", ignore_nulls=True))
+        return frame.to_series().replace("", None)
 
 
 def _finite_series(values: np.ndarray) -> pl.Series:
@@ -119,11 +128,11 @@ def _finite_series(values: np.ndarray) -> pl.Series:
     return series.set(~series.is_finite(), None)
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
+def _free_name(name: str, names: Collection[str]) -> str:
     """Return the name, or the first free name derived from it."""
     number = 1
-    wanted = name
-    while name in taken:
-        name = f"{wanted}_predicted" if number == 1 else f"{wanted}_predicted_{number}"
+    base = name
+    while name in names:
+        name = f"{base}_predicted" if number == 1 else f"{base}_predicted_{number}"
         number += 1
     return name

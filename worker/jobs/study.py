@@ -87,25 +87,25 @@ def _request_key(training: TrainRequest) -> str:
 
 def _raise_if_all_failed(jobs: Sequence[Job]) -> None:
     """Raise ``Invalid`` if all trainings of a study have failed."""
-    failed = [job for job in jobs if job.status == JobStatus.FAILED]
-    if len(failed) == len(jobs):
-        first = failed[0]
-        detail = f"none of the trainings has succeeded; error of the first: {first.error_detail}"
-        raise Invalid(first.error_code or "internal_error", detail)
+    failures = [job for job in jobs if job.status == JobStatus.FAILED]
+    if len(failures) == len(jobs):
+        failure = failures[0]
+        detail = f"none of the trainings has succeeded; error of the first: {failure.error_detail}"
+        raise Invalid(failure.error_code or "internal_error", detail)
 
 
-def _build_table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
+def _build_table(request: StudyRequest, trainings: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
     """Build the table of a study.
 
     It has a row for every combination, with number, settings, metrics, ``RESULT_COLUMNS`` and baselines.
 
     Args:
         request: The study.
-        made: Its trainings by their keys, without those that a client has deleted.
+        trainings: Its trainings by their keys, without those that a client has deleted.
     """
     combinations = list(request.combinations())
     rows = [
-        _make_row(made.get(_request_key(request.make_training(settings))), _row_grid(request, settings))
+        _make_row(trainings.get(_request_key(request.make_training(settings))), _row_grid(request, settings))
         for settings in combinations
     ]
     return pl.DataFrame(
@@ -151,28 +151,28 @@ class _StudyRow:
     baselines: Mapping[str, float | None] = field(default_factory=dict)
 
 
-def _make_row(made: tuple[Job, Model | None] | None, grid: int | None) -> _StudyRow:
-    if made is None:
+def _make_row(training: tuple[Job, Model | None] | None, grid: int | None) -> _StudyRow:
+    if training is None:
         return _StudyRow(dict.fromkeys(RESULT_COLUMNS) | {"status": "deleted"})
-    job, model = made
+    job, model = training
     seconds = job.finished_at - job.started_at if job.finished_at and job.started_at else None
-    told: dict[str, str | float | None] = dict.fromkeys(RESULT_COLUMNS) | {
+    facts: dict[str, str | float | None] = dict.fromkeys(RESULT_COLUMNS) | {
         "job_id": job.id,
         "status": job.status,
         "seconds": seconds and round(seconds.total_seconds(), 3),
         "error": job.error_code and f"{job.error_code}: {job.error_detail}",
     }
     if model is None:
-        return _StudyRow(told)
-    trained = summarize_training(model.record, grid)
-    if trained is None:
+        return _StudyRow(facts)
+    summary = summarize_training(model.record, grid)
+    if summary is None:
         return _StudyRow(
-            told | {"error": f"time_limit: there was no time for grid {grid}; raise max_seconds"}
+            facts | {"error": f"time_limit: there was no time for grid {grid}; raise max_seconds"}
         )
-    told |= {"parameters": trained.parameters, "training_seconds": trained.seconds}
+    facts |= {"parameters": summary.parameters, "training_seconds": summary.seconds}
     if grid is None or grid == model.record["network"]["grid"]:
-        told |= _model_columns(model)
-    return _StudyRow(told, trained.metrics, _flatten_baselines(trained.baselines))
+        facts |= _model_columns(model)
+    return _StudyRow(facts, summary.metrics, _flatten_baselines(summary.baselines))
 
 
 def _model_columns(model: Model) -> dict[str, str | None]:
@@ -191,11 +191,11 @@ def _flatten_baselines(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     """Flatten metrics, parameters and seconds of baselines to names like ``linear.rmse``."""
     return {
         f"{name}.{what}": value
-        for name, told in baselines.items()
+        for name, baseline in baselines.items()
         for what, value in {
-            **told["metrics"],
-            "parameters": told["parameters"],
-            "seconds": told["seconds"],
+            **baseline["metrics"],
+            "parameters": baseline["parameters"],
+            "seconds": baseline["seconds"],
         }.items()
     }
 

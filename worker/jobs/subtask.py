@@ -62,17 +62,17 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
     attempt.report(JobProgress("prepare", 0.0, "reading the table"))
     with attempt.open_table(request.training.dataset_id) as table:
         data = prepare_search(table, request.training, config)
-    taken = _ResultRecorder()
+    recorder = _ResultRecorder()
     callbacks = Callbacks(
-        report=lambda *told: attempt.report(JobProgress(*told)),
+        report=lambda *progress: attempt.report(JobProgress(*progress)),
         should_stop=attempt.should_stop,
         clock=time.monotonic,
     )
-    run = SearchContext.create(data, config, callbacks, taken)
+    run = SearchContext.create(data, config, callbacks, recorder)
     SUBTASK_HANDLERS[request.name](run, request.input)
     if attempt.should_stop():
         raise JobStopped("the subtask was not finished")
-    return SubtaskResult(taken.content)
+    return SubtaskResult(recorder.content)
 
 
 def _run_law_search(run: SearchContext, options: dict[str, Any]) -> None:
@@ -84,8 +84,8 @@ def _train_network(run: SearchContext, trial: dict[str, Any]) -> None:
 
 
 def _train_on_all_rows(run: SearchContext, trial: dict[str, Any]) -> None:
-    restored = Trial.from_dict(trial, run.thresholds.training)
-    TrialRunner(run, SearchRows.prepare(run)).train_on_all_rows(restored)
+    parsed_trial = Trial.from_dict(trial, run.thresholds.training)
+    TrialRunner(run, SearchRows.prepare(run)).train_on_all_rows(parsed_trial)
 
 
 def _cross_validate(run: SearchContext, options: dict[str, Any]) -> None:
@@ -116,6 +116,6 @@ class _ResultRecorder(InProcess):
         read: Callable[[bytes], T],  # noqa: ARG002
     ) -> T:
         """Compute the result and serialise it."""
-        found = work()
-        self.content = write(found)
-        return found
+        result = work()
+        self.content = write(result)
+        return result

@@ -102,11 +102,11 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
             revises = replace(
                 revises, group_rows={report.name: table.column(report.name) for report in table.reports}
             )
-    placed = _set_device(request, attempt.device)
+    device_request = _set_device(request, attempt.device)
     parts = DistributedSubtasks(
         attempt.sessions,
         attempt.hold,
-        placed,
+        device_request,
         seconds_left=attempt.seconds_left,
         should_stop=attempt.should_stop,
         ring=attempt.ring,
@@ -125,7 +125,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
         def run(resume: bytes | None) -> Outcome:
             return pipeline(
                 table,
-                placed,
+                device_request,
                 report=attempt.report,
                 record_trial=attempt.record_trial,
                 recorder=attempt.recorder,
@@ -170,12 +170,12 @@ def _set_device(request: TrainRequest, device: DeviceChoice) -> TrainRequest:
     return request.model_copy(update={"training": request.training.model_copy(update={"device": device})})
 
 
-def _describe_revision(revised: SourceModel | None) -> RevisionRecord | None:
+def _describe_revision(source: SourceModel | None) -> RevisionRecord | None:
     """Return the revised model and the changes, for the lineage; None for a training."""
-    if revised is None:
+    if source is None:
         return None
-    model = revised.model
-    asked = model.changes.model_dump(
+    model = source.model
+    changes = model.changes.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"kind", "max_seconds", "name", "tags"}
     )
-    return RevisionRecord(changes=asked, model_id=model.model_id, version=model.version)
+    return RevisionRecord(changes=changes, model_id=model.model_id, version=model.version)

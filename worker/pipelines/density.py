@@ -56,8 +56,8 @@ def run_density(
         densities = fit_densities(
             rows.training, rows.weights, _make_config(request, thresholds.density), watch.should_stop
         )
-        found = densities[1]
-        predictor = found.to_predictor(rows.encoding, request.goal)
+        density = densities[1]
+        predictor = density.to_predictor(rows.encoding, request.goal)
     with watch.stage("symbolic", 0.8, "looking for its law"):
         verdict = RecognitionResult()
         if request.symbolic:
@@ -72,14 +72,14 @@ def run_density(
             )
     law = verdict.accepted[0] if verdict.accepted else None
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
-        record = _make_record(rows, predictor, found, verdict, request, thresholds.metrics)
+        record = _make_record(rows, predictor, density, verdict, request, thresholds.metrics)
         symbolic = make_density_document(verdict.accepted, rows, request.goal)
         members = _make_members(predictor, symbolic, record.measures.metrics, rows)
     with watch.stage("figures", 0.92, "drawing the density"):
         figures = make_density_figures(predictor, rows, law, thresholds.density_figures)
         picture = describe_edges(
             predictor.network,
-            found.inputs,
+            density.inputs,
             rows.encoding,
             rows.training,
             [request.goal],
@@ -114,7 +114,7 @@ def _make_config(request: TrainRequest, thresholds: DensityThresholds) -> Densit
 def _make_record(
     rows: DensityRows,
     predictor: Predictor,
-    found: Density,
+    density: Density,
     verdict: RecognitionResult,
     request: TrainRequest,
     thresholds: MetricThresholds,
@@ -122,22 +122,22 @@ def _make_record(
     """Return the record of a density."""
     law = verdict.accepted[0] if verdict.accepted else None
     order = np.random.default_rng(0).permutation(len(rows.training))
-    told = rows.training[order[: thresholds.max_training_rows]]
+    sample = rows.training[order[: thresholds.max_training_rows]]
     metrics = _compute_metrics(predictor, law, rows.test)
-    lost = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
+    zero_count = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
     warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]
-    if lost:
+    if zero_count:
         warnings.append(
-            f"{lost} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
+            f"{zero_count} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
         )
     return ModelRecord(
         features=describe_features(rows.encoding),
         outputs=[request.goal],
-        network=describe_network(found.network, found.inputs, predictor.outputs, "newton"),
+        network=describe_network(density.network, density.inputs, predictor.outputs, "newton"),
         formula_of="law" if law else None,
-        measures=ModelMeasures(metrics=metrics, training_metrics=_compute_metrics(predictor, law, told)),
+        measures=ModelMeasures(metrics=metrics, training_metrics=_compute_metrics(predictor, law, sample)),
         density=DensityProperties(
-            support=[finite_ends(side) for side in found.support], smoothness=found.lamb
+            support=[finite_ends(side) for side in density.support], smoothness=density.lamb
         ),
         split=SplitRecord(
             kind=request.split.kind,
@@ -146,7 +146,7 @@ def _make_record(
             validation_rows=0,
             test_rows=len(rows.test),
         ),
-        history=_loss_history(found, predictor),
+        history=_loss_history(density, predictor),
         warnings=warnings,
     )
 
@@ -168,17 +168,17 @@ def _make_members(
 def _compute_metrics(predictor: Predictor, law: RecognisedLaw | None, x: np.ndarray) -> Metrics:
     """Compute the mean log-likelihood of rows; None without rows, or if the density of one is 0."""
     with np.errstate(divide="ignore"):
-        found = {LIKELIHOOD_METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
+        metrics = {LIKELIHOOD_METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
         if law is not None:
-            found[LAW_LIKELIHOOD_METRIC] = mean_or_none(law.log_density(x)) if len(x) else None
-    return found
+            metrics[LAW_LIKELIHOOD_METRIC] = mean_or_none(law.log_density(x)) if len(x) else None
+    return metrics
 
 
-def _loss_history(found: Density, predictor: Predictor) -> list[LossPoint]:
+def _loss_history(density: Density, predictor: Predictor) -> list[LossPoint]:
     """Return minus the mean log-likelihood after every step, in the columns' units."""
-    unit = float(np.log(found.inputs.scale).sum())
+    unit = float(np.log(density.inputs.scale).sum())
     grid = predictor.network.stack[0].grid_size
     return [
         LossPoint(step=number, grid=grid, loss=unit - step, validation_loss=None)
-        for number, step in enumerate(found.steps, 1)
+        for number, step in enumerate(density.steps, 1)
     ]

@@ -71,23 +71,23 @@ def convert_solution(
 
 def train_on_solution(
     request: SolveRequest,
-    hidden: list[int],
+    layer_sizes: list[int],
     solution: Solution,
     attempt: Attempt,
     thresholds: EquationJobThresholds,
 ) -> ServedNetwork:
-    """Train a network with the inner layers ``hidden`` on the solution."""
-    shape = plan_network(request, solution.problem, hidden, thresholds=thresholds.equations.distillation)
-    told = f"training a network of shape {list(shape.width)}"
+    """Train a network with the inner layers ``layer_sizes`` on the solution."""
+    shape = plan_network(request, solution.problem, layer_sizes, thresholds=thresholds.equations.distillation)
+    title = f"training a network of shape {list(shape.width)}"
     start, end = thresholds.training_start, thresholds.training_end
-    attempt.report(JobProgress("train", start, told))
+    attempt.report(JobProgress("train", start, title))
     history = list[ErrorPoint]()
-    for found in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
-        best, grid = found, found.network.stack[0].grid_size
-        history.append(ErrorPoint(step=len(history) + 1, grid=grid, error=found.distance))
-        done = start + (end - start) * len(history) / len(shape.grids)
-        message = f"{told}: on {grid} intervals, error {found.distance:.1e}"
-        attempt.report(JobProgress("train", done, message, found.distance))
+    for student in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
+        best, grid = student, student.network.stack[0].grid_size
+        history.append(ErrorPoint(step=len(history) + 1, grid=grid, error=student.distance))
+        fraction = start + (end - start) * len(history) / len(shape.grids)
+        message = f"{title}: on {grid} intervals, error {student.distance:.1e}"
+        attempt.report(JobProgress("train", fraction, message, student.distance))
     equations, conditions = best.violations
     return ServedNetwork(
         network=best.network,
@@ -103,7 +103,7 @@ def train_on_solution(
 
 def largest_violation(violations: tuple[Sequence[Violation], Sequence[Violation]]) -> float:
     """Return the largest relative violation of any equation or condition."""
-    return max(each.relative for each in chain(*violations))
+    return max(violation.relative for violation in chain(*violations))
 
 
 def _solution_warnings(solution: Solution, thresholds: EquationJobThresholds) -> list[str]:
@@ -116,11 +116,11 @@ def _solution_warnings(solution: Solution, thresholds: EquationJobThresholds) ->
     ]
 
 
-def _network_warnings(found: DistilledNetwork, thresholds: EquationJobThresholds) -> list[str]:
-    mine, its = largest_violation(found.violations), largest_violation(found.solution.violations)
+def _network_warnings(student: DistilledNetwork, thresholds: EquationJobThresholds) -> list[str]:
+    mine, its = largest_violation(student.violations), largest_violation(student.solution.violations)
     if mine < max(thresholds.min_reported_violation, thresholds.max_violation_ratio * its):
         return []
-    width = list(found.network.config.width)
+    width = list(student.network.config.width)
     return [
         f"this network of shape {width} violates equations or conditions by {mine:.1e} relative to their "
         f"terms, the solution by {its:.1e}: use more nodes, layers or intervals, or omit hidden to convert "

@@ -109,19 +109,19 @@ def solve_equations(
     """
     request = attempt.request
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
-    started = time.monotonic()
-    hidden, measured = request.hidden, _read_measurements(request, attempt)
+    start = time.monotonic()
+    layer_sizes, measurements = request.hidden, _read_measurements(request, attempt)
     solving, should_stop = thresholds.solved_progress, attempt.should_stop
-    if hidden is not None:
+    if layer_sizes is not None:
         solving = thresholds.solved_progress_before_training
         should_stop = _make_solve_deadline(attempt, solving)
     solution, history = _find_solution(
-        request, measured, attempt.report, solving, should_stop, thresholds.equations
+        request, measurements, attempt.report, solving, should_stop, thresholds.equations
     )
     cut_by = "solve" if should_stop() else None
-    timings = {"solve": round(time.monotonic() - started, 3)}
+    timings = {"solve": round(time.monotonic() - start, 3)}
     points = solution.sample_points(thresholds.comparison_points, seed=2)
-    describe = partial(_make_outcome, request, solution, measured, points, thresholds=thresholds)
+    describe = partial(_make_outcome, request, solution, measurements, points, thresholds=thresholds)
     preview = thresholds.preview
     if timings["solve"] > preview.after_s or request.max_seconds < preview.at_once_s:
         so_far = describe(convert_solution(solution, history, thresholds), timings=timings)
@@ -132,24 +132,24 @@ def solve_equations(
         symbolic = _find_symbolic(request, solution, points, should_stop, thresholds.equations.laws)
     if request.symbolic and should_stop():
         cut_by = cut_by or "symbolic"
-    timings["symbolic"] = round(time.monotonic() - started - timings["solve"], 3)
-    if hidden is None:
-        served = convert_solution(solution, history, thresholds)
+    timings["symbolic"] = round(time.monotonic() - start - timings["solve"], 3)
+    if layer_sizes is None:
+        network = convert_solution(solution, history, thresholds)
     else:
-        served = train_on_solution(request, hidden, solution, attempt, thresholds)
-        timings["train"] = round(time.monotonic() - started - sum(timings.values()), 3)
+        network = train_on_solution(request, layer_sizes, solution, attempt, thresholds)
+        timings["train"] = round(time.monotonic() - start - sum(timings.values()), 3)
         cut_by = cut_by or ("train" if attempt.should_stop() else None)
     attempt.report(JobProgress("figures", 0.95, "drawing the network and the solution"))
-    outcome = describe(served, symbolic=symbolic, timings=timings, should_stop=attempt.should_stop)
+    outcome = describe(network, symbolic=symbolic, timings=timings, should_stop=attempt.should_stop)
     return _SolveResult(attempt.job_id, request, replace(outcome, cut_by=cut_by))
 
 
 def _make_outcome(
     request: SolveRequest,
     solution: Solution,
-    measured: MeasurementsByUnknown,
+    measurements: MeasurementsByUnknown,
     points: Mapping[str, np.ndarray],
-    served: ServedNetwork,
+    network: ServedNetwork,
     *,
     thresholds: EquationJobThresholds,
     timings: Mapping[str, float],
@@ -157,7 +157,7 @@ def _make_outcome(
     should_stop: Callable[[], bool] = lambda: True,
 ) -> Outcome:
     """Describe and draw the model of a solution; once ``should_stop``, without functions of its edges."""
-    predictor, rows = _make_predictor(request, solution, served), np.stack(list(points.values()), 1)
+    predictor, rows = _make_predictor(request, solution, network), np.stack(list(points.values()), 1)
     edges = describe_edges(
         predictor.network,
         predictor.inputs,
@@ -168,7 +168,7 @@ def _make_outcome(
         scaler=predictor.outputs,
     ).to_dict()
     record = replace(
-        make_solution_record(request, solution, predictor, served),
+        make_solution_record(request, solution, predictor, network),
         members=_make_members(predictor, symbolic, rows),
         timings=timings,
     )
@@ -179,7 +179,7 @@ def _make_outcome(
         edges=edges,
         task=TASK,
         figures=make_solution_figures(
-            solution, _make_evaluator(predictor), request.unknowns, measured, thresholds.figures
+            solution, _make_evaluator(predictor), request.unknowns, measurements, thresholds.figures
         ),
     )
 
@@ -189,21 +189,21 @@ def _make_evaluator(predictor: Predictor) -> EvaluateSolution:
 
     def evaluate_grid(places: Sequence[np.ndarray]) -> np.ndarray:
         rows = np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, len(places))
-        predicted: np.ndarray = predictor.predict(rows).reshape(len(rows), -1).T
-        return predicted
+        values: np.ndarray = predictor.predict(rows).reshape(len(rows), -1).T
+        return values
 
     return evaluate_grid
 
 
 def _make_solve_deadline(attempt: Attempt, share: float) -> Callable[[], bool]:
     """Return a function that becomes true once this share of the time is used."""
-    left = (1 - share) * attempt.seconds_left()
-    return lambda: attempt.should_stop() or attempt.seconds_left() < left
+    reserve_s = (1 - share) * attempt.seconds_left()
+    return lambda: attempt.should_stop() or attempt.seconds_left() < reserve_s
 
 
 def _find_solution(
     request: SolveRequest,
-    measured: MeasurementsByUnknown,
+    measurements: MeasurementsByUnknown,
     report: Callable[[JobProgress], None],
     share: float,
     should_stop: Callable[[], bool],
@@ -215,13 +215,13 @@ def _find_solution(
         share: Progress of the job once the solution is found.
     """
     solution, history = None, list[ErrorPoint]()
-    for reached in _start_solver(request, measured, should_stop, thresholds):
+    for progress in _start_solver(request, measurements, should_stop, thresholds):
         message, error = "continuing the solution from its start", None
-        if reached.solution is not None:
-            solution, error = reached.solution, largest_violation(reached.solution.violations)
+        if progress.solution is not None:
+            solution, error = progress.solution, largest_violation(progress.solution.violations)
             message = f"{' x '.join(map(str, solution.intervals))} intervals: violation {error:.1e}"
             history.append(ErrorPoint(step=len(history) + 1, grid=max(solution.intervals), error=error))
-        report(JobProgress("solve", share * reached.fraction, message, error))
+        report(JobProgress("solve", share * progress.fraction, message, error))
     if solution is None:
         raise JobStopped("no solution was found")
     _check_values_exist(request, solution)
@@ -245,16 +245,18 @@ def _check_values_exist(request: SolveRequest, solution: Solution) -> None:
 
 def _start_solver(
     request: SolveRequest,
-    measured: MeasurementsByUnknown,
+    measurements: MeasurementsByUnknown,
     should_stop: Callable[[], bool],
     thresholds: EquationThresholds,
 ) -> Iterator[SolverProgress]:
     network, is_itself = request.network, request.hidden is None
     order = network.order if is_itself and network.order != "auto" else None
-    if measured:
+    if measurements:
         return estimate(
-            read_problem(request, [request.unknowns[place] for place in measured], limits=thresholds.limits),
-            measured,
+            read_problem(
+                request, [request.unknowns[place] for place in measurements], limits=thresholds.limits
+            ),
+            measurements,
             list(request.parameters.values()),
             order=order,
             steps=request.steps,
@@ -283,23 +285,23 @@ def _read_measurements(request: SolveRequest, attempt: Attempt) -> MeasurementsB
         with attempt.open_table(dataset_id) as table:
             values = {name: table.column(name).astype(float) for name in names if name in table.types}
     points = np.stack([values[name] for name in request.independent], 1)
-    found = {}
+    measurements = {}
     for place, name in enumerate(request.unknowns):
         if name in values:
             rows = np.isfinite(points).all(1) & np.isfinite(values[name])
             if rows.any():
-                found[place] = Measurements(points[rows], values[name][rows])
-    if not found:
+                measurements[place] = Measurements(points[rows], values[name][rows])
+    if not measurements:
         raise InvalidData("no row of the measurements has values of all independent variables and an unknown")
-    return found
+    return measurements
 
 
-def _make_predictor(request: SolveRequest, solution: Solution, served: ServedNetwork) -> Predictor:
+def _make_predictor(request: SolveRequest, solution: Solution, network: ServedNetwork) -> Predictor:
     return Predictor(
         encoding=_make_encoding(solution),
         inputs=box_standardizer(solution.spline.axes),
-        network=served.network,
-        outputs=served.outputs,
+        network=network.network,
+        outputs=network.outputs,
         classes=None,
         target=request.target,
         residuals=np.zeros(0),
@@ -351,8 +353,8 @@ def _make_symbolic_document(
         exact=not solution.estimates,
         verdict="consistent" if solution.estimates else "exact",
         measured_on="points of the domain",
-        equation_residual=max(each.relative for each in by_equation),
-        condition_residual=max((each.relative for each in by_condition), default=0.0),
+        equation_residual=max(violation.relative for violation in by_equation),
+        condition_residual=max((violation.relative for violation in by_condition), default=0.0),
     )
 
 

@@ -64,15 +64,15 @@ def switch_member(
         thresholds: Decision numbers.
     """
     symbolic = _switch_formula(revises, data)
-    stored = None if symbolic is None else to_json(symbolic)
-    members = Members.build(predictor, stored)
+    document = None if symbolic is None else to_json(symbolic)
+    members = Members.build(predictor, document)
     model = Model(predictor=predictor, formula=members.formula, serving=members.serving)
     edges = describe_changed_edges(revises, predictor, data, should_stop)
     record = RevisedRecord(
         earlier=revises.model.record,
         members={
             **describe_networks_beside(predictor, data, config.thresholds.max_log_odds),
-            **_describe_formula(revises.model.record, stored),
+            **_describe_formula(revises.model.record, document),
         },
     )
     return Outcome(
@@ -132,7 +132,7 @@ def _switch_formula(revises: SourceModel, data: PreparedData) -> RevisedSymbolic
     if serve == "formula":
         trees = [from_json(output["tree"]) for output in symbolic["outputs"]]
         within = finite_ends(compute_answer_bounds(trees, data))
-    earlier = {name: told for name, told in symbolic.items() if name != "serves_within"}
+    earlier = {name: value for name, value in symbolic.items() if name != "serves_within"}
     return RevisedSymbolic(earlier=earlier, serves_within=within)
 
 
@@ -142,7 +142,7 @@ def _describe_formula(
     """The entry of the formula, whose metrics are those of the earlier version."""
     if symbolic is None:
         return {}
-    known = (record.get("members") or {}).get("formula")
-    if known is None:
+    member = (record.get("members") or {}).get("formula")
+    if member is None:
         return {"formula": read_formula_member(symbolic)}
-    return {"formula": make_formula_member(symbolic, known["metrics"], known["fidelity"])}
+    return {"formula": make_formula_member(symbolic, member["metrics"], member["fidelity"])}

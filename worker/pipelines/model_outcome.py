@@ -22,7 +22,7 @@ from worker.results.symbolic_document import make_symbolic_document
 
 
 def make_outcome(
-    found: SearchResult,
+    result: SearchResult,
     predictor: Predictor,
     decision: Decision | None,
     data: PreparedData,
@@ -35,7 +35,7 @@ def make_outcome(
     request = data.plan.request
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         model = assemble_model(
-            found,
+            result,
             predictor,
             decision,
             data,
@@ -44,8 +44,8 @@ def make_outcome(
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
         measures = measure_answering_member(model, data, thresholds.metrics)
-        most = thresholds.max_history_points
-        record = make_record(found, measures, model.report, data, grids, max_history_points=most)
+        max_points = thresholds.max_history_points
+        record = make_record(result, measures, model.report, data, grids, max_history_points=max_points)
         members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = describe_networks(predictor, data, watch.should_stop)

@@ -29,20 +29,22 @@ def fit_new_group(revises: SourceModel, predictor: Predictor, data: TrainingData
     names = safe_names([column.name for column in encoding.names])
     report = FormulaReport.from_dict(symbolic, names)
     assert report.form is not None and report.form.fitted.groups is not None  # noqa: S101, PT018 - checked
-    fitted = add_group(
+    new_form = add_group(
         report.form.fitted,
         group.name,
         _make_rows(rows, predictor.target, revises.model.request.target_error),
         make_indicators(report.form.fitted.groups.column, encoding),
     )
-    assert fitted.groups is not None  # noqa: S101 - as above
-    trees = [fitted.groups.formula, *(rated.tree for rated in report.outputs[0].rated[1:])]
+    assert new_form.groups is not None  # noqa: S101 - as above
+    trees = [new_form.groups.formula, *(formula.tree for formula in report.outputs[0].rated[1:])]
     form = report.form
     return SearchResult.from_predictor(
         predictor,
         formulas=[[Formula.measure(tree, data.fit, data.validation) for tree in trees]],
         evidence=report.evidence,
-        form=FormResult(fitted, form.rmse, None if form.free is None else form.free.tree, form.contains_free),
+        form=FormResult(
+            new_form, form.rmse, None if form.free is None else form.free.tree, form.contains_free
+        ),
     )
 
 
@@ -53,9 +55,9 @@ def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None
         InvalidData: An error is not positive.
     """
     numbers = {name: values for name, values in columns.items() if values.dtype.kind == "f"}
-    known = np.isfinite(np.stack([*numbers.values()])).all(0)
-    numbers = {name: values[known] for name, values in numbers.items()}
-    weights, unit_error, everything = np.ones(known.sum()), None, np.arange(known.sum())
+    is_complete = np.isfinite(np.stack([*numbers.values()])).all(0)
+    numbers = {name: values[is_complete] for name, values in numbers.items()}
+    weights, unit_error, everything = np.ones(is_complete.sum()), None, np.arange(is_complete.sum())
     if error in numbers and len(everything):
         if numbers[error].min() <= 0:
             raise InvalidData("the errors of the target must be positive in all rows", column=error)

@@ -75,32 +75,32 @@ class Preview:
 
         return publish_and_ask
 
-    def keep(self, found: SearchResult) -> None:
+    def keep(self, result: SearchResult) -> None:
         """Publish the result of a stage in place of a model that is no better, at most once in a period.
 
         A network without a formula has that of the model before.
         """
         if self._publish is None or self._best is None or time.monotonic() < self._next:
             return
-        if self._config.is_automatic and not self._is_as_good(found, self._best):
+        if self._config.is_automatic and not self._is_as_good(result, self._best):
             return
-        self._best = found if found.formulas else replace(found, formulas=self._best.formulas)
+        self._best = result if result.formulas else replace(result, formulas=self._best.formulas)
         self._publish(self._make_outcome(self._best))
         self._next = time.monotonic() + self._limits.period_s
 
-    def _is_as_good(self, found: SearchResult, other: SearchResult) -> bool:
+    def _is_as_good(self, result: SearchResult, earlier: SearchResult) -> bool:
         """Whether a result has no larger error out of sample than another, on the rows that both have."""
-        if not len(found.errors) or not len(other.errors):
+        if not len(result.errors) or not len(earlier.errors):
             return True
-        if not (~np.isnan(found.errors + other.errors)).any():
+        if not (~np.isnan(result.errors + earlier.errors)).any():
             return True
-        own, before = compute_paired_rmse(found.errors, other.errors, self._data.training.weights)
-        return own <= before
+        rmse, earlier_rmse = compute_paired_rmse(result.errors, earlier.errors, self._data.training.weights)
+        return rmse <= earlier_rmse
 
-    def _make_outcome(self, found: SearchResult) -> Outcome:
+    def _make_outcome(self, result: SearchResult) -> Outcome:
         """Measure a model; of the work for its pictures only the smallest share is done."""
         data, thresholds = self._data, self._thresholds
-        predictor, decision = assemble_predictor(found, data, self._config.thresholds)
-        hurried = StageTimer(lambda _: None, lambda: True)
-        outcome = make_outcome(found, predictor, decision, data, self._config, hurried, thresholds)
+        predictor, decision = assemble_predictor(result, data, self._config.thresholds)
+        timer = StageTimer(lambda _: None, lambda: True)
+        outcome = make_outcome(result, predictor, decision, data, self._config, timer, thresholds)
         return replace(outcome, cut_by=None)

@@ -52,26 +52,26 @@ def revise_model(
         Conflict: No formula satisfies the constraints of the request.
         InvalidData: A function cannot be fixed on the edge that the request names.
     """
-    asked, should_stop, r2 = revises.model.changes, callbacks.should_stop, dict[EdgePlace, float]()
-    predictor = change_networks(load(revises.artifact), asked, data, config)
+    changes, should_stop, r2 = revises.model.changes, callbacks.should_stop, dict[EdgePlace, float]()
+    predictor = change_networks(load(revises.artifact), changes, data, config)
     if revises.model.only_changes_member:
         return switch_member(revises, predictor, data, config, should_stop, thresholds)
-    if asked.fit_group is not None:
-        found = fit_new_group(revises, predictor, data).answer_by(config.serve)
+    if changes.fit_group is not None:
+        result = fit_new_group(revises, predictor, data).answer_by(config.serve)
     else:
-        found, r2 = revise(predictor, data, _read_changes(revises), config, callbacks)
-    if not found.formulas:
+        result, r2 = revise(predictor, data, _read_changes(revises), config, callbacks)
+    if not result.formulas:
         raise Conflict("no_formula", NO_FORMULA)
-    if asked.fix:
-        return _describe_trained(found, r2, revises, data, config, should_stop, thresholds)
-    report = report_formulas(found, predictor, data, seed=config.seed, thresholds=config.thresholds)
+    if changes.fix:
+        return _describe_trained(result, r2, revises, data, config, should_stop, thresholds)
+    report = report_formulas(result, predictor, data, seed=config.seed, thresholds=config.thresholds)
     if report is None:
         raise Conflict("no_formula", NO_FORMULA)
     model, symbolic = add_formulas(predictor, report, data), make_symbolic_document(report, data.encoding)
     record = RevisedRecord(
         earlier=revises.model.record,
         members=describe_members(model, symbolic, data, config.thresholds.max_log_odds),
-        formula_of=found.formula_of if asked.changes_formula else None,
+        formula_of=result.formula_of if changes.changes_formula else None,
     )
     edges = describe_changed_edges(revises, predictor, data, should_stop)
     return Outcome(
@@ -86,24 +86,24 @@ def revise_model(
 
 def _read_changes(revises: SourceModel) -> ModelChanges:
     """The requested changes as the engine takes them."""
-    asked, width = revises.model.changes, revises.model.edges["width"]
+    changes, width = revises.model.changes, revises.model.edges["width"]
     outputs = revises.model.symbolic["outputs"] if revises.model.symbolic else []
     fronts = [[from_json(entry["tree"]) for entry in output["pareto"]] for output in outputs]
-    places = asked.select_formulas([output["name"] for output in outputs])
-    first = [
+    places = changes.select_formulas([output["name"] for output in outputs])
+    trees = [
         front[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
         for output, front in zip(outputs, fronts, strict=True)
     ]
     return ModelChanges(
-        functions={edge.edge_index(width): edge.function for edge in asked.fix},
-        dropped=asked.drop,
-        chosen=None if asked.choose is None else list(zip(first, fronts, strict=True)),
+        functions={edge.edge_index(width): edge.function for edge in changes.fix},
+        dropped=changes.drop,
+        chosen=None if changes.choose is None else list(zip(trees, fronts, strict=True)),
         known=fronts,
     )
 
 
 def _describe_trained(
-    found: SearchResult,
+    result: SearchResult,
     r2: Mapping[EdgePlace, float],
     revises: SourceModel,
     data: PreparedData,
@@ -112,23 +112,23 @@ def _describe_trained(
     thresholds: PipelineThresholds,
 ) -> Outcome:
     """Measure a network that was trained further; its baselines are those of the earlier version."""
-    predictor, decision = assemble_predictor(found, data, config.thresholds, max_curves=config.max_curves)
+    predictor, decision = assemble_predictor(result, data, config.thresholds, max_curves=config.max_curves)
     silent = StageTimer(lambda _: None, should_stop)
-    outcome = make_outcome(found, predictor, decision, data, config, silent, thresholds)
+    outcome = make_outcome(result, predictor, decision, data, config, silent, thresholds)
     if outcome.symbolic is None:
         raise Conflict("no_formula", NO_FORMULA)
     record, earlier = outcome.record, revises.model.record["baselines"]
     assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
-    poor = _poor_fit_warnings(r2, found.network, thresholds.min_function_r2)
+    poor = _poor_fit_warnings(r2, result.network, thresholds.min_function_r2)
     baselines = {name: FittedBaseline(**entry) for name, entry in earlier.items()}
     return replace(outcome, record=replace(record, warnings=[*record.warnings, *poor], baselines=baselines))
 
 
-def _poor_fit_warnings(r2: Mapping[EdgePlace, float], network: KAN, least: float) -> list[str]:
+def _poor_fit_warnings(r2: Mapping[EdgePlace, float], network: KAN, min_r2: float) -> list[str]:
     """Return a warning for each function with a poor fit to the activation that it replaced."""
     return [
         f"{network.all_layers[layer].symbolic[i, j].function} on the edge from {i} to {j} of layer {layer} "
-        f"fits the activation that it replaced with an R² of only {found:.3f}"
-        for (layer, i, j), found in r2.items()
-        if found < least
+        f"fits the activation that it replaced with an R² of only {value:.3f}"
+        for (layer, i, j), value in r2.items()
+        if value < min_r2
     ]

@@ -11,12 +11,12 @@ from service.schemas.training import CompactOptions, TrainRequest
 THRESHOLDS = SearchThresholds()  # of all searches of the service
 
 
-def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> SearchConfig:
+def make_search_config(request: TrainRequest, forbidden_functions: Iterable[str] = ()) -> SearchConfig:
     """The settings of the search that a training asks for.
 
     Args:
         request: The training.
-        forbidden: Functions that no formula may contain.
+        forbidden_functions: Functions that no formula may contain.
     """
     network, training, symbolic = request.network, request.training, request.symbolic
     return SearchConfig(
@@ -32,7 +32,7 @@ def make_search_config(request: TrainRequest, forbidden: Iterable[str] = ()) -> 
         prune=request.prune,
         symbolic=symbolic is not None,
         constraints=FormulaConstraints.create(
-            forbid=forbidden,
+            forbid=forbidden_functions,
             max_complexity=symbolic.max_complexity if symbolic else None,
             functions=request.functions,
             must_use=request.must_use or (),

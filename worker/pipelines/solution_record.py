@@ -26,35 +26,35 @@ NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard er
 
 
 def make_solution_record(
-    request: SolveRequest, solution: Solution, predictor: Predictor, served: ServedNetwork
+    request: SolveRequest, solution: Solution, predictor: Predictor, network: ServedNetwork
 ) -> ModelRecord:
     """Return the record of the model."""
     measures = EquationMeasures(
         metrics={
-            "equation_residual": max(each.relative for each in served.equations),
-            "condition_residual": max((each.relative for each in served.conditions), default=0.0),
-            "estimated_error": served.error,
+            "equation_residual": max(violation.relative for violation in network.equations),
+            "condition_residual": max((violation.relative for violation in network.conditions), default=0.0),
+            "estimated_error": network.error,
         },
         residuals=Residuals(
-            equations=_list_residuals(request.equations, served.equations),
+            equations=_list_residuals(request.equations, network.equations),
             conditions=_list_residuals(
-                [condition.residual for condition in request.conditions], served.conditions
+                [condition.residual for condition in request.conditions], network.conditions
             ),
         ),
-        parameters={each.name: _make_estimate(each) for each in solution.estimates},
+        parameters={estimate.name: _make_estimate(estimate) for estimate in solution.estimates},
     )
     return ModelRecord(
         features=describe_features(predictor.encoding),
         outputs=request.unknowns,
         ignored_columns=request.unknowns,
-        network=describe_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
+        network=describe_network(predictor.network, predictor.inputs, predictor.outputs, network.optimizer),
         formula_of="law",
         measures=measures,
         split=SplitRecord(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
-        history=served.history,
+        history=network.history,
         warnings=[
             *_short_domain_warnings(request, solution),
-            *served.warnings,
+            *network.warnings,
             *_uncertain_estimate_warnings(solution.estimates),
         ],
     )
@@ -71,7 +71,7 @@ def _make_estimate(estimate: Estimate) -> ParameterEstimate:
 
 def _uncertain_estimate_warnings(estimates: Sequence[Estimate]) -> list[str]:
     """Return a warning about parameters whose error the measurements do not determine."""
-    names = [each.name for each in estimates if not math.isfinite(each.standard_error)]
+    names = [estimate.name for estimate in estimates if not math.isfinite(estimate.standard_error)]
     if not names:
         return []
     return [
@@ -82,8 +82,8 @@ def _uncertain_estimate_warnings(estimates: Sequence[Estimate]) -> list[str]:
 
 def _list_residuals(texts: Sequence[str], violations: Iterable[Violation]) -> list[Residual]:
     return [
-        Residual(residual=text, largest=each.largest, rms=each.rms, relative=each.relative)
-        for text, each in zip(texts, violations, strict=True)
+        Residual(residual=text, largest=violation.largest, rms=violation.rms, relative=violation.relative)
+        for text, violation in zip(texts, violations, strict=True)
     ]
 
 

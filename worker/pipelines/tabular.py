@@ -105,22 +105,22 @@ def run_pipeline(
     if revises is not None and not revises.model.needs_new_network:
         with watch.stage("symbolic", 0.1, "changing the formula"):
             outcome = revise_model(revises, data, config, callbacks, thresholds)
-        timed = replace(outcome.record, timings=watch.seconds)
-        return replace(outcome, record=timed, cut_by=watch.cut_by)
+        timed_record = replace(outcome.record, timings=watch.seconds)
+        return replace(outcome, record=timed_record, cut_by=watch.cut_by)
     if resume is None:
         preview.publish_if_due()
-        predictor, found, decision, grids = _find_model(data, config, callbacks, parts, watch, thresholds)
+        predictor, result, decision, grids = _find_model(data, config, callbacks, parts, watch, thresholds)
         if watch.cut_by is None:
-            checkpoint(_make_checkpoint(found, predictor, decision, grids))
+            checkpoint(_make_checkpoint(result, predictor, decision, grids))
     else:
-        predictor, found, decision, grids = _read_checkpoint(resume, config.thresholds.assessment)
-    outcome = make_outcome(found, predictor, decision, data, config, watch, thresholds, grids)
+        predictor, result, decision, grids = _read_checkpoint(resume, config.thresholds.assessment)
+    outcome = make_outcome(result, predictor, decision, data, config, watch, thresholds, grids)
     record = outcome.record
     assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record = _add_baselines(
             record,
-            found.network.parameter_count,
+            result.network.parameter_count,
             data,
             predictor.decision_weights,
             watch.should_stop,
@@ -130,9 +130,9 @@ def run_pipeline(
 
 
 def _read_groups(request: TrainRequest) -> PerGroup | None:
-    asked = request.per_group
-    own = None if asked is None or asked.own is None else tuple(asked.own)
-    return None if asked is None else PerGroup(column=asked.column, own=own)
+    per_group = request.per_group
+    group_constants = None if per_group is None or per_group.own is None else tuple(per_group.own)
+    return None if per_group is None else PerGroup(column=per_group.column, own=group_constants)
 
 
 def _find_model(
@@ -144,19 +144,19 @@ def _find_model(
     thresholds: PipelineThresholds,
 ) -> tuple[Predictor, SearchResult, Decision | None, list[GridStage]]:
     with watch.stage("train", 0.05, "looking for a structure"):
-        found = find_model(data, config, callbacks, parts)
-        grids = measure_grids(found, data, config.thresholds, thresholds.metrics)
-    predictor, decision = assemble_predictor(found, data, config.thresholds, max_curves=config.max_curves)
-    return predictor, found, decision, grids
+        result = find_model(data, config, callbacks, parts)
+        grids = measure_grids(result, data, config.thresholds, thresholds.metrics)
+    predictor, decision = assemble_predictor(result, data, config.thresholds, max_curves=config.max_curves)
+    return predictor, result, decision, grids
 
 
 def _make_checkpoint(
-    found: SearchResult, predictor: Predictor, decision: Decision | None, grids: list[GridStage]
+    result: SearchResult, predictor: Predictor, decision: Decision | None, grids: list[GridStage]
 ) -> bytes:
     """The artifact of a network that was found, with what a later run needs besides."""
     stages = [to_json(stage) for stage in grids]
-    kept = to_metadata(found) | {"decision": decision and asdict(decision), "grids": stages}
-    return save(predictor, kept, collect_errors(found))
+    metadata = to_metadata(result) | {"decision": decision and asdict(decision), "grids": stages}
+    return save(predictor, metadata, collect_errors(result))
 
 
 def _read_checkpoint(
@@ -164,10 +164,10 @@ def _read_checkpoint(
 ) -> tuple[Predictor, SearchResult, Decision | None, list[GridStage]]:
     """The inverse of ``_make_checkpoint``."""
     try:
-        predictor, kept = load(data), read_metadata(data)
-        found = restore_result(kept, predictor, read_attached(data), thresholds)
-        decision = kept["decision"] and Decision(**kept["decision"])
-        return predictor, found, decision, [GridStage(**stage) for stage in kept["grids"]]
+        predictor, metadata = load(data), read_metadata(data)
+        result = restore_result(metadata, predictor, read_attached(data), thresholds)
+        decision = metadata["decision"] and Decision(**metadata["decision"])
+        return predictor, result, decision, [GridStage(**stage) for stage in metadata["grids"]]
     except READ_ERRORS as error:
         raise CheckpointUnreadable(f"{type(error).__name__}: {error}") from error
 
@@ -193,7 +193,7 @@ def _add_baselines(
             data.training,
             data.test,
             fit_count=data.fit_count,
-            matched=parameters,
+            kan_parameters=parameters,
             classes=data.classes,
             class_weights=data.class_weights,
             decision_weights=decision_weights,
@@ -204,16 +204,16 @@ def _add_baselines(
 
     if not request.baselines:
         return replace(record, baselines={})
-    matched = {
+    matched_mlps = {
         make_baseline_name(baseline): baseline for baseline in request.baselines if is_matched(baseline)
     }
-    beside = run(request.baselines, size)
-    if not matched:
-        return replace(record, baselines=beside)
-    fitted = {size: {name: told for name, told in beside.items() if name in matched}}
+    model_baselines = run(request.baselines, size)
+    if not matched_mlps:
+        return replace(record, baselines=model_baselines)
+    results = {size: {name: entry for name, entry in model_baselines.items() if name in matched_mlps}}
     stages = record.grids or ()
     for stage in stages:
-        if stage.parameters not in fitted:  # the last grid is usually that of the final network
-            fitted[stage.parameters] = run(list(matched.values()), stage.parameters)
-    grids = [replace(stage, baselines=fitted[stage.parameters]) for stage in stages]
-    return replace(record, baselines=beside, grids=grids)
+        if stage.parameters not in results:  # the last grid is usually that of the final network
+            results[stage.parameters] = run(list(matched_mlps.values()), stage.parameters)
+    grids = [replace(stage, baselines=results[stage.parameters]) for stage in stages]
+    return replace(record, baselines=model_baselines, grids=grids)

@@ -51,10 +51,10 @@ def _measure_path(
     """Measure every network of the path."""
     name = "r2" if data.classes is None else "log_loss"
     for place, entry in enumerate(member.path.networks):
-        other = replace(accurate, compact=replace(member, selected=place)).compact_predictor
-        assert other is not None  # noqa: S101 - it has a compact member
+        predictor = replace(accurate, compact=replace(member, selected=place)).compact_predictor
+        assert predictor is not None  # noqa: S101 - it has a compact member
         yield CompactStepOut(
             edges=entry.curve_count,
-            fidelity=measure_fidelity(accurate, other, part.x, max_log_odds),
-            **{name: measure_member(other, part, data).get(name)},
+            fidelity=measure_fidelity(accurate, predictor, part.x, max_log_odds),
+            **{name: measure_member(predictor, part, data).get(name)},
         )

@@ -81,20 +81,22 @@ def _make_axis(values: np.ndarray, points: int, thresholds: DensityFigureThresho
 
 def _extend_range(values: np.ndarray, side: int) -> float:
     """The outermost value on one side, extended by 5 % of the range."""
-    last = float(values.max() if side > 0 else values.min())
-    return last + side * 0.05 * float(np.ptp(values))
+    end = float(values.max() if side > 0 else values.min())
+    return end + side * 0.05 * float(np.ptp(values))
 
 
-def _add_histogram(figure: DensityFigure, values: np.ndarray, axis: np.ndarray, most: int) -> DensityFigure:
-    """Add the density of the rows in at most ``most`` bars of equal width (Freedman and Diaconis 1981)."""
+def _add_histogram(
+    figure: DensityFigure, values: np.ndarray, axis: np.ndarray, max_bars: int
+) -> DensityFigure:
+    """Add the density of the rows in at most ``max_bars`` bars of equal width (Freedman and Diaconis 1981)."""
     lower, upper = np.quantile(values, [0.25, 0.75])
     width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
     reach = float(np.ptp(axis))
-    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, most))
+    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, max_bars))
     counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
     return replace(figure, edges=edges.tolist(), bars=(counts / (len(values) * np.diff(edges))).tolist())
 
 
-def _sample_rows(rows: np.ndarray, most: int) -> np.ndarray:
+def _sample_rows(rows: np.ndarray, max_rows: int) -> np.ndarray:
     """A random sample of the rows."""
-    return rows[np.random.default_rng(0).permutation(len(rows))[:most]]
+    return rows[np.random.default_rng(0).permutation(len(rows))[:max_rows]]

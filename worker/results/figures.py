@@ -86,15 +86,15 @@ def compute_figures(
     numbers = data.numbers[-len(part) :] if is_measured else data.numbers[: len(part)]
     work = thresholds.max_activations
     stop, work = (_never, work // 10) if should_stop() else (should_stop, work)
-    used = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
-    shown = _select_features(used, picture, data, thresholds.max_features)
+    candidates = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
+    features = _select_features(candidates, picture, data, thresholds.max_features)
     # Rows to predict per feature.
-    each = work // max(1, predictor.network.edge_count * len(shown))
-    importance = compute_importance(predictor, part, data, shown, each, stop, thresholds.diagnostics)
+    rows_each = work // max(1, predictor.network.edge_count * len(features))
+    importance = compute_importance(predictor, part, data, features, rows_each, stop, thresholds.diagnostics)
     weights = {entry.name: entry.mean for entry in importance.features}
-    by_weight = sorted(shown, key=lambda feature: -(weights.get(feature.name) or 0.0))
+    by_weight = sorted(features, key=lambda feature: -(weights.get(feature.name) or 0.0))
     effects = compute_partial_dependence(
-        predictor, data.training, by_weight, each, seed=data.plan.request.seed, should_stop=stop
+        predictor, data.training, by_weight, rows_each, seed=data.plan.request.seed, should_stop=stop
     )
     return ModelFigures(
         measured_on="hold-out" if is_measured else "training",
@@ -110,12 +110,12 @@ def compute_figures(
     )
 
 
-def _sample_rows(data: PreparedData, most: int) -> RowSample:
+def _sample_rows(data: PreparedData, max_rows: int) -> RowSample:
     """At most this many rows, with about the share of hold-out rows that all rows have."""
     total, split = len(data.numbers), len(data.training)
     random = np.random.default_rng(data.plan.request.seed)
-    chosen = random.permutation(total)[:most]
-    parts = (chosen[chosen < split], chosen[chosen >= split])
+    sample = random.permutation(total)[:max_rows]
+    parts = (sample[sample < split], sample[sample >= split])
     training, hold_out = (sorted(data.numbers[part].tolist()) for part in parts)
     return RowSample(training=training, hold_out=hold_out)
 
@@ -125,15 +125,15 @@ def _never() -> bool:
 
 
 def _select_features(
-    used: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData, most: int
+    features: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData, max_features: int
 ) -> list[Feature]:
-    """The features that the network uses; at most ``most``, those whose edges have the highest scores."""
-    if len(used) <= most:
-        return list(used)
+    """The features that the network uses; at most ``max_features``, those whose edges have the highest scores."""
+    if len(features) <= max_features:
+        return list(features)
     scores: dict[str, float] = {}
     for edge in picture["edges"]:
         if edge["layer"] == 0:
             name = data.encoding.names[edge["in"]].feature
             scores[name] = scores.get(name, 0.0) + (edge["score"] or 0.0)
-    strongest = sorted(used, key=lambda feature: -scores.get(feature.name, 0.0))[:most]
-    return [feature for feature in used if feature in strongest]
+    strongest = sorted(features, key=lambda feature: -scores.get(feature.name, 0.0))[:max_features]
+    return [feature for feature in features if feature in strongest]

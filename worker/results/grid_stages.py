@@ -12,13 +12,13 @@ from worker.results.records import GridStage
 
 
 def measure_grids(
-    found: SearchResult,
+    result: SearchResult,
     data: PreparedData,
     search: SearchThresholds = DEFAULT_THRESHOLDS,
     metrics: MetricThresholds = DEFAULT_METRICS,
 ) -> list[GridStage]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
-    assembled = [assemble_stage(stage, found, data, search) for stage in found.stages]
+    models = [assemble_stage(stage, result, data, search) for stage in result.stages]
     return [
         GridStage(
             grid=stage.network.stack[0].grid_size,
@@ -26,5 +26,5 @@ def measure_grids(
             seconds=round(stage.seconds, 3),
             metrics=measure_model(predictor, data, decision, metrics).metrics,
         )
-        for stage, (predictor, decision) in zip(found.stages, assembled, strict=True)
+        for stage, (predictor, decision) in zip(result.stages, models, strict=True)
     ]

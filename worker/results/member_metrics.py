@@ -20,19 +20,19 @@ def measure_answering_member(
     model: Model, data: PreparedData, thresholds: MetricThresholds = DEFAULT_METRICS
 ) -> ModelMeasures:
     """Hold-out metrics of the member that answers, and of the accurate network if another one answers."""
-    own = measure_model(model.predictor, data, model.decision, thresholds)
+    network_measures = measure_model(model.predictor, data, model.decision, thresholds)
     if model.answering is model.predictor:
-        return replace(own, network_metrics={})
-    answering = measure_model(model.answering, data, model.decision, thresholds)
-    return replace(answering, network_metrics=own.metrics)
+        return replace(network_measures, network_metrics={})
+    measures = measure_model(model.answering, data, model.decision, thresholds)
+    return replace(measures, network_metrics=network_measures.metrics)
 
 
 def measure_member(predictor: Predictor, part: LabelledRows, data: PreparedData) -> Metrics:
     """Metrics of a member on rows of the data."""
     classes = predictor.classes
     if classes is None:
-        predicted = predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
-        return regression_metrics(part.y, predicted)
+        predictions = predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
+        return regression_metrics(part.y, predictions)
     chances = predictor.probabilities(part.x) if len(part) else np.zeros((0, len(classes)))
     return classification_metrics(data.labels(part), chances, classes, predictor.decision_weights)
 
@@ -49,15 +49,17 @@ def measure_fidelity(
     """
     if not len(rows):
         return None
-    network, other = (_predict_comparable(part, rows, max_log_odds) for part in (accurate, member))
-    spread = network.var(0)
-    if not (np.isfinite(network).all() and np.isfinite(other).all() and (spread > 0).all()):
+    network_outputs, member_outputs = (
+        _predict_comparable(part, rows, max_log_odds) for part in (accurate, member)
+    )
+    spread = network_outputs.var(0)
+    if not (np.isfinite(network_outputs).all() and np.isfinite(member_outputs).all() and (spread > 0).all()):
         return None
-    return float(np.mean(1 - ((other - network) ** 2).mean(0) / spread))
+    return float(np.mean(1 - ((member_outputs - network_outputs) ** 2).mean(0) / spread))
 
 
 def _predict_comparable(predictor: Predictor, rows: np.ndarray, max_log_odds: float) -> np.ndarray:
     if predictor.classes is None:
         return predictor.predict(rows).astype(float).reshape(len(rows), -1)
-    bounded: np.ndarray = np.clip(predictor.raw_outputs(rows), -max_log_odds, max_log_odds)
-    return bounded
+    log_odds: np.ndarray = np.clip(predictor.raw_outputs(rows), -max_log_odds, max_log_odds)
+    return log_odds

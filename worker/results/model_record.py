@@ -24,7 +24,7 @@ from worker.results.records import (
 
 
 def make_record(
-    found: SearchResult,
+    result: SearchResult,
     measures: ModelMeasures,
     report: FormulaReport | None,
     data: PreparedData,
@@ -38,34 +38,36 @@ def make_record(
         features=describe_features(data.encoding),
         outputs=data.output_names,
         classes=data.classes,
-        network=describe_network(found.network, found.inputs, found.scaler, found.optimizer, found.device),
-        formula_of=found.formula_of,
+        network=describe_network(
+            result.network, result.inputs, result.scaler, result.optimizer, result.device
+        ),
+        formula_of=result.formula_of,
         dropped=[
             DroppedInput(input=name, error_with=with_it, error_without=without)
-            for name, (with_it, without) in found.dropped.items()
+            for name, (with_it, without) in result.dropped.items()
         ],
         screening=_describe_screening(data),
         measures=measures,
         split=SplitRecord(
             kind=split.kind,
             seed=split.seed,
-            training_rows=found.fitted_rows or len(data.fit),
+            training_rows=result.fitted_rows or len(data.fit),
             validation_rows=len(data.validation),
             test_rows=len(data.test),
-            unused_rows=found.count_unused_rows(data) or None,
+            unused_rows=result.count_unused_rows(data) or None,
             repeated_rows=data.duplicate_count,
         ),
-        history=_thin_history(found, max_history_points),
+        history=_thin_history(result, max_history_points),
         grids=grids,
         warnings=merge_time_warnings(
             [
                 *data.warnings,
-                *found.warnings,
-                *_warn_of_formula(found, report, data),
+                *result.warnings,
+                *_warn_of_formula(result, report, data),
                 *([] if report is None else report.warnings),
                 *measures.warnings,
                 *_warn_of_repeated_rows(data),
-                *([LAW_ENDED_EARLY_WARNING] if found.is_cut else []),
+                *([LAW_ENDED_EARLY_WARNING] if result.is_cut else []),
             ]
         ),
     )
@@ -85,21 +87,21 @@ def _describe_screening(data: PreparedData) -> ScreeningRecord | None:
     )
 
 
-def _warn_of_formula(found: SearchResult, report: FormulaReport | None, data: PreparedData) -> list[str]:
+def _warn_of_formula(result: SearchResult, report: FormulaReport | None, data: PreparedData) -> list[str]:
     """Report that an inexact formula answers because it is better, or that there is none, or none could."""
-    asked = data.plan.request.serve
+    serve = data.plan.request.serve
     is_useful = report is not None and (report.is_exact or report.serves_within is not None)
-    if asked == "formula" and not is_useful:
+    if serve == "formula" and not is_useful:
         return ["no useful formula was found: the accurate network serves"]
-    if data.plan.request.symbolic and report is None and NO_ALLOWED_FORMULA_WARNING not in found.warnings:
+    if data.plan.request.symbolic and report is None and NO_ALLOWED_FORMULA_WARNING not in result.warnings:
         return [
             "no useful formula was found: on the hold-out rows every formula of an output is undefined or "
             "worse than the mean; see the curves of the network instead"
         ]
-    if found.answers != "formula" or asked == "formula" or report is None or report.serves_within is None:
+    if result.answers != "formula" or serve == "formula" or report is None or report.serves_within is None:
         return []
-    told = describe_formula_gain(found.formula_errors, found.errors, data.training.weights)
-    return [f"{told}; the formula answers"]
+    gain = describe_formula_gain(result.formula_errors, result.errors, data.training.weights)
+    return [f"{gain}; the formula answers"]
 
 
 def _warn_of_repeated_rows(data: PreparedData) -> list[str]:
@@ -113,9 +115,9 @@ def _warn_of_repeated_rows(data: PreparedData) -> list[str]:
     ]
 
 
-def _thin_history(found: SearchResult, most: int) -> list[LossPoint]:
+def _thin_history(result: SearchResult, max_points: int) -> list[LossPoint]:
     """Losses per step, thinned for a plot."""
-    stride = -(-len(found.history) // most) or 1
+    stride = -(-len(result.history) // max_points) or 1
     return [
         LossPoint(
             step=s.number,
@@ -123,5 +125,5 @@ def _thin_history(found: SearchResult, most: int) -> list[LossPoint]:
             loss=s.loss,
             validation_loss=s.validation_loss if math.isfinite(s.validation_loss) else None,
         )
-        for s in found.history[::stride]
+        for s in result.history[::stride]
     ]

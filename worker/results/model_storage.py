@@ -90,10 +90,10 @@ def _add_cpu_seconds(record: dict[str, Any], job: Job) -> dict[str, Any]:
 
 def store_preview(outcome: Outcome, session: Session, job: Job, source: ModelSource) -> None:
     """Store the best model so far of a job, and describe it in the job's row, which is locked."""
-    stored = store_model(outcome, session, source, is_preview=True)
-    model = TrainedModels(session).get_by_id(str(stored.model_id))
+    result = store_model(outcome, session, source, is_preview=True)
+    model = TrainedModels(session).get_by_id(str(result.model_id))
     formula = None if model.symbolic is None else model.symbolic["outputs"][0]["expression"]
-    own = (model.record.get("members") or {}).get("formula") or {}
+    formula_member = (model.record.get("members") or {}).get("formula") or {}
     Jobs(session).set_preview(
         job,
         {
@@ -101,7 +101,7 @@ def store_preview(outcome: Outcome, session: Session, job: Job, source: ModelSou
             "name": source.model_name,
             "metrics": model.record["metrics"],
             "formula": formula,
-            "formula_metrics": own.get("metrics"),
+            "formula_metrics": formula_member.get("metrics"),
         },
     )
 

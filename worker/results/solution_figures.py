@@ -45,7 +45,7 @@ def make_solution_figures(
     solution: Solution,
     values_at: EvaluateSolution,
     unknowns: list[str],
-    measured: Mapping[int, Measurements],
+    measurements: Mapping[int, Measurements],
     thresholds: SolutionFigureThresholds = DEFAULT_SOLUTION_FIGURES,
 ) -> ModelFigures:
     """The figures of a solution; a third variable is fixed at its middle.
@@ -54,17 +54,17 @@ def make_solution_figures(
         solution: The solution, with its domain.
         values_at: Evaluates the unknowns [unknowns, ...] on the grid of the given axes.
         unknowns: Their names.
-        measured: Measurements, by the index of the unknown.
+        measurements: Measurements, by the index of the unknown.
         thresholds: Sizes of the figure.
     """
     box = dict(zip(solution.problem.independent, solution.problem.domain, strict=True))
-    drawn, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
+    axis_names, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
     points = thresholds.line_points if len(box) == 1 else thresholds.plane_points
-    axes = [np.linspace(*box[name], points) for name in drawn]
+    axes = [np.linspace(*box[name], points) for name in axis_names]
     places = [*axes, *(np.array([place]) for place in at.values())]
     values = values_at(places).reshape(-1, *map(len, axes))
     figure = SolutionFigure(
-        independent=drawn,
+        independent=axis_names,
         axes=[axis.tolist() for axis in axes],
         at=at,
         unknowns=[
@@ -74,7 +74,7 @@ def make_solution_figures(
                 measured=None
                 if at
                 else _sample_measurements(
-                    measured.get(place), list(box.values()), thresholds.max_measurements
+                    measurements.get(place), list(box.values()), thresholds.max_measurements
                 ),
             )
             for place, name in enumerate(unknowns)
@@ -89,14 +89,14 @@ def _round_values(values: np.ndarray, digits: int) -> np.ndarray:
 
 
 def _sample_measurements(
-    measured: Measurements | None, box: Sequence[tuple[float, float]], most: int
+    measurements: Measurements | None, box: Sequence[tuple[float, float]], max_rows: int
 ) -> list[list[float]] | None:
     """A random sample of the measurements of an unknown inside the domain, each as point and value."""
-    if measured is None:
+    if measurements is None:
         return None
     low, high = np.transpose(box)
-    is_inside = ((low <= measured.points) & (measured.points <= high)).all(1)
-    rows = np.column_stack([measured.points, measured.values])[is_inside]
-    some = np.random.default_rng(0).permutation(len(rows))[:most]
-    kept: list[list[float]] = rows[np.sort(some)].tolist()
-    return kept
+    is_inside = ((low <= measurements.points) & (measurements.points <= high)).all(1)
+    rows = np.column_stack([measurements.points, measurements.values])[is_inside]
+    sample = np.random.default_rng(0).permutation(len(rows))[:max_rows]
+    points: list[list[float]] = rows[np.sort(sample)].tolist()
+    return points

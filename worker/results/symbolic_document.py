@@ -207,21 +207,23 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
         exact_units=output.exact_units,
         sound=best.sound,
         probability=best.probability,
-        rivals=None if best.probability is None else [_make_entry(each, names) for each in output.rivals],
-        pareto=[_make_entry(each, names) for each in output.front],
+        rivals=None
+        if best.probability is None
+        else [_make_entry(formula, names) for formula in output.rivals],
+        pareto=[_make_entry(formula, names) for formula in output.front],
         quantity=output.quantity,
     )
 
 
 def _make_entry(formula: RatedFormula, names: Mapping[str, str]) -> ParetoEntry:
-    told = formula.rename_columns(names)
+    renamed_formula = formula.rename_columns(names)
     return ParetoEntry(
         expression=to_text(formula.tree, names),
         tree=formula.tree,
-        unit_status=told.unit_status,
-        sound=told.sound,
-        probability=told.probability,
-        differs=told.differs,
+        unit_status=renamed_formula.unit_status,
+        sound=renamed_formula.sound,
+        probability=renamed_formula.probability,
+        differs=renamed_formula.differs,
         fit=_make_fit(formula),
     )
 

@@ -155,11 +155,11 @@ def _drain_jobs(
     last_resort.start()
     stopping = threading.Thread(target=on_stop, name="stopping", daemon=True)
     stopping.start()  # in a thread, because waiting for the database must not delay the signals
-    told: set[int] = set()
+    pids: set[int] = set()
     idle = 0
     while idle < limits.min_idle_polls:
-        for pid in {request.worker_pid for request in tuple(state.active_requests)} - told - {None}:
-            told.add(pid)
+        for pid in {request.worker_pid for request in tuple(state.active_requests)} - pids - {None}:
+            pids.add(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         time.sleep(limits.poll_period_s)

@@ -90,8 +90,8 @@ def requeue_lost_jobs(sessions: Sessions, settings: Settings) -> None:
     """Take jobs away from processes that have ended or no longer send heartbeats."""
     with sessions.begin() as session:
         jobs = Jobs(session)
-        reaped = jobs.reap(max_attempts=settings.max_attempts, gone=find_ended(jobs.holders()))
-    for job in reaped:
+        lost_jobs = jobs.reap(max_attempts=settings.max_attempts, gone=find_ended(jobs.holders()))
+    for job in lost_jobs:
         log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
 
 

@@ -153,7 +153,7 @@ class Slot(threading.Thread):
 
     def _serve_calls(self, process: PoolProcess) -> None:
         """Send calls to a process until it ends or has had ``maxtasksperchild`` calls."""
-        for left in reversed(range(self._calls_per_process)):
+        for remaining_calls in reversed(range(self._calls_per_process)):
             call = self._take_call(process)
             if call is None:
                 return
@@ -161,7 +161,7 @@ class Slot(threading.Thread):
                 log.warning("process ended before it began a job", extra={"exit_code": process.exit_code})
                 self._calls.put(call)
                 return
-            if not left:
+            if not remaining_calls:
                 self._next = self._start_process()
             if not _await_result(process, call):
                 return

@@ -46,20 +46,20 @@ def delete_expired(sessions: Sessions, settings: Settings, limits: RuntimeLimits
         RetentionRule(Dataset, settings.retention_days_datasets, ExpiredRows.datasets, remove_dataset),
     )
     for rule in rules:
-        removed = _apply_rule(rule, sessions, limits) if rule.keep else 0
-        if removed:
-            log.info("retention", extra={"removed": removed, "kind": rule.table.__tablename__})
+        count = _apply_rule(rule, sessions, limits) if rule.keep else 0
+        if count:
+            log.info("retention", extra={"removed": count, "kind": rule.table.__tablename__})
 
 
 def _apply_rule(rule: RetentionRule, sessions: Sessions, limits: RuntimeLimits) -> int:
     with sessions.read() as session:
-        found = rule.find(ExpiredRows(session, limit=limits.retention_batch_rows), rule.keep)
-    return sum(map(partial(_delete_row, rule, sessions), found))
+        rows = rule.find(ExpiredRows(session, limit=limits.retention_batch_rows), rule.keep)
+    return sum(map(partial(_delete_row, rule, sessions), rows))
 
 
-def _delete_row(rule: RetentionRule, sessions: Sessions, found: tuple[str, str]) -> bool:
+def _delete_row(rule: RetentionRule, sessions: Sessions, row_key: tuple[str, str]) -> bool:
     """Delete a row and return true; false if another worker has deleted it, or it is in use again."""
-    tenant, row_id = found
+    tenant, row_id = row_key
     with sessions.restrict_to(Caller(tenant=tenant, name=CALLER_NAME)).begin() as session:
         row = session.get(rule.table, row_id, with_for_update=LOCK_FOR_CHANGE)
         if row is None or not rule.find(ExpiredRows(session, limit=1), rule.keep, only=row_id):

@@ -35,13 +35,13 @@ class WebhookDispatcher:
         if not free or not self._is_any_due():
             return
         with self._sessions.begin() as session:
-            claimed = WebhookDeliveries(session).claim(limit=free, lease_s=self._limits.lease_s)
+            deliveries = WebhookDeliveries(session).claim(limit=free, lease_s=self._limits.lease_s)
             secrets = WebhookSecrets(session)
             messages = [
                 Message(delivery.id, delivery.url, delivery.body, secrets.list_valid(delivery.tenant))
-                for delivery in claimed
+                for delivery in deliveries
             ]
-        for delivery, message in zip(claimed, messages, strict=True):
+        for delivery, message in zip(deliveries, messages, strict=True):
             self._running.add(self._threads.submit(self._deliver, delivery, message))
 
     def close(self) -> None:

@@ -57,10 +57,10 @@ class CheckedNetwork(httpcore.NetworkBackend):
         return self._connect(addresses[-1], port, timeout, local_address, socket_options)
 
     def _connect(
-        self, address: str, port: int, timeout: float | None, *others: Any
+        self, address: str, port: int, timeout: float | None, *options: Any
     ) -> httpcore.NetworkStream:
         remaining = _limit_timeout(timeout, self._deadline, httpcore.ConnectTimeout)
-        return BoundedStream(self._network.connect_tcp(address, port, remaining, *others), self._deadline)
+        return BoundedStream(self._network.connect_tcp(address, port, remaining, *options), self._deadline)
 
 
 class BoundedStream(httpcore.NetworkStream):
@@ -108,10 +108,10 @@ class BoundedStream(httpcore.NetworkStream):
 def _resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, in the order of the system."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    return list(dict.fromkeys(str(address[0]) for *_, address in addresses))
 
 
 def _limit_timeout(timeout: float | None, deadline: float, error: type[Exception]) -> float:
