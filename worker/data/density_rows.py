@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import Encoding, Feature
 from kan_engine.data.splitting import split_rows
@@ -28,9 +29,9 @@ class DensityRows:
     """
 
     names: list[str]
-    training: np.ndarray
-    weights: np.ndarray
-    test: np.ndarray
+    training: Float[np.ndarray, "rows columns"]
+    weights: Float[np.ndarray, " rows"]
+    test: Float[np.ndarray, "test columns"]
     warnings: tuple[str, ...]
 
     @cached_property
@@ -40,7 +41,7 @@ class DensityRows:
         return Encoding.from_features(Feature.fit(name, values, "number") for name, values in columns)
 
     @property
-    def evaluation_values(self) -> np.ndarray:
+    def evaluation_values(self) -> Float[np.ndarray, "rows columns"]:
         """Rows that figures and formulas are measured on: the hold-out rows, or else the training rows."""
         return self.test if len(self.test) else self.training
 
@@ -70,6 +71,7 @@ def read_density_rows(
     names = list(request.features or ())
     values = np.stack([table.column(name).astype(float) for name in names], axis=1)
     weights = table.column(request.weight).astype(float) if request.weight else np.ones(len(values))
+    # Complete rows only: a row with a missing coordinate is no point of the joint density
     present = np.flatnonzero(np.isfinite(values).all(1) & (weights > 0))
     split = request.split
     column = split.column if split.kind == "column" else None
@@ -96,8 +98,9 @@ def read_density_rows(
     return DensityRows(names, values[fit], weights[fit], values[test], tuple(filter(None, warnings)))
 
 
-def _repetition_warning(name: str, values: np.ndarray, min_distinct_share: float) -> str:
+def _repetition_warning(name: str, values: Float[np.ndarray, " rows"], min_distinct_share: float) -> str:
     """Return a warning if the values of a column repeat, else an empty string."""
+    # A continuous distribution has no ties, so many of them mean discrete or rounded values
     distinct = len(np.unique(values))
     if distinct >= min_distinct_share * len(values):
         return ""
@@ -107,6 +110,6 @@ def _repetition_warning(name: str, values: np.ndarray, min_distinct_share: float
     )
 
 
-def mean_or_none(values: np.ndarray) -> float | None:
+def mean_or_none(values: Float[np.ndarray, " rows"]) -> float | None:
     """Return the mean of values, or None if there are none or one of them is not finite."""
     return float(values.mean()) if len(values) and np.isfinite(values).all() else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float, Int, Num, UInt
 
 from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
 from kan_engine.data.choice_rows import draw_choice_rows
@@ -85,23 +86,27 @@ def prepare_data(
         kind=request.split.kind,
         share=thresholds.validation_share,
     )
+    # Hold-out rows have no part in the encoding: their error would be too small otherwise
     encoding, warnings = _fit_encoding(table, plan, present[split.train_rows], thresholds)
     warnings += _warn_of_time_order(table, plan, present, thresholds)
     if split.is_rescued:
         warnings.append(
             "a random split left only one class in the training rows; the hold-out rows were drawn by class"
         )
+    # A class without training rows has no probability, so its hold-out rows cannot be scored
     classes, test_rows = None, split.test_rows
     if target.labels is not None:
         target, classes, test_rows = _order_classes(target, split)
     if len(test_rows) < len(split.test_rows):
         unseen_count = len(split.test_rows) - len(test_rows)
         warnings.append(f"{unseen_count} hold-out rows have classes that no training row has")
+    # Weights from errors are relative to their mean over fit and validation rows
     weights, unit_error = _read_weights(table, request, present, np.concatenate([fit_rows, judge_rows]))
     class_weights, weighting = None, request.training.class_weight
     if classes is not None and target.labels is not None and weighting is not None:
         training = target.numbers[split.train_rows]
         class_weights = compute_class_weights(weighting, target.labels, training, len(classes))
+        # The factor of the last place is for all classes that no training row has
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
     for rows, purpose in ((fit_rows, "fit"), (judge_rows, "validation")):
         if not weights[rows].any():
@@ -109,7 +114,9 @@ def prepare_data(
                 f"all {purpose} rows have the weight 0; give some of them a positive weight",
                 column=request.weight,
             )
+    # A row of weight 0 counts nowhere: neither in a fit nor in a metric
     fit_rows, judge_rows, test_rows = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, test_rows))
+    # Structure and formulas are chosen on a sample of a large table, at a bounded cost
     choice = draw_choice_rows(
         fit_rows,
         judge_rows,
@@ -126,6 +133,7 @@ def prepare_data(
         warnings += screening.warnings
     warnings += _sentinel_warnings(plan, encoding)
     reserve = choice.select_reserve(len(encoding.names), thresholds)
+    # One array for all parts, which are slices of it and thus share its memory
     order = np.concatenate([training, test_rows, reserve])
     labelled_rows = LabelledRows(
         x=_encode_rows(table, encoding, present[order]),
@@ -176,11 +184,11 @@ def describe_shape(request: TrainRequest) -> list[str]:
 class _Target:
     """A target: numbers [n], or class indices [n] with the labels, those of the training rows first."""
 
-    numbers: np.ndarray
+    numbers: Num[np.ndarray, " rows"]
     labels: tuple[Label, ...] | None = None
 
 
-def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.ndarray]:
+def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, Int[np.ndarray, " rows"]]:
     """Return the target where it is not missing, and the numbers of those rows."""
     name = plan.request.goal
     values, kind = table.column(name), table.types[name]
@@ -189,14 +197,18 @@ def _read_target(table: StoredTable, plan: TrainingPlan) -> tuple[_Target, np.nd
     if plan.task == "regression":
         return _Target(values.astype(float)), present
     labels, codes = encode_labels(values)
+    # Whole numbers are labels without a decimal point, as in the table
     if values.dtype.kind == "f" and (kind == "integer" or all(label.is_integer() for label in labels)):
         labels = [int(label) for label in labels]
     return _Target(codes, tuple(labels)), present
 
 
 def _read_weights(
-    table: StoredTable, request: TrainRequest, present: np.ndarray, training: np.ndarray
-) -> tuple[np.ndarray, float | None]:
+    table: StoredTable,
+    request: TrainRequest,
+    present: Int[np.ndarray, " rows"],
+    training: Int[np.ndarray, " training"],
+) -> tuple[Float[np.ndarray, " rows"], float | None]:
     """Weights of the rows with a target, and the known error of a row of weight 1 if errors are given.
 
     Args:
@@ -212,7 +224,9 @@ def _read_weights(
     return table.column(request.weight)[present].astype(float), None
 
 
-def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, present: np.ndarray) -> Split:
+def _split_table(
+    table: StoredTable, plan: TrainingPlan, target: _Target, present: Int[np.ndarray, " rows"]
+) -> Split:
     split = plan.request.split
     is_named = split.kind == "column" and split.column in table.types
     return split_rows(
@@ -228,7 +242,7 @@ def _split_table(table: StoredTable, plan: TrainingPlan, target: _Target, presen
 
 
 def _fit_encoding(
-    table: StoredTable, plan: TrainingPlan, rows: np.ndarray, thresholds: DataThresholds
+    table: StoredTable, plan: TrainingPlan, rows: Int[np.ndarray, " training"], thresholds: DataThresholds
 ) -> tuple[Encoding, list[str]]:
     """Fit the encoding of the features, and return it with a warning for each column that is left out."""
     feature_names = [report.name for report in plan.features]
@@ -252,9 +266,9 @@ def _screen_columns(
     table: StoredTable,
     plan: TrainingPlan,
     encoding: Encoding,
-    rows: np.ndarray,
-    y: np.ndarray,
-    weights: np.ndarray,
+    rows: Int[np.ndarray, " rows"],
+    y: Num[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
     thresholds: DataThresholds,
 ) -> Screening | None:
     """Screen the columns of a wide table on its training rows; None where the search reads all columns."""
@@ -303,7 +317,7 @@ def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
 
 
 def _warn_of_time_order(
-    table: StoredTable, plan: TrainingPlan, present: np.ndarray, thresholds: DataThresholds
+    table: StoredTable, plan: TrainingPlan, present: Int[np.ndarray, " rows"], thresholds: DataThresholds
 ) -> list[str]:
     """Warn of hold-out rows that were drawn among rows in the order of time.
 
@@ -314,6 +328,7 @@ def _warn_of_time_order(
     for name, report in plan.reports.items():
         if plan.types[name] != "datetime" or report.distinct < thresholds.min_ordered_times or report.missing:
             continue
+        # Times that never decrease: neighbouring rows are neighbours in time
         times = table.column(name)[present]
         if (times[1:] >= times[:-1]).all():
             return [
@@ -330,17 +345,20 @@ def _list_counts(counts: Mapping[str, int], max_columns: int = 20) -> str:
     return listing + (f" and {len(counts) - max_columns} more columns" if len(counts) > max_columns else "")
 
 
-def _hash_rows(rows: LabelledRows) -> np.ndarray:
+def _hash_rows(rows: LabelledRows) -> UInt[np.ndarray, " rows"]:
     """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
     hashes = np.zeros(len(rows), np.uint64)
     for values in (*rows.x.T, rows.y):
         bits = (values + 0.0).view(np.uint64)  # without the sign of zero
+        # Fibonacci hashing: a product by 2^64 over the golden ratio mixes bits upwards, the shift back down
         hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
     return hashes
 
 
-def _encode_rows(table: StoredTable, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
+def _encode_rows(
+    table: StoredTable, encoding: Encoding, rows: Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, "rows columns"]:
     """Encode rows of the table, column by column [rows, encoded columns]."""
     x = np.zeros((len(rows), len(encoding.names)))
     names = [feature.name for feature in encoding.features]
@@ -349,7 +367,9 @@ def _encode_rows(table: StoredTable, encoding: Encoding, rows: np.ndarray) -> np
     return x
 
 
-def _order_classes(target: _Target, split: Split) -> tuple[_Target, tuple[Label, ...], np.ndarray]:
+def _order_classes(
+    target: _Target, split: Split
+) -> tuple[_Target, tuple[Label, ...], Int[np.ndarray, " test"]]:
     """Reorder the classes so that those of the training rows come first.
 
     Returns the target, the classes of the training rows, and the hold-out rows that have one of them.
@@ -357,6 +377,7 @@ def _order_classes(target: _Target, split: Split) -> tuple[_Target, tuple[Label,
     assert target.labels is not None  # noqa: S101 - a classification has labels
     training_classes = np.unique(target.numbers[split.train_rows])
     test_classes = np.setdiff1d(np.arange(len(target.labels)), training_classes)
+    # The inverse of this permutation, its argsort, takes the old index of a class to the new one
     order = np.concatenate([training_classes, test_classes])
     reordered_target = _Target(
         np.argsort(order)[target.numbers], tuple(target.labels[place] for place in order)

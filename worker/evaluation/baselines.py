@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.special import softmax
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -40,7 +41,7 @@ def run_baselines(
     fit_count: int | None = None,
     kan_parameters: int = 0,
     classes: Sequence[Label] | None = None,
-    class_weights: np.ndarray | None = None,
+    class_weights: Float[np.ndarray, " classes"] | None = None,
     decision_weights: Sequence[float] | None = None,
     seed: int = 0,
     should_stop: ShouldStop = lambda: False,
@@ -63,6 +64,7 @@ def run_baselines(
             out. The linear model is always fitted: it takes moments and is the minimum for a comparison.
         thresholds: Sizes of the baselines.
     """
+    # Penalties and learning rates assume unit variance; the moments are those of the training rows
     inputs = _StandardScaler.fit(train.x)
     targets = (
         _StandardScaler.fit(train.y)
@@ -120,9 +122,11 @@ def _fit_mlp(
     thresholds: BaselineThresholds,
 ) -> _MlpEstimator | None:
     """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
+    # The split of the network if there is one, for a fair comparison; else a random one
     order = np.arange(len(rows)) if fit_count else np.random.default_rng(seed).permutation(len(rows))
     fit_size = fit_count or len(order) - max(1, len(order) // thresholds.validation_divisor)
     fit, judging = rows[order[:fit_size]], rows[order[fit_size:]]
+    # A side without weight has no loss: all rows then serve for both
     if not (fit.weights.any() and judging.weights.any()):
         fit = judging = rows
     count = None if classes is None else len(classes)
@@ -147,18 +151,19 @@ class _MlpEstimator:
     count: int | None
 
     @property
-    def classes_(self) -> np.ndarray:
+    def classes_(self) -> Int[np.ndarray, " classes"]:
         """Indices of the classes [classes]."""
         return np.arange(self.count or 0)
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows"]:
         """Predict standardised targets [n]."""
         return self.mlp.evaluate(x)[:, 0]
 
-    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+    def predict_proba(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows classes"]:
         """Predict class probabilities [n, classes]."""
         logits = self.mlp.evaluate(x).astype(float)
         if self.count == 2:
+            # The only logit of two classes is the log-odds of the second, so the logit of the first is 0
             logits = np.hstack([np.zeros_like(logits), logits])
         probabilities: np.ndarray = softmax(logits, axis=1)
         return probabilities
@@ -188,10 +193,12 @@ def _compute_metrics(model: Any, rows: LabelledRows, targets: _StandardScaler | 
     if isinstance(targets, _StandardScaler):
         predictions = targets.inverse(model.predict(rows.x)) if len(rows) else np.empty(0)
         return regression_metrics(rows.y, predictions)
+    # A class without training rows keeps the probability 0
     probabilities = np.zeros((len(rows), len(targets.labels)))
     if len(rows):
         probabilities[:, model.classes_] = model.predict_proba(rows.x)
         if targets.weights is not None:
+            # Class weights multiply the odds: division restores the probabilities of the unweighted rows
             probabilities /= targets.weights
             probabilities /= probabilities.sum(1, keepdims=True)
     true = np.array(list(targets.labels), dtype=object)[rows.classes]
@@ -211,19 +218,19 @@ def _count_parameters(model: Any) -> int:
 class _StandardScaler:
     """Scales columns to mean 0 and standard deviation 1; a constant column is only centred."""
 
-    mean: np.ndarray
-    std: np.ndarray
+    mean: Float[np.ndarray, "*columns"] | float
+    std: Float[np.ndarray, "*columns"]
 
     @staticmethod
-    def fit(values: np.ndarray) -> _StandardScaler:
+    def fit(values: Float[np.ndarray, " rows *columns"]) -> _StandardScaler:
         std = values.std(0)
         return _StandardScaler(values.mean(0), np.where(std > 0, std, 1.0))
 
-    def forward(self, values: np.ndarray) -> np.ndarray:
+    def forward(self, values: Float[np.ndarray, " rows *columns"]) -> Float[np.ndarray, " rows *columns"]:
         standard_scores: np.ndarray = (values - self.mean) / self.std
         return standard_scores
 
-    def inverse(self, values: np.ndarray) -> np.ndarray:
+    def inverse(self, values: Float[np.ndarray, " rows *columns"]) -> Float[np.ndarray, " rows *columns"]:
         raw: np.ndarray = values * self.std + self.mean
         return raw
 
@@ -233,5 +240,5 @@ class _Classes:
     """The labels of classes, and the weights that turn probabilities back into labels."""
 
     labels: Sequence[Label]
-    weights: np.ndarray | None
+    weights: Float[np.ndarray, " classes"] | None
     decision_weights: Sequence[float] | None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 from sklearn import metrics
 
 from kan_engine import LabelledRows, Predictor, choose_classes
@@ -63,7 +64,7 @@ class RocCurve:
 def compute_diagnostics(
     predictor: Predictor,
     part: LabelledRows,
-    numbers: np.ndarray,
+    numbers: Int[np.ndarray, " rows"],
     seed: int,
     thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
 ) -> Diagnostics:
@@ -82,7 +83,9 @@ def compute_diagnostics(
     return _classifier_diagnostics(predictor, part.sample(thresholds.max_classifier_rows, seed), thresholds)
 
 
-def _regression_diagnostics(predictor: Predictor, part: LabelledRows, numbers: np.ndarray) -> Diagnostics:
+def _regression_diagnostics(
+    predictor: Predictor, part: LabelledRows, numbers: Int[np.ndarray, " rows"]
+) -> Diagnostics:
     predictions = predictor.predict(part.x).astype(float)
     parity = ParityPlot(true=part.y.tolist(), predicted=predictions.tolist(), numbers=numbers.tolist())
     return Diagnostics(rows=len(part), parity=parity)
@@ -93,9 +96,11 @@ def _classifier_diagnostics(
 ) -> Diagnostics:
     names = [class_name(label) for label in predictor.classes or ()]
     probabilities, true = predictor.probabilities(part.x), part.classes
+    # Rows without finite probabilities have no label and no rank, so they are in no curve
     is_defined = np.isfinite(probabilities).all(1)
     probabilities, true = probabilities[is_defined], true[is_defined]
     decisions = choose_classes(probabilities, predictor.decision_weights)
+    # Classes by falling frequency; the stable sort makes ties deterministic
     frequent = np.argsort(-np.bincount(true, minlength=len(names)), kind="stable")
     curves = [1] if len(names) == 2 else sorted(frequent[: thresholds.max_roc_curves].tolist())
     return Diagnostics(
@@ -111,10 +116,14 @@ def _classifier_diagnostics(
 
 
 def _confusion_matrix(
-    true: np.ndarray, decisions: np.ndarray, names: list[str], frequent: np.ndarray
+    true: Int[np.ndarray, " rows"],
+    decisions: Int[np.ndarray, " rows"],
+    names: list[str],
+    frequent: Int[np.ndarray, " frequent"],
 ) -> ConfusionMatrix:
     indices = sorted(frequent.tolist())
     class_names = [names[c] for c in indices] + ([OTHER_CLASSES] if len(names) > len(indices) else [])
+    # Every frequent class has its own row and column; the last ones are shared by all others
     places = np.full(len(names), len(indices))
     places[indices] = np.arange(len(indices))
     counts = np.zeros((len(class_names), len(class_names)), dtype=int)
@@ -123,7 +132,10 @@ def _confusion_matrix(
 
 
 def _roc_curve(
-    name: str, is_class: np.ndarray, score: np.ndarray, thresholds: DiagnosticThresholds
+    name: str,
+    is_class: Bool[np.ndarray, " rows"],
+    score: Float[np.ndarray, " rows"],
+    thresholds: DiagnosticThresholds,
 ) -> RocCurve | None:
     """Return the ROC curve of a class, thinned; None if all rows are on one side."""
     if is_class.all() or not is_class.any():
@@ -131,6 +143,7 @@ def _roc_curve(
     false, true, _ = metrics.roc_curve(is_class, score)
     auc = float(metrics.auc(false, true))
     points = min(thresholds.max_curve_points, len(false))
+    # Equally spaced points of the curve with both ends, each only once
     places = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
     return RocCurve(
         class_=name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from jaxtyping import Float
 from scipy import special
 from scipy.spatial.distance import cdist
 
@@ -44,21 +45,31 @@ class KernelDensity:
     """
 
     def __init__(
-        self, centers: np.ndarray, weights: np.ndarray, root: np.ndarray, block_distances: int
+        self,
+        centers: Float[np.ndarray, "rows columns"],
+        weights: Float[np.ndarray, " rows"],
+        root: Float[np.ndarray, "columns columns"],
+        block_distances: int,
     ) -> None:
         self._whitened, self._log_weights, self._root = centers, np.log(weights), root
         self._block_distances = block_distances
 
     @staticmethod
     def fit(
-        x: np.ndarray, weights: np.ndarray, thresholds: KernelThresholds = DEFAULT_KERNEL
+        x: Float[np.ndarray, "rows columns"],
+        weights: Float[np.ndarray, " rows"],
+        thresholds: KernelThresholds = DEFAULT_KERNEL,
     ) -> KernelDensity:
         """Fit the estimate with the bandwidth of the highest leave-one-out likelihood."""
         w = weights / weights.sum()
+        # The kernel has the shape of the covariance; a tiny ridge keeps it positive definite
         covariance = np.atleast_2d(np.cov(x.T, aweights=w))
         covariance = covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance))
+        # Whitening: rows times this matrix have the identity as covariance
         root = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        # Scott's rule n^(-1/(d + 4)) with the effective number of weighted rows
         scott = effective_sample_size(w) ** (-1 / (x.shape[1] + 4))
+        # Leave-one-out costs the square of the number of rows, so a part of them chooses the bandwidth
         sample = slice(0, thresholds.max_bandwidth_rows)
         points, point_weights = x[sample] @ root, w[sample] / w[sample].sum()
         shrink = (len(points) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows need a wider kernel
@@ -71,21 +82,26 @@ class KernelDensity:
         kernel_root = root / (best * scott)
         return KernelDensity(x @ kernel_root, w, kernel_root, thresholds.block_distances)
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
+    def log_density(self, x: Float[np.ndarray, "points columns"]) -> Float[np.ndarray, " points"]:
         """Return the logarithm of the estimate at rows [n]."""
         log_densities = np.empty(len(x))
         at_once = max(1, self._block_distances // len(self._whitened))
+        # Normalising constant of a normal density, with the Jacobian determinant of the whitening
         constant = np.log(abs(np.linalg.det(self._root))) - 0.5 * x.shape[1] * np.log(2 * np.pi)
         for start in range(0, len(x), at_once):
             part = x[start : start + at_once] @ self._root
+            # Logarithms throughout: far from all rows every single kernel underflows
             logs = -0.5 * cdist(part, self._whitened, "sqeuclidean") + self._log_weights
             log_densities[start : start + at_once] = special.logsumexp(logs, axis=1) + constant
         return log_densities
 
 
-def _leave_one_out_likelihood(x: np.ndarray, w: np.ndarray, width: float) -> float:
+def _leave_one_out_likelihood(
+    x: Float[np.ndarray, "rows columns"], w: Float[np.ndarray, " rows"], width: float
+) -> float:
     """Return the weighted mean log-density of each row under the kernels of all others, up to a constant."""
     logs = -0.5 * cdist(x, x, "sqeuclidean") + np.log(w)
+    # Without its own kernel, the weights of the others sum to 1 - w
     np.fill_diagonal(logs, -np.inf)
     log_densities = special.logsumexp(logs, axis=1) - np.log1p(-w)
     return float(w @ log_densities - x.shape[1] * np.log(width))

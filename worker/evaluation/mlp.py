@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from kan_engine import LBFGS
@@ -21,7 +22,8 @@ from service.schemas.baselines import count_parameters
 from worker.evaluation.thresholds import DEFAULT_MLP, MlpThresholds
 
 ShouldStop = Callable[[], bool]
-Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs [n, outputs] and targets [n], for every row
+# Loss of every row for outputs and targets
+Loss = Callable[[Float[Tensor, "rows outputs"], Float[Tensor, " rows"]], Float[Tensor, " rows"]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Mlp:
         return sum(weight.numel() for weight in self.network.parameters())
 
     @torch.inference_mode()
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows outputs"]:
         """Evaluate the network [n, outputs]: numbers, or the logits of classes."""
         starts = range(0, len(x), self.batch_rows)
         parts = [_to_tensor(x[start : start + self.batch_rows], self._dtype) for start in starts]
@@ -76,6 +78,7 @@ def fit_mlp(
     loss = (
         _half_squared_error if classes is None else _binary_cross_entropy if classes == 2 else _cross_entropy
     )
+    # The work of a step of L-BFGS grows with parameters times rows, its memory with the parameters
     size = count_parameters(layer_sizes, rows.x.shape[1], outputs)
     if size * len(rows) <= thresholds.max_lbfgs_work and size <= thresholds.max_lbfgs_parameters:
         network = _make_network(width, nn.SiLU, generator)
@@ -101,6 +104,7 @@ def _make_network(
     fits slightly better.
     """
     layers: list[nn.Module] = []
+    # Glorot's weights keep the variance of activations and gradients from layer to layer
     for inputs, outputs in pairwise(width):
         layer = nn.Linear(inputs, outputs, dtype=torch.float64)
         nn.init.xavier_uniform_(layer.weight, generator=generator)
@@ -133,6 +137,7 @@ def _train_lbfgs(
                 break
     else:
         return
+    # Nothing is left to validate on, so the number of steps is that of the best validation loss
     _set_weights_(network, start)
     for _ in _run_lbfgs(network, _concatenate(rows, judging), loss, best_step):
         yield
@@ -151,6 +156,7 @@ def _concatenate(rows: LabelledRows, validation: LabelledRows) -> LabelledRows:
 def _run_lbfgs(network: nn.Sequential, rows: LabelledRows, loss: Loss, count: int) -> Iterator[int]:
     """Take at most ``count`` steps of L-BFGS, fewer if it reaches a minimum."""
     x, y, weight = _to_tensors(rows, torch.float64)
+    # Weighted mean of the loss: its scale does not depend on the number of rows
     weight = weight / weight.sum()
     minimiser = LBFGS(list(network.parameters()), lambda: [loss(network(x), y) @ weight])
     for step in range(1, count + 1):
@@ -173,6 +179,7 @@ def _train_adam(
     Once the validation loss stops falling, continue from the best weights at the next lower rate.
     """
     x, y, weight = _to_tensors(rows, torch.float32)
+    # Mean weight 1: a learning rate then means the same with and without weights
     weight = weight / weight.mean()
     for rate in thresholds.learning_rates:
         optimiser = torch.optim.Adam(network.parameters(), lr=rate)
@@ -224,12 +231,12 @@ class _BestWeights:
         _set_weights_(self._network, self._kept)
 
 
-def _copy_weights(network: nn.Sequential) -> list[Tensor]:
+def _copy_weights(network: nn.Sequential) -> list[Float[Tensor, " ..."]]:
     return [weight.detach().clone() for weight in network.parameters()]
 
 
 @torch.no_grad()
-def _set_weights_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
+def _set_weights_(network: nn.Sequential, weights: Sequence[Float[Tensor, " ..."]]) -> None:
     for weight, source in zip(network.parameters(), weights, strict=True):
         weight.copy_(source)
 
@@ -237,6 +244,7 @@ def _set_weights_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
 @torch.inference_mode()
 def _mean_loss(network: nn.Sequential, rows: LabelledRows, loss: Loss, batch_rows: int) -> float:
     """Return the weighted mean loss over rows."""
+    # Sum over blocks of rows, which bounds the memory for activations
     total = 0.0
     dtype = next(network.parameters()).dtype
     for start in range(0, len(rows), batch_rows):
@@ -246,21 +254,29 @@ def _mean_loss(network: nn.Sequential, rows: LabelledRows, loss: Loss, batch_row
     return total / float(rows.weights.sum())
 
 
-def _half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+def _half_squared_error(
+    outputs: Float[Tensor, "rows 1"], targets: Float[Tensor, " rows"]
+) -> Float[Tensor, " rows"]:
     return (outputs[:, 0] - targets).square() / 2
 
 
-def _binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+def _binary_cross_entropy(
+    outputs: Float[Tensor, "rows 1"], targets: Float[Tensor, " rows"]
+) -> Float[Tensor, " rows"]:
     return nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], targets, reduction="none")
 
 
-def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+def _cross_entropy(
+    outputs: Float[Tensor, "rows classes"], targets: Float[Tensor, " rows"]
+) -> Float[Tensor, " rows"]:
     return nn.functional.cross_entropy(outputs, targets.long(), reduction="none")
 
 
-def _to_tensors(rows: LabelledRows, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+def _to_tensors(
+    rows: LabelledRows, dtype: torch.dtype
+) -> tuple[Float[Tensor, "rows columns"], Float[Tensor, " rows"], Float[Tensor, " rows"]]:
     return _to_tensor(rows.x, dtype), _to_tensor(rows.y, dtype), _to_tensor(rows.weights, dtype)
 
 
-def _to_tensor(values: np.ndarray, dtype: torch.dtype) -> Tensor:
+def _to_tensor(values: Float[np.ndarray, "*dims"], dtype: torch.dtype) -> Float[Tensor, "*dims"]:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=float)).to(dtype)

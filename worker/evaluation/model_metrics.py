@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import LabelledRows, Predictor
 from kan_engine.assessment.metrics import (
@@ -58,13 +59,14 @@ def _measure_regression(
 
 
 def _large_error_warnings(
-    predictor: Predictor, data: PreparedData, errors: np.ndarray, thresholds: MetricThresholds
+    predictor: Predictor, data: PreparedData, errors: Float[np.ndarray, " test"], thresholds: MetricThresholds
 ) -> list[str]:
     """Return a warning with a likely cause if the hold-out error is far above the validation error."""
     validation_squares, squares = predictor.residuals**2, errors**2
     if not len(squares) or not len(validation_squares):
         return []
     validation_mse, test_mse = float(validation_squares.mean()), float(squares.mean())
+    # Standard error of a mean of squares over as many rows as are held out
     chance = float(validation_squares.std()) / len(squares) ** 0.5
     is_similar = test_mse <= thresholds.max_rmse_ratio**2 * validation_mse
     is_expected = is_similar or test_mse <= validation_mse + thresholds.chance_standard_errors * chance
@@ -78,9 +80,13 @@ def _large_error_warnings(
 
 
 def _likely_cause(
-    data: PreparedData, squares: np.ndarray, validation_mse: float, thresholds: MetricThresholds
+    data: PreparedData,
+    squares: Float[np.ndarray, " test"],
+    validation_mse: float,
+    thresholds: MetricThresholds,
 ) -> str:
     low, high = data.training.x.min(0), data.training.x.max(0)
+    # Rows outside the box of the training rows are extrapolated
     outside = ((data.test.x < low) | (data.test.x > high)).any(1)
     worst = int(squares.argmax())
     threshold = thresholds.main_cause_share * squares.sum()
@@ -90,6 +96,7 @@ def _likely_cause(
         return (
             f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{remark}"
         )
+    # An outlier stands out against validation and against the other hold-out rows
     usual = max(validation_mse, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
     if decides or squares[worst] > thresholds.outlier_rmse_ratio**2 * usual:
         number = int(data.numbers[len(data.training) + worst]) + 1
@@ -99,11 +106,11 @@ def _likely_cause(
     return "they may come from another distribution than the training rows; check how the rows were split"
 
 
-def _describe_rmse(squares: np.ndarray) -> str:
+def _describe_rmse(squares: Float[np.ndarray, " rows"]) -> str:
     return f"; on the other rows it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
 
 
-def _predict_values(predictor: Predictor, part: LabelledRows) -> np.ndarray:
+def _predict_values(predictor: Predictor, part: LabelledRows) -> Float[np.ndarray, " rows"]:
     return predictor.predict(part.x).astype(float) if len(part) else np.zeros(0)
 
 
@@ -113,6 +120,7 @@ def _measure_classifier(
     classes, weights = data.classes or (), predictor.decision_weights
     p, training_p = (_predict_probabilities(predictor, part) for part in (data.test, training))
     truth = data.labels(data.test)
+    # By the decision rule, and by the likeliest class, to show what the rule costs
     metrics, likeliest = (classification_metrics(truth, p, classes, factors) for factors in (weights, None))
     names = [class_name(label) for label in classes]
     rule = DecisionRecord(
@@ -133,7 +141,7 @@ def _measure_classifier(
     )
 
 
-def _predict_probabilities(predictor: Predictor, part: LabelledRows) -> np.ndarray:
+def _predict_probabilities(predictor: Predictor, part: LabelledRows) -> Float[np.ndarray, "rows classes"]:
     return predictor.probabilities(part.x) if len(part) else np.zeros((0, len(predictor.classes or ())))
 
 
@@ -145,6 +153,6 @@ def _low_accuracy_warnings(accuracy: float | None, decision: DecisionRecord) -> 
     if decision.rule == "likeliest":
         return [f"{comparison}; use roc_auc and average_precision instead"]
     return [
-        f"{comparison}: labels are chosen for {decision.reason}; the likeliest class as label has an accuracy of "
-        f"{likeliest:.4f}. Use precision, recall, roc_auc and average_precision instead"
+        f"{comparison}: labels are chosen for {decision.reason}; the likeliest class as label has an "
+        f"accuracy of {likeliest:.4f}. Use precision, recall, roc_auc and average_precision instead"
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import Feature, LabelledRows, Predictor
 from worker.data.preparation import PreparedData
@@ -69,6 +70,7 @@ def compute_importance(
     seed, shuffles = data.plan.request.seed, thresholds.shuffles
     rows = min(thresholds.max_importance_rows, max(thresholds.min_importance_rows, rows_each // shuffles))
     part = part.sample(rows, seed)
+    # Importance is the rise above the error with all features intact
     usual = _prediction_error(predictor, part.x, part, thresholds)
     importances = [
         FeatureImportance(name=feature.name, mean=0.0, std=0.0)
@@ -78,6 +80,7 @@ def compute_importance(
     for number, feature in enumerate(features):
         if should_stop():
             break
+        # A generator for each feature, so that the shuffles of one do not depend on those of another
         random = np.random.default_rng((seed, number))
         rises = [
             _shuffle_error(predictor, part, _feature_places(feature, data), random, thresholds) - usual
@@ -109,15 +112,20 @@ def _shuffle_error(
     thresholds: DiagnosticThresholds,
 ) -> float:
     x = part.x.copy()
+    # One permutation for all columns of a feature, so that a one-hot category remains one
     x[:, columns] = part.x[random.permutation(len(part))][:, columns]
     return _prediction_error(predictor, x, part, thresholds)
 
 
 def _prediction_error(
-    predictor: Predictor, x: np.ndarray, part: LabelledRows, thresholds: DiagnosticThresholds
+    predictor: Predictor,
+    x: Float[np.ndarray, "rows columns"],
+    part: LabelledRows,
+    thresholds: DiagnosticThresholds,
 ) -> float:
     if predictor.classes is None:
         return float(np.sqrt(np.mean((predictor.predict(x).astype(float) - part.y) ** 2)))
     probabilities = predictor.probabilities(x)
+    # Log loss: minus the mean logarithm of the probability of the true class
     likelihoods = probabilities[np.arange(len(part)), part.classes]
     return float(-np.log(np.clip(likelihoods, thresholds.min_probability, 1.0)).mean())

@@ -120,7 +120,7 @@ class DistributedSubtasks:
             self._looked_at = time.monotonic()
 
     def _offer_subtasks(self, ending_count: int = 0) -> None:
-        """Offer one subtask for each free process, and for each of ``ending_count`` processes about to become free.
+        """Offer one subtask for each process that is free, or is one of ``ending_count`` about to become so.
 
         While others do subtasks and this process works, too, a further one is queued for the first of them
         that ends.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
+    from jaxtyping import Shaped
 
     from service.db.repositories.revisions import Revision
     from worker.results.figures import ModelFigures
@@ -71,7 +72,7 @@ class SourceModel:
 
     model: Revision
     artifact: bytes
-    group_rows: Mapping[str, np.ndarray] | None = None
+    group_rows: Mapping[str, Shaped[np.ndarray, " rows"]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
+from jaxtyping import Bool, Float
 
 from kan_engine import Predictor
 from kan_engine.data.labels import Label, class_name
@@ -60,6 +61,7 @@ class PredictionColumns:
             probabilities = predictor.probabilities(columns)
             labels = predictor.labels(probabilities).tolist()
             results = [self._label_column(labels), *map(_finite_series, probabilities.T)]
+        # A row is undefined as soon as one of its outputs is
         is_undefined = results[0].is_null().to_numpy()
         for series in results[1:]:
             is_undefined = is_undefined | series.is_null().to_numpy()
@@ -67,6 +69,7 @@ class PredictionColumns:
             centers = np.where(outside.any(1), np.nan, values[:, 0])
             margin = predictor.widen(self._margin, columns)
             results += [_finite_series(centers - margin), _finite_series(centers + margin)]
+        # Rows at which a formula has a pole or leaves its bounds, though its inputs are in range
         unsound = np.zeros(block.height, dtype=bool)
         unsound[predictor.find_unsound_rows(columns)] = True
         results.append(
@@ -107,9 +110,13 @@ class PredictionColumns:
         return pl.Series(labels, dtype=self._label_type)
 
     def _make_warning_column(
-        self, block: pl.DataFrame, outside: np.ndarray, masks: Mapping[str, np.ndarray]
+        self,
+        block: pl.DataFrame,
+        outside: Bool[np.ndarray, "rows features"],
+        masks: Mapping[str, Bool[np.ndarray, " rows"]],
     ) -> pl.Series:
         """Return the warning codes of each row, separated by spaces; null without warnings."""
+        # One mask per code, in the order in which the codes of a row are joined
         flags = {code: np.zeros(block.height, dtype=bool) for code in WARNING_CODES}
         for place, feature in enumerate(self._predictor.encoding.features):
             if outside[:, place].any():
@@ -122,7 +129,7 @@ class PredictionColumns:
         return frame.to_series().replace("", None)
 
 
-def _finite_series(values: np.ndarray) -> pl.Series:
+def _finite_series(values: Float[np.ndarray, " rows"]) -> pl.Series:
     """Return a series with null in place of numbers that are not finite."""
     series = pl.Series(values)
     return series.set(~series.is_finite(), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import Density, DensityConfig, Predictor, save
 from kan_engine.assessment.metrics import Metrics
@@ -121,14 +122,17 @@ def _make_record(
 ) -> ModelRecord:
     """Return the record of a density."""
     law = verdict.accepted[0] if verdict.accepted else None
+    # A random sample determines the mean over the training rows well enough
     order = np.random.default_rng(0).permutation(len(rows.training))
     sample = rows.training[order[: thresholds.max_training_rows]]
     metrics = _compute_metrics(predictor, law, rows.test)
+    # One row of density 0 makes the mean log-likelihood minus infinity
     zero_count = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
     warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]
     if zero_count:
         warnings.append(
-            f"{zero_count} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
+            f"{zero_count} of {len(rows.test)} hold-out rows lie where the density is 0: "
+            "their likelihood is 0"
         )
     return ModelRecord(
         features=describe_features(rows.encoding),
@@ -165,8 +169,11 @@ def _make_members(
     )
 
 
-def _compute_metrics(predictor: Predictor, law: RecognisedLaw | None, x: np.ndarray) -> Metrics:
+def _compute_metrics(
+    predictor: Predictor, law: RecognisedLaw | None, x: Float[np.ndarray, "rows columns"]
+) -> Metrics:
     """Compute the mean log-likelihood of rows; None without rows, or if the density of one is 0."""
+    # The logarithm of 0 is minus infinity, for which the mean is None
     with np.errstate(divide="ignore"):
         metrics = {LIKELIHOOD_METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
         if law is not None:
@@ -176,6 +183,7 @@ def _compute_metrics(predictor: Predictor, law: RecognisedLaw | None, x: np.ndar
 
 def _loss_history(density: Density, predictor: Predictor) -> list[LossPoint]:
     """Return minus the mean log-likelihood after every step, in the columns' units."""
+    # Change of variables: scaling the columns divides the density by the product of the scales
     unit = float(np.log(density.inputs.scale).sum())
     grid = predictor.network.stack[0].grid_size
     return [

@@ -54,6 +54,7 @@ def convert_solution(
 ) -> ServedNetwork:
     """Convert the solution to a network."""
     equations, conditions = solution.violations
+    # The identity as target scaler: the spline has the values of the unknowns already
     count = len(solution.problem.unknowns)
     return ServedNetwork(
         network=build_spline_network(
@@ -94,6 +95,7 @@ def train_on_solution(
         outputs=best.outputs,
         equations=equations,
         conditions=conditions,
+        # Triangle inequality: distance to the solution, and from there to the truth
         error=best.distance + solution.error,
         optimizer=shape.method,
         history=history,
@@ -117,6 +119,7 @@ def _solution_warnings(solution: Solution, thresholds: EquationJobThresholds) ->
 
 
 def _network_warnings(student: DistilledNetwork, thresholds: EquationJobThresholds) -> list[str]:
+    # The solution violates the equations as well: only what the network adds needs a warning
     mine, its = largest_violation(student.violations), largest_violation(student.solution.violations)
     if mine < max(thresholds.min_reported_violation, thresholds.max_violation_ratio * its):
         return []

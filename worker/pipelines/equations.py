@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 from sqlalchemy.orm import Session
 
 from kan_engine import (
@@ -120,6 +121,7 @@ def solve_equations(
     )
     cut_by = "solve" if should_stop() else None
     timings = {"solve": round(time.monotonic() - start, 3)}
+    # Random points of the domain, at which laws and network are compared with the solution
     points = solution.sample_points(thresholds.comparison_points, seed=2)
     describe = partial(_make_outcome, request, solution, measurements, points, thresholds=thresholds)
     preview = thresholds.preview
@@ -148,7 +150,7 @@ def _make_outcome(
     request: SolveRequest,
     solution: Solution,
     measurements: MeasurementsByUnknown,
-    points: Mapping[str, np.ndarray],
+    points: Mapping[str, Float[np.ndarray, " points"]],
     network: ServedNetwork,
     *,
     thresholds: EquationJobThresholds,
@@ -187,7 +189,8 @@ def _make_outcome(
 def _make_evaluator(predictor: Predictor) -> EvaluateSolution:
     """Return a function that predicts the unknowns at all combinations of coordinates [unknowns, points]."""
 
-    def evaluate_grid(places: Sequence[np.ndarray]) -> np.ndarray:
+    def evaluate_grid(places: Sequence[Float[np.ndarray, " _"]]) -> Float[np.ndarray, "unknowns points"]:
+        # All combinations of the coordinates, one per row, as the predictor takes them
         rows = np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, len(places))
         values: np.ndarray = predictor.predict(rows).reshape(len(rows), -1).T
         return values
@@ -197,6 +200,7 @@ def _make_evaluator(predictor: Predictor) -> EvaluateSolution:
 
 def _make_solve_deadline(attempt: Attempt, share: float) -> Callable[[], bool]:
     """Return a function that becomes true once this share of the time is used."""
+    # The reserve is fixed now, so that a slow solver does not take time from the training
     reserve_s = (1 - share) * attempt.seconds_left()
     return lambda: attempt.should_stop() or attempt.seconds_left() < reserve_s
 
@@ -217,6 +221,7 @@ def _find_solution(
     solution, history = None, list[ErrorPoint]()
     for progress in _start_solver(request, measurements, should_stop, thresholds):
         message, error = "continuing the solution from its start", None
+        # A nonlinear problem may be continued from an easier one before it has a solution
         if progress.solution is not None:
             solution, error = progress.solution, largest_violation(progress.solution.violations)
             message = f"{' x '.join(map(str, solution.intervals))} intervals: violation {error:.1e}"
@@ -235,6 +240,7 @@ def _check_values_exist(request: SolveRequest, solution: Solution) -> None:
         NoSolution: One has none on a part of the domain.
     """
     residuals = [*request.equations, *(condition.residual for condition in request.conditions)]
+    # Comparisons with NaN are false, so no limit on violations would notice it
     for residual, violation in zip(residuals, chain(*solution.violations), strict=True):
         if not math.isfinite(violation.largest):
             raise NoSolution(
@@ -284,6 +290,7 @@ def _read_measurements(request: SolveRequest, attempt: Attempt) -> MeasurementsB
     else:
         with attempt.open_table(dataset_id) as table:
             values = {name: table.column(name).astype(float) for name in names if name in table.types}
+    # Every unknown has rows of its own: those with its value and all coordinates
     points = np.stack([values[name] for name in request.independent], 1)
     measurements = {}
     for place, name in enumerate(request.unknowns):
@@ -321,7 +328,7 @@ def _make_encoding(solution: Solution) -> Encoding:
 def _find_symbolic(
     request: SolveRequest,
     solution: Solution,
-    points: Mapping[str, np.ndarray],
+    points: Mapping[str, Float[np.ndarray, " points"]],
     should_stop: Callable[[], bool],
     thresholds: SolutionLawThresholds,
 ) -> SymbolicDocument | None:
@@ -338,15 +345,17 @@ def _find_symbolic(
 def _make_symbolic_document(
     unknowns: Sequence[str],
     solution: Solution,
-    points: Mapping[str, np.ndarray],
+    points: Mapping[str, Float[np.ndarray, " points"]],
     laws: Sequence[Expression],
 ) -> SymbolicDocument | None:
+    # The numerical solution is the truth that the laws are rated on
     values = dict(zip(unknowns, solution.values(points), strict=True))
     formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
     sides = zip(solution.problem.independent, solution.problem.domain, strict=True)
     report = rate_formulas(formulas, points, values, seen={name: np.array(ends) for name, ends in sides})
     if report is None:
         return None
+    # Residuals of the laws themselves, free of the error of the numerical solution
     by_equation, by_condition = solution.law_violations(laws)
     return replace(
         make_symbolic_document(report, _make_encoding(solution)),
@@ -359,7 +368,7 @@ def _make_symbolic_document(
 
 
 def _make_members(
-    predictor: Predictor, symbolic: SymbolicDocument | None, points: np.ndarray
+    predictor: Predictor, symbolic: SymbolicDocument | None, points: Float[np.ndarray, "points variables"]
 ) -> dict[str, FormulaMemberOut]:
     """Return the entry of the laws among the members of the model; empty without laws."""
     if symbolic is None:

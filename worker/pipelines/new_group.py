@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Shaped
 
 from kan_engine import Formula, Predictor, SearchResult, safe_names
 from kan_engine.assessment.formula_report import FormulaReport
@@ -48,13 +49,16 @@ def fit_new_group(revises: SourceModel, predictor: Predictor, data: TrainingData
     )
 
 
-def _make_rows(columns: Mapping[str, np.ndarray], target: str, error: str | None) -> LabelledRows:
+def _make_rows(
+    columns: Mapping[str, Shaped[np.ndarray, " rows"]], target: str, error: str | None
+) -> LabelledRows:
     """The rows of a new group without missing numbers, with known errors where they have that column.
 
     Raises:
         InvalidData: An error is not positive.
     """
     numbers = {name: values for name, values in columns.items() if values.dtype.kind == "f"}
+    # Complete rows only: a form has no value where a number is missing
     is_complete = np.isfinite(np.stack([*numbers.values()])).all(0)
     numbers = {name: values[is_complete] for name, values in numbers.items()}
     weights, unit_error, everything = np.ones(is_complete.sum()), None, np.arange(is_complete.sum())

@@ -92,6 +92,7 @@ class Preview:
         """Whether a result has no larger error out of sample than another, on the rows that both have."""
         if not len(result.errors) or not len(earlier.errors):
             return True
+        # NaN marks rows without an out-of-sample error; without common rows there is nothing to compare
         if not (~np.isnan(result.errors + earlier.errors)).any():
             return True
         rmse, earlier_rmse = compute_paired_rmse(result.errors, earlier.errors, self._data.training.weights)

@@ -76,8 +76,10 @@ def _measure_law(law: RecognisedLaw, rows: DensityRows) -> LawFit:
     """Complexity and size of a law, and mean log-likelihood of its formula as printed."""
     values = evaluate(law.tree, dict(zip(rows.names, rows.evaluation_values.T, strict=True)))
     with np.errstate(all="ignore"):
+        # A uniform law is a constant, which has the same value in every row
         logs = np.log(np.broadcast_to(values, len(rows.evaluation_values)))
     ends = np.array(law.support).T
+    # Outside its support a law has density 0, whatever the value of its formula
     outside = ((rows.evaluation_values < ends[0]) | (rows.evaluation_values > ends[1])).any(1)
     is_defined = bool(np.isfinite(logs).all()) and not outside.any()
     return LawFit(

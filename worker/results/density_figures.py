@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import Predictor
 from kan_engine.density.law_recognition import RecognisedLaw
@@ -49,6 +50,7 @@ def make_density_figures(
     """The figures of a density."""
     points = thresholds.line_points if len(rows.names) == 1 else thresholds.plane_points
     axes = [_make_axis(values, points, thresholds) for values in rows.training.T]
+    # All combinations of the points of the axes, flattened for the predictor
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
     shape = mesh.shape[:-1]
@@ -70,8 +72,11 @@ def make_density_figures(
     )
 
 
-def _make_axis(values: np.ndarray, points: int, thresholds: DensityFigureThresholds) -> np.ndarray:
+def _make_axis(
+    values: Float[np.ndarray, " rows"], points: int, thresholds: DensityFigureThresholds
+) -> Float[np.ndarray, " points"]:
     """Points over the range of nearly all rows plus a margin, which ends just beyond the outermost rows."""
+    # Quantiles instead of extremes: an outlier would leave little room for the others
     low, high = np.quantile(values, thresholds.shown_quantiles)
     room = thresholds.margin_share * float(high - low)
     return np.linspace(
@@ -79,16 +84,20 @@ def _make_axis(values: np.ndarray, points: int, thresholds: DensityFigureThresho
     )
 
 
-def _extend_range(values: np.ndarray, side: int) -> float:
+def _extend_range(values: Float[np.ndarray, " rows"], side: int) -> float:
     """The outermost value on one side, extended by 5 % of the range."""
     end = float(values.max() if side > 0 else values.min())
     return end + side * 0.05 * float(np.ptp(values))
 
 
 def _add_histogram(
-    figure: DensityFigure, values: np.ndarray, axis: np.ndarray, max_bars: int
+    figure: DensityFigure,
+    values: Float[np.ndarray, " rows"],
+    axis: Float[np.ndarray, " points"],
+    max_bars: int,
 ) -> DensityFigure:
-    """Add the density of the rows in at most ``max_bars`` bars of equal width (Freedman and Diaconis 1981)."""
+    """Add the density of the rows in at most ``max_bars`` equal bars (Freedman and Diaconis 1981)."""
+    # The interquartile range is robust: heavy tails would widen the bars by the standard deviation
     lower, upper = np.quantile(values, [0.25, 0.75])
     width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
     reach = float(np.ptp(axis))
@@ -97,6 +106,8 @@ def _add_histogram(
     return replace(figure, edges=edges.tolist(), bars=(counts / (len(values) * np.diff(edges))).tolist())
 
 
-def _sample_rows(rows: np.ndarray, max_rows: int) -> np.ndarray:
+def _sample_rows(
+    rows: Float[np.ndarray, "rows columns"], max_rows: int
+) -> Float[np.ndarray, "sample columns"]:
     """A random sample of the rows."""
     return rows[np.random.default_rng(0).permutation(len(rows))[:max_rows]]

@@ -83,6 +83,7 @@ def compute_figures(
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training
+    # The numbers of the hold-out rows follow those of the training rows
     numbers = data.numbers[-len(part) :] if is_measured else data.numbers[: len(part)]
     work = thresholds.max_activations
     stop, work = (_never, work // 10) if should_stop() else (should_stop, work)
@@ -114,6 +115,7 @@ def _sample_rows(data: PreparedData, max_rows: int) -> RowSample:
     """At most this many rows, with about the share of hold-out rows that all rows have."""
     total, split = len(data.numbers), len(data.training)
     random = np.random.default_rng(data.plan.request.seed)
+    # A permutation of all rows, so that both parts are drawn in proportion
     sample = random.permutation(total)[:max_rows]
     parts = (sample[sample < split], sample[sample >= split])
     training, hold_out = (sorted(data.numbers[part].tolist()) for part in parts)
@@ -127,9 +129,10 @@ def _never() -> bool:
 def _select_features(
     features: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData, max_features: int
 ) -> list[Feature]:
-    """The features that the network uses; at most ``max_features``, those whose edges have the highest scores."""
+    """At most ``max_features`` of the features that the network uses, by the scores of their edges."""
     if len(features) <= max_features:
         return list(features)
+    # The score of a feature is the sum over the edges from all of its encoded columns
     scores: dict[str, float] = {}
     for edge in picture["edges"]:
         if edge["layer"] == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import FormulaPredictor, Predictor
 from kan_engine.assessment.metrics import Metrics
@@ -17,7 +18,7 @@ def describe_formula_member(
     metrics: Metrics,
     predictor: Predictor,
     formula: FormulaPredictor,
-    rows: np.ndarray,
+    rows: Float[np.ndarray, "rows columns"],
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
 ) -> dict[str, FormulaMemberOut]:
     """The record's entry for the formula.

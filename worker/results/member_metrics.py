@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import LabelledRows, Predictor
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
@@ -40,7 +41,7 @@ def measure_member(predictor: Predictor, part: LabelledRows, data: PreparedData)
 def measure_fidelity(
     accurate: Predictor,
     member: Predictor,
-    rows: np.ndarray,
+    rows: Float[np.ndarray, "rows columns"],
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
 ) -> float | None:
     """R² of a member against the accurate network, averaged over the outputs; None where undefined.
@@ -52,14 +53,18 @@ def measure_fidelity(
     network_outputs, member_outputs = (
         _predict_comparable(part, rows, max_log_odds) for part in (accurate, member)
     )
+    # R² with the network as truth, undefined for an output that does not vary
     spread = network_outputs.var(0)
     if not (np.isfinite(network_outputs).all() and np.isfinite(member_outputs).all() and (spread > 0).all()):
         return None
     return float(np.mean(1 - ((member_outputs - network_outputs) ** 2).mean(0) / spread))
 
 
-def _predict_comparable(predictor: Predictor, rows: np.ndarray, max_log_odds: float) -> np.ndarray:
+def _predict_comparable(
+    predictor: Predictor, rows: Float[np.ndarray, "rows columns"], max_log_odds: float
+) -> Float[np.ndarray, "rows outputs"]:
     if predictor.classes is None:
         return predictor.predict(rows).astype(float).reshape(len(rows), -1)
+    # A few extreme log-odds, whose probabilities are 0 or 1 anyway, would dominate R²
     log_odds: np.ndarray = np.clip(predictor.raw_outputs(rows), -max_log_odds, max_log_odds)
     return log_odds

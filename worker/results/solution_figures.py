@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from kan_engine import Measurements, Solution
 from worker.evaluation.diagnostics import Diagnostics
 from worker.results.figures import ModelFigures
 from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES, SolutionFigureThresholds
 
-EvaluateSolution = Callable[[Sequence[np.ndarray]], np.ndarray]
+EvaluateSolution = Callable[[Sequence[Float[np.ndarray, " _"]]], Float[np.ndarray, " unknowns *points"]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ def make_solution_figures(
     axis_names, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
     points = thresholds.line_points if len(box) == 1 else thresholds.plane_points
     axes = [np.linspace(*box[name], points) for name in axis_names]
+    # Variables beyond the second are fixed at the middle of their range
     places = [*axes, *(np.array([place]) for place in at.values())]
     values = values_at(places).reshape(-1, *map(len, axes))
     figure = SolutionFigure(
@@ -83,8 +85,9 @@ def make_solution_figures(
     return ModelFigures(measured_on="training", diagnostics=Diagnostics(rows=0), solution=figure)
 
 
-def _round_values(values: np.ndarray, digits: int) -> np.ndarray:
+def _round_values(values: Float[np.ndarray, "*points"], digits: int) -> Float[np.ndarray, "*points"]:
     largest = float(np.abs(values).max())
+    # Decimals that give the largest value its significant digits; the 0.0 removes the sign of -0.0
     return np.round(values, digits - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
 
 
@@ -97,6 +100,7 @@ def _sample_measurements(
     low, high = np.transpose(box)
     is_inside = ((low <= measurements.points) & (measurements.points <= high)).all(1)
     rows = np.column_stack([measurements.points, measurements.values])[is_inside]
+    # Sorted below, so that the sample keeps the order of the measurements
     sample = np.random.default_rng(0).permutation(len(rows))[:max_rows]
     points: list[list[float]] = rows[np.sort(sample)].tolist()
     return points
