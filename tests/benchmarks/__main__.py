@@ -30,17 +30,17 @@ SECTION_MARKS = "<!-- make bench SECTION={0}: begin -->", "<!-- make bench SECTI
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
-    asked = _parser().parse_args(words)
-    options = Options(data=asked.data, quick=asked.quick, url=asked.url)
-    journal, report = Journal(asked.out / "rows.jsonl"), asked.out / "report.md"
-    wanted = [section for section in SECTIONS if section.name in (asked.section or _names())]
-    if asked.fresh:
-        codes = {(section.name, fingerprint(section, options)) for section in wanted}
+    arguments = _parser().parse_args(words)
+    options = Options(data=arguments.data, quick=arguments.quick, url=arguments.url)
+    journal, report = Journal(arguments.out / "rows.jsonl"), arguments.out / "report.md"
+    sections = [section for section in SECTIONS if section.name in (arguments.section or _names())]
+    if arguments.fresh:
+        codes = {(section.name, fingerprint(section, options)) for section in sections}
         journal.forget(
             lambda row: (
                 (row.section, row.code) in codes
-                and is_wanted(row.who, asked.who)
-                and is_wanted(row.work, asked.work)
+                and is_wanted(row.who, arguments.who)
+                and is_wanted(row.work, arguments.work)
             )
         )
 
@@ -49,19 +49,19 @@ def main(words: Sequence[str] | None = None) -> None:
         if text.endswith("\n"):
             report.write_text(render(SECTIONS, options, journal, report), encoding="utf-8")
 
-    for section in wanted if not asked.render else ():
+    for section in sections if not arguments.render else ():
         if missing := section.missing(options):
             sys.stderr.write(f"{section.name}: left out, needs {', '.join(missing)}; DATA names the folder\n")
             continue
-        measure(section, options, journal, who=asked.who, work=asked.work, tell=tell)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    for section in wanted:
+        measure(section, options, journal, who=arguments.who, work=arguments.work, tell=tell)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for section in sections:
         _draw(section, options, journal, report)
     report.write_text(render(SECTIONS, options, journal, report), encoding="utf-8")
-    if asked.into:
-        _put_into(asked.into, excerpt(SECTIONS, options, journal), MARKS)
-    if asked.page:
-        _write_sections(asked.page, wanted, options, journal)
+    if arguments.into:
+        _put_into(arguments.into, excerpt(SECTIONS, options, journal), MARKS)
+    if arguments.page:
+        _write_sections(arguments.page, sections, options, journal)
     sys.stderr.write(f"{report}\n")
 
 
@@ -96,11 +96,11 @@ def _folder(text: str) -> Path | None:
 
 def _draw(section: Section, options: Options, journal: Journal, page: Path) -> None:
     """Draw the picture of a section beside a page; without the library that draws, there is none."""
-    measured, path = journal.of(section.name, fingerprint(section, options)), picture_path(section, page)
-    if not (section.picture and measured.rows):
+    results, path = journal.of(section.name, fingerprint(section, options)), picture_path(section, page)
+    if not (section.picture and results.rows):
         return
     try:
-        section.picture(measured, path)
+        section.picture(results, path)
     except ModuleNotFoundError as error:
         path.unlink(missing_ok=True)  # it would show other figures
         sys.stderr.write(f"{section.name}: no picture, {error}\n")
@@ -118,8 +118,8 @@ def _write_sections(page: Path, sections: Sequence[Section], options: Options, j
 
 def _put_into(path: Path, text: str, marks: tuple[str, str]) -> None:
     begin, end = marks
-    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, mark, after = rest.partition(end)
+    before, _, remainder = path.read_text(encoding="utf-8").partition(begin)
+    _, mark, after = remainder.partition(end)
     if not mark:
         sys.exit(f"{path} has no place for the text: {begin} … {end}")
     path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")

@@ -37,11 +37,11 @@ def _of(name: str, law: object) -> Truth:
 
 
 def _ring(rng: np.random.Generator, n: int) -> np.ndarray:
-    found = np.zeros((0, 2))
-    while len(found) < n:
+    sample = np.zeros((0, 2))
+    while len(sample) < n:
         points = rng.uniform(-4.5, 4.5, (4 * n, 2))
-        found = np.vstack([found, points[rng.random(4 * n) < np.exp(_log_ring(points))]])
-    return found[:n]
+        sample = np.vstack([sample, points[rng.random(4 * n) < np.exp(_log_ring(points))]])
+    return sample[:n]
 
 
 def _log_ring(x: np.ndarray) -> np.ndarray:
@@ -80,25 +80,27 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[200, 1_000, 10_000])
     parser.add_argument("--samples", type=int, default=10)
     parser.add_argument("--law", nargs="+", choices=TRUTHS, default=list(TRUTHS))
-    asked = parser.parse_args()
-    for name in asked.law:
-        for rows in asked.rows:
-            sys.stdout.write(_row(name, rows, asked.samples) + "\n")
+    arguments = parser.parse_args()
+    for name in arguments.law:
+        for rows in arguments.rows:
+            sys.stdout.write(_row(name, rows, arguments.samples) + "\n")
             sys.stdout.flush()
 
 
 def _row(name: str, rows: int, samples: int) -> str:
     truth = TRUTHS[name]
-    found = [_sample(truth, rows, seed) for seed in range(samples)]
-    network, zero, kernel, law = (np.array([entry[place] for entry in found]) for place in range(4))
-    named = Counter(entry[4] for entry in found)
-    told = f"{np.nanmean(law):.4f}" if np.isfinite(law).any() else "–"
-    seconds = float(np.mean([entry[5] for entry in found]))
-    right = f"{named[truth.name]} of {samples}"
-    others = ", ".join(f"{other or 'none'} {n}" for other, n in named.items() if other != truth.name)
+    results = [_sample(truth, rows, seed) for seed in range(samples)]
+    network, zero, kernel, law = (np.array([entry[place] for entry in results]) for place in range(4))
+    law_counts = Counter(entry[4] for entry in results)
+    law_text = f"{np.nanmean(law):.4f}" if np.isfinite(law).any() else "–"
+    seconds = float(np.mean([entry[5] for entry in results]))
+    right = f"{law_counts[truth.name]} of {samples}"
+    alternatives = ", ".join(
+        f"{label or 'none'} {n}" for label, n in law_counts.items() if label != truth.name
+    )
     return (
-        f"| {name} | {rows:,} | {network.mean():.4f} | {told} | {kernel.mean():.4f} | {right}"
-        f"{f' ({others})' if others else ''} | {zero.mean():.5f} | {seconds:.1f} |"
+        f"| {name} | {rows:,} | {network.mean():.4f} | {law_text} | {kernel.mean():.4f} | {right}"
+        f"{f' ({alternatives})' if alternatives else ''} | {zero.mean():.5f} | {seconds:.1f} |"
     )
 
 
@@ -107,7 +109,7 @@ def _sample(truth: Truth, rows: int, seed: int) -> tuple[float, float, float, fl
     x, fresh = (truth.draw(rng, n).reshape(n, -1) for n in (rows, FRESH))
     true = truth.log_density(fresh if fresh.shape[1] > 1 else fresh[:, 0])
     w, names = np.ones(rows), tuple("xy"[: x.shape[1]])
-    started = time.perf_counter()
+    start = time.perf_counter()
     sides = [fit_univariate_density(values, w, DensityConfig()) for values in x.T]
     density = (
         sides[0] if len(sides) == 1 else fit_bivariate_density(x, w, (sides[0], sides[1]), DensityConfig())
@@ -121,7 +123,7 @@ def _sample(truth: Truth, rows: int, seed: int) -> tuple[float, float, float, fl
         if len(laws) == 1
         else recognise_bivariate_laws((names[0], names[1]), x, w, density.held, (laws[0], laws[1]), 0)
     )
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     encoding = Encoding.fit(dict(zip(names, x.T, strict=True)), dict.fromkeys(names, "number"))
     p = density.to_predictor(encoding, "p").predict(fresh)
     inside = p > 0

@@ -26,8 +26,8 @@ def machine() -> str:
 
 def versions() -> str:
     """Python and the packages that are compared, as they are installed."""
-    found = (f"{name} {_version(name)}" for name in PACKAGES)
-    return ", ".join([f"Python {platform.python_version()}", *found])
+    packages = (f"{name} {_version(name)}" for name in PACKAGES)
+    return ", ".join([f"Python {platform.python_version()}", *packages])
 
 
 @cache
@@ -63,8 +63,8 @@ def content(path: Path) -> bytes:
 
 @cache
 def _content(path: Path, changed_ns: int) -> bytes:
-    found = path.read_bytes()
-    return ast.dump(_Wordless().visit(ast.parse(found))).encode() if path.suffix == ".py" else found
+    data = path.read_bytes()
+    return ast.dump(_Wordless().visit(ast.parse(data))).encode() if path.suffix == ".py" else data
 
 
 class _Wordless(ast.NodeTransformer):

@@ -27,14 +27,14 @@ class Options:
     quick: bool = False
     url: str | None = None
 
-    def seeds(self, count: int, first: int = 0) -> range:
+    def seeds(self, count: int, start: int = 0) -> range:
         """Seeds, or rounds of a timing: all of them, or one that is quick."""
-        return range(first, first + (1 if self.quick else count))
+        return range(start, start + (1 if self.quick else count))
 
     def path(self, name: str) -> Path:
         """A data set: of the data folder if it is there, else of those that ship with the package."""
-        own = EXAMPLES / name if self.data is None else self.data / name
-        return own if own.is_file() else EXAMPLES / name
+        file = EXAMPLES / name if self.data is None else self.data / name
+        return file if file.is_file() else EXAMPLES / name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +78,15 @@ class Goal:
     limit: float | None = None
     is_upper: bool = True
 
-    def verdict(self, measured: Measured) -> tuple[str, str]:
+    def verdict(self, results: Measured) -> tuple[str, str]:
         """The number, and whether it meets the goal, by how much."""
-        value = self.measured(measured)
+        value = self.measured(results)
         if math.isnan(value):
             return "", "not measured"
         if self.limit is None:
             return number(value), ""
-        met = value <= self.limit if self.is_upper else value >= self.limit
-        return number(value), ("met" if met else "not met") + f", {_distance(value, self.limit)}"
+        is_met = value <= self.limit if self.is_upper else value >= self.limit
+        return number(value), ("met" if is_met else "not met") + f", {_distance(value, self.limit)}"
 
     @property
     def bound(self) -> str:

@@ -36,21 +36,25 @@ def goals(sections: Sequence[Section], options: Options, journal: Journal) -> st
     """Every goal with what was measured, as one table."""
     lines: list[list[str]] = []
     for section in sections:
-        measured = journal.of(section.name, fingerprint(section, options))
+        results = journal.of(section.name, fingerprint(section, options))
         for goal in section.goals:
-            value, verdict = goal.verdict(measured)
+            value, verdict = goal.verdict(results)
             lines.append([section.name, goal.what, goal.bound, value, verdict])
     return table(["section", "what", "goal", "measured", "verdict"], lines)
 
 
 def excerpt(sections: Sequence[Section], options: Options, journal: Journal) -> str:
     """What ``docs/benchmarks.md`` quotes: when and where, the goals, and which are of other code."""
-    other = {
-        f"{section.name} at {measured.rows[-1].commit}"
+    other_sections = {
+        f"{section.name} at {results.rows[-1].commit}"
         for section in sections
-        if (measured := journal.of(section.name, fingerprint(section, options))).is_other
+        if (results := journal.of(section.name, fingerprint(section, options))).is_other
     }
-    remark = f"Measured with other code than the present: {', '.join(sorted(other))}." if other else ""
+    remark = (
+        f"Measured with other code than the present: {', '.join(sorted(other_sections))}."
+        if other_sections
+        else ""
+    )
     return "\n\n".join(part for part in (head(), goals(sections, options, journal), remark) if part)
 
 
@@ -78,43 +82,46 @@ def _section(section: Section, options: Options, journal: Journal, page: Path | 
 def _body(section: Section, options: Options, journal: Journal, page: Path | None) -> Iterator[str]:
     """All of a section but its title."""
     code = fingerprint(section, options)
-    measured = journal.of(section.name, code)
+    results = journal.of(section.name, code)
     yield section.about
-    yield from _remarks(section, options, measured, code)
-    if not measured.rows:
+    yield from _remarks(section, options, results, code)
+    if not results.rows:
         return
-    yield (section.summary or _figures)(measured)
+    yield (section.summary or _figures)(results)
     if page and section.picture and (path := picture_path(section, page)).is_file():
         yield f"![{section.title}]({path.name})"
 
 
-def _remarks(section: Section, options: Options, measured: Measured, code: str) -> Iterator[str]:
+def _remarks(section: Section, options: Options, results: Measured, code: str) -> Iterator[str]:
     """What is missing, and whether the rows are of other code than the present."""
     if missing := section.missing(options):
         yield f"Not measured: needs {', '.join(missing)}; `DATA=folder` names where."
         return
-    if not measured.rows:
+    if not results.rows:
         yield "Not measured yet."
-    elif measured.is_other:
-        last = measured.rows[-1]
-        yield f"*Measured at commit {last.commit} on {last.at}; code, versions, data or machine differ now.*"
+    elif results.is_other:
+        latest_row = results.rows[-1]
+        yield (
+            f"*Measured at commit {latest_row.commit} on {latest_row.at}; code, versions, data or machine "
+            "differ now.*"
+        )
     else:
-        done = {row.key for row in measured.rows}
+        journal_keys = {row.key for row in results.rows}
         keys = {(section.name, task.work, task.who, task.seed, code) for task in section.tasks(options)}
-        if left := len(keys - done):
-            yield f"*{left} of {len(keys)} rows are still to be measured.*"
+        if open_count := len(keys - journal_keys):
+            yield f"*{open_count} of {len(keys)} rows are still to be measured.*"
 
 
-def _figures(measured: Measured) -> str:
+def _figures(results: Measured) -> str:
     """One line per work and who; then why some have no figures."""
-    names = list(dict.fromkeys(name for row in measured.rows for name in row.values))
+    names = list(dict.fromkeys(name for row in results.rows for name in row.values))
     head = ["work", "who", *names, "n", "load"]
     lines = [
         [work, who, *(_summary([row.values for row in rows], name) for name in names), *_circumstances(rows)]
-        for (work, who), rows in _grouped(measured.rows).items()
+        for (work, who), rows in _grouped(results.rows).items()
     ]
     failures = [
-        f"- {row.work}, {row.who}, seed {row.seed}: {row.failure}" for row in measured.rows if row.failure
+        f"- {row.work}, {row.who}, seed {row.seed}: {row.failure}" for row in results.rows if row.failure
     ]
     return "\n\n".join(
         [table(head, lines), *(["Without figures:\n\n" + "\n".join(failures)] * bool(failures))]
@@ -130,10 +137,10 @@ def _grouped(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
 
 def _summary(values: Sequence[Values], name: str) -> str:
     """Median with smallest and largest of a number, or the different texts."""
-    found = [entry[name] for entry in values if entry.get(name) is not None]
-    numbers = sorted(value for value in found if isinstance(value, int | float))
+    figures = [entry[name] for entry in values if entry.get(name) is not None]
+    numbers = sorted(value for value in figures if isinstance(value, int | float))
     if not numbers:
-        return "; ".join(dict.fromkeys(map(str, found)))
+        return "; ".join(dict.fromkeys(map(str, figures)))
     middle = number(median(numbers))
     if numbers[0] == numbers[-1]:
         return middle
@@ -142,8 +149,8 @@ def _summary(values: Sequence[Values], name: str) -> str:
 
 def _circumstances(rows: Sequence[Row]) -> list[str]:
     """How many rows have figures, and how busy the machine was."""
-    done = sum(row.failure is None for row in rows)
-    count = str(done) if done == len(rows) else f"{done} of {len(rows)}"
+    success_count = sum(row.failure is None for row in rows)
+    count = str(success_count) if success_count == len(rows) else f"{success_count} of {len(rows)}"
     return [count, number(round(median(row.load for row in rows), 1))]
 
 

@@ -69,8 +69,8 @@ class Journal:
         """The rows of a section: those of this code, or else those of the code measured last."""
         rows = [row for row in self.rows if row.section == section]
         is_other = bool(rows) and not any(row.code == code for row in rows)
-        shown = rows[-1].code if is_other else code
-        return Measured([row for row in rows if row.code == shown], is_other=is_other)
+        row_code = rows[-1].code if is_other else code
+        return Measured([row for row in rows if row.code == row_code], is_other=is_other)
 
 
 class Measured:
@@ -86,10 +86,10 @@ class Measured:
     def numbers(self, value: str, *, who: str, work: str | None = None) -> list[float]:
         """A figure of all matching rows, by seed."""
         rows = sorted(self.rows, key=lambda row: row.seed)
-        found = (
+        figures = (
             row.values.get(value) for row in rows if row.who == who and (work is None or row.work == work)
         )
-        return [float(figure) for figure in found if isinstance(figure, int | float)]
+        return [float(figure) for figure in figures if isinstance(figure, int | float)]
 
     def median(self, value: str, *, who: str, work: str | None = None) -> float:
         """Median of a figure over the matching rows; NaN if there is none."""
@@ -99,13 +99,13 @@ class Measured:
         """Largest of a figure over the matching rows; NaN if there is none."""
         return max(self.numbers(value, who=who, work=work), default=float("nan"))
 
-    def ratio_of(self, one: str, other: str, *, who: str, work: str) -> float:
+    def ratio_of(self, figure: str, reference: str, *, who: str, work: str) -> float:
         """Median of a figure, over that of another figure of the same rows."""
-        return self.median(one, who=who, work=work) / self.median(other, who=who, work=work)
+        return self.median(figure, who=who, work=work) / self.median(reference, who=who, work=work)
 
-    def ratio(self, value: str, one: str, other: str, *, work: str | None = None) -> float:
+    def ratio(self, value: str, subject: str, reference: str, *, work: str | None = None) -> float:
         """Median of a figure of one, over that of another."""
-        return self.median(value, who=one, work=work) / self.median(value, who=other, work=work)
+        return self.median(value, who=subject, work=work) / self.median(value, who=reference, work=work)
 
 
 def _read(line: str) -> Row | None:

@@ -43,11 +43,11 @@ def measure(
         work: Measure only this work, likewise.
         tell: Hears of every row, before and after.
     """
-    done = {row.key for row in journal.rows}
+    keys = {row.key for row in journal.rows}
     for task in section.tasks(options):
         code = fingerprint(section, options)  # anew for every row: the code may change while this runs
         key = (section.name, task.work, task.who, task.seed, code)
-        if key in done or not (is_wanted(task.who, who) and is_wanted(task.work, work)):
+        if key in keys or not (is_wanted(task.who, who) and is_wanted(task.work, work)):
             continue
         tell(f"{section.name}: {task.work}, {task.who}, seed {task.seed} … ")
         row = replace(run(task), section=section.name, code=code, commit=commit())
@@ -55,14 +55,14 @@ def measure(
         tell(f"{row.failure or f'{row.seconds:.1f} s'}\n")
 
 
-def is_wanted(name: str, asked: str | None) -> bool:
+def is_wanted(name: str, pattern: str | None) -> bool:
     """Whether a name is the one asked for, or fits its pattern."""
-    return asked is None or name == asked or fnmatchcase(name, asked)
+    return pattern is None or name == pattern or fnmatchcase(name, pattern)
 
 
 def run(task: Task) -> Row:
     """One task in a process group of its own, which ends with it whatever happens."""
-    started = time.monotonic()
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         result, log = Path(folder) / "result.json", Path(folder) / "log"
         command = [sys.executable, "-m", "tests.benchmarks.child", str(result)]
@@ -97,7 +97,7 @@ def run(task: Task) -> Row:
         who=task.who,
         seed=task.seed,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(time.monotonic() - started, 2),
+        seconds=round(time.monotonic() - start, 2),
         peak_mib=round(peak_mib),
         load=round(os.getloadavg()[0], 2),
         values=values,
@@ -143,6 +143,6 @@ def _environment(threads: int, folder: str) -> dict[str, str]:
 
     NPROC is how XLA, which jaxkan runs on, takes its number of threads.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NPROC")
-    return kept | dict.fromkeys(names, str(threads)) | {"TMPDIR": folder}
+    return variables | dict.fromkeys(names, str(threads)) | {"TMPDIR": folder}

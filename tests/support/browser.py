@@ -45,10 +45,10 @@ LEFT_OUT = (
 
 def chromium() -> str:
     """Where the browser is."""
-    found = os.environ.get("KAN_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    path = os.environ.get("KAN_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
         pytest.fail("no Chromium was found; install one with: make browser")
-    return found
+    return path
 
 
 @contextlib.contextmanager
@@ -112,10 +112,10 @@ def tab_to(page: Page, selector: str) -> None:
 def severe_violations(page: Page, *rules: str) -> list[str]:
     """What axe-core finds that would keep people out, by all its rules or by these."""
     options = {"runOnly": list(rules)} if rules else {}
-    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    violations = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {[node['html'] for node in rule['nodes']][:3]}"
-        for rule in found
+        for rule in violations
         if rule["impact"] in SEVERE
     ]
 

@@ -51,7 +51,7 @@ def make_network(wide: int, outputs: int, curves: int, seed: int = 0) -> KAN:
     return network
 
 
-def with_compact(predictor: Predictor, *, selected: int = 1, serves: bool = False) -> Predictor:
+def with_compact(predictor: Predictor, *, place: int = 1, serves: bool = False) -> Predictor:
     """The predictor with a path of three compact networks and 49 residuals 0.02, 0.04, …"""
     from kan_engine.inference.network_member import NetworkMember
 
@@ -59,7 +59,7 @@ def with_compact(predictor: Predictor, *, selected: int = 1, serves: bool = Fals
     weights = predictor.decision_weights
     member = NetworkMember(
         path=path,
-        selected=selected,
+        selected=place,
         residuals=np.arange(1, 50) / 50,
         decision_weights=weights,
         serves=serves,

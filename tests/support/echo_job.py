@@ -59,14 +59,14 @@ def main() -> None:
         job = answer.json()
         tell(answer.status_code, job["status"])
         run_job(job["id"], None, app.state.sessions, settings, work_of=HANDLERS.__getitem__)
-        done = client.get(f"/jobs/{job['id']}").json()
-        tell(done["kind"], done["status"])
+        result = client.get(f"/jobs/{job['id']}").json()
+        tell(result["kind"], result["status"])
         tell(client.get(f"/jobs/{job['id']}/result").text)
         document = client.get("/openapi.json").json()
         tell("echo in the document" if "EchoRequest" in document["components"]["schemas"] else document)
     with serving(create_app(settings)) as url:
-        listed = CliRunner().invoke(commands, ["jobs", "--server", url]).stdout
-        tell(next(word for word in listed.split() if word == "echo"))
+        listing = CliRunner().invoke(commands, ["jobs", "--server", url]).stdout
+        tell(next(word for word in listing.split() if word == "echo"))
 
 
 def tell(*words: object) -> None:

@@ -159,15 +159,15 @@ def make_predictor(
     encoding = kan_engine.Encoding.fit(
         arrays, {name: _type(values) for name, values in arrays.items()} | dict(types or {})
     )
-    encoded = encoding.transform(arrays)
+    x = encoding.transform(arrays)
     if classes is not None:
         outputs = 1 if len(classes) == 2 else len(classes)
-    network = kan_engine.KAN(kan_engine.KANConfig(width=(encoded.shape[1], *hidden, outputs)))
+    network = kan_engine.KAN(kan_engine.KANConfig(width=(x.shape[1], *hidden, outputs)))
     initialise_(network, torch.Generator().manual_seed(seed))
     targets = np.linspace(0, 10, 20)[:, None] + np.arange(outputs)
     return kan_engine.Predictor(
         encoding=encoding,
-        inputs=kan_engine.Standardizer.fit(encoded),
+        inputs=kan_engine.Standardizer.fit(x),
         network=network,
         outputs=kan_engine.TargetScaler.fit(targets) if classes is None else None,
         classes=None if classes is None else tuple(classes),

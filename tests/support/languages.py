@@ -166,8 +166,8 @@ def values_of(expression: sympy.Expr, symbols: Mapping[str, sympy.Symbol], colum
 
 def arguments(tree: Expression, columns: Columns) -> list[tuple[Any, ...]]:
     """What a function of the formula takes, row by row."""
-    used = [columns[name].tolist() for name in variables(tree)]
-    return list(zip(*used, strict=True)) or [()] * row_count(columns)
+    values = [columns[name].tolist() for name in variables(tree)]
+    return list(zip(*values, strict=True)) or [()] * row_count(columns)
 
 
 def lists(columns: Columns) -> list[list[Any]]:

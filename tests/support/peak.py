@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 def peak_bytes(what: str, **arguments: Any) -> int:
     """Of one of the functions below with these arguments, measured in a fresh process."""
     command = [sys.executable, "-m", "tests.support.peak"]
-    asked = json.dumps([what, arguments])
+    request = json.dumps([what, arguments])
     return int(
-        subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        subprocess.run(command, input=request, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     )
 
 
@@ -32,10 +32,11 @@ def training(width: list[int], grid: int, rows: int, validation_rows: int, **con
     generator = torch.Generator().manual_seed(0)
     network = KAN(KANConfig(width=tuple(width), grid_size=grid))
     initialise_(network, generator)
-    whole = torch.empty(rows + validation_rows, width[0] + width[-1], dtype=torch.float64)
-    whole.uniform_(-1, 1, generator=generator)
+    sample = torch.empty(rows + validation_rows, width[0] + width[-1], dtype=torch.float64)
+    sample.uniform_(-1, 1, generator=generator)
     sets = [
-        TrainingRows.create(part[:, : width[0]], part[:, width[0] :]) for part in (whole[:rows], whole[rows:])
+        TrainingRows.create(part[:, : width[0]], part[:, width[0] :])
+        for part in (sample[:rows], sample[rows:])
     ]
     for _ in train(network, sets[0], TrainingConfig(**config), validation=sets[1], generator=generator):
         pass
@@ -50,12 +51,12 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     from tests.support.tables import request_for
     from worker.pipelines.tabular import run_pipeline
 
-    described = read_reports(reports)
-    types = {report.name: report.type for report in described}
+    column_reports = read_reports(reports)
+    types = {report.name: report.type for report in column_reports}
     with Path(parquet).open("rb") as file:
         frame = pl.scan_parquet(file)
         rows = frame.select(pl.len()).collect().item()
-        run_pipeline(StoredTable(frame, types, {}, rows, described), request_for(**body))
+        run_pipeline(StoredTable(frame, types, {}, rows, column_reports), request_for(**body))
 
 
 def solution(body: dict[str, Any], seconds: float) -> None:

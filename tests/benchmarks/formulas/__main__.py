@@ -31,45 +31,45 @@ GRACE_S = 120  # beyond its time, for a job to finish and to be judged
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
-    asked = _parser().parse_args(words)
-    lines = [line for line in read(asked.file) if not asked.source or line.source in asked.source]
-    lines = small(lines) if asked.subset == "small" else lines
-    lines = [line for line in lines if not asked.line or line.id in asked.line]
-    if asked.units:
-        lines = with_units(lines, read(asked.units_of or asked.file))
-    journal, lock = Journal(asked.out / "formulas.jsonl"), Lock()
-    tasks = list(_tasks(lines, asked))
+    arguments = _parser().parse_args(words)
+    lines = [line for line in read(arguments.file) if not arguments.source or line.source in arguments.source]
+    lines = small(lines) if arguments.subset == "small" else lines
+    lines = [line for line in lines if not arguments.line or line.id in arguments.line]
+    if arguments.units:
+        lines = with_units(lines, read(arguments.units_of or arguments.file))
+    journal, lock = Journal(arguments.out / "formulas.jsonl"), Lock()
+    tasks = list(_tasks(lines, arguments))
     code = fingerprint(_section(), Options())
-    done = {row.key for row in journal.rows}
-    left = [task for task in tasks if ("formulas", task.work, task.who, task.seed, code) not in done]
+    keys = {row.key for row in journal.rows}
+    open_tasks = [task for task in tasks if ("formulas", task.work, task.who, task.seed, code) not in keys]
 
-    def measured(task: Task) -> Row:
+    def measure(task: Task) -> Row:
         row = replace(run(task), section="formulas", code=code, commit=commit())
         with lock:
             journal.add(row)
-            _tell(row, asked.out, journal, code, lines)
+            _tell(row, arguments.out, journal, code, lines)
         return row
 
-    asked.out.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        list(pool.map(measured, left))
-    (asked.out / "formulas.md").write_text(render(journal, code, lines), encoding="utf-8")
-    sys.stderr.write(f"{asked.out / 'formulas.md'}\n")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(measure, open_tasks))
+    (arguments.out / "formulas.md").write_text(render(journal, code, lines), encoding="utf-8")
+    sys.stderr.write(f"{arguments.out / 'formulas.md'}\n")
 
 
-def _tasks(lines: Sequence[Line], asked: argparse.Namespace) -> Iterator[Task]:
+def _tasks(lines: Sequence[Line], arguments: argparse.Namespace) -> Iterator[Task]:
     """Every line under every condition; ``who`` is the condition."""
-    for noise, seed, line in product(asked.noise, range(asked.seeds), lines):
+    for noise, seed, line in product(arguments.noise, range(arguments.seeds), lines):
         conditions = Conditions(
-            seed=seed, noise=noise, irrelevant=asked.irrelevant, rows=asked.rows, networks=asked.networks,
-            units=asked.units,
+            seed=seed, noise=noise, irrelevant=arguments.irrelevant, rows=arguments.rows,
+            networks=arguments.networks, units=arguments.units,
         )  # fmt: skip
         yield Task(
             work=line.id,
             who=str(conditions),
             seed=seed,
-            run=partial(solve, line, conditions, asked.seconds),
-            limit_s=asked.seconds + GRACE_S,
+            run=partial(solve, line, conditions, arguments.seconds),
+            limit_s=arguments.seconds + GRACE_S,
         )
 
 

@@ -29,22 +29,22 @@ SIMPLIFYING_S = 20
 SHOWN = 300  # characters of a formula in the report
 
 
-def judge(line: Line, drawn: Drawn, symbolic: Mapping[str, Any] | None) -> Values:
+def judge(line: Line, sample: Drawn, symbolic: Mapping[str, Any] | None) -> Values:
     """The figures of one job; ``symbolic`` is the resource as a client gets it."""
-    wanted = _complexity(line)
+    true_complexity = _complexity(line)
     if symbolic is None:
-        return {"recovered": 0.0, "exact": 0.0, "equivalent": 0.0, "true complexity": wanted}
-    found = symbolic["outputs"][0]
-    tree = from_json(found["tree"])
-    spread = float(drawn.truth.std()) or 1.0
-    error = evaluate(tree, drawn.fresh) - drawn.truth
+        return {"recovered": 0.0, "exact": 0.0, "equivalent": 0.0, "true complexity": true_complexity}
+    output = symbolic["outputs"][0]
+    tree = from_json(output["tree"])
+    spread = float(sample.truth.std()) or 1.0
+    error = evaluate(tree, sample.fresh) - sample.truth
     rmse = float(np.sqrt(np.mean(error**2))) / spread
     if not np.isfinite(rmse):
         rmse = float("inf")
     with np.errstate(all="ignore"):
-        relative = float(np.median(np.abs(error / drawn.truth)))
-    used = {name for name in drawn.fresh if name in found["domain"]}
-    values, left = _on_truth(tree, drawn)
+        relative = float(np.median(np.abs(error / sample.truth)))
+    inputs = {name for name in sample.fresh if name in output["domain"]}
+    values, residual = _on_truth(tree, sample)
     return {
         "recovered": float(rmse < RECOVERED and not relative > RELATIVE),
         "exact": float(symbolic["exact"]),
@@ -52,13 +52,13 @@ def judge(line: Line, drawn: Drawn, symbolic: Mapping[str, Any] | None) -> Value
         "R2": 1 - rmse**2 if np.isfinite(rmse) else None,
         "error": rmse if np.isfinite(rmse) else None,
         "relative error": relative if np.isfinite(relative) else None,
-        "form": float(left < RIGHT_FORM),
-        "covered": _share_covered(values, found.get("constants", [])) if left < RIGHT_FORM else None,
+        "form": float(residual < RIGHT_FORM),
+        "covered": _share_covered(values, output.get("constants", [])) if residual < RIGHT_FORM else None,
         "snapped": float(not any(_is_measured(node) for node in walk(tree))),
         "complexity": float(complexity(tree)),
-        "true complexity": wanted,
-        "irrelevant inputs": float(len(used - set(line.names))),
-        "formula": found["expression"][:SHOWN],
+        "true complexity": true_complexity,
+        "irrelevant inputs": float(len(inputs - set(line.names))),
+        "formula": output["expression"][:SHOWN],
     }
 
 
@@ -84,19 +84,19 @@ def _rounded(expression: sympy.Expr) -> sympy.Expr:
     return expression.xreplace({n: sympy.Float(round(float(n), ROUNDED)) for n in numbers})
 
 
-def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
+def _on_truth(tree: Expression, sample: Drawn) -> tuple[np.ndarray, float]:
     """Measured constants refitted to the truth, and the error over its spread that is left."""
     free, values = parametrize_floats(tree)
-    truth = LabelledRows.from_columns(drawn.fresh, drawn.truth)
+    truth = LabelledRows.from_columns(sample.fresh, sample.truth)
     form = refit_constants(ParametricForm(free, np.array(values)), truth, iterations=100)
-    return form.values, rmse_of(form, truth) / (float(drawn.truth.std()) or 1.0)
+    return form.values, rmse_of(form, truth) / (float(sample.truth.std()) or 1.0)
 
 
-def _share_covered(values: np.ndarray, told: list[Mapping[str, Any]]) -> float | None:
+def _share_covered(values: np.ndarray, constants: list[Mapping[str, Any]]) -> float | None:
     """Of the measured constants that have standard errors, those within three of these of the true values."""
-    if len(told) != len(values):
+    if len(constants) != len(values):
         return None
-    pairs = [(c, v) for c, v in zip(told, values, strict=True) if c["standard_error"] is not None]
+    pairs = [(c, v) for c, v in zip(constants, values, strict=True) if c["standard_error"] is not None]
     near = [abs(c["value"] - v) <= 3 * c["standard_error"] for c, v in pairs]
     return float(np.mean(near)) if near else None
 

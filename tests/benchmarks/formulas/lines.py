@@ -73,7 +73,7 @@ class Line:
     @property
     def names(self) -> list[str]:
         """The variables."""
-        return [own.name for own in self.inputs]
+        return [column.name for column in self.inputs]
 
     @property
     def tree(self) -> sympy.Expr:
@@ -160,20 +160,22 @@ def _units(entry: dict[str, Any]) -> dict[str, str]:
 
 def with_units(lines: Iterable[Line], source: Iterable[Line]) -> list[Line]:
     """The lines whose units are known: their own, or those of the same law in another file."""
-    known = {name: line.units for line in source for name in (line.id, line.same_as) if name}
-    found = [replace(line, units=CONSTANTS | known[line.id]) for line in lines if line.id in known]
-    return [line for line in found if line.units.keys() >= {*line.names, TARGET}]
+    units_by_line = {name: line.units for line in source for name in (line.id, line.same_as) if name}
+    results = [
+        replace(line, units=CONSTANTS | units_by_line[line.id]) for line in lines if line.id in units_by_line
+    ]
+    return [line for line in results if line.units.keys() >= {*line.names, TARGET}]
 
 
 def small(lines: Iterable[Line]) -> list[Line]:
     """Every fourth line of every source, at least one."""
-    seen: dict[str, int] = {}
-    kept = []
+    counts: dict[str, int] = {}
+    selection = []
     for line in lines:
-        place = seen[line.source] = seen.get(line.source, -1) + 1
+        place = counts[line.source] = counts.get(line.source, -1) + 1
         if place % QUARTER == 0:
-            kept.append(line)
-    return kept
+            selection.append(line)
+    return selection
 
 
 def draw(line: Line, conditions: Conditions) -> Drawn:
@@ -189,19 +191,19 @@ def draw(line: Line, conditions: Conditions) -> Drawn:
     def rows_of(rows: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         parts: list[pl.DataFrame] = []
         while sum(map(len, parts)) < rows:
-            columns = {own.name: own.draw(rows, generator) for own in line.inputs}
+            columns = {variable.name: variable.draw(rows, generator) for variable in line.inputs}
             columns |= {f"other_{n}": generator.uniform(0, 1, rows) for n in range(conditions.irrelevant)}
             with np.errstate(all="ignore"):
                 value = np.broadcast_to(law(*(columns[name] for name in line.names)), rows).astype(float)
-            held = (
+            is_valid = (
                 np.isfinite(value) & (np.abs(value) <= LARGEST) & ((np.abs(value) >= SMALLEST) | (value == 0))
             )
-            parts.append(pl.DataFrame(columns | {TARGET: value}).filter(held))
-        whole = pl.concat(parts).head(rows)
-        columns = {name: whole[name].to_numpy() for name in whole.columns}
+            parts.append(pl.DataFrame(columns | {TARGET: value}).filter(is_valid))
+        table = pl.concat(parts).head(rows)
+        columns = {name: table[name].to_numpy() for name in table.columns}
         return columns, columns.pop(TARGET)
 
-    (seen, clean), (fresh, truth) = rows_of(count), rows_of(FRESH)
+    (sample, clean), (fresh, truth) = rows_of(count), rows_of(FRESH)
     noise = conditions.noise * float(clean.std())
     noisy = clean + generator.normal(0, noise, count) if noise else clean
-    return Drawn(table=pl.DataFrame(seen | {TARGET: noisy}), fresh=fresh, truth=truth, noise=noise)
+    return Drawn(table=pl.DataFrame(sample | {TARGET: noisy}), fresh=fresh, truth=truth, noise=noise)

@@ -15,12 +15,12 @@ GOOD = 0.999
 
 def render(journal: Journal, code: str, lines: Sequence[Line]) -> str:
     """The report as Markdown; rows of other code are left out."""
-    known = {line.id: line for line in lines}
-    rows = [row for row in journal.rows if row.code == code and row.work in known]
+    lines_by_id = {line.id: line for line in lines}
+    rows = [row for row in journal.rows if row.code == code and row.work in lines_by_id]
     parts = ["# Formulas", head(), ABOUT]
     for who in dict.fromkeys(row.who for row in rows):
-        own = [row for row in rows if row.who == who]
-        parts += [f"## {who}", _summary(own, known), _misses(own, known)]
+        group = [row for row in rows if row.who == who]
+        parts += [f"## {who}", _summary(group, lines_by_id), _misses(group, lines_by_id)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -35,19 +35,21 @@ ABOUT = (
 )
 
 
-def _summary(rows: Sequence[Row], known: dict[str, Line]) -> str:
+def _summary(rows: Sequence[Row], lines_by_id: dict[str, Line]) -> str:
     columns = [
         "source", "jobs", "recovered", "exact", "false exact", "equivalent", f"R² > {GOOD}", "snapped",
         "right form", "covered", "adds up", "median s", "longest s", "complexity", "true",
     ]  # fmt: skip
     by_source: dict[str, list[Row]] = {}
     for row in rows:
-        by_source.setdefault(known[row.work].source, []).append(row)
-    return table(columns, [_line(source, own) for source, own in [*by_source.items(), ("all", list(rows))]])
+        by_source.setdefault(lines_by_id[row.work].source, []).append(row)
+    return table(
+        columns, [_line(source, group) for source, group in [*by_source.items(), ("all", list(rows))]]
+    )
 
 
 def _line(source: str, rows: list[Row]) -> list[str]:
-    recovered = [row for row in rows if row.values.get("recovered")]
+    successes = [row for row in rows if row.values.get("recovered")]
     false = sum(bool(row.values.get("exact")) and not row.values.get("recovered") for row in rows)
     return [
         source,
@@ -57,7 +59,7 @@ def _line(source: str, rows: list[Row]) -> list[str]:
         str(false),
         _share(rows, "equivalent"),
         f"{sum(_number(row, 'R2') > GOOD for row in rows) / len(rows):.0%}",
-        _share(recovered, "snapped"),
+        _share(successes, "snapped"),
         _share(rows, "form"),
         _mean(rows, "covered"),
         _mean(rows, "adds up"),
@@ -68,17 +70,17 @@ def _line(source: str, rows: list[Row]) -> list[str]:
     ]
 
 
-def _misses(rows: Sequence[Row], known: dict[str, Line]) -> str:
-    missed = [row for row in rows if not row.values.get("recovered")]
-    found = table(["line", "seed", "true", "found", "R²", "s"], list(_described(missed, known)))
-    return f"Not recovered:\n\n{found}" if missed else "All recovered."
+def _misses(rows: Sequence[Row], lines_by_id: dict[str, Line]) -> str:
+    misses = [row for row in rows if not row.values.get("recovered")]
+    listing = table(["line", "seed", "true", "found", "R²", "s"], list(_described(misses, lines_by_id)))
+    return f"Not recovered:\n\n{listing}" if misses else "All recovered."
 
 
-def _described(rows: Sequence[Row], known: dict[str, Line]) -> Iterator[list[str]]:
+def _described(rows: Sequence[Row], lines_by_id: dict[str, Line]) -> Iterator[list[str]]:
     for row in rows:
-        found = row.failure or row.values.get("formula") or "no formula"
+        formula = row.failure or row.values.get("formula") or "no formula"
         worth, seconds = (number(_number(row, name)) for name in ("R2", "seconds"))
-        yield [row.work, str(row.seed), known[row.work].expression, str(found), worth, seconds]
+        yield [row.work, str(row.seed), lines_by_id[row.work].expression, str(formula), worth, seconds]
 
 
 def _number(row: Row, name: str) -> float:
@@ -91,10 +93,10 @@ def _share(rows: Sequence[Row], name: str) -> str:
 
 
 def _mean(rows: Sequence[Row], name: str) -> str:
-    found = [value for row in rows if (value := _number(row, name)) == value]
-    return f"{sum(found) / len(found):.0%}" if found else ""
+    values = [value for row in rows if (value := _number(row, name)) == value]
+    return f"{sum(values) / len(values):.0%}" if values else ""
 
 
 def _median(rows: Sequence[Row], name: str) -> str:
-    found = [value for row in rows if (value := _number(row, name)) == value]
-    return number(median(found)) if found else ""
+    values = [value for row in rows if (value := _number(row, name)) == value]
+    return number(median(values)) if values else ""

@@ -36,25 +36,25 @@ def solve(
     recorder: SearchRecorder | None = None,
 ) -> Values:
     """Sample the line, find its formula, perhaps without some strategies, and compare."""
-    drawn = draw(line, conditions)
-    table = table_of(**drawn.table.to_dict(as_series=False))
-    told = {"units": conditions.units} if conditions.units else {}
-    if told:
+    sample = draw(line, conditions)
+    table = table_of(**sample.table.to_dict(as_series=False))
+    options = {"units": conditions.units} if conditions.units else {}
+    if options:
         table = replace(table, units={name: line.units[name] for name in (*line.names, TARGET)})
-    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed, compact={}, **told)
-    started = time.perf_counter()
+    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed, compact={}, **options)
+    start = time.perf_counter()
     outcome = stored(
         run_pipeline(
             table,
             request,
             recorder=recorder,
-            should_stop=lambda: time.perf_counter() > started + max_seconds,
+            should_stop=lambda: time.perf_counter() > start + max_seconds,
             without=without | (BESIDE_NETWORKS if conditions.networks else frozenset()),
         )
     )
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     return {
-        **judge(line, drawn, outcome.symbolic),
+        **judge(line, sample, outcome.symbolic),
         "seconds": seconds,
         "cut by": outcome.cut_by,
         "formula of": outcome.record.get("formula_of"),

@@ -27,43 +27,43 @@ LINES = {
 }
 
 
-def draw_fronts(measured: Measured, path: Path) -> None:
+def draw_fronts(results: Measured, path: Path) -> None:
     """Write the picture; the suffix of the path decides its format."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = [table.name for table in TABLES if any(row.work == table.name for row in measured.rows)]
+    names = [table.name for table in TABLES if any(row.work == table.name for row in results.rows)]
     rows = ceil((len(names) + 1) / COLUMNS)  # the last panel is the legend
     figure = Figure(figsize=(WIDTH_IN, rows * PANEL_HEIGHT_IN), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
     for name, panel in zip(names, panels, strict=False):
-        _draw_panel(panel, measured, name)
+        _draw_panel(panel, results, name)
     for panel in panels[len(names) :]:
         panel.axis("off")
     _draw_legend(panels[len(names)])
     figure.supxlabel("nodes of the formula", fontsize=10)
     figure.supylabel("R² on the hold-out rows", fontsize=10)
-    same = {"svg.hashsalt": "front", "svg.fonttype": "none"}  # the same figures, the same file
-    with mpl.rc_context(same):
+    settings = {"svg.hashsalt": "front", "svg.fonttype": "none"}  # the same figures, the same file
+    with mpl.rc_context(settings):
         figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _draw_panel(panel: Any, measured: Measured, name: str) -> None:
-    seen: list[float] = []  # what the axis must show: a constant would leave little room for the others
+def _draw_panel(panel: Any, results: Measured, name: str) -> None:
+    r2_values: list[float] = []  # what the axis must show: a constant would leave little room for the others
     for method, (_, color, marker) in FRONTS.items():
-        points = [point for point in read_front(measured, name, method) or [] if point[0] <= MOST_NODES]
+        points = [point for point in read_front(results, name, method) or [] if point[0] <= MOST_NODES]
         front = steps(points)
-        seen += [r2 for size in SIZES if (r2 := best_up_to(front, size)) is not None]
+        r2_values += [r2 for size in SIZES if (r2 := best_up_to(front, size)) is not None]
         _draw_front(panel, points, front, color, marker)
     for model, (_, color, style) in LINES.items():
-        if (r2 := read_r2(measured, name, model)) is not None:
-            seen.append(r2)
+        if (r2 := read_r2(results, name, model)) is not None:
+            r2_values.append(r2)
             panel.axhline(r2, color=color, linestyle=style, linewidth=1.2, zorder=1)
     panel.set_title(name, fontsize=10)
     panel.set_xlim(0, MOST_NODES)
-    panel.set_ylim(*_choose_range(seen))
+    panel.set_ylim(*_choose_range(r2_values))
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)
 
@@ -80,8 +80,8 @@ def _coordinates(points: list[Point]) -> tuple[list[int], list[float]]:
     return [nodes for nodes, _ in points], [r2 for _, r2 in points]
 
 
-def _choose_range(seen: list[float]) -> tuple[float, float]:
-    low, high = max(min(seen, default=0.0), LOWEST_R2), max(seen, default=1.0)
+def _choose_range(r2_values: list[float]) -> tuple[float, float]:
+    low, high = max(min(r2_values, default=0.0), LOWEST_R2), max(r2_values, default=1.0)
     low = min(low, high - SMALLEST_RANGE)
     margin = ROOM * (high - low)
     return low - margin, high + margin

@@ -70,8 +70,8 @@ def compare_fronts(
     """
     limits = thresholds or PairThresholds()
     differences = [
-        _value(best_up_to(ours, size), limits) - _value(best_up_to(others, size), limits)
-        for ours, others in fronts
+        _value(best_up_to(ours, size), limits) - _value(best_up_to(theirs, size), limits)
+        for ours, theirs in fronts
         for size in sizes
     ]
     return PairStatistics(
@@ -84,8 +84,8 @@ def compare_fronts(
 
 def share(claims: Iterable[bool]) -> float:
     """Share of claims that hold; NaN without claims."""
-    found = list(claims)
-    return sum(found) / len(found) if found else nan
+    flags = list(claims)
+    return sum(flags) / len(flags) if flags else nan
 
 
 def _value(r2: float | None, limits: PairThresholds) -> float:

@@ -47,11 +47,11 @@ def theirs(path: Path, steps: int) -> Values:
     x, x_test, y, y_test = baselines.standardised(parts(path))
     center, scale = y.mean(), y.std()
     model = pykan.network((8, 10, 1), grid=3)
-    started = time.perf_counter()
+    start = time.perf_counter()
     pykan.fit(model, x, (y[:, None] - center) / scale, steps=steps)
-    seconds = time.perf_counter() - started
-    predicted = pykan.predict(model, x_test)[:, 0] * scale + center
-    return {**baselines.regression_errors(y_test, predicted), "training s": seconds, "network s": seconds}
+    seconds = time.perf_counter() - start
+    predictions = pykan.predict(model, x_test)[:, 0] * scale + center
+    return {**baselines.regression_errors(y_test, predictions), "training s": seconds, "network s": seconds}
 
 
 def baseline(path: Path, name: str) -> Values:

@@ -37,15 +37,15 @@ def tasks(options: Options) -> Iterator[Task]:
 def ours(method: Method, width: tuple[int, ...], grid: int, rows: int) -> Values:
     """A short training, after a tiny one that imports all it needs."""
     trained(method, (2, 1), 3, 100)
-    held = own_peak()
-    started = time.process_time()  # of our process alone: others share the machine
+    initial_peak = own_peak()
+    start = time.process_time()  # of our process alone: others share the machine
     steps = trained(method, width, grid, rows)
-    seconds = time.process_time() - started
+    seconds = time.process_time() - start
     workload = Workload(width=width, terms=grid + 4, rows=rows, validation_rows=rows // 4)
     return {
         "seconds": seconds,
         "estimated s": steps * workload.seconds(method),
-        "MiB": (own_peak() - held) / 2**20,
+        "MiB": (own_peak() - initial_peak) / 2**20,
         "estimated MiB": workload.memory_bytes(method) / 2**20,
     }
 
@@ -65,25 +65,25 @@ def trained(method: Method, width: tuple[int, ...], grid: int, rows: int) -> int
     network = KAN(KANConfig(width=width, grid_size=grid))
     initialise_(network, generator)
     config = TrainingConfig(optimizer=method, steps=STEPS, patience=1000)
-    taken = len(list(train(network, fit, config, validation=validation, generator=generator)))
-    return STEPS if method == "adam" else taken  # whose steps are parts of an epoch
+    step_count = len(list(train(network, fit, config, validation=validation, generator=generator)))
+    return STEPS if method == "adam" else step_count  # whose steps are parts of an epoch
 
 
-def _works(measured: Measured) -> set[tuple[str, str]]:
-    return {(row.who, row.work) for row in measured.rows}
+def _works(results: Measured) -> set[tuple[str, str]]:
+    return {(row.who, row.work) for row in results.rows}
 
 
-def farthest(measured: Measured) -> float:
+def farthest(results: Measured) -> float:
     """The largest factor between the time that was estimated and the time it took, whichever is longer."""
     quotients = [
-        measured.ratio_of("estimated s", "seconds", who=who, work=work) for who, work in _works(measured)
+        results.ratio_of("estimated s", "seconds", who=who, work=work) for who, work in _works(results)
     ]
     return max((max(quotient, 1 / quotient) for quotient in quotients), default=float("nan"))
 
 
-def fullest(measured: Measured) -> float:
+def fullest(results: Measured) -> float:
     """The largest share of its estimated memory that a training took."""
-    shares = [measured.ratio_of("MiB", "estimated MiB", who=who, work=work) for who, work in _works(measured)]
+    shares = [results.ratio_of("MiB", "estimated MiB", who=who, work=work) for who, work in _works(results)]
     return max(shares, default=float("nan"))
 
 

@@ -40,21 +40,21 @@ def further(kind: str, is_quick: bool) -> Values:
     """Equations that are not in the file."""
     from tests.benchmarks.subjects import service
 
-    known = equations.problems(equations.FURTHER)
-    chosen = {name: problem for name, problem in known.items() if name.startswith(kind)}
+    problems = equations.problems(equations.FURTHER)
+    selection = {name: problem for name, problem in problems.items() if name.startswith(kind)}
     with service.running() as client:
-        return equations.all_solved(client, dict(list(chosen.items())[: 2 if is_quick else None]))
+        return equations.all_solved(client, dict(list(selection.items())[: 2 if is_quick else None]))
 
 
-def worst(kind: str, value: str, measured: Measured) -> float:
+def worst(kind: str, value: str, results: Measured) -> float:
     """The largest of a figure over all problems of a kind, which their names begin with."""
-    works = {row.work for row in measured.rows if row.work.startswith(kind)}
-    return max((measured.largest(value, who=OURS, work=work) for work in works), default=float("nan"))
+    works = {row.work for row in results.rows if row.work.startswith(kind)}
+    return max((results.largest(value, who=OURS, work=work) for work in works), default=float("nan"))
 
 
-def formulas(measured: Measured) -> float:
+def formulas(results: Measured) -> float:
     """How many of all further equations that have one were given their formula."""
-    return sum(measured.largest("formulas", who=OURS, work=f"further {kind}") for kind in KINDS)
+    return sum(results.largest("formulas", who=OURS, work=f"further {kind}") for kind in KINDS)
 
 
 SECTION = Section(

@@ -51,11 +51,11 @@ def theirs(path: Path, steps: int) -> Values:
     x, x_test, y, y_test = parts(path, is_tail=False)
     classes, codes = np.unique(y, return_inverse=True)
     model = pykan.network((10, 15, len(classes)), grid=5)
-    started = time.perf_counter()
+    start = time.perf_counter()
     pykan.fit(model, x, codes, steps=steps, loss=torch.nn.CrossEntropyLoss())
-    seconds = time.perf_counter() - started
-    guessed = classes[pykan.predict(model, x_test).argmax(1)]
-    return {"accuracy": float((guessed == y_test).mean()), "training s": seconds}
+    seconds = time.perf_counter() - start
+    predictions = classes[pykan.predict(model, x_test).argmax(1)]
+    return {"accuracy": float((predictions == y_test).mean()), "training s": seconds}
 
 
 def baseline(path: Path, name: str, is_tail: bool) -> Values:
@@ -66,7 +66,7 @@ def parts(path: Path, *, is_tail: bool) -> baselines.Split:
     table = pl.read_csv(path).drop("Side")  # always the same
     if is_tail:
         return baselines.tail(table, TARGET, fraction=0.2)
-    return baselines.split(table, TARGET, fraction=0.2, seed=42, stratified=True)
+    return baselines.split(table, TARGET, fraction=0.2, seed=42, is_stratified=True)
 
 
 SECTION = Section(

@@ -60,24 +60,24 @@ def model(name: str, path: Path, target: str, *, is_quick: bool) -> Values:
     return measure_model(name, path, target, is_quick=is_quick)
 
 
-def as_good(measured: Measured) -> float:
-    return compare_with_operon(measured).as_good
+def as_good(results: Measured) -> float:
+    return compare_with_operon(results).as_good
 
 
-def better(measured: Measured) -> float:
-    return compare_with_operon(measured).better
+def better(results: Measured) -> float:
+    return compare_with_operon(results).better
 
 
-def difference(measured: Measured) -> float:
-    return compare_with_operon(measured).difference
+def difference(results: Measured) -> float:
+    return compare_with_operon(results).difference
 
 
-def short_fronts(measured: Measured) -> float:
-    return len(list_short_fronts(measured))
+def short_fronts(results: Measured) -> float:
+    return len(list_short_fronts(results))
 
 
-def longest(measured: Measured) -> float:
-    return measured.largest("seconds", who=OURS)
+def longest(results: Measured) -> float:
+    return results.largest("seconds", who=OURS)
 
 
 SECTION = Section(
@@ -117,12 +117,12 @@ SECTION = Section(
             what="share of tables with the compact network within 0.01 of EBM's R² or above",
             limit=0.7,
             is_upper=False,
-            measured=whole(partial(compute_near_share, one="compact", other="EBM"), (OURS, "EBM")),
+            measured=whole(partial(compute_near_share, model="compact", rival="EBM"), (OURS, "EBM")),
         ),
         Goal(
             what="R² that the compact network loses to the accurate one, median",
             limit=0.03,
-            measured=whole(partial(compute_median_loss, one="compact", other="accurate"), (OURS,)),
+            measured=whole(partial(compute_median_loss, model="compact", rival="accurate"), (OURS,)),
         ),
         Goal(
             what="tables with fewer than 6 formulas",

@@ -32,12 +32,12 @@ def ours(grids: tuple[int, ...], seed: int) -> Values:
     from tests.benchmarks.subjects import engine
 
     (x, y), test = sample(0), sample(1)
-    errors, spent, started = {}, 0.0, time.perf_counter()
+    errors, seconds, start = {}, 0.0, time.perf_counter()
     for grid, network in engine.trained(WIDTH, x, y, grids=grids, seed=seed):
-        spent += time.perf_counter() - started
+        seconds += time.perf_counter() - start
         errors[f"G={grid}"] = engine.rmse(network, *test)
-        started = time.perf_counter()
-    return {**errors, "seconds": spent}
+        start = time.perf_counter()
+    return {**errors, "seconds": seconds}
 
 
 def theirs(grids: tuple[int, ...], seed: int, steps: int, dtype: str) -> Values:
@@ -47,19 +47,19 @@ def theirs(grids: tuple[int, ...], seed: int, steps: int, dtype: str) -> Values:
 
     torch.set_default_dtype(getattr(torch, dtype))
     (x, y), test = sample(0), sample(1)
-    errors, spent, started = {}, 0.0, time.perf_counter()
+    errors, seconds, start = {}, 0.0, time.perf_counter()
     for grid, model in zip(
         grids, pykan.refined(WIDTH, x, y, grids=grids, seed=seed, steps=steps), strict=True
     ):
-        spent += time.perf_counter() - started
+        seconds += time.perf_counter() - start
         errors[f"G={grid}"] = pykan.rmse(model, *test)
-        started = time.perf_counter()
-    return {**errors, "seconds": spent}
+        start = time.perf_counter()
+    return {**errors, "seconds": seconds}
 
 
-def slope(measured: Measured) -> float:
+def slope(results: Measured) -> float:
     """Order of convergence between G = 5 and G = 50."""
-    coarse, fine = (measured.median(f"G={grid}", who="kan_engine") for grid in (5, 50))
+    coarse, fine = (results.median(f"G={grid}", who="kan_engine") for grid in (5, 50))
     return math.log10(coarse / fine)
 
 

@@ -55,8 +55,8 @@ def mlp() -> Values:
 
     n_in, middle, n_out = WIDTH
     parameters = (n_in * middle + middle * n_out) * (GRID + ORDER + 1)
-    hidden = round((parameters - n_out) / (n_in + n_out + 1))
-    layers = torch.nn.Linear(n_in, hidden), torch.nn.SiLU(), torch.nn.Linear(hidden, n_out)
+    nodes = round((parameters - n_out) / (n_in + n_out + 1))
+    layers = torch.nn.Linear(n_in, nodes), torch.nn.SiLU(), torch.nn.Linear(nodes, n_out)
     return timed(torch.nn.Sequential(*layers), torch.from_numpy(batch()).float())
 
 
@@ -83,20 +83,20 @@ def jaxkan() -> Values:
 
     sizes = {"k": ORDER, "G": GRID, "grid_range": (-1, 1)}
     parts: Any = nnx.split(KAN(list(WIDTH), "spline", sizes, seed=0), nnx.Param, ...)
-    graph, weights, rest = parts
+    graph, weights, state = parts
     x = jnp.asarray(batch(), jnp.float32)
 
-    def outputs(weights: Any, rest: Any, x: Any) -> Any:
-        return nnx.merge(graph, weights, rest)(x)
+    def outputs(weights: Any, state: Any, x: Any) -> Any:
+        return nnx.merge(graph, weights, state)(x)
 
-    def loss(weights: Any, rest: Any, x: Any) -> Any:
-        return jnp.square(outputs(weights, rest, x)).mean()
+    def loss(weights: Any, state: Any, x: Any) -> Any:
+        return jnp.square(outputs(weights, state, x)).mean()
 
     wait: Callable[[Any], Any] = jax.block_until_ready
     forward, backward = jax.jit(outputs), jax.jit(jax.value_and_grad(loss))
     return {
-        "forward ms": milliseconds(lambda: wait(forward(weights, rest, x))),
-        "forward+backward ms": milliseconds(lambda: wait(backward(weights, rest, x))),
+        "forward ms": milliseconds(lambda: wait(forward(weights, state, x))),
+        "forward+backward ms": milliseconds(lambda: wait(backward(weights, state, x))),
     }
 
 

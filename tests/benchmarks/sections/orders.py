@@ -38,11 +38,9 @@ def slope(errors: dict[str, float]) -> float:
     return float(-np.polyfit(np.log(grids), np.log(list(errors.values())), 1)[0])
 
 
-def distance(order: int, measured: Measured) -> float:
+def distance(order: int, results: Measured) -> float:
     """How far the slope through the median errors is from k + 1."""
-    errors = {
-        f"G={grid}": measured.median(f"G={grid}", who="kan_engine", work=f"k={order}") for grid in GRIDS
-    }
+    errors = {f"G={grid}": results.median(f"G={grid}", who="kan_engine", work=f"k={order}") for grid in GRIDS}
     return abs(slope(errors) - order - 1)
 
 

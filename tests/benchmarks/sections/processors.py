@@ -36,7 +36,7 @@ def jobs(options: Options) -> list[dict[str, Any]]:
     """Laws without and with noise, spread over the file, and samples of tables."""
     lines = [json.loads(line) for line in options.path(FILE).read_text(encoding="utf-8").splitlines()]
     plain = [line for line in lines if "expression" in line and not line.get("scipy")]
-    chosen = plain[:: max(1, len(plain) // LAWS)][:LAWS]
+    selection = plain[:: max(1, len(plain) // LAWS)][:LAWS]
     laws = [
         {
             "name": f"{line['id']}, {noise:.0%} noise",
@@ -45,7 +45,7 @@ def jobs(options: Options) -> list[dict[str, Any]]:
             "noise": noise,
         }
         for noise in (0.0, NOISE)
-        for line in chosen
+        for line in selection
     ]
     folder = options.path(FILE).parent / "blackbox"
     paths = [*sorted(folder.glob("[0-9]*.csv")), options.path("airfoil_self_noise.csv")]
@@ -68,52 +68,56 @@ def solve_under(kernel: str, job: Mapping[str, Any]) -> Values:
         "tests.benchmarks.subjects.processors",
         json.dumps(dict(job) | {"seconds": SECONDS}),
     ]
-    chosen = {"OPENBLAS_CORETYPE": kernel, "ATEN_CPU_CAPABILITY": KERNELS[kernel]}
-    done = subprocess.run(words, env=os.environ | chosen, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    values: Values = json.loads(done.stdout.splitlines()[-1])
+    variables = {"OPENBLAS_CORETYPE": kernel, "ATEN_CPU_CAPABILITY": KERNELS[kernel]}
+    process = subprocess.run(words, env=os.environ | variables, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise RuntimeError(process.stderr.strip().splitlines()[-1])
+    values: Values = json.loads(process.stdout.splitlines()[-1])
     if values["kernel"] != kernel:
         raise RuntimeError(f"the processor cannot run {kernel}: OpenBLAS took {values['kernel']}")
     return values
 
 
-def compare(one: Row, other: Row) -> str:
+def compare(row: Row, peer: Row) -> str:
     """What differs between two models; empty if nothing does."""
-    if one.failure or other.failure:
-        return "" if one.failure == other.failure else "one failed"
-    differences = [name for name in ("structure", "member") if one.values[name] != other.values[name]]
-    if "structure" not in differences and not have_equal_constants(one.values, other.values):
+    if row.failure or peer.failure:
+        return "" if row.failure == peer.failure else "one failed"
+    differences = [name for name in ("structure", "member") if row.values[name] != peer.values[name]]
+    if "structure" not in differences and not have_equal_constants(row.values, peer.values):
         differences.append("constants")
     return ", ".join(differences)
 
 
-def have_equal_constants(one: Values, other: Values) -> bool:
+def have_equal_constants(values: Values, peer_values: Values) -> bool:
     """Whether all constants agree to within their errors."""
-    pairs = zip(json.loads(str(one["constants"])), json.loads(str(other["constants"])), strict=False)
+    pairs = zip(json.loads(str(values["constants"])), json.loads(str(peer_values["constants"])), strict=False)
     return all(
         abs(a - b) <= STANDARD_ERRORS * hypot(error or 0, other_error or 0) + ROUNDING * abs(a)
         for (a, error), (b, other_error) in pairs
     )
 
 
-def pairs_of(measured: Measured) -> dict[str, tuple[Row, Row]]:
+def pairs_of(results: Measured) -> dict[str, tuple[Row, Row]]:
     """The two rows of every job that has both."""
     by_work: dict[str, dict[str, Row]] = {}
-    for row in measured.rows:
+    for row in results.rows:
         by_work.setdefault(row.work, {})[row.who] = row
-    first, second = KERNELS
-    return {work: (rows[first], rows[second]) for work, rows in by_work.items() if len(rows) == len(KERNELS)}
+    kernel, other_kernel = KERNELS
+    return {
+        work: (rows[kernel], rows[other_kernel])
+        for work, rows in by_work.items()
+        if len(rows) == len(KERNELS)
+    }
 
 
-def count_equal(measured: Measured) -> float:
-    pairs = pairs_of(measured)
+def count_equal(results: Measured) -> float:
+    pairs = pairs_of(results)
     return float(sum(not compare(*pair) for pair in pairs.values())) if pairs else nan
 
 
-def summary(measured: Measured) -> str:
+def summary(results: Measured) -> str:
     """How many are the same, and the others with both formulas."""
-    pairs = pairs_of(measured)
+    pairs = pairs_of(results)
     lines = [
         [work, difference, *(str(row.failure or row.values["formula"]) for row in pair)]
         for work, pair in pairs.items()

@@ -49,8 +49,8 @@ def many(who: str) -> Values:
             return serving.rows_per_second(lambda: server.predictor.predict(columns), ROWS, CALLS)
         path, headers = "/predict", dict(server.headers)
         if who == BINARY:
-            body, more = serving.tensor_of(ROWS)
-            path, headers = "/v2/models/law/infer", headers | dict(more)
+            body, extra_headers = serving.tensor_of(ROWS)
+            path, headers = "/v2/models/law/infer", headers | dict(extra_headers)
         else:
             body = serving.rows_of(ROWS) if who == JSON_ROWS else serving.columns_of(ROWS)
         ask = serving.asking(server, path, body, headers)

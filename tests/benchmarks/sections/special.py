@@ -32,15 +32,19 @@ def best_of(entry: dict[str, Any], shapes: tuple[tuple[int, ...], ...], grids: t
     from tests.benchmarks.subjects import engine
 
     (x, y), test = sample(entry, entry["n_train"], 0), sample(entry, entry["n_test"], 1)
-    fitted = int(FITTED * len(x))
-    best, error, chosen = np.inf, np.nan, ""
+    fit_count = int(FITTED * len(x))
+    best, error, description = np.inf, np.nan, ""
     for shape in shapes:
-        for grid, network in engine.trained(shape, x[:fitted], y[:fitted], grids=grids, seed=0):
-            judged = engine.rmse(network, x[fitted:], y[fitted:])
-            if judged < best:
-                best, error, chosen = judged, engine.rmse(network, *test), f"{list(shape)}, G = {grid}"
-    published = entry["published"]["best_kan"]
-    return {"RMSE": error, "published": published, "of it": error / published, "network": chosen}
+        for grid, network in engine.trained(shape, x[:fit_count], y[:fit_count], grids=grids, seed=0):
+            validation_error = engine.rmse(network, x[fit_count:], y[fit_count:])
+            if validation_error < best:
+                best, error, description = (
+                    validation_error,
+                    engine.rmse(network, *test),
+                    f"{list(shape)}, G = {grid}",
+                )
+    paper_error = entry["published"]["best_kan"]
+    return {"RMSE": error, "published": paper_error, "of it": error / paper_error, "network": description}
 
 
 def sample(entry: dict[str, Any], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -54,9 +58,9 @@ def sample(entry: dict[str, Any], count: int, seed: int) -> tuple[np.ndarray, np
     return np.stack(list(columns.values()), 1), np.asarray(y)[:, None]
 
 
-def better(measured: Measured) -> float:
+def better(results: Measured) -> float:
     """How many are below the paper's best KAN."""
-    ratios = measured.numbers("of it", who="kan_engine")
+    ratios = results.numbers("of it", who="kan_engine")
     return sum(ratio < 1 for ratio in ratios) if ratios else float("nan")
 
 

@@ -37,9 +37,9 @@ def theirs(order: int, seed: int, steps: int) -> Values:
     return {"RMSE": pykan.rmse(model, *test)}
 
 
-def worst_over_best(measured: Measured, who: str) -> float:
+def worst_over_best(results: Measured, who: str) -> float:
     """The largest ratio of the worst run to the best of its k."""
-    by_order = [measured.numbers("RMSE", who=who, work=f"k={order}") for order in ORDERS]
+    by_order = [results.numbers("RMSE", who=who, work=f"k={order}") for order in ORDERS]
     return max(max(errors) / min(errors) for errors in by_order) if all(by_order) else float("nan")
 
 

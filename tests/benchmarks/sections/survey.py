@@ -25,7 +25,7 @@ def ours(name: str) -> Values:
     from tests.gallery.experiments import run, shown
     from tests.gallery.tables import Tables
 
-    (experiment,) = (each for each in shown() if each.name == name)
+    (experiment,) = (candidate for candidate in shown() if candidate.name == name)
     with service.running() as client:
         numbers = run(client, experiment, Tables(None)).numbers
     figures: Values = {"seconds": numbers["seconds"]}
@@ -39,17 +39,17 @@ def ours(name: str) -> Values:
     return figures | {key: numbers[key] for key in ("formula", "verdict") if key in numbers}
 
 
-def shortfall(work: str, measured: Measured) -> float:
+def shortfall(work: str, results: Measured) -> float:
     """By how much the slope of an order is below k + 1, at most."""
     gaps = [
-        order + 1 - measured.median(f"slope for k = {order}", who=OURS, work=work) for order in (2, 3, 4, 5)
+        order + 1 - results.median(f"slope for k = {order}", who=OURS, work=work) for order in (2, 3, 4, 5)
     ]
     return max(gaps)
 
 
-def ratio(measured: Measured) -> float:
+def ratio(results: Measured) -> float:
     """The error of the MLP of 1,000 parameters, over that of the KAN."""
-    return measured.ratio_of("MLP RMSE", "KAN RMSE", who=OURS, work="sizes")
+    return results.ratio_of("MLP RMSE", "KAN RMSE", who=OURS, work="sizes")
 
 
 SECTION = Section(

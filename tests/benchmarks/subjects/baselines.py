@@ -49,10 +49,14 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def split(table: pl.DataFrame, target: str, *, fraction: float, seed: int, stratified: bool = False) -> Split:
+def split(
+    table: pl.DataFrame, target: str, *, fraction: float, seed: int, is_stratified: bool = False
+) -> Split:
     """Rows as scikit-learn parts them."""
     x, y = numbers(table.drop(target)), table[target].to_numpy()
-    parts = train_test_split(x, y, test_size=fraction, random_state=seed, stratify=y if stratified else None)
+    parts = train_test_split(
+        x, y, test_size=fraction, random_state=seed, stratify=y if is_stratified else None
+    )
     return tuple(parts)
 
 
@@ -80,47 +84,47 @@ def numbers(table: pl.DataFrame) -> np.ndarray:
 def regression(name: str, parts: Split) -> Values:
     """Errors on the hold-out rows, and the seconds of the fit."""
     x, x_test, y, y_test = parts
-    started = time.perf_counter()
+    start = time.perf_counter()
     model = MODELS[f"{name}, regression"]().fit(x, y)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     return {**regression_errors(y_test, model.predict(x_test)), "seconds": seconds}
 
 
-def regression_errors(y: np.ndarray, predicted: np.ndarray) -> Values:
+def regression_errors(y: np.ndarray, predictions: np.ndarray) -> Values:
     """What the report shows of a regression."""
     return {
-        "MAE": float(mean_absolute_error(y, predicted)),
-        "RMSE": float(root_mean_squared_error(y, predicted)),
+        "MAE": float(mean_absolute_error(y, predictions)),
+        "RMSE": float(root_mean_squared_error(y, predictions)),
     }
 
 
 def accuracy(name: str, parts: Split) -> Values:
     """Accuracy on the hold-out rows, and the seconds of the fit."""
     x, x_test, y, y_test = parts
-    started = time.perf_counter()
+    start = time.perf_counter()
     model = MODELS[name]().fit(x, y)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     return {"accuracy": float(accuracy_score(y_test, model.predict(x_test))), "seconds": seconds}
 
 
 def ranking(name: str, parts: Split) -> Values:
     """How well a classifier of 0 and 1 ranks the hold-out rows, and the seconds of the fit."""
     x, x_test, y, y_test = parts
-    started = time.perf_counter()
+    start = time.perf_counter()
     model = MODELS[name]().fit(x, y)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     return {**ranking_scores(y_test, model.predict_proba(x_test)[:, 1]), "seconds": seconds}
 
 
 def ranking_scores(y: np.ndarray, probability: np.ndarray, threshold: float = 0.5) -> Values:
     """What the report shows of a classifier of 0 and 1."""
-    chosen = probability >= threshold
+    labels = probability >= threshold
     return {
         "ROC AUC": float(roc_auc_score(y, probability)),
         "average precision": float(average_precision_score(y, probability)),
         "precision at recall 0.2": precision_at(0.2, y, probability),
-        "precision": float(precision_score(y, chosen, zero_division=0)),
-        "recall": float(recall_score(y, chosen)),
+        "precision": float(precision_score(y, labels, zero_division=0)),
+        "recall": float(recall_score(y, labels)),
     }
 
 

@@ -40,15 +40,15 @@ def timed(jobs: int, seconds: float) -> Values:
         capacity = len(_asked(port, seconds)) / seconds
         rate = capacity / 2
         idle = _asked(port, seconds, rate)
-        done = threading.Event()
+        end_event = threading.Event()
         with ThreadPoolExecutor(1) as pool:
-            busy = pool.submit(_asked, port, 600.0, rate, done.is_set)
+            busy = pool.submit(_asked, port, 600.0, rate, end_event.is_set)
             since = time.monotonic()
             ends = _work(client, dataset_id, jobs)
             took = time.monotonic() - since
-            done.set()
+            end_event.set()
             beside = busy.result()
-    quantiles = [statistics.quantiles(found, n=100)[-1] for found in (idle, beside)]
+    quantiles = [statistics.quantiles(latencies, n=100)[-1] for latencies in (idle, beside)]
     return {
         "requests/s at capacity": capacity,
         "idle p99 ms": 1e3 * quantiles[0],
@@ -63,12 +63,14 @@ def _work(client: httpx.Client, dataset_id: str, jobs: int) -> list[str]:
     """Statuses in which so many jobs ended, of eight clients that submit all of theirs and then wait."""
 
     def submit(count: int) -> list[str]:
-        with httpx.Client(base_url=client.base_url, timeout=60) as own:
+        with httpx.Client(base_url=client.base_url, timeout=60) as session:
             ids = [
-                own.post("/jobs", json={"dataset_id": dataset_id, **BRIEF}).raise_for_status().json()["id"]
+                session.post("/jobs", json={"dataset_id": dataset_id, **BRIEF})
+                .raise_for_status()
+                .json()["id"]
                 for _ in range(count)
             ]
-            return [_end(own, job_id) for job_id in ids]
+            return [_end(session, job_id) for job_id in ids]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [end for ends in pool.map(submit, [jobs // CLIENTS] * CLIENTS) for end in ends]
@@ -88,20 +90,20 @@ def _asked(
     until = time.perf_counter() + seconds
 
     def ask(number: int) -> list[float]:
-        connection, found = HTTPConnection("127.0.0.1", port), list[float]()
+        connection, latencies = HTTPConnection("127.0.0.1", port), list[float]()
         pause = 0.0 if rate is None else CLIENTS / rate
         due = time.perf_counter() + number * pause / CLIENTS
         while time.perf_counter() < until and not is_over():
             time.sleep(max(0.0, due - time.perf_counter()))
             due += pause
-            sent = time.perf_counter()
+            start = time.perf_counter()
             connection.request("POST", "/predict", ROW, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            told = answer.read()
+            content = answer.read()
             if answer.status != 200:
-                raise RuntimeError(f"the server answered {answer.status}: {told[:200]!r}")
-            found.append(time.perf_counter() - sent)
-        return found
+                raise RuntimeError(f"the server answered {answer.status}: {content[:200]!r}")
+            latencies.append(time.perf_counter() - start)
+        return latencies
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return [taken for found in pool.map(ask, range(CLIENTS)) for taken in found]
+        return [latency for latencies in pool.map(ask, range(CLIENTS)) for latency in latencies]

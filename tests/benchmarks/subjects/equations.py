@@ -39,31 +39,31 @@ def solved(client: httpx.Client, problem: Mapping[str, Any]) -> Values:
     if job["status"] != "succeeded":
         raise RuntimeError(f"the job {job['status']}: {job['error']}")
     columns, truth = _truth(problem)
-    found = _predicted(client, job["model_id"], columns, problem["unknowns"])
+    prediction = _predicted(client, job["model_id"], columns, problem["unknowns"])
     answer = client.get(f"/models/{job['model_id']}/symbolic")
     formulas = [output["expression"] for output in answer.json()["outputs"]] if answer.is_success else []
     return {
-        "error": float(np.linalg.norm(found - truth) / np.linalg.norm(truth)),
-        "largest error": float(np.abs(found - truth).max()),
+        "error": float(np.linalg.norm(prediction - truth) / np.linalg.norm(truth)),
+        "largest error": float(np.abs(prediction - truth).max()),
         "seconds": seconds,
         "formula": "; ".join(formulas) or None,
     }
 
 
-def all_solved(client: httpx.Client, some: Mapping[str, Mapping[str, Any]]) -> Values:
+def all_solved(client: httpx.Client, entries: Mapping[str, Mapping[str, Any]]) -> Values:
     """Solve several with defaults.
 
     Returns:
         How many there are, the largest error and the longest time of any, how many have a solution in closed
         form and of how many of these the formula was found, and the others of these by their ids.
     """
-    found = {name: solved(client, problem) for name, problem in some.items()}
-    elementary = [name for name, problem in some.items() if "exact" in problem]
-    without = [name for name in elementary if not found[name]["formula"]]
+    results = {name: solved(client, problem) for name, problem in entries.items()}
+    elementary = [name for name, problem in entries.items() if "exact" in problem]
+    without = [name for name in elementary if not results[name]["formula"]]
     return {
-        "problems": len(some),
-        "error": max(float(each["error"] or 0.0) for each in found.values()),
-        "seconds": max(float(each["seconds"] or 0.0) for each in found.values()),
+        "problems": len(entries),
+        "error": max(float(result["error"] or 0.0) for result in results.values()),
+        "seconds": max(float(result["seconds"] or 0.0) for result in results.values()),
         "elementary": len(elementary),
         "formulas": len(elementary) - len(without),
         "without": ", ".join(without) or None,
@@ -122,10 +122,10 @@ def decay_by_pykan(steps: int) -> Values:
         total.backward()
         return total
 
-    started = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(steps):
         optimizer.step(loss)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     fine = np.linspace(0, 5, 1_001)
     errors = pykan.predict(model, fine[:, None])[:, 0] - np.exp(-fine)
     size = float(np.linalg.norm(np.exp(-fine)))

@@ -29,17 +29,17 @@ def draw(seed: int) -> tuple[FormTemplate, dict[str, Expression], LabelledRows, 
     generator = np.random.default_rng(seed)
     text, ranges = FORMS[seed % len(FORMS)]
     template = parse_form(text, RANGES)
-    own = tuple(sorted(generator.choice(template.constants, 2, replace=False).tolist()))
+    group_constants = tuple(sorted(generator.choice(template.constants, 2, replace=False).tolist()))
     count = GROUPS * ROWS_PER_GROUP
     group = np.repeat(np.arange(GROUPS), ROWS_PER_GROUP)
     columns = {name: generator.uniform(low, high, count) for name, (low, high) in RANGES.items()}
     constants = []
     for name in template.constants:
         low, high = ranges[name]
-        drawn = generator.uniform(low, high, GROUPS if name in own else 1)
-        constants.append(drawn[group] if name in own else np.full(count, drawn[0]))
+        values = generator.uniform(low, high, GROUPS if name in group_constants else 1)
+        constants.append(values[group] if name in group_constants else np.full(count, values[0]))
     exact = evaluate(template.tree, columns, constants)
     target = exact + generator.normal(0, NOISE * exact.std(), count)
     marks = {f"group is {number}": (group == number).astype(float) for number in range(GROUPS)}
     indicators: dict[str, Expression] = {name.removeprefix("group is "): Variable(name) for name in marks}
-    return template, indicators, LabelledRows.from_columns(columns | marks, target), own
+    return template, indicators, LabelledRows.from_columns(columns | marks, target), group_constants

@@ -47,11 +47,13 @@ def _timed_job(client: httpx.Client, dataset_id: str, cancel_after_s: float) -> 
     job = client.get(f"/jobs/{job_id}", params={"wait": 30}).raise_for_status().json()
     if job["status"] != "cancelled":
         raise RuntimeError(f"the job {job['status']}: {job['error']}")
-    asked, ended = (datetime.fromisoformat(job[name]) for name in ("cancel_requested_at", "finished_at"))
+    request_time, end_time = (
+        datetime.fromisoformat(job[name]) for name in ("cancel_requested_at", "finished_at")
+    )
     return {
         "claimed s": (times["claimed"] - times["submitted"]).total_seconds(),
         "training s": (times["train"] - times["submitted"]).total_seconds(),
-        "cancel s": (ended - asked).total_seconds(),
+        "cancel s": (end_time - request_time).total_seconds(),
     }
 
 
@@ -59,9 +61,9 @@ def _times(client: httpx.Client, job_id: str) -> dict[str, datetime]:
     """When the job was submitted, claimed, and at its training, by its own events."""
     events = client.get(f"/jobs/{job_id}/events", params={"limit": 50}).raise_for_status().json()["items"]
     names = {"queued": "submitted", "running": "claimed", "train": "train"}
-    found: dict[str, datetime] = {}
+    times: dict[str, datetime] = {}
     for event in events:
         name = names.get(event["data"].get("status") or event["data"].get("stage"))
         if name is not None:
-            found.setdefault(name, datetime.fromisoformat(event["created_at"]))
-    return found
+            times.setdefault(name, datetime.fromisoformat(event["created_at"]))
+    return times

@@ -41,12 +41,12 @@ def timed(view: str, loads: int) -> Values:
     """Medians over so many loads; of what moves, the most."""
     with service_with(view) as (url, address), running_browser() as browser:
         load(browser, url, address)  # the service reads its files once
-        seen = [load(browser, url, address) for _ in range(loads)]
+        visits = [load(browser, url, address) for _ in range(loads)]
     return {
-        "first paint ms": median(one["first"] for one in seen),
-        "largest paint ms": median(one["largest"] for one in seen),
-        "view ms": median(one["view"] for one in seen),
-        "layout shift": max(one["shift"] for one in seen),
+        "first paint ms": median(visit["first"] for visit in visits),
+        "largest paint ms": median(visit["largest"] for visit in visits),
+        "view ms": median(visit["view"] for visit in visits),
+        "layout shift": max(visit["shift"] for visit in visits),
     }
 
 
@@ -54,8 +54,8 @@ def weighed() -> Values:
     """What a browser loads in one language, file by file as gzip packs it."""
     paths = [path for pattern in LOADED for path in sorted(WEB.glob(pattern))]
     contents = [path.read_bytes() for path in paths]
-    packed = sum(len(gzip.compress(content, mtime=0)) for content in contents)
-    return {"files": len(paths), "kB": sum(map(len, contents)) / 1e3, "gzip kB": packed / 1e3}
+    gzip_bytes = sum(len(gzip.compress(content, mtime=0)) for content in contents)
+    return {"files": len(paths), "kB": sum(map(len, contents)) / 1e3, "gzip kB": gzip_bytes / 1e3}
 
 
 @contextmanager
@@ -74,8 +74,8 @@ def load(browser: Browser, url: str, address: str) -> dict[str, float]:
         page.goto(f"/#{address}")
         page.wait_for_selector("main .view h1")
         page.wait_for_timeout(SETTLED_MS)
-        seen: dict[str, float] = page.evaluate(SEEN)
-    return seen
+        timings: dict[str, float] = page.evaluate(SEEN)
+    return timings
 
 
 def _start(kan: Client) -> str:

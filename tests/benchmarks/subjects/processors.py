@@ -36,7 +36,7 @@ def draw_law(job: Mapping[str, Any]) -> dict[str, list[float]]:
 
     line: Line = next(line for line in read(Path(job["file"])) if line.id == job["id"])
     generator = np.random.default_rng(0)
-    columns = {own.name: own.draw(ROWS, generator) for own in line.inputs}
+    columns = {variable.name: variable.draw(ROWS, generator) for variable in line.inputs}
     symbols = [sympy.Symbol(name, real=True) for name in columns]
     truth = np.asarray(sympy.lambdify(symbols, line.tree)(*columns.values()), dtype=float) * np.ones(ROWS)
     columns[TARGET] = truth + job["noise"] * np.std(truth) * generator.standard_normal(ROWS)
@@ -47,8 +47,8 @@ def draw_table(job: Mapping[str, Any]) -> dict[str, list[float]]:
     """A sample of a table, whose last column is the target."""
     from tests.benchmarks.sections.processors import ROWS
 
-    whole = pl.read_csv(job["table"])
-    return whole.sample(min(ROWS, len(whole)), seed=job["seed"]).to_dict(as_series=False)
+    table = pl.read_csv(job["table"])
+    return table.sample(min(ROWS, len(table)), seed=job["seed"]).to_dict(as_series=False)
 
 
 def describe(outcome: StoredOutcome) -> Values:
@@ -59,7 +59,9 @@ def describe(outcome: StoredOutcome) -> Values:
     constants = [] if output is None else [(c["value"], c["standard_error"]) for c in output["constants"]]
     return {
         "kernel": next(
-            each["architecture"] for each in threadpoolctl.threadpool_info() if "architecture" in each
+            library["architecture"]
+            for library in threadpoolctl.threadpool_info()
+            if "architecture" in library
         ),
         "formula": "" if output is None else output["expression"],
         "structure": "" if output is None else json.dumps(remove_constants(output["tree"])),

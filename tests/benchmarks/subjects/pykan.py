@@ -67,5 +67,5 @@ def rmse(model: Any, x: np.ndarray, y: np.ndarray) -> float:
 
 def tensor(values: np.ndarray) -> Tensor:
     """Numbers in torch's default precision; classes stay integers."""
-    made = torch.from_numpy(values)
-    return made if values.dtype.kind == "i" else made.to(torch.get_default_dtype())
+    result = torch.from_numpy(values)
+    return result if values.dtype.kind == "i" else result.to(torch.get_default_dtype())

@@ -23,25 +23,25 @@ def by_radau(problem: Mapping[str, Any], count: int = 1_001) -> Reference:
 
     ``system`` has the derivatives of the variables y0, y1, …; the first ones are the unknowns.
     """
-    told = problem["reference"]
+    reference = problem["reference"]
     (name,) = problem["independent"]
     low, high = problem["domain"][name]
-    letters = sympy.symbols([f"y{place}" for place in range(len(told["system"]))])
-    slopes = [sympy.sympify(text) for text in told["system"]]
+    letters = sympy.symbols([f"y{place}" for place in range(len(reference["system"]))])
+    slopes = [sympy.sympify(text) for text in reference["system"]]
     slope = sympy.lambdify([letters], slopes)
     jacobian = sympy.lambdify([letters], sympy.Matrix(slopes).jacobian(letters))
-    found = solve_ivp(
+    solution = solve_ivp(
         lambda _, y: slope(y),
         (low, high),
-        told["start"],
+        reference["start"],
         method="Radau",
         jac=lambda _, y: jacobian(y),
         dense_output=True,
         rtol=1e-12,
         atol=1e-13,
     )
-    points = np.union1d(np.linspace(low, high, count), found.t[::10])
-    return {name: points}, found.sol(points)[: len(problem["unknowns"])]
+    points = np.union1d(np.linspace(low, high, count), solution.t[::10])
+    return {name: points}, solution.sol(points)[: len(problem["unknowns"])]
 
 
 def by_cole_hopf(problem: Mapping[str, Any], count: int = 2_001, times: int = 26) -> Reference:
@@ -71,14 +71,14 @@ def by_splitting(problem: Mapping[str, Any], count: int = 2_048, steps: int = 20
     x, step = -1 + 2 * np.arange(count) / count, 1 / steps
     u = x**2 * np.cos(np.pi * x)
     fades = np.exp(-diffusion * (np.pi * np.fft.rfftfreq(count, 1 / count)) ** 2 * step / 2)
-    growth, kept = np.exp(5 * step), [u]
+    growth, states = np.exp(5 * step), [u]
     for number in range(1, steps + 1):
         u = np.fft.irfft(fades * np.fft.rfft(u), count)
         u = growth * u / np.sqrt(1 + (growth**2 - 1) * u**2)
         u = np.fft.irfft(fades * np.fft.rfft(u), count)
         if number % (steps // 20) == 0:
-            kept.append(u)
-    return _columns(x, np.linspace(0, 1, 21)), np.array(kept).reshape(1, -1)
+            states.append(u)
+    return _columns(x, np.linspace(0, 1, 21)), np.array(states).reshape(1, -1)
 
 
 def _columns(x: np.ndarray, t: np.ndarray) -> dict[str, np.ndarray]:

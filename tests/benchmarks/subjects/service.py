@@ -62,7 +62,7 @@ def trained(
         model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
         further = beside(client, model["id"])
     return {
-        **{shown: model["metrics"].get(name) for shown, name in metrics.items()},
+        **{label: model["metrics"].get(name) for label, name in metrics.items()},
         **further,
         "seconds": seconds,
         "training s": model["timings"]["train"],
@@ -106,14 +106,14 @@ def finished_job(
         dataset_id: None for a job that needs no dataset.
         on_stage: Called with the stage of the job at equal intervals.
     """
-    started = time.perf_counter()
+    start = time.perf_counter()
     about = {} if dataset_id is None else {"dataset_id": dataset_id}
     job = _checked(client.post("/jobs", json={**about, **body}))
     while job["finished_at"] is None:
         time.sleep(POLL_S)
         job = _checked(client.get(f"/jobs/{job['id']}"))
         on_stage(job["progress"]["stage"])
-    return job, time.perf_counter() - started
+    return job, time.perf_counter() - start
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:

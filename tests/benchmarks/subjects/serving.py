@@ -132,9 +132,9 @@ def asking(server: Server, path: str, body: bytes, headers: Headers) -> Callable
     def ask() -> None:
         connection.request("POST", path, body, dict(headers))
         answer = connection.getresponse()
-        told = answer.read()
+        content = answer.read()
         if answer.status != 200:
-            raise RuntimeError(f"the server answered {answer.status}: {told[:200]!r}")
+            raise RuntimeError(f"the server answered {answer.status}: {content[:200]!r}")
 
     return ask
 
@@ -142,7 +142,7 @@ def asking(server: Server, path: str, body: bytes, headers: Headers) -> Callable
 def latencies(server: Server, clients: int, seconds: float) -> Values:
     """One row at a time, from so many clients at once, each on a connection of its own."""
     body = rows_of(1)
-    found: list[float] = []
+    times: list[float] = []
 
     def ask() -> None:
         send = asking(server, "/predict", body, server.headers)
@@ -152,7 +152,7 @@ def latencies(server: Server, clients: int, seconds: float) -> Values:
         until = time.perf_counter() + seconds
         while (now := time.perf_counter()) < until:
             send()
-            found.append(time.perf_counter() - now)
+            times.append(time.perf_counter() - now)
 
     start = threading.Barrier(clients)
     threads = [threading.Thread(target=ask) for _ in range(clients)]
@@ -160,16 +160,16 @@ def latencies(server: Server, clients: int, seconds: float) -> Values:
         thread.start()
     for thread in threads:
         thread.join()
-    p99 = statistics.quantiles(found, n=100)[-1]
-    return {"p50 ms": 1e3 * statistics.median(found), "p99 ms": 1e3 * p99, "requests/s": len(found) / seconds}
+    p99 = statistics.quantiles(times, n=100)[-1]
+    return {"p50 ms": 1e3 * statistics.median(times), "p99 ms": 1e3 * p99, "requests/s": len(times) / seconds}
 
 
 def rows_per_second(call: Callable[[], object], count: int, rounds: int) -> Values:
     """Of the median call."""
     call()
-    taken = []
+    times = []
     for _ in range(rounds):
         since = time.perf_counter()
         call()
-        taken.append(time.perf_counter() - since)
-    return {"rows/s": count / statistics.median(taken), "ms": 1e3 * statistics.median(taken)}
+        times.append(time.perf_counter() - since)
+    return {"rows/s": count / statistics.median(times), "ms": 1e3 * statistics.median(times)}

@@ -138,7 +138,7 @@ FORMS = (
 
 def fit(form: TextbookForm, rows: LabelledRows, seed: int) -> tuple[FittedForm, bool]:
     """The form fitted with default starts, and whether no better fit is reached from the true constants."""
-    fitted = fit_form(form.template, rows, seed=seed)
+    fitted_form = fit_form(form.template, rows, seed=seed)
     problem = FormProblem(form.template.tree, rows, form.template.get_bounds())
     from_truth = problem.fit(form.truth, 2_000, 1e-14)
-    return fitted, problem.measure(fitted.values) <= problem.measure(from_truth) * (1 + 1e-6)
+    return fitted_form, problem.measure(fitted_form.values) <= problem.measure(from_truth) * (1 + 1e-6)

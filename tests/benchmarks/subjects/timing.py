@@ -18,7 +18,7 @@ def milliseconds(call: Callable[[], object], *, at_least_s: float = 1.0) -> floa
 def _times(call: Callable[[], object], at_least_s: float) -> list[float]:
     times: list[float] = []
     while sum(times) < at_least_s:
-        started = time.perf_counter()
+        start = time.perf_counter()
         call()
-        times.append(time.perf_counter() - started)
+        times.append(time.perf_counter() - start)
     return times

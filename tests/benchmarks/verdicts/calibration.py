@@ -76,10 +76,10 @@ def list_sources(data: Path) -> list[Source]:
         for seed in range(FORESTS)
     ]
     sources += [_draw_waves(seed) for seed in range(SMOOTH)]
-    several = (law for seed in range(1_000, 2_000) if len((law := _write_law(seed)).columns) > 1)
+    wide_laws = (law for seed in range(1_000, 2_000) if len((law := _write_law(seed)).columns) > 1)
     sources += [
         law.hide_column(np.random.default_rng([4, seed]))
-        for seed, law in zip(range(HIDDEN), several, strict=False)
+        for seed, law in zip(range(HIDDEN), wide_laws, strict=False)
     ]
     return [sources[place] for place in np.random.default_rng(0).permutation(len(sources))]
 
@@ -88,9 +88,9 @@ def _draw_column(generator: np.random.Generator, kind: str) -> Draw:
     if kind == "positive":
         low = float(np.round(10 ** generator.uniform(-1, 1), 2))
         high = low * float(np.round(generator.uniform(2, 12), 1))
-        return lambda own, rows: own.uniform(low, high, rows)
+        return lambda rng, rows: rng.uniform(low, high, rows)
     width = float(np.round(generator.uniform(1, 4), 1))
-    return lambda own, rows: own.uniform(-width, width, rows)
+    return lambda rng, rows: rng.uniform(-width, width, rows)
 
 
 def _write_law(seed: int) -> Source:
@@ -110,8 +110,8 @@ def _write_law(seed: int) -> Source:
     slopes = [float(f"{factor / spread:.3g}") for factor, spread in zip(factors, spreads, strict=False)]
     level = float(factors[5]) if generator.random() < 0.5 else 0.0
     powers = generator.choice(POWERS, count, p=(0.35, 0.15, 0.05, 0.2, 0.1, 0.08, 0.05, 0.02))
-    known = [POSITIVE if sign == "positive" else SIGNED for sign in signs]
-    functions = [options[str(generator.choice(list(options)))] for options in known]
+    tables = [POSITIVE if sign == "positive" else SIGNED for sign in signs]
+    functions = [options[str(generator.choice(list(options)))] for options in tables]
     outer = OUTER[str(generator.choice(list(OUTER)))]
 
     def target(*x: Array) -> Array:
@@ -163,30 +163,30 @@ def draw_table(source: Source, place: int) -> Case:
 
 def describe_table(source: Source, place: int) -> tuple[list[RivalFeatures], list[bool]] | None:
     """The features of the rivals of a table, and which of them are right; None where a law is exact."""
-    case, kept = draw_table(source, place), dict[str, Any]()
+    case, record = draw_table(source, place), dict[str, Any]()
     weigh = weigh_formulas.weigh_formulas
 
-    def keep(formulas: Any, shown: Any, evidence: Any, pool: Pool, run: Any) -> Any:
-        rivals = group_rivals(pool.candidates, [each.tree for each in shown], pool.problem.rows)
-        described = describe_rivals(rivals, pool.problem.rows, passes_tests=not evidence.reasons)
-        kept.update(rivals=rivals, described=described)
-        return weigh(formulas, shown, evidence, pool, run)
+    def keep(formulas: Any, front: Any, evidence: Any, pool: Pool, run: Any) -> Any:
+        rivals = group_rivals(pool.candidates, [formula.tree for formula in front], pool.problem.rows)
+        features = describe_rivals(rivals, pool.problem.rows, passes_tests=not evidence.reasons)
+        record.update(rivals=rivals, described=features)
+        return weigh(formulas, front, evidence, pool, run)
 
     with patch("kan_engine.search.choice.weigh_formulas", keep):
         solve_in_process(case, SECONDS)
-    if not kept:
+    if not record:
         return None
     tolerance = INDISTINGUISHABLE * case.noise
     right = [
         source.is_law and is_right(rival.first.tree, case.fresh, case.truth, tolerance=tolerance)
-        for rival in kept["rivals"]
+        for rival in record["rivals"]
     ]
-    return kept["described"], right
+    return record["described"], right
 
 
 def fit_weights(tables: Sequence[tuple[list[RivalFeatures], list[bool]]]) -> dict[str, float]:
     """Weights of the largest likelihood that a right rival is the law, or none where there is none."""
-    features = [np.array([list(vars(each).values()) for each in described]) for described, _ in tables]
+    features = [np.array([list(vars(rival).values()) for rival in rivals]) for rivals, _ in tables]
 
     def measure(weights: Array) -> float:
         total = RIDGE * float(weights[1:] @ weights[1:])
@@ -197,8 +197,8 @@ def fit_weights(tables: Sequence[tuple[list[RivalFeatures], list[bool]]]) -> dic
             total -= np.log(max(1e-12, chance))
         return total / len(tables)
 
-    found = minimize(measure, np.zeros(len(NAMES)), method="L-BFGS-B").x
-    return dict(zip(NAMES, np.round(found, 3).tolist(), strict=True))
+    solution = minimize(measure, np.zeros(len(NAMES)), method="L-BFGS-B").x
+    return dict(zip(NAMES, np.round(solution, 3).tolist(), strict=True))
 
 
 def _list_arguments() -> argparse.Namespace:
@@ -211,17 +211,19 @@ def _list_arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Run the jobs that have not run yet, and print the weights."""
-    given = _list_arguments()
-    given.out.mkdir(parents=True, exist_ok=True)
-    part, parts = map(int, given.part.split("/"))
-    for place, source in list(enumerate(list_sources(given.data)))[part::parts]:
-        path = given.out / f"{place}.pkl"
+    arguments = _list_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    part, parts = map(int, arguments.part.split("/"))
+    for place, source in list(enumerate(list_sources(arguments.data)))[part::parts]:
+        path = arguments.out / f"{place}.pkl"
         if not path.exists():
-            started = time.perf_counter()
+            start = time.perf_counter()
             path.write_bytes(pickle.dumps(describe_table(source, place)))
-            print(place, source.name, f"{time.perf_counter() - started:.0f} s", flush=True)  # noqa: T201
+            print(place, source.name, f"{time.perf_counter() - start:.0f} s", flush=True)  # noqa: T201
     tables = [
-        table for path in given.out.glob("*.pkl") if (table := pickle.loads(path.read_bytes())) is not None
+        table
+        for path in arguments.out.glob("*.pkl")
+        if (table := pickle.loads(path.read_bytes())) is not None
     ]
     print(len(tables), fit_weights(tables))  # noqa: T201
 

@@ -74,14 +74,14 @@ def draw(form: Form, noise: float) -> Case:
 
 def _sample(form: Form, rows: int, generator: np.random.Generator) -> tuple[dict[str, Array], Array]:
     columns = {name: column(generator, rows) for name, column in form.columns.items()}
-    others = {f"other{place}": generator.normal(size=rows) for place in range(form.irrelevant)}
+    noise_columns = {f"other{place}": generator.normal(size=rows) for place in range(form.irrelevant)}
     if form.mixed:
         factor = generator.normal(size=rows)
-        columns, others = (
+        columns, noise_columns = (
             {name: np.sqrt(1 - form.mixed) * c + np.sqrt(form.mixed) * factor for name, c in group.items()}
-            for group in (columns, others)
+            for group in (columns, noise_columns)
         )
-    return columns | others, np.asarray(form.law(*columns.values()), dtype=float)
+    return columns | noise_columns, np.asarray(form.law(*columns.values()), dtype=float)
 
 
 def _uniform(low: float, high: float) -> Draw:

@@ -27,13 +27,14 @@ def list_sources() -> tuple[Source, ...]:
     laws = [Source(name=form.name, columns=form.columns, target=form.law) for form in FORMS]
     laws += [Source.from_line(lines[place * len(lines) // LINES]) for place in range(LINES)]
     generator = np.random.default_rng(SEED)
-    several = [law for law in laws if len(law.columns) > 1]
-    places = generator.choice(len(several), FORESTS + HIDDEN, replace=False).tolist()
+    wide_laws = [law for law in laws if len(law.columns) > 1]
+    places = generator.choice(len(wide_laws), FORESTS + HIDDEN, replace=False).tolist()
     forests = [
-        several[place].plant_forest(np.random.default_rng([SEED, place]), place) for place in places[:FORESTS]
+        wide_laws[place].plant_forest(np.random.default_rng([SEED, place]), place)
+        for place in places[:FORESTS]
     ]
-    hidden = [several[place].hide_column(generator) for place in places[FORESTS:]]
-    return (*laws, *forests, *hidden)
+    hidden_laws = [wide_laws[place].hide_column(generator) for place in places[FORESTS:]]
+    return (*laws, *forests, *hidden_laws)
 
 
 def list_tables() -> Iterator[tuple[int, int]]:

@@ -32,9 +32,12 @@ def count_rows(name: str, max_seconds: float, seed: int) -> Values:
     start = trial.fit(trial.first)
     if trial.is_found(start):
         return {"found at once": 1.0}
-    proposed, random = trial.add_rows(start, is_proposed=True), trial.add_rows(start, is_proposed=False)
-    ratio = proposed / random if min(proposed, random) < NEVER else None
-    return {"found at once": 0.0, "proposed": proposed, "random": random, "ratio": ratio}
+    proposed_count, random = (
+        trial.add_rows(start, is_proposed=True),
+        trial.add_rows(start, is_proposed=False),
+    )
+    ratio = proposed_count / random if min(proposed_count, random) < NEVER else None
+    return {"found at once": 0.0, "proposed": proposed_count, "random": random, "ratio": ratio}
 
 
 class Trial:
@@ -50,8 +53,8 @@ class Trial:
         generator = np.random.default_rng([*self._key, 1 + is_proposed])
         rows, model = self.first, start
         for number in range(1, ROUNDS + 1):
-            more = self._propose(model, generator) if is_proposed else self._draw(ADDED, generator)
-            rows = {name: np.append(values, more[name]) for name, values in rows.items()}
+            new_rows = self._propose(model, generator) if is_proposed else self._draw(ADDED, generator)
+            rows = {name: np.append(values, new_rows[name]) for name, values in rows.items()}
             model = self.fit(rows)
             if self.is_found(model):
                 return float(ADDED * number)

@@ -19,19 +19,19 @@ def solve_table(place: int, level: int, max_seconds: float) -> Values:
         to constants; ``law``: 1 if there is one; ``noise`` over the spread of the law, and ``rows``.
     """
     source, case = list_sources()[place], draw_table(place, level)
-    started = time.perf_counter()
+    start = time.perf_counter()
     symbolic, metrics = solve_in_process(case, max_seconds)
-    told = judge(case, symbolic, metrics)
+    figures = judge(case, symbolic, metrics)
     output = None if symbolic is None else symbolic["outputs"][0]
     right = (
         output is not None and source.is_law and is_right(from_json(output["tree"]), case.fresh, case.truth)
     )
     return {
-        **told,
+        **figures,
         "probability": None if output is None else output.get("probability"),
         "is right": float(right),
         "law": float(source.is_law),
         "noise": case.noise / case.spread,
         "rows": float(len(next(iter(case.columns.values())))),
-        "seconds": time.perf_counter() - started,
+        "seconds": time.perf_counter() - start,
     }

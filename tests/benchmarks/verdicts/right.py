@@ -31,8 +31,8 @@ def is_right(
     largest = max(SAME * float(truth.std()), tolerance)
     for candidate in (tree, _release(tree)):
         free, values = parametrize_floats(candidate)
-        scaled = ParametricForm(mul(Parameter(len(values)), free), np.array([*values, 1.0]))
-        if compute_rmse(refit_constants(scaled, rows, iterations=100), rows) <= largest:
+        form = ParametricForm(mul(Parameter(len(values)), free), np.array([*values, 1.0]))
+        if compute_rmse(refit_constants(form, rows, iterations=100), rows) <= largest:
             return True
     return False
 

@@ -40,7 +40,7 @@ class Source:
         symbols = [sympy.Symbol(name, real=True) for name in line.names]
         return Source(
             name=line.id,
-            columns={each.name: _reverse(each.draw) for each in line.inputs},
+            columns={variable.name: _reverse(variable.draw) for variable in line.inputs},
             target=sympy.lambdify(symbols, line.tree, ["numpy", "scipy"]),
         )
 
@@ -61,8 +61,8 @@ class Source:
 
     def hide_column(self, generator: np.random.Generator) -> Source:
         """The law without one of its columns."""
-        hidden = str(generator.choice(list(self.columns)))
-        return replace(self, name=f"{self.name} without {hidden}", hidden=hidden, is_law=False)
+        column = str(generator.choice(list(self.columns)))
+        return replace(self, name=f"{self.name} without {column}", hidden=column, is_law=False)
 
     def compute(self, columns: Mapping[str, Array]) -> Array:
         """Values without noise."""

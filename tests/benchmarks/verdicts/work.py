@@ -27,9 +27,9 @@ def solve(form: Form, noise: float, max_seconds: float, url: str | None) -> Valu
         url: Of a running service; without one the job runs in this process.
     """
     case = draw(form, noise)
-    started = time.perf_counter()
-    found = _over_http(case, max_seconds, url) if url else solve_in_process(case, max_seconds)
-    return {**judge(case, *found), "seconds": time.perf_counter() - started}
+    start = time.perf_counter()
+    outcome = _over_http(case, max_seconds, url) if url else solve_in_process(case, max_seconds)
+    return {**judge(case, *outcome), "seconds": time.perf_counter() - start}
 
 
 def judge(case: Case, symbolic: Mapping[str, Any] | None, metrics: Mapping[str, Any]) -> Values:
@@ -44,8 +44,8 @@ def judge(case: Case, symbolic: Mapping[str, Any] | None, metrics: Mapping[str, 
     if symbolic is not None:
         output = symbolic["outputs"][0]
         verdict = symbolic.get("verdict") or ("exact" if symbolic["exact"] else "none")
-        left = evaluate_formula(read_formula(output["expression"], case.fresh), case.fresh) - case.truth
-        error = float(np.sqrt(np.mean(left**2))) / (case.noise or case.spread)
+        residuals = evaluate_formula(read_formula(output["expression"], case.fresh), case.fresh) - case.truth
+        error = float(np.sqrt(np.mean(residuals**2))) / (case.noise or case.spread)
         about = {
             "complexity": output["complexity"],
             "R2": output.get("r2"),

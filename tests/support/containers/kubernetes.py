@@ -24,8 +24,8 @@ def build_overlay(name: str) -> tuple[Manifest, ...]:
     """Everything that an overlay creates."""
     kubectl = Path(sys.executable).with_name("kubectl")
     command = [str(kubectl), "kustomize", str(MANIFESTS / "overlays" / name)]
-    built = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return tuple(yaml.safe_load_all(built))
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return tuple(yaml.safe_load_all(text))
 
 
 def find_kind(overlay: str, *kinds: str) -> dict[str, Manifest]:
@@ -52,10 +52,10 @@ def list_containers(pod: Manifest) -> Iterator[Manifest]:
 def read_environment(overlay: str, container: Manifest) -> dict[str, str]:
     """The variables that a container gets, with those of its ConfigMaps."""
     maps = find_kind(overlay, "ConfigMap")
-    given: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        given |= maps[source["configMapRef"]["name"]]["data"]
-    return given | {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        variables |= maps[source["configMapRef"]["name"]]["data"]
+    return variables | {entry["name"]: entry["value"] for entry in container.get("env", [])}
 
 
 def read_bytes(quantity: str) -> int:

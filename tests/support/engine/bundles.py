@@ -47,19 +47,22 @@ def random_bundle(
 
 def held_at_random(bundle: NetworkBatch, *, seed: int = 0) -> NetworkBatch:
     """The networks with about a third of their linear coefficients held."""
-    held = torch.rand(len(bundle.held), generator=torch.Generator().manual_seed(seed)) < 0.3
-    held[: bundle.inner_size] = False
-    return replace(bundle, held=held)
+    is_held = torch.rand(len(bundle.held), generator=torch.Generator().manual_seed(seed)) < 0.3
+    is_held[: bundle.inner_size] = False
+    return replace(bundle, held=is_held)
 
 
 def with_held_edge(bundle: NetworkBatch, place: int, i: int) -> NetworkBatch:
     """The networks without the edge of input i into a node: held at 0, or in a product at 1."""
-    flat, held = bundle.flat.clone(), bundle.held.clone()
-    before, own = sum(part.shape[1] for part in bundle.inner[:place]), bundle.inner[place].shape[1] // INPUTS
-    edge = slice(before + i * own, before + (i + 1) * own)
-    held[edge], flat[:, edge] = True, 0.0
+    flat, is_held = bundle.flat.clone(), bundle.held.clone()
+    before, edge_size = (
+        sum(part.shape[1] for part in bundle.inner[:place]),
+        bundle.inner[place].shape[1] // INPUTS,
+    )
+    edge = slice(before + i * edge_size, before + (i + 1) * edge_size)
+    is_held[edge], flat[:, edge] = True, 0.0
     if bundle.nodes[
         place
     ].is_product:  # a spline is 1 where all of its coefficients are, a curve has a number
         flat[:, edge if bundle.nodes[place].inner == "free" else edge.start] = 1.0
-    return replace(bundle.replace_coefficients(flat), held=held)
+    return replace(bundle.replace_coefficients(flat), held=is_held)

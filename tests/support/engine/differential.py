@@ -53,8 +53,8 @@ class Case:
 
 def last(problem: DifferentialProblem, **options: Any) -> SolverProgress:
     """Where the search ends."""
-    *_, reached = solve_adaptively(problem, **options)
-    return reached
+    *_, progress = solve_adaptively(problem, **options)
+    return progress
 
 
 @cache

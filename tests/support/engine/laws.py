@@ -28,8 +28,8 @@ def sampled(
     """Rows of ``law``, every input uniform between its ends, or those of all."""
     low, high = np.broadcast_to(low, inputs), np.broadcast_to(high, inputs)
     raw = np.random.default_rng(seed).uniform(low, high, (rows, inputs))
-    middle, half = (low + high) / 2, (high - low) / 2
-    return make_sample(raw, law(*raw.T), (raw - middle) / half)
+    middle, half_width = (low + high) / 2, (high - low) / 2
+    return make_sample(raw, law(*raw.T), (raw - middle) / half_width)
 
 
 def make_sample(raw: np.ndarray, y: np.ndarray, x: np.ndarray | None = None) -> StructureRows:

@@ -7,5 +7,5 @@ from IPython.core.formatters import DisplayFormatter
 
 def display(thing: Any) -> dict[str, str]:
     """Texts by media type, chosen as the kernel of a notebook chooses them."""
-    shown, _ = DisplayFormatter().format(thing)
-    return shown
+    texts, _ = DisplayFormatter().format(thing)
+    return texts

@@ -39,4 +39,4 @@ def propose(
     if pool.best is None:
         return [], float("inf")
     error = evaluate(pool.best.tree, columns) - clean
-    return [each.tree for each in pool.candidates], float(np.sqrt(np.mean(error**2)) / clean.std())
+    return [entry.tree for entry in pool.candidates], float(np.sqrt(np.mean(error**2)) / clean.std())

@@ -25,7 +25,7 @@ class DistantTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, numbers: torch.Tensor) -> DistantTensor:
-        made = torch.Tensor._make_wrapper_subclass(
+        tensor = torch.Tensor._make_wrapper_subclass(
             cls,
             numbers.size(),
             strides=numbers.stride(),
@@ -33,8 +33,8 @@ class DistantTensor(torch.Tensor):
             dtype=numbers.dtype,
             device=SECOND,
         )
-        made.numbers = numbers
-        return made
+        tensor.numbers = numbers
+        return tensor
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
@@ -52,9 +52,9 @@ class second_device(TorchDispatchMode):  # noqa: N801 - used as a context manage
 
 def _apply(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     name = operation.overloadpacket.__name__
-    given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-    distant = {id(each.numbers): each for each in given if isinstance(each, DistantTensor)}
-    is_local = any(each.dim() and not isinstance(each, DistantTensor) for each in given)
+    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    distant = {id(tensor.numbers): tensor for tensor in tensors if isinstance(tensor, DistantTensor)}
+    is_local = any(tensor.dim() and not isinstance(tensor, DistantTensor) for tensor in tensors)
     if distant and is_local and name not in MOVES:
         raise RuntimeError(f"{name} of tensors on two devices")
     device = kwargs.get("device")

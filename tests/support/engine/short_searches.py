@@ -51,12 +51,12 @@ def use_few_candidates(limits: SearchThresholds) -> SearchThresholds:
 
 def use_first_results(limits: SearchThresholds) -> SearchThresholds:
     """The shortest thresholds: of a search that has every stage, but whose result is not examined."""
-    few = use_few_candidates(use_coarse_grids(shorten_searches(limits)))
+    thresholds = use_few_candidates(use_coarse_grids(shorten_searches(limits)))
     return replace(
-        few,
-        assessment=replace(few.assessment, max_resamplings=1),
+        thresholds,
+        assessment=replace(thresholds.assessment, max_resamplings=1),
         selection=replace(
-            few.selection,
+            thresholds.selection,
             initial_hidden=(4,),
             fixed_hidden=2,
             fixed_steps=6,
@@ -64,7 +64,7 @@ def use_first_results(limits: SearchThresholds) -> SearchThresholds:
             max_epochs=10,
             max_cross_validation_rows=0,
         ),
-        training=replace(few.training, auto_starts=1),
+        training=replace(thresholds.training, auto_starts=1),
     )
 
 

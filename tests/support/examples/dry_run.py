@@ -31,9 +31,9 @@ OPERATORS = {"|", "||", "&", "&&", ";"}
 
 def find_mistakes(block: str) -> list[str]:
     """What is wrong with a block of shell commands."""
-    checked = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
-    if checked.returncode:
-        return [checked.stderr]
+    process = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+    if process.returncode:
+        return [process.stderr]
     return [mistake for words in split_commands(block) for mistake in find_command_mistakes(words)]
 
 
@@ -78,7 +78,7 @@ def check_own_command(words: Words) -> Iterator[str]:
         if option.param_type_name == "option"
         for text in (*option.opts, *option.secondary_opts)
     }
-    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    arguments = [argument for argument in command.params if argument.param_type_name == "argument"]
     values = 0
     while words:
         word, *words = words
@@ -89,10 +89,10 @@ def check_own_command(words: Words) -> Iterator[str]:
             yield f"there is no option {name!r}"
         elif not has_value and not (options[name].is_flag or options[name].count):
             words = words[options[name].nargs :]
-    least = sum(each.required for each in arguments)
-    most = float("inf") if any(each.nargs < 0 for each in arguments) else len(arguments)
-    if not least <= values <= most:
-        yield f"takes {least} to {most} arguments, not {values}"
+    min_count = sum(argument.required for argument in arguments)
+    max_count = float("inf") if any(argument.nargs < 0 for argument in arguments) else len(arguments)
+    if not min_count <= values <= max_count:
+        yield f"takes {min_count} to {max_count} arguments, not {values}"
 
 
 def check_make(words: Words) -> Iterator[str]:
@@ -113,15 +113,15 @@ def check_make(words: Words) -> Iterator[str]:
 
 def check_docker(words: Words) -> Iterator[str]:
     """``docker compose``: options, and services of the compose file."""
-    compose, verb, *rest = words
+    compose, verb, *arguments = words
     if compose != "compose" or verb not in COMPOSE_OPTIONS:
         yield f"no check knows docker {compose} {verb}"
         return
-    while rest and rest[0].startswith("-"):
-        option, *rest = rest
+    while arguments and arguments[0].startswith("-"):
+        option, *arguments = arguments
         if option not in COMPOSE_OPTIONS[verb]:
             yield f"docker compose {verb} has no option {option}"
-    services, inner = (rest[:1], rest[1:]) if verb in ("exec", "run") else (rest, [])
+    services, inner = (arguments[:1], arguments[1:]) if verb in ("exec", "run") else (arguments, [])
     yield from (f"the compose file has no service {name!r}" for name in set(services) - set(read_compose()))
     if inner:
         yield from find_command_mistakes(inner)
@@ -136,17 +136,22 @@ def check_kubectl(words: Words) -> Iterator[str]:
         outer = outer[2:]
     command = outer[: {"namespace": 2, "secret": 3}.get(outer[1], 1)]
     text = _read_help("kubectl", *command) + _read_help("kubectl", "options")
-    rest = outer[len(command) :]
-    for word in rest:
+    arguments = outer[len(command) :]
+    for word in arguments:
         name, _, value = word.partition("=")
         if name.startswith("-") and not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
             yield f"kubectl {' '.join(command)} has no option {name}"
         if name == "--from-file" and value not in compose_document()["secrets"]:
             yield f"no secret {value!r} is made"
-    if "-k" in rest and not (ROOT / rest[rest.index("-k") + 1] / "kustomization.yaml").exists():
-        yield f"{rest[rest.index('-k') + 1]} is no overlay"
+    if (
+        "-k" in arguments
+        and not (ROOT / arguments[arguments.index("-k") + 1] / "kustomization.yaml").exists()
+    ):
+        yield f"{arguments[arguments.index('-k') + 1]} is no overlay"
     yield from (
-        f"no manifest makes {target}" for target in _list_targets(rest) if target not in _list_manifests()
+        f"no manifest makes {target}"
+        for target in _list_targets(arguments)
+        if target not in _list_manifests()
     )
     if inner:
         yield from find_command_mistakes(inner)
@@ -169,13 +174,13 @@ def _list_targets(words: Words) -> Iterator[str]:
 @cache
 def _list_manifests() -> frozenset[str]:
     """Everything that the manifests make, as ``kind/name``."""
-    made = (
+    manifests = (
         manifest
         for path in MANIFESTS.rglob("*.yaml")
         for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8"))
     )
     return frozenset(
-        f"{each['kind'].lower()}/{each['metadata']['name']}" for each in made if "metadata" in each
+        f"{entry['kind'].lower()}/{entry['metadata']['name']}" for entry in manifests if "metadata" in entry
     )
 
 
@@ -205,16 +210,16 @@ def _list_paths() -> frozenset[str]:
 
 def check_pip(words: Words) -> Iterator[str]:
     """``pip``: options of its help; packages that the project needs, its folder or its wheel."""
-    verb, *rest = words
+    verb, *arguments = words
     text = _read_help("pip", verb)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = {re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]}
+    requirements = {re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]}
     wheel = f"dist/{project['name'].replace('-', '_')}-*.whl"
-    for word in rest:
+    for word in arguments:
         if word.startswith("-"):
             if word not in text:
                 yield f"pip {verb} has no option {word}"
-        elif word not in {*needed, wheel, ".", "dist"}:
+        elif word not in {*requirements, wheel, ".", "dist"}:
             yield f"the project does not need {word}"
 
 

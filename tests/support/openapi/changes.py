@@ -43,26 +43,28 @@ def _compare_operations(old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _compare_parameters(before: Schema, after: Schema, name: str, old: Schema, new: Schema) -> Iterator[str]:
-    known = {(p["in"], p["name"]): p for p in before.get("parameters", [])}
-    now = {(p["in"], p["name"]): p for p in after.get("parameters", [])}
-    for key, parameter in known.items():
-        if key not in now:
+    old_parameters = {(p["in"], p["name"]): p for p in before.get("parameters", [])}
+    new_parameters = {(p["in"], p["name"]): p for p in after.get("parameters", [])}
+    for key, parameter in old_parameters.items():
+        if key not in new_parameters:
             yield f"{name}: the parameter {key[1]} is gone"
         else:
             yield from _Comparison(old, new, is_request=True).compare(
-                parameter["schema"], now[key]["schema"], f"{name} {key[1]}"
+                parameter["schema"], new_parameters[key]["schema"], f"{name} {key[1]}"
             )
-    for key, parameter in now.items():
-        if parameter.get("required") and not known.get(key, {}).get("required"):
+    for key, parameter in new_parameters.items():
+        if parameter.get("required") and not old_parameters.get(key, {}).get("required"):
             yield f"{name}: the parameter {key[1]} is required"
 
 
 def _compare_bodies(before: Schema, after: Schema, name: str, old: Schema, new: Schema) -> Iterator[str]:
-    known = before.get("requestBody", {}).get("content", {})
+    old_contents = before.get("requestBody", {}).get("content", {})
     body = after.get("requestBody", {})
     if body.get("required") and not before.get("requestBody", {}).get("required"):
         yield f"{name}: a body is required"
-    yield from _compare_contents(known, body.get("content", {}), f"{name} body", old, new, is_request=True)
+    yield from _compare_contents(
+        old_contents, body.get("content", {}), f"{name} body", old, new, is_request=True
+    )
 
 
 def _compare_answers(before: Schema, after: Schema, name: str, old: Schema, new: Schema) -> Iterator[str]:
@@ -77,14 +79,16 @@ def _compare_answers(before: Schema, after: Schema, name: str, old: Schema, new:
 
 
 def _compare_contents(
-    known: Schema, now: Schema, name: str, old: Schema, new: Schema, *, is_request: bool
+    old_contents: Schema, new_contents: Schema, name: str, old: Schema, new: Schema, *, is_request: bool
 ) -> Iterator[str]:
-    for media_type, content in known.items():
-        if media_type not in now:
+    for media_type, content in old_contents.items():
+        if media_type not in new_contents:
             yield f"{name}: {media_type} is gone"
         else:
             comparison = _Comparison(old, new, is_request=is_request)
-            yield from comparison.compare(content.get("schema", {}), now[media_type].get("schema", {}), name)
+            yield from comparison.compare(
+                content.get("schema", {}), new_contents[media_type].get("schema", {}), name
+            )
 
 
 class _Comparison:
@@ -119,38 +123,42 @@ class _Comparison:
         if before.get("type") != after.get("type"):
             yield f"{name}: the type was {before.get('type')} and is {after.get('type')}"
         if "enum" in before and "enum" in after:
-            known, now = set(before["enum"]), set(after["enum"])
-            changed = known - now if self._is_request else now - known
-            told = "no longer allowed" if self._is_request else "a new value"
-            yield from (f"{name}: {value} is {told}" for value in changed)
+            old_values, new_values = set(before["enum"]), set(after["enum"])
+            differences = old_values - new_values if self._is_request else new_values - old_values
+            remark = "no longer allowed" if self._is_request else "a new value"
+            yield from (f"{name}: {value} is {remark}" for value in differences)
 
     def _compare_members(self, before: Schema, after: Schema, name: str) -> Iterator[str]:
-        known, now = before.get("properties", {}), after.get("properties", {})
-        for member in known.keys() & now.keys():
-            yield from self.compare(known[member], now[member], f"{name}.{member}")
-        yield from (f"{name}.{member} is gone" for member in known.keys() - now.keys())
-        needed, given = set(before.get("required", [])), set(after.get("required", []))
+        old_members, new_members = before.get("properties", {}), after.get("properties", {})
+        for member in old_members.keys() & new_members.keys():
+            yield from self.compare(old_members[member], new_members[member], f"{name}.{member}")
+        yield from (f"{name}.{member} is gone" for member in old_members.keys() - new_members.keys())
+        old_names, new_names = set(before.get("required", [])), set(after.get("required", []))
         if self._is_request:
-            yield from (f"{name}.{member} is required" for member in given - needed)
+            yield from (f"{name}.{member} is required" for member in new_names - old_names)
         else:
-            yield from (f"{name}.{member} may be missing" for member in needed - given)
+            yield from (f"{name}.{member} may be missing" for member in old_names - new_names)
 
     def _compare_choices(self, before: Schema, after: Schema, name: str) -> Iterator[str]:
         """Compare choices by their names or types; those of a request may grow, of an answer shrink."""
         for kind in ("anyOf", "oneOf"):
-            known = {_name_choice(choice): choice for choice in before.get(kind, [])}
-            now = {_name_choice(choice): choice for choice in after.get(kind, [])}
-            changed = known.keys() - now.keys() if self._is_request else now.keys() - known.keys()
-            told = "no longer allowed" if self._is_request else "a new choice"
-            yield from (f"{name}: {choice} is {told}" for choice in changed)
-            for choice in known.keys() & now.keys():
-                yield from self.compare(known[choice], now[choice], name)
+            old_choices = {_name_choice(choice): choice for choice in before.get(kind, [])}
+            new_choices = {_name_choice(choice): choice for choice in after.get(kind, [])}
+            differences = (
+                old_choices.keys() - new_choices.keys()
+                if self._is_request
+                else new_choices.keys() - old_choices.keys()
+            )
+            remark = "no longer allowed" if self._is_request else "a new choice"
+            yield from (f"{name}: {choice} is {remark}" for choice in differences)
+            for choice in old_choices.keys() & new_choices.keys():
+                yield from self.compare(old_choices[choice], new_choices[choice], name)
 
 
 def _resolve(schema: Schema, document: Schema) -> Schema:
     if "$ref" in schema:
-        resolved: Schema = document["components"]["schemas"][schema["$ref"].removeprefix(REFERENCE)]
-        return resolved
+        target: Schema = document["components"]["schemas"][schema["$ref"].removeprefix(REFERENCE)]
+        return target
     return schema
 
 

@@ -50,8 +50,11 @@ def measure_values(expression: str, names: Iterable[str], values: np.ndarray, y:
 
 def summarize_front(points: Iterable[Point | None]) -> Values:
     """The figures of a row: how many formulas there are, and those that could be measured."""
-    found = list(points)
-    return {"points": len(found), "front": json.dumps(sorted(point for point in found if point is not None))}
+    formulas = list(points)
+    return {
+        "points": len(formulas),
+        "front": json.dumps(sorted(point for point in formulas if point is not None)),
+    }
 
 
 def _make_point(nodes: int, values: np.ndarray, y: np.ndarray) -> Point | None:

@@ -53,15 +53,15 @@ def _read_output(client: httpx.Client, model_id: str) -> Mapping[str, Any] | Non
     return dict(answer.raise_for_status().json()["outputs"][0])
 
 
-def measure_formulas(output: Mapping[str, Any] | None, held: pl.DataFrame, target: str) -> Values:
+def measure_formulas(output: Mapping[str, Any] | None, hold_out: pl.DataFrame, target: str) -> Values:
     """Size and hold-out R² of all formulas of a target."""
     if output is None:
         return summarize_front([])
-    printed = {column: name for name, column in output["symbols"].items()}
-    names = {name: printed.get(name, name) for name in held.columns if name != target}
-    columns = {shown: held[name].to_numpy().astype(float) for name, shown in names.items()}
+    symbols = {column: name for name, column in output["symbols"].items()}
+    names = {name: symbols.get(name, name) for name in hold_out.columns if name != target}
+    columns = {symbol: hold_out[name].to_numpy().astype(float) for name, symbol in names.items()}
     expressions = dict.fromkeys([*(entry["expression"] for entry in output["pareto"]), output["expression"]])
-    y = held[target].to_numpy().astype(float)
+    y = hold_out[target].to_numpy().astype(float)
     return summarize_front(measure_printed(expression, columns, y) for expression in expressions)
 
 

@@ -43,9 +43,9 @@ def measure_operon(path: Path, target: str, max_seconds: float) -> Values:
 
     x, x_held, y, y_held = read_parts(path, target)
     names = [f"X{index + 1}" for index in range(x.shape[1])]
-    started = time.perf_counter()
+    start = time.perf_counter()
     model = SymbolicRegressor(**OPERON, max_time=max_seconds).fit(x, y)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     points = [
         measure_values(
             model.get_model_string(entry["tree"], precision=PRINTED_DIGITS),
@@ -62,9 +62,9 @@ def measure_model(name: str, path: Path, target: str, *, is_quick: bool) -> Valu
     """R² of a model of ``create_model`` on the hold-out rows, and the seconds of its fit."""
     x, x_held, y, y_held = read_parts(path, target)
     model = create_model(name, is_quick=is_quick)
-    started = time.perf_counter()
+    start = time.perf_counter()
     model.fit(x, y)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     return {"R2": float(r2_score(y_held, model.predict(x_held))), "seconds": seconds}
 
 

@@ -21,16 +21,16 @@ def measure(seed: int) -> Values:
     from kan_engine.formulas.forms.groups import fit_groups
     from tests.benchmarks.subjects.grouped_forms import draw
 
-    template, indicators, rows, own = draw(seed)
-    fitted = fit_groups(template, "group", indicators, rows, seed=seed)
-    assert fitted.groups is not None
-    return {"right": float(tuple(sorted(fitted.groups.own)) == own), "own": ", ".join(fitted.groups.own)}
+    template, indicators, rows, constants = draw(seed)
+    form = fit_groups(template, "group", indicators, rows, seed=seed)
+    assert form.groups is not None
+    return {"right": float(tuple(sorted(form.groups.own)) == constants), "own": ", ".join(form.groups.own)}
 
 
-def count_right(measured: Measured) -> float:
+def count_right(results: Measured) -> float:
     """In how many draws the own constants were recognised."""
-    found = measured.numbers("right", who="kan_engine")
-    return sum(found) if found else float("nan")
+    flags = results.numbers("right", who="kan_engine")
+    return sum(flags) if flags else float("nan")
 
 
 SECTION = Section(

@@ -24,27 +24,31 @@ def measure(name: str, draws: int) -> Values:
     from tests.benchmarks.subjects.textbook_forms import FORMS, fit
 
     form = next(form for form in FORMS if form.name == name)
-    found = held = intervals = 0
+    hits = coverage = intervals = 0
     for seed in range(draws):
-        fitted, is_best = fit(form, form.draw(ROWS, NOISE, seed), seed)
-        found += is_best
-        for constant in fitted.constants:
+        fitted_form, is_best = fit(form, form.draw(ROWS, NOISE, seed), seed)
+        hits += is_best
+        for constant in fitted_form.constants:
             low, high = constant.low, constant.high
             true = form.constants[constant.name]
-            held += (low is None or low <= true) and (high is None or true <= high)
+            coverage += (low is None or low <= true) and (high is None or true <= high)
             intervals += 1
-    return {"constants": len(form.constants), "best found": found / draws, "intervals hold": held / intervals}
+    return {
+        "constants": len(form.constants),
+        "best found": hits / draws,
+        "intervals hold": coverage / intervals,
+    }
 
 
-def count_found(measured: Measured) -> float:
+def count_found(results: Measured) -> float:
     """Of how many forms the best constants were found in every draw."""
-    shares = measured.numbers("best found", who="kan_engine")
+    shares = results.numbers("best found", who="kan_engine")
     return sum(share == 1 for share in shares) if shares else float("nan")
 
 
-def compute_coverage(measured: Measured) -> float:
+def compute_coverage(results: Measured) -> float:
     """Share of the intervals that hold, over all forms."""
-    shares = measured.numbers("intervals hold", who="kan_engine")
+    shares = results.numbers("intervals hold", who="kan_engine")
     return sum(shares) / len(shares) if shares else float("nan")
 
 

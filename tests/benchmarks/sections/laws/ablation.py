@@ -104,13 +104,13 @@ def solve_table(path: Path, target: str, without: frozenset[str], recorder: Sear
     columns = table.with_columns(marks).to_dict(as_series=False)
     split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
     request = request_for(target=target, max_seconds=TABLE_SECONDS, split=split, compact={})
-    started = time.perf_counter()
+    start = time.perf_counter()
     outcome = stored(
         run_pipeline(
             table_of(**columns),
             request,
             recorder=recorder,
-            should_stop=lambda: time.perf_counter() > started + TABLE_SECONDS,
+            should_stop=lambda: time.perf_counter() > start + TABLE_SECONDS,
             without=without,
         )
     )
@@ -120,7 +120,7 @@ def solve_table(path: Path, target: str, without: frozenset[str], recorder: Sear
     return sum(best) / len(best)
 
 
-def summarize(measured: Measured) -> str:
+def summarize(results: Measured) -> str:
     """A line per strategy: where it took part, what was lost without it, and its seconds."""
     tables = {table.name for table in TABLES}
     lines = [
@@ -128,12 +128,12 @@ def summarize(measured: Measured) -> str:
         "| mean R² lost on a table | most on one | seconds |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name in _list_names(measured):
-        lost = [(row.work, _measure_loss(row, name)) for row in measured.rows]
-        laws = [sum(loss for work, loss in lost if work.endswith(f"noise {noise:g}")) for noise in NOISES]
-        falls = [loss for work, loss in lost if work in tables] or [0.0]
-        jobs = sum(f"without {name}" in row.values for row in measured.rows)
-        seconds = sum(float(row.values.get(f"seconds of {name}") or 0.0) for row in measured.rows)
+    for name in _list_names(results):
+        losses = [(row.work, _measure_loss(row, name)) for row in results.rows]
+        laws = [sum(loss for work, loss in losses if work.endswith(f"noise {noise:g}")) for noise in NOISES]
+        falls = [loss for work, loss in losses if work in tables] or [0.0]
+        jobs = sum(f"without {name}" in row.values for row in results.rows)
+        seconds = sum(float(row.values.get(f"seconds of {name}") or 0.0) for row in results.rows)
         lines.append(
             f"| {name} | {jobs} | {laws[0]:g} | {laws[1]:g} "
             f"| {sum(falls) / len(falls):.4f} | {max(falls):.4f} | {seconds:.0f} |"
@@ -141,15 +141,19 @@ def summarize(measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def _list_names(measured: Measured) -> list[str]:
-    names = (name for row in measured.rows for name in row.values if name.startswith("seconds of "))
+def _list_names(results: Measured) -> list[str]:
+    names = (name for row in results.rows for name in row.values if name.startswith("seconds of "))
     return [name.removeprefix("seconds of ") for name in dict.fromkeys(names)]
 
 
 def _measure_loss(row: Row, name: str) -> float:
     """The quality that a job loses without a strategy; 0 where it did not take part."""
-    whole, rest = row.values.get("quality"), row.values.get(f"without {name}")
-    return float(whole) - float(rest) if whole is not None and rest is not None else 0.0
+    quality, ablated_quality = row.values.get("quality"), row.values.get(f"without {name}")
+    return (
+        float(quality) - float(ablated_quality)
+        if quality is not None and ablated_quality is not None
+        else 0.0
+    )
 
 
 SECTION = Section(
@@ -162,7 +166,7 @@ SECTION = Section(
         "A law is lost if its form is found with the strategy only."
     ),
     tasks=tasks,
-    goals=(Goal(what="rows measured", measured=lambda measured: float(len(measured.rows))),),
+    goals=(Goal(what="rows measured", measured=lambda results: float(len(results.rows))),),
     needs=("formulas.jsonl", *(table.file for table in TABLES)),
     measures=("kan_engine", "worker"),
     summary=summarize,

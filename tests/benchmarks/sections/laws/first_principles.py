@@ -53,19 +53,17 @@ def solve(path: Path, seed: int) -> Values:
 
     frame = pl.read_csv(path)
     request = request_for(target=TARGET, max_seconds=SECONDS, seed=seed, compact={})
-    started = time.perf_counter()
+    start = time.perf_counter()
     table = table_of(**frame.to_dict(as_series=False))
-    outcome = stored(
-        run_pipeline(table, request, should_stop=lambda: time.perf_counter() > started + SECONDS)
-    )
-    seconds = time.perf_counter() - started
+    outcome = stored(run_pipeline(table, request, should_stop=lambda: time.perf_counter() > start + SECONDS))
+    seconds = time.perf_counter() - start
     if outcome.symbolic is None:
         return {"right": 0.0, "seconds": seconds}
     (output,) = outcome.symbolic["outputs"]
     columns = _draw_between(frame.drop(TARGET))
-    found = np.broadcast_to(evaluate(from_json(output["tree"]), columns), PLACES)
+    values = np.broadcast_to(evaluate(from_json(output["tree"]), columns), PLACES)
     return {
-        "right": float(any(_has_form(law, found, columns) for law in LAWS[path.stem])),
+        "right": float(any(_has_form(law, values, columns) for law in LAWS[path.stem])),
         "verdict": outcome.symbolic["verdict"],
         "R2": output["r2"],
         "formula": output["expression"],
@@ -77,24 +75,26 @@ def _draw_between(inputs: pl.DataFrame) -> dict[str, np.ndarray]:
     """Places between the rows; the columns are positive, over decades."""
     generator = np.random.default_rng(0)
     logs = {name: np.log(inputs[name].to_numpy()) for name in inputs.columns}
-    return {name: np.exp(generator.uniform(own.min(), own.max(), PLACES)) for name, own in logs.items()}
+    return {
+        name: np.exp(generator.uniform(column.min(), column.max(), PLACES)) for name, column in logs.items()
+    }
 
 
-def _has_form(law: Law, found: np.ndarray, columns: Columns) -> bool:
+def _has_form(law: Law, values: np.ndarray, columns: Columns) -> bool:
     """Whether the coefficients of the law can be chosen so that it is the formula."""
     transform, terms = law
-    wanted, matrix = transform(found), np.column_stack(terms(columns))
-    if not np.isfinite(wanted).all():
+    y, matrix = transform(values), np.column_stack(terms(columns))
+    if not np.isfinite(y).all():
         return False
     # Relative to the targets, which cover decades.
-    left = (matrix / wanted[:, None]) @ np.linalg.lstsq(matrix / wanted[:, None], np.ones(PLACES))[0] - 1
-    return bool(np.sqrt(np.mean(left**2)) < SAME)
+    residuals = (matrix / y[:, None]) @ np.linalg.lstsq(matrix / y[:, None], np.ones(PLACES))[0] - 1
+    return bool(np.sqrt(np.mean(residuals**2)) < SAME)
 
 
-def share_right(measured: Measured) -> float:
+def share_right(results: Measured) -> float:
     """Share of the jobs that found the law."""
-    found = measured.numbers("right", who="job")
-    return sum(found) / len(found) if found else math.nan
+    flags = results.numbers("right", who="job")
+    return sum(flags) / len(flags) if flags else math.nan
 
 
 SECTION = Section(

@@ -31,9 +31,9 @@ def solve(name: str) -> Values:
     return count_rows(name, SECONDS, 0)
 
 
-def median_ratio(measured: Measured) -> float:
+def median_ratio(results: Measured) -> float:
     """Of the laws that the first rows do not show, and that either way finds."""
-    ratios = [float(row.values["ratio"]) for row in measured.rows if row.values.get("ratio") is not None]  # type: ignore[arg-type]
+    ratios = [float(row.values["ratio"]) for row in results.rows if row.values.get("ratio") is not None]  # type: ignore[arg-type]
     return median(ratios) if len(ratios) >= MIN_LAWS else nan
 
 

@@ -50,34 +50,36 @@ def _list_rated(rows: Sequence[Row]) -> list[tuple[str, float, float]]:
     ]
 
 
-def measure_calibration(rated: Sequence[tuple[str, float, float]]) -> float:
+def measure_calibration(ratings: Sequence[tuple[str, float, float]]) -> float:
     """Mean distance of probability and share of right formulas, over bins of equal counts."""
-    told, right = (np.array([entry[place] for entry in rated]) for place in (1, 2))
-    order = np.argsort(told, kind="stable")
+    probabilities, right = (np.array([entry[place] for entry in ratings]) for place in (1, 2))
+    order = np.argsort(probabilities, kind="stable")
     return float(
-        np.mean([abs(told[part].mean() - right[part].mean()) for part in np.array_split(order, BINS)])
+        np.mean(
+            [abs(probabilities[part].mean() - right[part].mean()) for part in np.array_split(order, BINS)]
+        )
     )
 
 
-def bootstrap_calibration(rated: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
+def bootstrap_calibration(ratings: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
     """The 5 % and 95 % quantiles of the same, with sources drawn again."""
     by_source = dict[str, list[tuple[str, float, float]]]()
-    for entry in rated:
+    for entry in ratings:
         by_source.setdefault(entry[0], []).append(entry)
     groups, generator = list(by_source.values()), np.random.default_rng(0)
-    drawn = [
+    errors = [
         measure_calibration(
             [entry for place in generator.integers(len(groups), size=len(groups)) for entry in groups[place]]
         )
         for _ in range(DRAWS)
     ]
-    low, high = np.quantile(drawn, (0.05, 0.95))
+    low, high = np.quantile(errors, (0.05, 0.95))
     return float(low), float(high)
 
 
-def _is_complete(measured: Measured) -> bool:
-    return len(measured.rows) == len(list_sources()) * len(NOISES) and not any(
-        row.failure for row in measured.rows
+def _is_complete(results: Measured) -> bool:
+    return len(results.rows) == len(list_sources()) * len(NOISES) and not any(
+        row.failure for row in results.rows
     )
 
 
@@ -88,8 +90,8 @@ def _share(rows: Sequence[Row], name: str) -> float:
 def _of(choose: Callable[[Row], object], name: str) -> Callable[[Measured], float]:
     """The share of some rows."""
 
-    def measure(measured: Measured) -> float:
-        return _share([row for row in measured.rows if choose(row)], name) if _is_complete(measured) else nan
+    def measure(results: Measured) -> float:
+        return _share([row for row in results.rows if choose(row)], name) if _is_complete(results) else nan
 
     return measure
 
@@ -102,9 +104,9 @@ def _is_right_at_low_noise(row: Row) -> bool:
     return bool(row.values.get("is right")) and float(row.values.get("noise") or 0) <= LOW_NOISE
 
 
-def summary(measured: Measured) -> str:
+def summary(results: Measured) -> str:
     """A line for every level of noise, and the bins of probabilities."""
-    rows = [row for row in measured.rows if not row.failure]
+    rows = [row for row in results.rows if not row.failure]
     lines = []
     for work in [*WORKS, "all"]:
         part = [row for row in rows if work in (row.work, "all")]
@@ -117,10 +119,10 @@ def summary(measured: Measured) -> str:
         )
         lines.append([work, *map(str, counts)])
     head = ("noise", "tables", "right forms", "called consistent or exact", "of these false", "without a law")
-    rated = _list_rated(rows)
-    if len(rated) < BINS:
+    ratings = _list_rated(rows)
+    if len(ratings) < BINS:
         return table(head, lines)
-    order = sorted(rated, key=lambda entry: entry[1])
+    order = sorted(ratings, key=lambda entry: entry[1])
     bins = [
         [
             f"{np.mean([entry[1] for entry in part]):.2f}",
@@ -131,11 +133,15 @@ def summary(measured: Measured) -> str:
             [order[place] for place in places] for places in np.array_split(np.arange(len(order)), BINS)
         )
     ]
-    low, high = bootstrap_calibration(rated)
-    error = measure_calibration(rated)
-    told = f"Calibration error {error:.3f} (5 to 95 % over sources: {low:.3f} to {high:.3f})."
+    low, high = bootstrap_calibration(ratings)
+    error = measure_calibration(ratings)
+    calibration = f"Calibration error {error:.3f} (5 to 95 % over sources: {low:.3f} to {high:.3f})."
     return "\n\n".join(
-        [table(head, lines), told, table(("mean probability", "share of right forms", "formulas"), bins)]
+        [
+            table(head, lines),
+            calibration,
+            table(("mean probability", "share of right forms", "formulas"), bins),
+        ]
     )
 
 
@@ -155,8 +161,8 @@ SECTION = Section(
         Goal(
             what="calibration error over five bins of equal counts",
             limit=0.08,
-            measured=lambda measured: (
-                measure_calibration(_list_rated(measured.rows)) if _is_complete(measured) else nan
+            measured=lambda results: (
+                measure_calibration(_list_rated(results.rows)) if _is_complete(results) else nan
             ),
         ),
         Goal(

@@ -44,20 +44,20 @@ def measure_trees(seed: int, count: int = TREES) -> Values:
     from kan_engine.expressions.intervals import enclose
     from tests.support.engine.boxes import draw_box, draw_points, has_value
 
-    generator, outside, proved, seconds = np.random.default_rng(seed), 0, 0, 0.0
+    generator, outside, defined_count, seconds = np.random.default_rng(seed), 0, 0, 0.0
     for _ in range(count):
         tree = draw_tree(generator, int(generator.integers(1, 5)))
         boxes = {name: draw_box(generator) for name in NAMES}
         columns = {name: draw_points(box, generator) for name, box in boxes.items()}
         start = process_time()
         ends = {name: (np.array([low]), np.array([high])) for name, (low, high) in boxes.items()}
-        found = enclose(tree, ends)
+        enclosure = enclose(tree, ends)
         seconds += process_time() - start
         values, is_finite = evaluate(tree, columns), has_value(tree, columns)
-        is_outside = (values[is_finite] < found.lower) | (values[is_finite] > found.upper)
-        outside += bool(is_outside.any() or (found.is_defined.all() and not is_finite.all()))
-        proved += bool(found.is_defined.all())
-    return {"outside": outside, "defined": proved / count, "µs": 1e6 * seconds / count}
+        is_outside = (values[is_finite] < enclosure.lower) | (values[is_finite] > enclosure.upper)
+        outside += bool(is_outside.any() or (enclosure.is_defined.all() and not is_finite.all()))
+        defined_count += bool(enclosure.is_defined.all())
+    return {"outside": outside, "defined": defined_count / count, "µs": 1e6 * seconds / count}
 
 
 def draw_tree(generator: np.random.Generator, depth: int):  # type: ignore[no-untyped-def]  # imports are in the process
@@ -97,7 +97,7 @@ def measure_traps(seed: int) -> Values:
     from kan_engine.expressions.sympy_bridge import from_sympy
     from kan_engine.formulas.soundness.examination import examine_formula
 
-    generator, missed = np.random.default_rng(seed), []
+    generator, misses = np.random.default_rng(seed), []
     for text in TRAPS:
         a, b = generator.uniform(3, 7), generator.uniform(1, 3)
         tree = from_sympy(sympy.sympify(text.format(a=a, b=b)))
@@ -105,11 +105,11 @@ def measure_traps(seed: int) -> Values:
         y = evaluate(tree, columns)
         with np.errstate(invalid="ignore"):  # the rows are those at which a trap looks harmless
             low, high = np.nanquantile(y[np.isfinite(y)], (0.2, 0.9))
-            kept = np.flatnonzero((y > low) & (y < high))[:ROWS]
-        rows = LabelledRows.from_columns({n: v[kept] for n, v in columns.items()}, y[kept])
+            places = np.flatnonzero((y > low) & (y < high))[:ROWS]
+        rows = LabelledRows.from_columns({n: v[places] for n, v in columns.items()}, y[places])
         if examine_formula(tree, rows).status != "violated":
-            missed.append(text)
-    return {"missed": len(missed), "of": len(TRAPS), "which": "; ".join(missed)}
+            misses.append(text)
+    return {"missed": len(misses), "of": len(TRAPS), "which": "; ".join(misses)}
 
 
 def draw_column(low: float, high: float, generator: np.random.Generator) -> np.ndarray:
@@ -119,9 +119,9 @@ def draw_column(low: float, high: float, generator: np.random.Generator) -> np.n
     return low * (high / low) ** shares if low > 0 and high > 100 * low else low + shares * (high - low)
 
 
-def count(name: str, measured: Measured) -> float:
+def count(name: str, results: Measured) -> float:
     """The sum over all rounds."""
-    numbers = measured.numbers(name, who="kan_engine")
+    numbers = results.numbers(name, who="kan_engine")
     return sum(numbers) if numbers else float("nan")
 
 

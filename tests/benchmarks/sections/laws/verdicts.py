@@ -45,59 +45,65 @@ def solve_form(name: str, noise: float, url: str | None) -> dict[str, float | st
     return solve(form, noise, SECONDS, url)
 
 
-def false_share(measured: Measured, *, of_claimed: bool = False) -> float:
+def false_share(results: Measured, *, of_claimed: bool = False) -> float:
     """Share of all tables, or of those called consistent or exact, where that is false."""
-    rows = [row for row in measured.rows if row.values.get("claimed") or not of_claimed]
-    return _share(rows, "false") if _is_complete(measured) else nan
+    rows = [row for row in results.rows if row.values.get("claimed") or not of_claimed]
+    return _share(rows, "false") if _is_complete(results) else nan
 
 
-def recall(measured: Measured) -> float:
+def recall(results: Measured) -> float:
     """Share of the tables within reach, at little noise, that are called consistent or exact and are."""
-    rows = [row for row in measured.rows if row.who in IN_REACH and row.work in LOW]
-    return _share(rows, "right") if _is_complete(measured) else nan
+    rows = [row for row in results.rows if row.who in IN_REACH and row.work in LOW]
+    return _share(rows, "right") if _is_complete(results) else nan
 
 
-def summary(measured: Measured) -> str:
+def summary(results: Measured) -> str:
     """A line for every noise and both halves of the forms, and the cases that are false or missed."""
     halves: dict[str, Callable[[Row], bool]] = {
         "in reach": lambda row: row.who in IN_REACH,
         "harder": lambda row: row.who not in IN_REACH,
     }
     groups = [
-        (work, half, [row for row in measured.rows if row.work == work and is_in(row)])
+        (work, reach, [row for row in results.rows if row.work == work and is_in(row)])
         for work in WORKS.values()
-        for half, is_in in halves.items()
+        for reach, is_in in halves.items()
     ]
-    groups.append(("all", "all", measured.rows))
-    low = [row for row in measured.rows if row.who in IN_REACH and row.work in LOW]
-    claimed = [row for row in measured.rows if row.values.get("claimed")]
+    groups.append(("all", "all", results.rows))
+    low = [row for row in results.rows if row.who in IN_REACH and row.work in LOW]
+    claims = [row for row in results.rows if row.values.get("claimed")]
     shares = (
-        f"Of the rows measured: false {_count(measured.rows, 'false')} of all tables, "
-        f"{_count(claimed, 'false')} of those called consistent or exact; "
+        f"Of the rows measured: false {_count(results.rows, 'false')} of all tables, "
+        f"{_count(claims, 'false')} of those called consistent or exact; "
         f"right {_count(low, 'right')} of the tables in reach at a noise of at most 10 %."
     )
     wrong = [
         f"- {row.work}, {row.who}: {_case(row)}"
-        for row in measured.rows
+        for row in results.rows
         if row.failure or row.values.get("false") or (row in low and not row.values.get("right"))
     ]
-    lines = [_line(work, half, rows) for work, half, rows in groups if rows]
+    lines = [_line(work, reach, rows) for work, reach, rows in groups if rows]
     return "\n\n".join(
         [table(HEAD, lines), shares, *(["False, missed, failed:\n\n" + "\n".join(wrong)] * bool(wrong))]
     )
 
 
-def _line(work: str, half: str, rows: Sequence[Row]) -> list[str]:
+def _line(work: str, reach: str, rows: Sequence[Row]) -> list[str]:
     verdicts = [str(row.values.get("verdict")) for row in rows if not row.failure]
-    named = [verdicts.count(name) for name in VERDICTS]
-    none, failed = verdicts.count("no formula"), len(rows) - len(verdicts)
-    counts = [len(rows), *named, len(verdicts) - sum(named) - none, none, failed]
+    verdict_counts = [verdicts.count(name) for name in VERDICTS]
+    none_count, failure_count = verdicts.count("no formula"), len(rows) - len(verdicts)
+    counts = [
+        len(rows),
+        *verdict_counts,
+        len(verdicts) - sum(verdict_counts) - none_count,
+        none_count,
+        failure_count,
+    ]
     errors = [
         float(e) for row in rows if row.values.get("claimed") and (e := row.values.get("error")) is not None
     ]
     return [
         work,
-        half,
+        reach,
         *map(str, counts),
         *(str(round(sum(float(row.values.get(name) or 0) for row in rows))) for name in ("false", "right")),
         number(median(errors)) if errors else "",
@@ -110,12 +116,12 @@ def _case(row: Row) -> str:
         return row.failure
     values = row.values
     error = values.get("error")
-    shown = "not finite" if error is None else number(float(error))
-    return f"{values['verdict']}, error {shown}, `{values.get('formula', '')}`"
+    error_text = "not finite" if error is None else number(float(error))
+    return f"{values['verdict']}, error {error_text}, `{values.get('formula', '')}`"
 
 
-def _is_complete(measured: Measured) -> bool:
-    return len({(row.work, row.who) for row in measured.rows}) == len(FORMS) * len(NOISES)
+def _is_complete(results: Measured) -> bool:
+    return len({(row.work, row.who) for row in results.rows}) == len(FORMS) * len(NOISES)
 
 
 def _share(rows: Sequence[Row], name: str) -> float:

@@ -85,8 +85,8 @@ def table_of_law(law: str, count: int, columns: int) -> tuple[pl.DataFrame, floa
     y = LAWS[law](x)
     noise = NOISE * y.std()
     best = 1 - noise**2 / (y.var() + noise**2)
-    named = {f"x{place}": values for place, values in enumerate(x)}
-    return pl.DataFrame(named | {"y": y + generator.normal(0, noise, count)}), float(best)
+    inputs = {f"x{place}": values for place, values in enumerate(x)}
+    return pl.DataFrame(inputs | {"y": y + generator.normal(0, noise, count)}), float(best)
 
 
 def ours(count: int, body: Mapping[str, Any]) -> Values:
@@ -110,22 +110,22 @@ def table(count: int) -> pl.DataFrame:
     return pl.DataFrame(columns | {"y": y + generator.normal(0, 0.3, count)})
 
 
-def growth(measured: Measured) -> float:
+def growth(results: Measured) -> float:
     """The larger growth of the time per row, of both times that the rows grow tenfold."""
-    small, middle, large = (measured.median("µs a row", who=WHO, work=f"{count:,} rows") for count in SIZES)
+    small, middle, large = (results.median("µs a row", who=WHO, work=f"{count:,} rows") for count in SIZES)
     return max(middle / small, large / middle)
 
 
-def most_memory(measured: Measured) -> float:
+def most_memory(results: Measured) -> float:
     """Of all processes together, in GiB, whatever was asked for."""
-    found = [measured.median("peak MiB", who=who, work=f"{SIZES[-1]:,} rows") for who in (WHO, DEFAULTS)]
-    return max(found) / 1024
+    peaks = [results.median("peak MiB", who=who, work=f"{SIZES[-1]:,} rows") for who in (WHO, DEFAULTS)]
+    return max(peaks) / 1024
 
 
-def most_missing(measured: Measured) -> float:
+def most_missing(results: Measured) -> float:
     """The largest distance of R² from that of the law, over all laws."""
     works = [f"{law}, {count:,} × {columns}" for law, count, columns in TABLES]
-    return max(measured.median("R² missing", who=DEFAULTS, work=work) for work in works)
+    return max(results.median("R² missing", who=DEFAULTS, work=work) for work in works)
 
 
 SECTION = Section(

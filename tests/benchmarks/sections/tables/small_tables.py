@@ -21,18 +21,20 @@ SPLITS, KNOWN_SPLITS = "five 90/10 splits, seeds 42 to 46", "the five splits of 
 PART, HELD_OUT = "part", "held out"
 
 
-def section(name: str, file: str, target: str, limit: float, others: str) -> Section:
+def section(name: str, file: str, target: str, limit: float, references: str) -> Section:
     """A section of one table."""
 
     def tasks(options: Options) -> Iterator[Task]:
         path, hurry = options.path(file), {"max_seconds": 5} if options.quick else {}
-        for work, first in ((SPLITS, 42), (KNOWN_SPLITS, 0)):
-            for seed in options.seeds(5, first=first):
-                held = partial(held_out, work, seed)
-                yield Task(work=work, who=DEFAULTS, seed=seed, run=partial(ours, path, target, held, hurry))
-                for other in ("boosting 300", "MLP 64-64"):
-                    run = partial(baseline, path, target, held, other)
-                    yield Task(work=work, who=other, seed=seed, run=run)
+        for work, start in ((SPLITS, 42), (KNOWN_SPLITS, 0)):
+            for seed in options.seeds(5, start=start):
+                splitter = partial(held_out, work, seed)
+                yield Task(
+                    work=work, who=DEFAULTS, seed=seed, run=partial(ours, path, target, splitter, hurry)
+                )
+                for model in ("boosting 300", "MLP 64-64"):
+                    run = partial(baseline, path, target, splitter, model)
+                    yield Task(work=work, who=model, seed=seed, run=run)
 
     return Section(
         name=name,
@@ -48,7 +50,7 @@ def section(name: str, file: str, target: str, limit: float, others: str) -> Sec
         tasks=tasks,
         goals=(
             Goal(
-                what=f"mean RMSE on {name}, defaults only ({others})",
+                what=f"mean RMSE on {name}, defaults only ({references})",
                 limit=limit,
                 measured=partial(mean, "RMSE", DEFAULTS, SPLITS),
             ),
@@ -77,25 +79,25 @@ def held_out(work: str, seed: int, rows: int) -> np.ndarray:
     return is_held
 
 
-def ours(path: Path, target: str, held: Callable[[int], np.ndarray], body: Mapping[str, Any]) -> Values:
+def ours(path: Path, target: str, splitter: Callable[[int], np.ndarray], body: Mapping[str, Any]) -> Values:
     from tests.benchmarks.subjects import service
 
     table = pl.read_csv(path)
-    marks = pl.Series(PART, np.where(held(table.height), HELD_OUT, "learnt"))
+    marks = pl.Series(PART, np.where(splitter(table.height), HELD_OUT, "learnt"))
     split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
     return service.trained(table.with_columns(marks), {"target": target, "split": split, **body}, METRICS)
 
 
-def baseline(path: Path, target: str, held: Callable[[int], np.ndarray], name: str) -> Values:
+def baseline(path: Path, target: str, splitter: Callable[[int], np.ndarray], name: str) -> Values:
     table = pl.read_csv(path)
-    x, y, is_held = table.drop(target).to_numpy(), table[target].to_numpy(), held(table.height)
+    x, y, is_held = table.drop(target).to_numpy(), table[target].to_numpy(), splitter(table.height)
     return baselines.regression(name, (x[~is_held], x[is_held], y[~is_held], y[is_held]))
 
 
-def mean(value: str, who: str, work: str | None, measured: Measured) -> float:
+def mean(value: str, who: str, work: str | None, results: Measured) -> float:
     """Mean of a figure over the splits."""
-    found = measured.numbers(value, who=who, work=work)
-    return sum(found) / len(found) if found else float("nan")
+    figures = results.numbers(value, who=who, work=work)
+    return sum(figures) / len(figures) if figures else float("nan")
 
 
 CONCRETE = section(

@@ -53,22 +53,22 @@ def ours(rows: int, columns: int, limits: tuple[int, ...]) -> Values:
 
     table = make_table(rows, columns)
     line = measure_line(table)
-    found: dict[str, Any] = {"R² of a line": line}
+    figures: dict[str, Any] = {"R² of a line": line}
     with service.running() as client, busy_machine():
         dataset_id = service.upload(client, table)
         for limit in limits:
             body = {"target": "y", "max_seconds": limit}
             job, _ = service.finished_job(client, dataset_id, body)
-            found |= {
+            figures |= {
                 f"{name}, {limit} s": value for name, value in describe(client, job, limit, line).items()
             }
-    return found
+    return figures
 
 
 def describe(client: httpx.Client, job: dict[str, Any], limit: float, line: float | None) -> Values:
     """How a job ended: ``kept`` is 1 if it has a model that is not worse than a line."""
-    started, finished = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
-    overrun = (finished - started).total_seconds() - limit
+    start, end = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
+    overrun = (end - start).total_seconds() - limit
     if job["status"] != "succeeded":
         return {"kept": 0, "overrun s": overrun, "R²": None, "end": job["error"]["code"]}
     model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
@@ -81,11 +81,11 @@ def describe(client: httpx.Client, job: dict[str, Any], limit: float, line: floa
 def busy_machine() -> Iterator[None]:
     """Processes that compute without pause."""
     command = [sys.executable, "-c", "while True: pass"]
-    others = [subprocess.Popen(command) for _ in range(BUSY_PROCESSES)]
+    processes = [subprocess.Popen(command) for _ in range(BUSY_PROCESSES)]
     try:
         yield
     finally:
-        for process in others:
+        for process in processes:
             process.kill()
             process.wait()
 
@@ -110,14 +110,14 @@ def measure_line(table: pl.DataFrame) -> float | None:
     return float(r2_score(y_test, LinearRegression().fit(x_fit, y_fit).predict(x_test)))
 
 
-def count_kept(measured: Measured) -> float:
+def count_kept(results: Measured) -> float:
     """Jobs that succeeded with a model that is not worse than a line."""
-    return float(sum(sum(measured.numbers(f"kept, {limit} s", who=WHO)) for limit in LIMITS_S))
+    return float(sum(sum(results.numbers(f"kept, {limit} s", who=WHO)) for limit in LIMITS_S))
 
 
-def largest_overrun(measured: Measured) -> float:
+def largest_overrun(results: Measured) -> float:
     """Seconds beyond the limit, from ``started_at``."""
-    overruns = [value for limit in LIMITS_S for value in measured.numbers(f"overrun s, {limit} s", who=WHO)]
+    overruns = [value for limit in LIMITS_S for value in results.numbers(f"overrun s, {limit} s", who=WHO)]
     return max(overruns, default=float("nan"))
 
 

@@ -58,14 +58,14 @@ def table(work: str, seed: int) -> tuple[pl.DataFrame, float]:
     return pl.DataFrame(columns | {"y": y}), 0.0 if work == NOISE else float(1 - noise.var() / y.var())
 
 
-def most_memory(measured: Measured) -> float:
+def most_memory(results: Measured) -> float:
     """Of all processes together, in GiB."""
-    return measured.median("peak MiB", who=WHO, work=LAW) / 1024
+    return results.median("peak MiB", who=WHO, work=LAW) / 1024
 
 
-def shortage(work: str, measured: Measured) -> float:
+def shortage(work: str, results: Measured) -> float:
     """How far R² is below the reachable one."""
-    return measured.median("R² short of it", who=WHO, work=work)
+    return results.median("R² short of it", who=WHO, work=work)
 
 
 SECTION = Section(

@@ -84,7 +84,7 @@ def test_a_model_without_compact_networks_saves_as_before_there_were_any() -> No
 
 
 def test_of_a_path_that_is_too_large_the_selected_network_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    predictor = with_compact(make_predictor(), selected=2)
+    predictor = with_compact(make_predictor(), place=2)
     monkeypatch.setattr(member_artifact, "MAX_NUMBERS", 200)
     twin = load(save(predictor)).compact
     assert twin is not None

@@ -167,7 +167,7 @@ def test_an_mlp_of_a_few_hundred_numbers_learns_a_smooth_function_well() -> None
 def test_an_mlp_has_the_shape_or_the_size_that_was_asked_for(
     asked: dict[str, Any], name: str, hidden: list[int]
 ) -> None:
-    got = measure([MlpBaseline(kind="mlp", **asked)], blobs(40), blobs(40), classes="abc", matched=60)
+    got = measure([MlpBaseline(kind="mlp", **asked)], blobs(40), blobs(40), classes="abc", kan_parameters=60)
     assert list(got) == [name]
     assert got[name]["hidden"] == hidden
 
