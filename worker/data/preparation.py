@@ -379,9 +379,7 @@ def _order_classes(
     test_classes = np.setdiff1d(np.arange(len(target.labels)), training_classes)
     # The inverse of this permutation, its argsort, takes the old index of a class to the new one
     order = np.concatenate([training_classes, test_classes])
-    reordered_target = _Target(
-        np.argsort(order)[target.numbers], tuple(target.labels[place] for place in order)
-    )
-    test_rows = split.test_rows[reordered_target.numbers[split.test_rows] < len(training_classes)]
-    assert reordered_target.labels is not None  # noqa: S101 - as above
-    return reordered_target, reordered_target.labels[: len(training_classes)], test_rows
+    new_target = _Target(np.argsort(order)[target.numbers], tuple(target.labels[place] for place in order))
+    test_rows = split.test_rows[new_target.numbers[split.test_rows] < len(training_classes)]
+    assert new_target.labels is not None  # noqa: S101 - as above
+    return new_target, new_target.labels[: len(training_classes)], test_rows

@@ -84,10 +84,8 @@ def run_baselines(
         elif baseline == "boosting":
             model = _fit_boosting(scaled_rows, classes is not None, seed, should_stop, thresholds)
         else:
-            layer_sizes = compute_hidden_layers(
-                baseline, train.x.shape[1], _output_count(classes), kan_parameters
-            )
-            model = _fit_mlp(layer_sizes, scaled_rows, fit_count, classes, seed, should_stop, thresholds)
+            sizes = compute_hidden_layers(baseline, train.x.shape[1], _output_count(classes), kan_parameters)
+            model = _fit_mlp(sizes, scaled_rows, fit_count, classes, seed, should_stop, thresholds)
         if model is None:
             break
         seconds = time.perf_counter() - start

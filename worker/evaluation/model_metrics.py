@@ -46,14 +46,12 @@ def _measure_regression(
 ) -> ModelMeasures:
     predictions, fitted_values = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y
-    undefined_count = int((~np.isfinite(predictions)).sum())
+    count = int((~np.isfinite(predictions)).sum())
     return ModelMeasures(
         metrics=regression_metrics(truth, predictions),
         training_metrics=regression_metrics(training.y, fitted_values),
-        warnings=[
-            f"the network has no finite prediction for {undefined_count} of {len(predictions)} hold-out rows"
-        ]
-        if undefined_count
+        warnings=[f"the network has no finite prediction for {count} of {len(predictions)} hold-out rows"]
+        if count
         else _large_error_warnings(predictor, data, predictions - truth, thresholds),
     )
 
@@ -92,17 +90,15 @@ def _likely_cause(
     threshold = thresholds.main_cause_share * squares.sum()
     decides = squares[worst] > threshold
     if not decides and outside.any() and squares[outside].sum() > threshold:
-        remark = _describe_rmse(squares[~outside])
-        return (
-            f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{remark}"
-        )
+        note = _describe_rmse(squares[~outside])
+        return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{note}"
     # An outlier stands out against validation and against the other hold-out rows
     usual = max(validation_mse, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
     if decides or squares[worst] > thresholds.outlier_rmse_ratio**2 * usual:
         number = int(data.numbers[len(data.training) + worst]) + 1
         where = " and lies outside the range of the training rows" if outside[worst] else ""
-        remark = _describe_rmse(np.delete(squares, worst))
-        return f"row {number} of the dataset, counted from 1, may be an outlier{where}{remark}"
+        note = _describe_rmse(np.delete(squares, worst))
+        return f"row {number} of the dataset, counted from 1, may be an outlier{where}{note}"
     return "they may come from another distribution than the training rows; check how the rows were split"
 
 

@@ -138,12 +138,10 @@ class DistributedSubtasks:
 
     def _queue_subtasks(self, count: int) -> None:
         """Offer the most probable subtasks that are new, in place of those that are improbable by now."""
-        assigned_keys = self._done.keys() | self._offered | self._here
+        keys = self._done.keys() | self._offered | self._here
         probable = list(chain.from_iterable(parts() for parts in reversed(self._probable)))
         stale = self._offered - {part.key for part in probable}
-        candidates = islice(
-            (part for part in probable if part.key not in assigned_keys), max(0, count) + len(stale)
-        )
+        candidates = islice((part for part in probable if part.key not in keys), max(0, count) + len(stale))
         requests = {part.key: self._make_request(part) for part in candidates}
         if not requests:
             return

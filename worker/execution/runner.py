@@ -69,26 +69,26 @@ def run_job(
         limits: Times and shares of the execution.
     """
 
-    def claim(session: Session) -> _ClaimedJob | None:
+    def claim_job(session: Session) -> _ClaimedJob | None:
         return _claim_or_adopt(job_id, token, session, settings)
 
-    claimed_job = _commit_with_retries(claim, sessions, limits)
-    if claimed_job is None:
+    claim = _commit_with_retries(claim_job, sessions, limits)
+    if claim is None:
         log.info("job not taken", extra={"job_id": job_id})
         return
     cpu_at_start = _cpu_seconds()
-    log.info("job taken", extra={"job_id": claimed_job.job_id, "resumes": claimed_job.resume is not None})
+    log.info("job taken", extra={"job_id": claim.job_id, "resumes": claim.resume is not None})
     memory = MemoryLimit(settings.max_memory_bytes, kill_ratio=limits.memory_kill_ratio)
     recorder = SearchRecorder()
-    began, max_seconds = time.monotonic() - claimed_job.seconds_spent, claimed_job.request.max_seconds
+    began, max_seconds = time.monotonic() - claim.seconds_spent, claim.request.max_seconds
     beat = Heartbeat(
-        claimed_job.job_id,
-        claimed_job.token,
+        claim.job_id,
+        claim.token,
         sessions,
         settings,
         deadline=began + _working_seconds(max_seconds, limits),
         ends_at=began + max_seconds + limits.overrun_s,
-        first_model_s=0.0 if claimed_job.kind == SUBTASK_KIND else limits.first_model_s,
+        first_model_s=0.0 if claim.kind == SUBTASK_KIND else limits.first_model_s,
         max_seconds=max_seconds,
         max_run_s=max_run_s,
         recorder=recorder,
@@ -96,12 +96,12 @@ def run_job(
         termination=termination or Termination(),
         limits=limits,
     )
-    owner_sessions = sessions.restrict_to(claimed_job.owner)
+    owner_sessions = sessions.restrict_to(claim.owner)
     with ExitStack() as files:
         attempt = Attempt(
-            job_id=claimed_job.job_id,
-            request=claimed_job.request,
-            resume=claimed_job.resume,
+            job_id=claim.job_id,
+            request=claim.request,
+            resume=claim.resume,
             sessions=owner_sessions,
             folder=settings.data_dir,
             device=settings.device,
@@ -110,19 +110,19 @@ def run_job(
             recorder=recorder,
             report=beat.report,
             should_stop=beat.should_stop,
-            hold=lambda session: _lock_row(claimed_job, session),
-            checkpoint=lambda data: _save_checkpoint(data, claimed_job, recorder, sessions),
-            begin_anew=lambda: _begin_anew(claimed_job, beat, sessions, limits),
+            hold=lambda session: _lock_row(claim, session),
+            checkpoint=lambda data: _save_checkpoint(data, claim, recorder, sessions),
+            begin_anew=lambda: _begin_anew(claim, beat, sessions, limits),
             seconds_left=beat.seconds_left,
             ring=ring,
             limits=limits,
         )
         with beat:
-            verdict = _run_handler(lambda: work_of(claimed_job.kind), attempt, beat, memory)
+            verdict = _run_handler(lambda: work_of(claim.kind), attempt, beat, memory)
         cpu_seconds = _cpu_seconds() - cpu_at_start
 
         def store(session: Session) -> None:
-            recorder.store(session, _store_verdict(verdict, claimed_job, beat, cpu_seconds, session))
+            recorder.store(session, _store_verdict(verdict, claim, beat, cpu_seconds, session))
 
         _commit_with_retries(store, owner_sessions, limits)
     ring()
@@ -241,14 +241,12 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _save_checkpoint(
-    data: bytes, claimed_job: _ClaimedJob, recorder: SearchRecorder, sessions: Sessions
-) -> None:
+def _save_checkpoint(data: bytes, claim: _ClaimedJob, recorder: SearchRecorder, sessions: Sessions) -> None:
     """Store the checkpoint of a job in place of its last one, and the steps that led to it."""
     try:
         with sessions.begin() as session:
             jobs = Jobs(session)
-            job = jobs.hold(claimed_job.job_id, claimed_job.token)
+            job = jobs.hold(claim.job_id, claim.token)
             if job is None:
                 return
             before = job.checkpoint_sha256
@@ -257,27 +255,25 @@ def _save_checkpoint(
             if before is not None and before != job.checkpoint_sha256:
                 release_blob(session, before)
     except UNAVAILABLE_ERRORS as error:
-        log.warning("checkpoint not stored", extra={"job_id": claimed_job.job_id, "reason": str(error.orig)})
+        log.warning("checkpoint not stored", extra={"job_id": claim.job_id, "reason": str(error.orig)})
 
 
-def _begin_anew(
-    claimed_job: _ClaimedJob, beat: Heartbeat, sessions: Sessions, limits: ExecutionLimits
-) -> None:
+def _begin_anew(claim: _ClaimedJob, beat: Heartbeat, sessions: Sessions, limits: ExecutionLimits) -> None:
     """Drop the checkpoint of a job, and give the job its whole time again."""
     with sessions.begin() as session:
-        job = _lock_row(claimed_job, session)
+        job = _lock_row(claim, session)
         unreadable = job.checkpoint_sha256
         Jobs(session).begin_anew(job)
         if unreadable is not None:
             release_blob(session, unreadable)
-    now, max_seconds = time.monotonic(), claimed_job.request.max_seconds
+    now, max_seconds = time.monotonic(), claim.request.max_seconds
     beat.restart_clock(
         deadline=now + _working_seconds(max_seconds, limits), ends_at=now + max_seconds + limits.overrun_s
     )
 
 
-def _lock_row(claimed_job: _ClaimedJob, session: Session) -> Job:
-    job = Jobs(session).hold(claimed_job.job_id, claimed_job.token)
+def _lock_row(claim: _ClaimedJob, session: Session) -> Job:
+    job = Jobs(session).hold(claim.job_id, claim.token)
     if job is None:
         raise JobStopped
     return job
@@ -289,27 +285,25 @@ def _cpu_seconds() -> float:
 
 
 def _store_verdict(
-    verdict: Verdict, claimed_job: _ClaimedJob, beat: Heartbeat, cpu_seconds: float, session: Session
+    verdict: Verdict, claim: _ClaimedJob, beat: Heartbeat, cpu_seconds: float, session: Session
 ) -> Job | None:
     """Store the result and the state of a job, and return it; do nothing if another process holds it."""
     jobs = Jobs(session)
-    job = jobs.hold(claimed_job.job_id, claimed_job.token)
+    job = jobs.hold(claim.job_id, claim.token)
     if job is None:
-        log.info("job given up", extra={"job_id": claimed_job.job_id})
+        log.info("job given up", extra={"job_id": claim.job_id})
         return None
     for progress in beat.progress_buffer:
         jobs.record_progress(job, **progress.to_event())
     jobs.add_cpu_seconds(job, cpu_seconds)
-    updated_job = _end_job(verdict, job, claimed_job, beat, session)
-    log.info("job ended", extra={"job_id": claimed_job.job_id, "status": updated_job and updated_job.status})
+    updated_job = _end_job(verdict, job, claim, beat, session)
+    log.info("job ended", extra={"job_id": claim.job_id, "status": updated_job and updated_job.status})
     return updated_job
 
 
-def _end_job(
-    verdict: Verdict, job: Job, claimed_job: _ClaimedJob, beat: Heartbeat, session: Session
-) -> Job | None:
+def _end_job(verdict: Verdict, job: Job, claim: _ClaimedJob, beat: Heartbeat, session: Session) -> Job | None:
     """Move a held job to the status that follows from how its attempt ended."""
-    jobs, key = Jobs(session), (claimed_job.job_id, claimed_job.token)
+    jobs, key = Jobs(session), (claim.job_id, claim.token)
     is_cancelled = job.cancel_requested_at is not None
     is_late = isinstance(verdict, _Failure) and verdict.code == TIME_LIMIT
     if (is_late or (verdict is None and is_cancelled)) and (

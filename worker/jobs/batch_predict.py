@@ -109,19 +109,15 @@ def _predict_blocks(
     features = {feature.name for feature in predictor.encoding.features}
     names = [name for name in table.types if name in inputs or name in features]
     at_once, block_rows = _read_batch_rows(len(names), limits), _prediction_block_rows(predictor, limits)
-    predicted_rows = 0
+    count = 0
     for start in range(0, table.rows, at_once):
         read = table.frame.select(names).slice(start, at_once).collect()
         for block in read.iter_slices(block_rows):
             if attempt.should_stop():
                 raise JobStopped("not every row was predicted")
-            attempt.report(
-                JobProgress(
-                    "predict", predicted_rows / table.rows, f"{predicted_rows:,} of {table.rows:,} rows"
-                )
-            )
+            attempt.report(JobProgress("predict", count / table.rows, f"{count:,} of {table.rows:,} rows"))
             yield pl.DataFrame([*(block[name] for name in inputs), *answers.predict_block(block)])
-            predicted_rows += block.height
+            count += block.height
 
 
 def _read_batch_rows(columns: int, limits: BatchLimits) -> int:

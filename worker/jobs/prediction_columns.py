@@ -25,24 +25,20 @@ class PredictionColumns:
         predictor: The model.
         outputs: Names of its outputs.
         interval: Share of true values that prediction intervals should cover; None for no intervals.
-        file_columns: Names of the other columns in the file.
+        names: Names of the other columns in the file.
 
     Raises:
         InvalidData: The model has no such intervals.
     """
 
     def __init__(
-        self,
-        predictor: Predictor,
-        outputs: Sequence[str],
-        interval: float | None,
-        file_columns: Iterable[str],
+        self, predictor: Predictor, outputs: Sequence[str], interval: float | None, names: Iterable[str]
     ) -> None:
         self._predictor, self._outputs = predictor, outputs
         self._margin = None if interval is None else predictor.margin(interval)
         self.schema: dict[str, pl.DataType] = {}
         for name, kind in self._column_types():
-            self.schema[_free_name(name, {*file_columns, *self.schema})] = kind
+            self.schema[_free_name(name, {*names, *self.schema})] = kind
 
     def predict_block(self, block: pl.DataFrame) -> pl.DataFrame:
         """Predict a block that has the columns of the model; return the columns of ``schema``."""
@@ -62,9 +58,9 @@ class PredictionColumns:
             labels = predictor.labels(probabilities).tolist()
             results = [self._label_column(labels), *map(_finite_series, probabilities.T)]
         # A row is undefined as soon as one of its outputs is
-        is_undefined = results[0].is_null().to_numpy()
+        nulls = results[0].is_null().to_numpy()
         for series in results[1:]:
-            is_undefined = is_undefined | series.is_null().to_numpy()
+            nulls = nulls | series.is_null().to_numpy()
         if self._margin is not None:  # an interval is valid only inside the range of the training rows
             centers = np.where(outside.any(1), np.nan, values[:, 0])
             margin = predictor.widen(self._margin, columns)
@@ -73,9 +69,7 @@ class PredictionColumns:
         unsound = np.zeros(block.height, dtype=bool)
         unsound[predictor.find_unsound_rows(columns)] = True
         results.append(
-            self._make_warning_column(
-                block, outside, {NOT_FINITE: is_undefined, UNSOUND: unsound & ~is_undefined}
-            )
+            self._make_warning_column(block, outside, {NOT_FINITE: nulls, UNSOUND: unsound & ~nulls})
         )
         return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, results, strict=True)])
 
@@ -83,16 +77,13 @@ class PredictionColumns:
         """Return the names and types of the columns, before names are made unique."""
         target, classes, number = self._predictor.target, self._predictor.classes, pl.Float64()
         if classes is not None:
-            entries = [
-                (target, self._label_type),
-                *((f"probability_{class_name(c)}", number) for c in classes),
-            ]
+            types = [(target, self._label_type), *((f"probability_{class_name(c)}", number) for c in classes)]
         else:
             names = self._outputs if len(self._outputs) > 1 else [target]
-            entries = [(name, number) for name in names]
+            types = [(name, number) for name in names]
         if self._margin is not None:
-            entries += [(f"{target}_low", number), (f"{target}_high", number)]
-        return [*entries, ("warning", pl.String())]
+            types += [(f"{target}_low", number), (f"{target}_high", number)]
+        return [*types, ("warning", pl.String())]
 
     @cached_property
     def _label_type(self) -> pl.DataType:

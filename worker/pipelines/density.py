@@ -127,12 +127,11 @@ def _make_record(
     sample = rows.training[order[: thresholds.max_training_rows]]
     metrics = _compute_metrics(predictor, law, rows.test)
     # One row of density 0 makes the mean log-likelihood minus infinity
-    zero_count = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
+    zeros = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
     warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]
-    if zero_count:
+    if zeros:
         warnings.append(
-            f"{zero_count} of {len(rows.test)} hold-out rows lie where the density is 0: "
-            "their likelihood is 0"
+            f"{zeros} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
         )
     return ModelRecord(
         features=describe_features(rows.encoding),

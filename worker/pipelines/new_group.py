@@ -30,22 +30,20 @@ def fit_new_group(revises: SourceModel, predictor: Predictor, data: TrainingData
     names = safe_names([column.name for column in encoding.names])
     report = FormulaReport.from_dict(symbolic, names)
     assert report.form is not None and report.form.fitted.groups is not None  # noqa: S101, PT018 - checked
-    new_form = add_group(
+    result = add_group(
         report.form.fitted,
         group.name,
         _make_rows(rows, predictor.target, revises.model.request.target_error),
         make_indicators(report.form.fitted.groups.column, encoding),
     )
-    assert new_form.groups is not None  # noqa: S101 - as above
-    trees = [new_form.groups.formula, *(formula.tree for formula in report.outputs[0].rated[1:])]
+    assert result.groups is not None  # noqa: S101 - as above
+    trees = [result.groups.formula, *(formula.tree for formula in report.outputs[0].rated[1:])]
     form = report.form
     return SearchResult.from_predictor(
         predictor,
         formulas=[[Formula.measure(tree, data.fit, data.validation) for tree in trees]],
         evidence=report.evidence,
-        form=FormResult(
-            new_form, form.rmse, None if form.free is None else form.free.tree, form.contains_free
-        ),
+        form=FormResult(result, form.rmse, None if form.free is None else form.free.tree, form.contains_free),
     )
 
 

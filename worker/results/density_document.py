@@ -28,7 +28,7 @@ def make_density_document(
     if not laws:
         return None
     best, names = laws[0], safe_names(rows.names)
-    columns = dict(zip(rows.names, rows.training.T, strict=True))
+    data = dict(zip(rows.names, rows.training.T, strict=True))
     output = OutputDocument(
         name=goal,
         text=describe_formula(best.tree, names, rows.encoding),
@@ -36,8 +36,7 @@ def make_density_document(
         fit=_measure_law(best, rows),
         max_error=None,
         domain={
-            names[name]: (float(columns[name].min()), float(columns[name].max()))
-            for name in variables(best.tree)
+            names[name]: (float(data[name].min()), float(data[name].max())) for name in variables(best.tree)
         },
         law=LawDocument(
             name=best.name,

@@ -50,14 +50,12 @@ def measure_fidelity(
     """
     if not len(rows):
         return None
-    network_outputs, member_outputs = (
-        _predict_comparable(part, rows, max_log_odds) for part in (accurate, member)
-    )
+    targets, outputs = (_predict_comparable(part, rows, max_log_odds) for part in (accurate, member))
     # R² with the network as truth, undefined for an output that does not vary
-    spread = network_outputs.var(0)
-    if not (np.isfinite(network_outputs).all() and np.isfinite(member_outputs).all() and (spread > 0).all()):
+    spread = targets.var(0)
+    if not (np.isfinite(targets).all() and np.isfinite(outputs).all() and (spread > 0).all()):
         return None
-    return float(np.mean(1 - ((member_outputs - network_outputs) ** 2).mean(0) / spread))
+    return float(np.mean(1 - ((outputs - targets) ** 2).mean(0) / spread))
 
 
 def _predict_comparable(

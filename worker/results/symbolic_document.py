@@ -207,10 +207,8 @@ def _make_output(output: OutputFormulas, names: Mapping[str, str], encoding: Enc
         exact_units=output.exact_units,
         sound=best.sound,
         probability=best.probability,
-        rivals=None
-        if best.probability is None
-        else [_make_entry(formula, names) for formula in output.rivals],
-        pareto=[_make_entry(formula, names) for formula in output.front],
+        rivals=None if best.probability is None else [_make_entry(entry, names) for entry in output.rivals],
+        pareto=[_make_entry(entry, names) for entry in output.front],
         quantity=output.quantity,
     )
 
