@@ -25,7 +25,7 @@ IMAGE_PACKAGES := { cat service/requirements.lock; sed -n 's/^ARG TORCH_VERSION=
 # Tests start hundreds of processes: without compiled files each would compile the project anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
-.PHONY: install demo serve test check-kernels coverage test-faults browser chaos check gallery charts example bench bench-service \
+.PHONY: install demo serve test check-kernels coverage test-faults browser chaos check gallery charts example generate bench bench-service \
 	bench-formulas lock sbom audit secrets
 
 install: $(VENV)/installed
@@ -42,6 +42,7 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python .ci/source_figures.py
+	PYTHONPATH=. $(VENV)/bin/python .ci/generate.py --check
 
 # One process more than there are processors: many of these tests wait for other processes.
 test: $(VENV)/installed-test
@@ -76,6 +77,10 @@ chaos: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.faults.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SLOTS),--slots $(SLOTS)) \
 		$(if $(filter command environment,$(firstword $(origin JOBS))),--jobs $(JOBS))
+
+# What follows from the schema of a training: options of commands, fields of the form on the page, their words.
+generate: $(VENV)/installed-test
+	PYTHONPATH=. $(VENV)/bin/python .ci/generate.py
 
 # The chart library of the page in one file, which the repository keeps: only its renewal needs Node.js.
 charts:

@@ -1,6 +1,7 @@
 """Shared schemas: strict requests, webhooks of jobs, pages, problems."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
@@ -28,6 +29,29 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_L
 
 WebhookEvent = Literal["succeeded", "failed", "cancelled"]
 Tags = Annotated[dict[ShortText, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the page and the commands show a field of a request.
+
+    Explanation, range and default are those of the field: the first paragraph of its description, its type.
+
+    Attributes:
+        title: Label of the field.
+        group: Group of the form; empty if the page has another control for it.
+        name: Where there are no paths; by default the last part of its own.
+        kind: How its value is written; by default as its type tells. See ``RequestField``.
+        example: Of what one writes.
+        flag: The option without a value that switches it off.
+    """
+
+    title: str
+    group: str = ""
+    name: str = ""
+    kind: str = ""
+    example: str = ""
+    flag: str = ""
 
 
 class RequestModel(BaseModel):

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
-from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Tags
+from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Setting, Tags
 from service.schemas.datasets import ColumnType
 from service.schemas.members import EDGES_DESCRIPTION
 
@@ -24,7 +24,8 @@ MAX_GRIDS = 20  # in a schedule
 
 Serve = Literal["auto", "accurate", "compact", "formula", "linear"]
 SERVE_DESCRIPTION = (
-    "The member of the model that answers by default: the most `accurate` network; the `compact` network, of "
+    "The member of the model that answers by default; `auto` is the best one.\n\n"
+    "It is the most `accurate` network; the `compact` network, of "
     "at most `compact.max_edges` curves; the best `formula`; or a `linear` model. `auto` selects the one "
     "with the lowest cross-validated error, of equally good ones (within one standard error) the simplest; a "
     "network whose shape is requested answers itself. If no useful formula is found, the most accurate "
@@ -33,15 +34,16 @@ SERVE_DESCRIPTION = (
 
 UnitMode = Literal["check", "enforce", "ignore"]
 UNITS_DESCRIPTION = (
-    "What the units of the dataset mean for formulas. `check`: the search goes through dimensionless groups, "
-    "and formulas whose units do not add up are marked and come behind those whose units do. `enforce`: they "
-    "are left out. `ignore`: units are only printed."
+    "What follows if the units of a formula do not add up.\n\n"
+    "`check`: the search goes through dimensionless groups, and formulas whose units do not add up are "
+    "marked and come behind those whose units do. `enforce`: they are left out. `ignore`: units are only "
+    "printed."
 )
 FORM_DESCRIPTION = (
-    "A form that you believe in, such as `a*exp(-b*t) + c`. Names that are no columns are constants, which "
-    "are fitted; without constants it is judged as it is. A column whose name is no identifier is written in "
-    "backticks, or as formulas print it: `Q [mL/min]` is `Q_mL_min` or `Q`. The form becomes the first "
-    "formula of the model, beside the best one of the free search."
+    "For example a*exp(-b*t) + c. Names that are no columns are constants, which are fitted. Write a "
+    "column whose name is no identifier in backticks, or as formulas print it.\n\n"
+    "`Q [mL/min]` is printed as `Q_mL_min` or `Q`. Without constants a form is judged as it is. It becomes "
+    "the first formula of the model, beside the best one of the free search."
 )
 
 # Far beyond any use: a submission that is too large is refused with its estimated cost.
@@ -64,57 +66,112 @@ def _expand_switch(default: Any, off: Any) -> Callable[[Any], Any]:
 class NetworkOptions(RequestModel):
     """Shape of the network."""
 
-    hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=100_000)] = Field(
+    hidden: Annotated[
+        Literal["auto"] | Annotated[list[Size], Field(max_length=100_000)],
+        Setting("Hidden nodes", "network", example="5, 3"),
+    ] = Field(
         default="auto",
-        description="Nodes of the inner layers: `[10]` on 8 features and one target is KAN[8,10,1].",
+        description="Nodes of each hidden layer. If given, no other shape is tried.\n\n"
+        "`[10]` on 8 features and one target is KAN[8,10,1]; `[]` is a sum of curves.",
     )
-    grid: Literal["auto"] | Size = Field(default="auto", description="Grid intervals G of every activation.")
-    order: Annotated[int, Field(ge=0, le=10)] = Field(default=3, description="Order k of the splines.")
+    grid: Annotated[Literal["auto"] | Size, Setting("Grid", "network", example="10")] = Field(
+        default="auto",
+        description="Number of grid intervals of every spline. More intervals resolve finer detail.",
+    )
+    order: Annotated[int, Field(ge=0, le=10), Setting("Order", "network", example="3")] = Field(
+        default=3,
+        description="Order of the splines: 3 is smooth, 1 is piecewise linear.",
+    )
 
 
 class TrainingOptions(RequestModel):
     """Training of the network."""
 
-    optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
-    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MAX_GRIDS)] = Field(
-        default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
-    )
-    steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default="auto", description="Steps of a second-order optimizer on each grid, or epochs of Adam."
-    )
-    lamb: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
-        default="auto", description="Strength λ of the sparsity penalty."
-    )
-    restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
+    optimizer: Annotated[
+        Literal["auto", "levenberg_marquardt", "adam", "lbfgs"], Setting("Optimizer", "training")
+    ] = Field(
         default="auto",
-        description="Random starts of a network. Second order continues with the best of them. Adam trains "
-        "all of them side by side in one network, unless they have too many weights.",
+        description="Algorithm that fits the curves.\n\n"
+        "Levenberg-Marquardt is for small networks, Adam for large ones and many rows; L-BFGS is that of the "
+        "paper.",
     )
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+    grid_schedule: Annotated[
+        Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MAX_GRIDS)],
+        Setting("Grid schedule", "training", example="5, 10, 20"),
+    ] = Field(
+        default="auto",
+        description="From coarse to fine. The first must equal the grid of the network, if one is given.",
+    )
+    steps: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)],
+        Setting("Steps", "training", example="100"),
+    ] = Field(
+        default="auto",
+        description="Maximum number of steps per grid, or of epochs of Adam.",
+    )
+    lamb: Annotated[
+        Literal["auto"] | Annotated[float, Field(ge=0)], Setting("Sparsity λ", "training", example="0.001")
+    ] = Field(
+        default="auto",
+        description="Strength of the penalty on active curves. Larger values remove more of them.",
+    )
+    restarts: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=1000)], Setting("Restarts", "training", example="3")
+    ] = Field(
+        default="auto",
+        description="Number of random initialisations that are compared.\n\n"
+        "Second order continues with the best of them. Adam trains all of them side by side in one network, "
+        "unless they have too many weights.",
+    )
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None,
+        Setting("Class weights", "task", kind="class weights"),
+    ] = Field(
         default=None,
-        description="Cost of a mistake on each class, by its name, 1 by default; `balanced` uses the "
-        "inverse of its frequency. It affects the training and the selected label, but not the "
-        "probabilities: these are calibrated to the frequencies of the data.",
+        description="Cost of an error on each class, in training and in the choice of the label.\n\n"
+        "By the name of the class, 1 by default; `balanced` uses the inverse of its frequency. Probabilities "
+        "are not affected: they are calibrated to the frequencies of the data.",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
+    device: Annotated[Literal["auto", "cpu", "cuda"], Setting("Device", "training")] = Field(
         default="auto",
-        description="Where Adam trains; all else is done on the CPU. `auto` leaves it to the worker "
-        "(`KAN_DEVICE`): by default a GPU that it sees, for networks with much work per batch. With `cuda` "
-        "the job fails on a worker that sees no GPU (`device_unavailable`).",
+        description="Where Adam trains. Without a GPU that the worker sees, cuda fails.\n\n"
+        "All else is done on the CPU. `auto` leaves it to the worker (`KAN_DEVICE`): by default a GPU that "
+        "it sees, for networks with much work per batch. The code of a failure is `device_unavailable`.",
     )
 
 
 class SplitOptions(RequestModel):
     """Selection of the hold-out rows, which are used only for the reported metrics."""
 
-    kind: Literal["random", "stratified", "tail", "column", "none"] = "random"
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    seed: Seed = 0
-    column: Column | None = Field(
-        default=None, description="For `column`: the column that selects the hold-out rows."
+    kind: Annotated[
+        Literal["random", "stratified", "tail", "column", "none"],
+        Setting("Held-out rows", "split", name="split_kind"),
+    ] = Field(
+        default="random",
+        description="Excluded from training; used for the final evaluation.",
     )
-    test: list[Value] | None = Field(
-        default=None, description="For `column`: its values in the hold-out rows."
+    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting("Held-out share", "split", example="0.2")] = (
+        Field(
+            default=0.2,
+            description="Share of the rows that are held out, between 0 and 1.",
+        )
+    )
+    seed: Annotated[Seed, Setting("Split seed", "split", name="split_seed", example="0")] = Field(
+        default=0,
+        description="Another seed holds out other rows.",
+    )
+    column: Annotated[Column | None, Setting("Split column", "split", name="split_column", kind="column")] = (
+        Field(
+            default=None,
+            description="For example a column with train and test, or a batch number. It is not used for "
+            "learning.",
+        )
+    )
+    test: Annotated[
+        list[Value] | None, Setting("Its values in held-out rows", "split", name="split_test", kind="values")
+    ] = Field(
+        default=None,
+        description="Rows with these values are held out.",
     )
 
     @model_validator(mode="after")
@@ -129,7 +186,12 @@ class SymbolicOptions(RequestModel):
     """Extraction of formulas from the network."""
 
     library: Literal["default"] = "default"
-    max_complexity: Complexity | None = None
+    max_complexity: Annotated[Complexity | None, Setting("Maximum complexity", "result", example="20")] = (
+        Field(
+            default=None,
+            description="Number of constants, variables and operations in the formula.",
+        )
+    )
 
 
 class TargetBounds(RequestModel):
@@ -155,8 +217,9 @@ class TargetBounds(RequestModel):
 class CompactOptions(RequestModel):
     """The compact network, which every training of numbers or classes makes unless it is left out."""
 
-    max_edges: Annotated[int, Field(ge=1, le=200)] = Field(
-        default=20, description="Largest number of its curves. " + EDGES_DESCRIPTION
+    max_edges: Annotated[int, Field(ge=1, le=200), Setting("Most curves")] = Field(
+        default=20,
+        description="Largest number of curves of the compact network.\n\n" + EDGES_DESCRIPTION,
     )
 
 
@@ -179,10 +242,18 @@ class ConstantOptions(RequestModel):
 class PerGroupOptions(RequestModel):
     """Constants of each group of rows."""
 
-    column: Column = Field(description="The column that names the groups, such as a patient.")
-    own: Annotated[list[Column], Field(max_length=20)] | None = Field(
+    column: Annotated[
+        Column, Setting("Constants per group", "knowledge", name="per_group", kind="column")
+    ] = Field(
+        description="For example a column of patients: the form, or the best formula, gets constants of each "
+        "of them. The other constants are shared.",
+    )
+    own: Annotated[
+        Annotated[list[Column], Field(max_length=20)] | None,
+        Setting("Constants that differ between groups", "knowledge", example="a, b"),
+    ] = Field(
         default=None,
-        description="Constants of `form` that are a group's own; null lets the rows choose.",
+        description="Names of constants of the form. If there are none, the rows choose them.",
     )
 
 
@@ -191,10 +262,14 @@ class TrainRequest(RequestModel):
 
     kind: Literal["train"] = "train"
     dataset_id: Annotated[str, Field(min_length=1, max_length=100)]
-    task: Literal["auto", "regression", "classification", "density"] = Field(
-        default="auto",
-        description="`density` has no target: it estimates the distribution of one column of numbers, or of "
-        "two, which `features` names.",
+    task: Annotated[Literal["auto", "regression", "classification", "density"], Setting("Task", "task")] = (
+        Field(
+            default="auto",
+            description="Regression, classification or density. By default, the type of the target column "
+            "decides.\n\n"
+            "A density has no target: it is the distribution of one column of numbers, or of two, which "
+            "`features` names.",
+        )
     )
     target: Column | None = Field(
         default=None,
@@ -205,31 +280,45 @@ class TrainRequest(RequestModel):
         default=None, description="Input columns; null takes every usable one except the target."
     )
     types: dict[Column, ColumnType] = Field(default={}, description="Columns to read as another type.")
-    weight: Column | None = Field(
+    weight: Annotated[Column | None, Setting("Row weights", "task", kind="column")] = Field(
         default=None,
-        description="Column with the weight of each row. A row of weight 2 counts like two rows in "
-        "training, in the selection of the network and in probabilities; one of weight 0 is "
-        "ignored. Metrics and intervals count every other row once.",
+        description="A numeric column. A row of weight 2 counts twice; a row of weight 0 is ignored.\n\n"
+        "So it does in training, in the selection of the network and in probabilities. Metrics and intervals "
+        "count every row once whose weight is not 0.",
     )
-    target_error: Column | None = Field(
+    target_error: Annotated[Column | None, Setting("Errors of the target", "task", kind="column")] = Field(
         default=None,
-        description="Column with the standard deviation of the target in each row, in the target's units. "
-        "Rows then weigh 1/σ², and the noise is known: formulas are judged by χ² against these errors, and "
-        "the standard errors of constants follow from them. It excludes `weight`. A regression only.",
+        description="A numeric column: one standard deviation of the target in each row, in its units. Rows "
+        "weigh 1/σ².\n\n"
+        "The noise is then known: formulas are judged by χ² against these errors, and the standard errors of "
+        "constants follow from them. It excludes `weight`. A regression only.",
     )
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
     split: SplitOptions = SplitOptions()
-    prune: bool = True
+    prune: Annotated[bool, Setting("Prune unimportant curves", "result", flag="no_prune")] = Field(
+        default=True,
+        description="A smaller network is easier to read.",
+    )
     symbolic: Annotated[
         SymbolicOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
-    ] = SymbolicOptions()
-    form: Annotated[str, Field(min_length=1, max_length=10_000)] | None = Field(
-        default=None, description=FORM_DESCRIPTION
+        Setting("Search for a formula", "result", flag="no_formula"),
+    ] = Field(
+        default=SymbolicOptions(),
+        description="Without a formula, training is faster.",
     )
-    constants: Annotated[dict[Column, ConstantOptions], Field(max_length=50)] = Field(
-        default={}, description='Bounds of constants of `form`, or their values: `{"b": {"min": 0}}`.'
+    form: Annotated[
+        Annotated[str, Field(min_length=1, max_length=10_000)] | None,
+        Setting("A form that you believe in", "knowledge", example="a*exp(-b*t) + c"),
+    ] = Field(default=None, description=FORM_DESCRIPTION)
+    constants: Annotated[
+        dict[Column, ConstantOptions],
+        Field(max_length=50),
+        Setting("Its constants", "knowledge", name="constant", kind="constants", example="b=0..10; g=9.81"),
+    ] = Field(
+        default={},
+        description='Bounds of constants of the form, or their values.\n\n`{"b": {"min": 0}}`',
     )
     per_group: Annotated[
         PerGroupOptions | None,
@@ -242,61 +331,86 @@ class TrainRequest(RequestModel):
         description="Fits constants of each group, such as each patient: of `form`, or of the best formula. "
         "The other constants are shared by all groups.",
     )
-    must_use: Annotated[list[Column], Field(min_length=1, max_length=50)] | None = Field(
+    must_use: Annotated[
+        Annotated[list[Column], Field(min_length=1, max_length=50)] | None,
+        Setting("Columns that must occur", "knowledge", kind="columns"),
+    ] = Field(
         default=None,
-        description="Columns that every formula offered and every network must contain. If no such formula "
-        "is found, the model has none, and a warning says so.",
+        description="Every formula and every network contains them.\n\n"
+        "If no such formula is found, the model has none, and a warning says so.",
     )
-    max_constants: Annotated[int, Field(ge=0, le=100)] | None = Field(
+    max_constants: Annotated[
+        Annotated[int, Field(ge=0, le=100)] | None, Setting("Most constants", "knowledge", example="3")
+    ] = Field(
         default=None,
-        description="Largest number of measured constants of a formula; see "
-        "`non_structural_constants` of the evidence.",
+        description="Largest number of measured constants of a formula.\n\n"
+        "See `non_structural_constants` of the evidence.",
     )
-    functions: (
-        Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=50)] | None
-    ) = Field(
+    functions: Annotated[
+        Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=50)] | None,
+        Setting("Functions", "knowledge", example="exp, log"),
+    ] = Field(
         default=None,
-        description="The functions that formulas may contain, such as `exp`, `log`, `sin`, `abs`, or sets of "
-        "them: `polynomial`, `rational`, `exponential`, `trigonometric`. Sums, products, quotients and "
-        "integer powers are always allowed; `polynomial` without `rational` forbids division by columns; "
+        description="The functions that formulas may contain, or sets: polynomial, rational, exponential, "
+        "trigonometric. Arithmetic is always allowed.\n\n"
+        "Functions such as `exp`, `log`, `sin`, `abs`. Sums, products, quotients and integer powers are "
+        "arithmetic; `polynomial` without `rational` forbids division by columns; "
         "`sqrt` allows half-integer exponents, `power` any, and so do `exp` and `log` together.",
     )
-    monotone: dict[Column, Literal["increasing", "decreasing"]] | None = Field(
+    monotone: Annotated[
+        dict[Column, Literal["increasing", "decreasing"]] | None,
+        Setting("Columns with which the target rises or falls", "knowledge", kind="monotone"),
+    ] = Field(
         default=None,
-        description="Columns of numbers with which the target rises or falls, all else equal. The networks "
-        "are then sums of curves whose spline coefficients rise or fall; formulas are checked over the "
+        description="Columns of numbers, all else equal. The networks are then sums of curves.\n\n"
+        "They are sums of curves whose spline coefficients rise or fall; formulas are checked over the "
         "ranges of their columns. Only for regression.",
     )
-    bounds: TargetBounds | None = Field(
+    bounds: Annotated[
+        TargetBounds | None, Setting("Lowest and highest value of the target", "knowledge", kind="bounds")
+    ] = Field(
         default=None,
-        description='Values that the target cannot leave, such as `{"min": 0}`. Answers of networks are '
-        "clipped; formulas stay within over the ranges of their columns. Only for regression.",
+        description="No answer within the training ranges leaves them.\n\n"
+        'For example `{"min": 0}`. Answers of networks are clipped; formulas stay within over the ranges of '
+        "their columns. Only for regression.",
     )
     compact: Annotated[
         CompactOptions | None,
         BeforeValidator(_expand_switch({}, None), json_schema_input_type=bool | CompactOptions | None),
+        Setting("Look for a network of few curves", flag="no_compact"),
     ] = Field(
         default=CompactOptions(),
-        description="The network of few curves; `false` leaves it out. Without it, a job with "
-        "`network.hidden` and `symbolic: false` trains that network and nothing else.",
+        description="A network of few curves is easier to read.\n\n"
+        "`false` leaves it out. Without it, a job with `network.hidden` and `symbolic: false` trains that "
+        "network and nothing else.",
     )
-    serve: Serve = Field(default="auto", description=SERVE_DESCRIPTION)
-    units: UnitMode = Field(default="check", description=UNITS_DESCRIPTION)
+    serve: Annotated[Serve, Setting("Member that answers")] = Field(
+        default="auto", description=SERVE_DESCRIPTION
+    )
+    units: Annotated[UnitMode, Setting("Units", "knowledge")] = Field(
+        default="check", description=UNITS_DESCRIPTION
+    )
     baselines: Annotated[
         Baselines,
         BeforeValidator(_expand_switch(["linear"], []), json_schema_input_type=bool | Baselines),
+        Setting("Compare with", "result", kind="baselines"),
     ] = Field(
         default=["linear"],
-        description="Models that are fitted to the same rows: `linear`, `mlp` (two layers of 64 nodes), "
+        description="Other methods that are trained on the same rows.\n\n"
+        "They are `linear`, `mlp` (two layers of 64 nodes), "
         '`boosting`; `{"kind": "mlp", "hidden": [29, 29]}` is an MLP of that shape, `{"kind": '
         '"mlp", "parameters": "matched"}` one as large as the KAN.',
     )
-    seed: Seed = 0
-    max_seconds: Annotated[float, Field(gt=0)] = 300
-    priority: Priority = 0
+    seed: Annotated[Seed, Setting("Seed", "training", example="0")] = Field(
+        default=0, description="The same seed gives the same network."
+    )
+    max_seconds: Annotated[float, Field(gt=0), Setting("Time limit, seconds", "training", example="300")] = (
+        Field(default=300, description="The best model within this time is kept.")
+    )
+    priority: Annotated[Priority, Setting("Priority")] = 0
     webhook: JobWebhook = None
-    name: ModelName | None = Field(
-        default=None, description="Name of the model; an existing name gets a new version."
+    name: Annotated[ModelName | None, Setting("Name of the model", "result")] = Field(
+        default=None, description="An existing name gets a new version."
     )
     tags: Tags = Field(default={})
 

@@ -21,6 +21,7 @@ from latex2mathml.converter import convert
 from pydantic import JsonValue
 
 from kan_engine.drawing.translations import localise_number
+from service.documents.request_fields import render_fields as fields_as_markdown
 from service.error_codes import render_error_codes as codes_as_markdown
 from service.schemas.figures import LanguageName
 from service.settings_report import render_settings as settings_as_markdown
@@ -55,7 +56,11 @@ RUSSIAN: Final = "ru"
 FOLDER = files("service").joinpath("guide")
 TITLE_PATTERN = re.compile(r"# (.+)\n")
 PAGE_LINK_PATTERN = re.compile(r"([a-z-]+)\.md(#.*)?")
-GENERATED_SECTIONS = {"[[codes]]": codes_as_markdown, "[[settings]]": settings_as_markdown}
+GENERATED_SECTIONS = {
+    "[[codes]]": codes_as_markdown,
+    "[[fields]]": fields_as_markdown,
+    "[[settings]]": settings_as_markdown,
+}
 MEASUREMENT_PATTERN = re.compile(r"\[\[([a-z][^\]\s]*\.[^\]\s]+)\]\]")
 PICTURE_LINK_PATTERN = re.compile(r"pictures/([\w-]+\.svg)")
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.support import training_options
+from service.cli.support import field_options, training_options
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.job_result import print_trained_model
@@ -23,7 +23,7 @@ def fit_group(
     model: Model,
     table: Table,
     group: Annotated[str, typer.Option(help="Name of the new group in the column of the groups.")],
-    name: training_options.Name = None,
+    name: field_options.Name = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import training_options
+from service.cli.support import field_options, training_options
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_picture_path
@@ -60,9 +60,9 @@ def fix(
         ),
     ] = None,
     serve: training_options.MemberOption = None,
-    max_edges: training_options.MaxEdges = None,
-    name: training_options.Name = None,
-    max_seconds: training_options.MaxSeconds = None,
+    max_edges: field_options.MaxEdges = None,
+    name: field_options.Name = None,
+    max_seconds: field_options.MaxSeconds = None,
     picture: training_options.Picture = None,
     no_picture: training_options.NoPicture = False,
     keep_best: training_options.KeepBest = False,

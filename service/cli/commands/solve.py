@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import training_options
+from service.cli.support import field_options, training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.errors import UnusableInput, describe_refusal, report_client_errors
 from service.cli.support.files import check_picture_path
@@ -37,8 +37,8 @@ def solve(
         Path,
         typer.Argument(help="JSON with the equations, as in POST /jobs; '-' is standard input."),
     ],
-    name: training_options.Name = None,
-    max_seconds: training_options.MaxSeconds = None,
+    name: field_options.Name = None,
+    max_seconds: field_options.MaxSeconds = None,
     measurements: Annotated[
         str | None,
         typer.Option(
@@ -47,7 +47,7 @@ def solve(
             "unknowns; parameters of the equations are estimated from it.",
         ),
     ] = None,
-    no_formula: training_options.NoFormula = False,
+    no_formula: field_options.NoFormula = False,
     picture: training_options.Picture = None,
     no_picture: training_options.NoPicture = False,
     keep_best: training_options.KeepBest = False,

@@ -32,7 +32,7 @@ Vary = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(study)
+    app.command()(training_options.take_fields(study))
 
 
 def study(
@@ -57,55 +57,29 @@ def study(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Also plot error and time over grid and parameters.")
     ] = False,
-    name: training_options.Name = None,
-    max_seconds: Annotated[
-        float | None, typer.Option(help="Time limit of each training. [default: 300]")
-    ] = None,
-    task: training_options.Task = "auto",
     features: training_options.Features = None,
     drop: training_options.Drop = None,
-    weight: training_options.Weight = None,
-    hidden: training_options.Hidden = None,
-    grid: training_options.Grid = None,
-    seed: training_options.Seed = None,
-    test_fraction: training_options.TestFraction = None,
-    no_formula: training_options.NoFormula = False,
-    no_compact: training_options.NoCompact = False,
     unit: training_options.Units = None,
-    units: training_options.UnitModes = None,
     missing: table_source.Missing = None,
     repeated_rows: table_source.RepeatedRows = "keep",
     swap_day_and_month: table_source.SwapDayAndMonth = None,
     encoding: table_source.Encoding = None,
-    baselines: training_options.Baselines = None,
     keep_best: Annotated[
         bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of the finished trainings.")
     ] = False,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
+    **fields: Any,
 ) -> None:
     """Train on a table with every combination of settings, or for several targets; print the results."""
     target_names = training_options.split_targets(target, targets)
     if not target_names:
-        training_options.check_goal(target, task, features)
+        training_options.check_goal(target, fields["task"], features)
         if not vary:
             words = "give settings with their values, such as network.grid=3,10, or several --targets"
             raise typer.BadParameter(words, param_hint="--vary")
-    body = training_options.make_body(
-        name=name,
-        max_seconds=max_seconds,
-        task=task,
-        seed=seed,
-        weight=weight,
-        hidden=hidden,
-        grid=grid,
-        test_fraction=test_fraction,
-        no_formula=no_formula,
-        no_compact=no_compact,
-        units=units,
-        baselines=baselines,
-    )
+    body = training_options.make_body(**fields)
     variations = _parse_variations(vary or ())
     out = out and check_table_path(out, "--out")
     corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month, encoding)
@@ -113,6 +87,7 @@ def study(
         with table_source.open_dataset(client, table, **corrections) as source:
             goals = target_names or ([] if target is None else [target])
             body |= training_options.select_features(source.dataset, goals, features, drop)
+            body |= training_options.select_wanted(source.dataset, fields["must_use"])
             body |= {"targets": target_names} if target_names else {}
             body |= {"vary": variations, "refine": refine}
             path = out or find_unused_path(Path(f"{make_file_name(source.dataset.name)}-study.csv"))

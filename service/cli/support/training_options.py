@@ -1,151 +1,32 @@
 """Options of ``train``, ``study`` and ``solve``, and their conversion to the body of a job."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from pydantic import JsonValue
 
+from service.cli.support.field_options import KINDS, OPTIONS, PATHS
 from service.client import Dataset
 from service.schemas.members import Member
-from service.schemas.training import Serve, UnitMode
 
 NOTHING = "none"
-BASELINES = ("linear", "mlp", "boosting")
 DENSITY = "density"
-# Fields of the body that options name as the body does
-PLAIN_FIELDS = (
-    "name",
-    "max_seconds",
-    "task",
-    "seed",
-    "serve",
-    "target_error",
-    "max_constants",
-    "form",
-    "units",
-    "weight",
-)
+SWITCH = "switch"
+COLUMNS = "columns"  # their names are known only with the table
 
 Target = Annotated[
     str | None, typer.Option(help="Column to predict; required unless --task density.", show_default=False)
-]
-Name = Annotated[str | None, typer.Option(help="Name of the model; a new version if it exists.")]
-MaxSeconds = Annotated[float | None, typer.Option(help="Time limit of the job. [default: 300]")]
-Task = Annotated[
-    Literal["auto", "regression", "classification", "density"],
-    typer.Option(
-        help="Kind of task; auto chooses it from the values of the target. A density has no target: it is "
-        "the distribution of one or two columns of --features."
-    ),
 ]
 Features = Annotated[
     list[str] | None,
     typer.Option(help="Input columns, separated by commas; by default all usable columns."),
 ]
 Drop = Annotated[list[str] | None, typer.Option(help="Columns to exclude, separated by commas.")]
-Hidden = Annotated[
-    str | None, typer.Option(help="Nodes of the hidden layers, such as 10,5; 'none' for no hidden layer.")
-]
-Grid = Annotated[int | None, typer.Option(min=1, help="Grid intervals of every activation.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers in the training.")]
-TestFraction = Annotated[
-    float | None, typer.Option(help="Fraction of the rows that are held out for the metrics. [default: 0.2]")
-]
-NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not search for a formula.")]
-NoCompact = Annotated[bool, typer.Option("--no-compact", help="Do not look for a network of few curves.")]
 MemberOption = Annotated[
     Member | None, typer.Option(help="Member of the model that answers by default.", show_default=False)
-]
-ServeOption = Annotated[
-    Serve | None,
-    typer.Option(
-        help="Member of the model that answers by default: its most accurate network, its network of few "
-        "curves, its formula, its linear model, or the best of these. [default: auto]",
-        show_default=False,
-    ),
-]
-MaxEdges = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=200, help="Most curves of the compact network. [default: 20]", show_default=False
-    ),
-]
-Baselines = Annotated[
-    str | None,
-    typer.Option(
-        help=f"Models to compare with: {', '.join(BASELINES)}; or 'none'. mlp:29x29 is an MLP of that shape, "
-        "mlp:987 one with about 987 parameters, mlp:matched one as large as the network. [default: linear]"
-    ),
-]
-Form = Annotated[
-    str | None,
-    typer.Option(
-        help="A form that you believe in, such as 'a*exp(-b*t) + c'; names that are no columns are its "
-        "constants, which are fitted.",
-        show_default=False,
-    ),
-]
-Constants = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--constant",
-        help="What is known of a constant of the form: bounds b=0..10, b=0.. or b=..10, or a value g=9.81.",
-        show_default=False,
-    ),
-]
-PerGroup = Annotated[
-    str | None,
-    typer.Option(
-        help="Column that names groups of rows, which have constants of their own: of the form, or of the "
-        "best formula.",
-        show_default=False,
-    ),
-]
-Own = Annotated[
-    str | None,
-    typer.Option(
-        help="Constants of the form that differ between the groups of --per-group, separated by commas; by "
-        "default the rows choose.",
-        show_default=False,
-    ),
-]
-Weight = Annotated[
-    str | None,
-    typer.Option(
-        help="Column with the weight of each row: a row of weight 2 counts like two rows.", show_default=False
-    ),
-]
-TargetError = Annotated[
-    str | None,
-    typer.Option(
-        help="Column with the standard deviation of the target in each row; rows then weigh 1/σ².",
-        show_default=False,
-    ),
-]
-MustUse = Annotated[
-    list[str] | None,
-    typer.Option(help="Columns that every formula and network must contain, separated by commas."),
-]
-MaxConstants = Annotated[
-    int | None, typer.Option(min=0, help="Most measured constants of a formula.", show_default=False)
-]
-Functions = Annotated[
-    str | None,
-    typer.Option(
-        help="The functions that formulas may contain, separated by commas, or sets of them: polynomial, "
-        "rational, exponential, trigonometric. Arithmetic is always allowed.",
-        show_default=False,
-    ),
-]
-Monotone = Annotated[
-    list[str] | None,
-    typer.Option(help="Column with which the target rises or falls, as dose=increasing; repeat for several."),
-]
-Bounds = Annotated[
-    str | None,
-    typer.Option(help="Lowest and highest value of the target, as 0:100, 0: or :100.", show_default=False),
 ]
 Units = Annotated[
     list[str] | None,
@@ -153,15 +34,6 @@ Units = Annotated[
         "--unit",
         help="Unit of a column, as length=m or 'speed=km/h'; repeat for several. By default the name of a "
         "column tells it, as in 'length (m)'; an empty unit is none.",
-        show_default=False,
-    ),
-]
-UnitModes = Annotated[
-    UnitMode | None,
-    typer.Option(
-        "--units",
-        help="What follows if the units of a formula do not add up: it comes behind those whose units do "
-        "(check), it is left out (enforce), or nothing (ignore). [default: check]",
         show_default=False,
     ),
 ]
@@ -191,7 +63,7 @@ def split_targets(target: str | None, targets: Sequence[str] | None) -> list[str
     return names
 
 
-def check_goal(target: str | None, task: str, features: Sequence[str] | None) -> None:
+def check_goal(target: str | None, task: str | None, features: Sequence[str] | None) -> None:
     """Check that the task has a target, or for a density features and no target.
 
     Raises:
@@ -217,50 +89,58 @@ def parse_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     return dict(_split_pair(text, "=", option) for text in texts or ())
 
 
-def make_body(**wishes: Any) -> dict[str, Any]:
-    """Make the part of the body that does not depend on the table. Options that are None are left out."""
-    options = {name: value for name, value in wishes.items() if value is not None}
-    if options.get("task") == "auto":
-        del options["task"]
-    body: dict[str, Any] = {name: options[name] for name in PLAIN_FIELDS if name in options}
-    constants = dict(map(_parse_constant, options.get("constants") or ()))
-    body |= {"constants": constants} if constants else {}
-    body |= _make_groups(options.get("per_group"), options.get("own"))
-    body |= {"compact": {"max_edges": options["max_edges"]}} if "max_edges" in options else {}
-    network = {"hidden": _parse_sizes(options["hidden"])} if "hidden" in options else {}
-    network |= {"grid": options["grid"]} if "grid" in options else {}
-    body |= {"network": network} if network else {}
-    if "test_fraction" in options:
-        body["split"] = {"kind": "random", "test_fraction": options["test_fraction"]}
-    if "monotone" in options:
-        body["monotone"] = dict(_split_pair(text, "=", "--monotone") for text in options["monotone"])
-    if "bounds" in options:
-        ends = zip(("min", "max"), _split_pair(options["bounds"], ":", "--bounds"), strict=True)
-        body["bounds"] = {name: _parse_number(text, "--bounds") for name, text in ends if text}
-    if "functions" in options:
-        body["functions"] = split_text(options["functions"])
-    if options.get("no_compact"):
-        body["compact"] = False
-    if options.get("no_formula"):
-        body["symbolic"] = False
-    if "baselines" in options:
-        body["baselines"] = [
-            _parse_baseline(name) for name in split_text(options["baselines"]) if name != NOTHING
-        ]
+def take_fields(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for every field of a training after ``--drop``, given to it as keywords."""
+    signature = inspect.signature(command)
+    parameters = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    fields = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if KINDS[name] == SWITCH else None,
+            annotation=annotation,
+        )
+        for name, annotation in OPTIONS.items()
+    ]
+    place = 1 + [each.name for each in parameters].index("drop")
+    parameters[place:place] = fields
+
+    def run(**options: Any) -> None:
+        command(**options)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def make_body(**options: Any) -> dict[str, Any]:
+    """Make the part of the body that does not depend on the table, from options of fields by their names.
+
+    Options that are None or an empty list are left out.
+
+    Raises:
+        BadParameter: An option is not written as its kind is.
+    """
+    if options.get("own") is not None and options.get("per_group") is None:
+        raise typer.BadParameter("name the column of the groups with --per-group", param_hint="--own")
+    body = dict[str, Any]()
+    for name, value in options.items():
+        kind = KINDS[name]
+        if value not in (None, []) and kind not in (COLUMNS, SWITCH):
+            option = f"--{name.replace('_', '-')}"
+            _set(body, PATHS[name], PARSERS[kind](value, option) if kind in PARSERS else value)
+    body |= {PATHS[name]: False for name, value in options.items() if value and KINDS[name] == SWITCH}
+    if body.get("task") == "auto":
+        del body["task"]
     return body
 
 
-def _make_groups(column: str | None, group_constants: str | None) -> dict[str, JsonValue]:
-    """Make the member ``per_group`` of the body; empty without groups.
-
-    Raises:
-        BadParameter: There are constants of groups, but no groups.
-    """
-    if group_constants is None:
-        return {} if column is None else {"per_group": column}
-    if column is None:
-        raise typer.BadParameter("name the column of the groups with --per-group", param_hint="--own")
-    return {"per_group": {"column": column, "own": [*split_text(group_constants)]}}
+def _set(body: dict[str, Any], path: str, value: Any) -> None:
+    *groups, name = path.split(".")
+    for group in groups:
+        body = body.setdefault(group, {})
+    body[name] = value
 
 
 def _parse_constant(text: str) -> tuple[str, dict[str, float]]:
@@ -362,15 +242,62 @@ def _parse_columns(texts: Sequence[str], names: Sequence[str]) -> list[str]:
     return [name for text in texts for name in ([text] if text in names else split_text(text))]
 
 
-def _parse_sizes(text: str) -> list[int]:
+def _parse_sizes(text: str, option: str) -> list[int]:
     try:
         return [int(size) for size in split_text(text) if size != NOTHING]
     except ValueError:
         raise typer.BadParameter(
-            "give numbers separated by commas, such as 10,5", param_hint="--hidden"
+            "give numbers separated by commas, such as 10,5", param_hint=option
         ) from None
+
+
+def _parse_constants(texts: Sequence[str], _: str) -> dict[str, dict[str, float]]:
+    return dict(map(_parse_constant, texts))
+
+
+def _parse_bounds(text: str, option: str) -> dict[str, float]:
+    ends = zip(("min", "max"), _split_pair(text, ":", option), strict=True)
+    return {name: _parse_number(end, option) for name, end in ends if end}
+
+
+def _parse_baselines(text: str, _: str) -> list[JsonValue]:
+    return [_parse_baseline(name) for name in split_text(text) if name != NOTHING]
+
+
+def _parse_class_weights(text: str, option: str) -> str | dict[str, float]:
+    if "=" not in text:
+        return text
+    costs = parse_pairs(split_text(text), option)
+    return {name: _parse_number(cost, option) for name, cost in costs.items()}
+
+
+def _parse_values(text: str, _: str) -> list[JsonValue]:
+    """Numbers where texts are numbers; '"3"' in quotes is a text."""
+    return [_parse_value(part) for part in split_text(text)]
+
+
+def _parse_value(text: str) -> JsonValue:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip('"')
 
 
 def split_text(text: str) -> list[str]:
     """The parts between commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+PARSERS: Mapping[str, Callable[[Any, str], Any]] = {
+    "list": _parse_sizes,
+    "words": lambda text, _: split_text(text),
+    "values": _parse_values,
+    "constants": _parse_constants,
+    "monotone": parse_pairs,
+    "bounds": _parse_bounds,
+    "class weights": _parse_class_weights,
+    "baselines": _parse_baselines,
+}
+"""By the kind of a field: its value from what is written, and the option that is named in mistakes."""

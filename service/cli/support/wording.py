@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+from service.cli.support.field_options import PATHS
+
 COMMANDS = (  # request, command
     (r"GET /models\?name=", "'kan-service models list --name NAME'"),
     (r"(?:GET )?/models/([^\s/]+)/symbolic", r"'kan-service formula \1 --all'"),
@@ -23,15 +25,9 @@ COMMANDS = (  # request, command
     (r"POST /jobs/([^\s/;,]+)/(cancel|retry)", r"'kan-service jobs \2 \1'"),
     (r"POST /models/import", "'kan-service models import FILE'"),
 )
-PARAMETERS = {  # of fields whose option has another name; the paths of nested fields
-    "network.hidden": "hidden",
-    "network.grid": "grid",
-    "split.test_fraction": "test_fraction",
-    "compact.max_edges": "max_edges",
+PARAMETERS = {  # of fields whose option has another name, by their paths
+    **{path: name for name, path in PATHS.items()},
     "compact": "max_edges",
-    "per_group.own": "own",
-    "constants": "constant",
-    "symbolic": "no_formula",
     "fix": "edge",
     "types": "kind",
     "units.*": "unit",  # of a column; "units" alone is the mode

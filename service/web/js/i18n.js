@@ -17,7 +17,7 @@ const load = (name, add) => (loaded[name] ??= read(`${name}.${language}`).then(a
 const addForms = (found) => (details = [...details, ...Object.entries(found).map(readForm)].sort((one, other) => other.size - one.size));
 
 /** Loads the words of the forms, before a view with one is shown. */
-export const loadFormWords = () => load("forms", (found) => Object.assign(words, found));
+export const loadFormWords = () => Promise.all(["forms", "fields"].map((name) => load(name, (found) => Object.assign(words, found))));
 
 /** Loads the texts of the warnings of models. The service sends English ones itself, which are shown without these. */
 export const loadWarnings = async () => language !== "en" && load("warnings", addForms);

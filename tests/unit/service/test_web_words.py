@@ -29,7 +29,7 @@ from worker.pipelines.search_config import make_search_config
 WEB = Path("service/web")
 WORDS = {
     key: words
-    for name in ("en", "forms.en")
+    for name in ("en", "forms.en", "fields.en")
     for key, words in json.loads((WEB / f"i18n/{name}.json").read_text()).items()
 }
 SCRIPTS = sorted(path for path in (WEB / "js").rglob("*.js"))

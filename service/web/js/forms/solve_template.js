@@ -31,7 +31,7 @@ export function solveTemplate({ values, isOpen, mistakes, failed, isSending, tab
           ${field("parameters", area(2))}
           ${field("measurements", choice([["", t("solve.measurements.none")], ...tables.map(({ id, name }) => [id, name])]))}
           ${field("hidden", oneLine, t("set.hidden"))}
-          ${field("name", oneLine, t("set.model_name"), t("set.model_name.hint"))}
+          ${field("name", oneLine, t("set.name"), t("set.name.hint"))}
         </div>
       </details>
       ${failed ? problem(failed) : nothing}

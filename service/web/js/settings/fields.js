@@ -1,84 +1,46 @@
 // The settings of a training as fields of a form.
 
 import { named, t } from "../i18n.js";
+import { FIELD_GROUPS } from "./field_groups.js";
 import { columnOf, groupColumns, isClassifier, splitColumns, targetErrors, weights } from "./columns.js";
 
-const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
-const PER_GROUP = { name: "per_group", kind: "column", path: ["per_group", "column"], columns: groupColumns, isOptional: true, isShown: hasForm };
+/** Whether a field is shown for a choice, and the columns of the table that it offers. */
+const RULES = {
+  task: { options: ["auto", "regression", "classification"] }, // a density has a form of its own
+  weight: { columns: weights, isOptional: true },
+  target_error: { columns: targetErrors, isOptional: true, isShown: isRegression },
+  class_weight: { isShown: isClassifier },
+  form: { isShown: hasForm },
+  constant: { isShown: hasWrittenForm },
+  per_group: { columns: groupColumns, isOptional: true, isShown: hasForm },
+  own: { isShown: (choice) => hasWrittenForm(choice) && chosenColumn(PER_GROUP, choice) !== "" },
+  max_constants: { isShown: isSymbolic },
+  functions: { isShown: isSymbolic },
+  units: { isShown: (choice) => isSymbolic(choice) && Object.keys(choice.dataset.units).length > 0 },
+  test_fraction: { isShown: splits("random", "stratified", "tail") },
+  split_seed: { isShown: splits("random", "stratified") },
+  split_column: { columns: splitColumns, isShown: splits("column") },
+  split_test: { isShown: splits("column") },
+  max_complexity: { isShown: isSymbolic },
+  baselines: { kind: "several", options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
+};
+/** Fields that are two on the page. */
+const PAIRS = {
+  monotone: ["increasing", "decreasing"].map((direction) => ({ name: direction, direction, isShown: isRegression })),
+  bounds: [["min", "0"], ["max", "100"]].map(([end, example]) => ({ name: `bounds_${end}`, kind: "number", path: ["bounds", end], example, isShown: isRegression })),
+};
 
 /**
  * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
  * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
-export const GROUPS = [
-  {
-    name: "task",
-    fields: [
-      choice("task", ["task"], ["auto", "regression", "classification"]),
-      { name: "weight", kind: "column", path: ["weight"], columns: weights, isOptional: true },
-      { name: "target_error", kind: "column", path: ["target_error"], columns: targetErrors, isOptional: true, isShown: (choice) => !isClassifier(choice) },
-      { name: "class_weight", kind: "class_weight", path: ["training", "class_weight"], isShown: isClassifier },
-    ],
-  },
-  {
-    name: "knowledge",
-    fields: [
-      { name: "form", kind: "text", path: ["form"], example: "a*exp(-b*t) + c", isShown: hasForm },
-      { name: "constants", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81", isShown: (choice) => hasForm(choice) && choice.values.form.trim() !== "" },
-      PER_GROUP,
-      { name: "own", kind: "words", path: ["per_group", "own"], example: "a, b", isShown: hasOwn },
-      { name: "max_constants", kind: "number", path: ["max_constants"], example: "3", isShown: ({ values }) => values.symbolic },
-      { name: "functions", kind: "words", path: ["functions"], example: "exp, log", isShown: ({ values }) => values.symbolic },
-      { ...choice("units", ["units"], ["check", "enforce", "ignore"]), isShown: ({ dataset, values }) => values.symbolic && Object.keys(dataset.units).length > 0 },
-      { name: "must_use", kind: "words", path: ["must_use"], example: "" },
-      { name: "increasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "increasing" },
-      { name: "decreasing", kind: "monotone", path: ["monotone"], isShown: (choice) => !isClassifier(choice), example: "", direction: "decreasing" },
-      { name: "bounds_min", kind: "number", path: ["bounds", "min"], isShown: (choice) => !isClassifier(choice), example: "0" },
-      { name: "bounds_max", kind: "number", path: ["bounds", "max"], isShown: (choice) => !isClassifier(choice), example: "100" },
-    ],
-  },
-  {
-    name: "network",
-    fields: [
-      { name: "hidden", kind: "list", path: ["network", "hidden"], example: "5, 3" },
-      { name: "grid", kind: "number", path: ["network", "grid"], example: "10" },
-      { name: "order", kind: "number", path: ["network", "order"], example: "3" },
-    ],
-  },
-  {
-    name: "training",
-    fields: [
-      choice("optimizer", ["training", "optimizer"], ["auto", "levenberg_marquardt", "adam", "lbfgs"]),
-      choice("device", ["training", "device"], ["auto", "cpu", "cuda"]),
-      { name: "grid_schedule", kind: "list", path: ["training", "grid_schedule"], example: "5, 10, 20" },
-      { name: "steps", kind: "number", path: ["training", "steps"], example: "100" },
-      { name: "lamb", kind: "number", path: ["training", "lamb"], example: "0.001" },
-      { name: "restarts", kind: "number", path: ["training", "restarts"], example: "3" },
-      { name: "seed", kind: "number", path: ["seed"], example: "0" },
-      { name: "max_seconds", kind: "number", path: ["max_seconds"], example: "300" },
-    ],
-  },
-  {
-    name: "split",
-    fields: [
-      choice("split_kind", ["split", "kind"], ["random", "stratified", "tail", "column", "none"]),
-      { name: "test_fraction", kind: "number", path: ["split", "test_fraction"], example: "0.2", isShown: splits("random", "stratified", "tail") },
-      { name: "split_seed", kind: "number", path: ["split", "seed"], example: "0", isShown: splits("random", "stratified") },
-      SPLIT_COLUMN,
-      { name: "split_test", kind: "values", path: ["split", "test"], isShown: splits("column") },
-    ],
-  },
-  {
-    name: "result",
-    fields: [
-      { name: "prune", kind: "switch", path: ["prune"] },
-      { name: "symbolic", kind: "switch", path: ["symbolic"] },
-      { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
-      { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
-      { name: "model_name", kind: "text", path: ["name"], example: "" },
-    ],
-  },
-];
+export const GROUPS = FIELD_GROUPS.map(({ name, fields }) => ({
+  name,
+  fields: fields.flatMap((field) => (PAIRS[field.name] ?? [RULES[field.name]]).map((rule) => ({ ...field, ...rule }))),
+}));
+
+const PER_GROUP = fieldNamed("per_group");
+const SPLIT_COLUMN = fieldNamed("split_column");
 
 /** The settings that a study varies. An empty field does not vary. */
 export const STUDY = {
@@ -96,23 +58,30 @@ export const STUDY = {
 /** Settings that apply to a density, which has no target. */
 const OF_DENSITY = [
   "weight", "grid", "order", "seed", "max_seconds", "split_kind", "test_fraction", "split_seed", "split_column", "split_test",
-  "symbolic", "model_name",
+  "symbolic", "name",
 ];
 
 export const TRAINING = GROUPS.flatMap((group) => group.fields);
 const FIELDS = [...TRAINING, ...STUDY.fields];
 
+function fieldNamed(name) {
+  return GROUPS.flatMap(({ fields }) => fields).find((field) => field.name === name);
+}
+
+function isRegression(choice) {
+  return !isClassifier(choice);
+}
+
+function isSymbolic({ values }) {
+  return values.symbolic;
+}
+
 function hasForm(choice) {
-  return choice.values.symbolic && !isClassifier(choice);
+  return isSymbolic(choice) && isRegression(choice);
 }
 
-/** Whether constants of the form can be a group's own. */
-function hasOwn(choice) {
-  return hasForm(choice) && choice.values.form.trim() !== "" && chosenColumn(PER_GROUP, choice) !== "";
-}
-
-function choice(name, path, options) {
-  return { name, kind: "choice", path, options };
+function hasWrittenForm(choice) {
+  return hasForm(choice) && choice.values.form.trim() !== "";
 }
 
 function splits(...kinds) {

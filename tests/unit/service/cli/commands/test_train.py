@@ -36,7 +36,7 @@ def test_every_wish_reaches_the_job(train: Any, played: Played) -> None:
             "task": "regression",
             "seed": 7,
             "network": {"hidden": [10, 5], "grid": 4},
-            "split": {"kind": "random", "test_fraction": 0.3},
+            "split": {"test_fraction": 0.3},
             "symbolic": False,
             "baselines": ["linear", "boosting"],
             "features": ["x1"],
@@ -131,7 +131,7 @@ def test_a_form_is_sent_with_what_is_known_of_its_constants(train: Any, played: 
     assert played.asked[-1][-1] == {
         "form": "a*exp(-b*x1)",
         "constants": {"b": {"min": 0.0}},
-        "per_group": "x2",
+        "per_group": {"column": "x2"},
     }
     train(*form, "--own", "a, b")
     assert played.asked[-1][-1]["per_group"] == {"column": "x2", "own": ["a", "b"]}
