@@ -33,15 +33,15 @@ NO_PARTICIPLES = frozenset(("bed", "embed", "feed", "need", "seed", "speed"))
 LIMITS: dict[
     str, tuple[float, float, float]
 ] = {  # of the packages in turn; lower them as the source gets better
-    "lines of code": (37_200, 24_200, 6_100),
-    "vague names, %": (11.8, 10.4, 11.4),
-    "arrays without shape, %": (60, 100, 100),
-    "numeric lines per comment": (350, 500, 2_200),
-    "public functions without docstring": (7, 0, 0),
+    "lines of code": (38_300, 24_500, 6_100),
+    "vague names, %": (1, 1, 1),
+    "arrays without shape, %": (5, 10, 5),
+    "numeric lines per comment": (30, 40, 30),
+    "public functions without docstring": (0, 0, 0),
     "dict[str, Any] returned": (21, 31, 11),
 }
 
-SHAPED = frozenset(("Bool", "Complex", "Float", "Inexact", "Int", "Num", "Real", "Shaped", "UInt"))
+SHAPED = frozenset(("Bool", "Complex", "Float", "Float32", "Inexact", "Int", "Num", "Real", "Shaped", "UInt"))
 ARRAYS = frozenset(("Array", "NDArray", "Tensor", "ndarray"))
 
 
@@ -77,7 +77,9 @@ class Module:
         return re.search(r"^import (numpy|torch)", self.source, re.MULTILINE) is not None
 
     def count_code_lines(self) -> int:
-        """Lines with code: no docstrings, comments or blank lines."""
+        """Lines with code: no docstrings, comments or blank lines; none of source that is generated."""
+        if "make generate" in (ast.get_docstring(self.tree) or ""):
+            return 0
         layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
         code = {
             line
