@@ -146,7 +146,7 @@ def main() -> int:
     """The exit code: 1 if a file is stale."""
     fields = list(list_fields())
     sources: dict[str, Callable[[], str]] = {
-        "service/cli/support/field_options.py": lambda: render_options(fields),
+        "service/cli/field_options.py": lambda: render_options(fields),
         "service/web/js/settings/field_groups.js": lambda: render_form(fields),
     }
     for language in LANGUAGES:

@@ -57,7 +57,7 @@ def choose_result(run: SearchContext, members: Members, pool: Pool, judge: Judge
     selection = _show(list_allowed(judge.rank(pool), run), network, run, members, pool)
     # Warnings of the law search concern its formulas even where another network serves
     further = () if law is None else law.found.warnings
-    warnings = [*network.warnings, *(message for message in further if message not in network.warnings)]
+    warnings = [*network.warnings, *(warning for warning in further if warning not in network.warnings)]
     if run.config.symbolic and run.config.constraints.is_binding and not selection.formulas:
         warnings += [NO_ALLOWED_FORMULA_WARNING]
     if isinstance(form, JudgedForm):

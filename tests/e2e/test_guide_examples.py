@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from service.schemas.training import TrainRequest
 from tests.support.engine.short_searches import short_estimator_searches, use_first_results
 from tests.support.examples.blocks import WALKED, Block, list_blocks
 from tests.support.servers import whole_service
@@ -118,15 +117,6 @@ def test_examples_of_the_engine_need_no_service(
     with short_estimator_searches(use_first_results):
         for block in filter(needs_engine_only, list_blocks(document)):
             run_python(block, names)
-
-
-def test_the_body_that_is_written_out_has_all_defaults() -> None:
-    tuning = list_blocks("service/guide/en/tuning.md")
-    body = json.loads(next(block.content for block in tuning if block.info == "json"))
-    shown = TrainRequest.model_validate(body)
-    plain = TrainRequest(dataset_id=body["dataset_id"], target=body["target"])
-    assert shown == plain
-    assert body.keys() == plain.model_dump().keys()
 
 
 def test_answers_that_differ_in_kind_are_noticed() -> None:

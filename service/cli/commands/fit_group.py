@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.support import field_options, training_options
+from service.cli import field_options
+from service.cli.support import training_options
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.job_result import print_trained_model

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import field_options, training_options
+from service.cli import field_options
+from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.errors import UnusableInput, describe_refusal, report_client_errors
 from service.cli.support.files import check_picture_path

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import JsonValue
 
-from service.cli.support.field_options import KINDS, OPTIONS, PATHS
+from service.cli.field_options import KINDS, OPTIONS, PATHS
 from service.client import Dataset
 from service.schemas.members import Member
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from service.cli.support.field_options import PATHS
+from service.cli.field_options import PATHS
 
 COMMANDS = (  # request, command
     (r"GET /models\?name=", "'kan-service models list --name NAME'"),

@@ -16,8 +16,10 @@ const load = (name, add) => (loaded[name] ??= read(`${name}.${language}`).then(a
 /** Forms are English texts with gaps, such as "line {n}"; of several that fit, the longest tells. */
 const addForms = (found) => (details = [...details, ...Object.entries(found).map(readForm)].sort((one, other) => other.size - one.size));
 
-/** Loads the words of the forms, before a view with one is shown. */
-export const loadFormWords = () => Promise.all(["forms", "fields"].map((name) => load(name, (found) => Object.assign(words, found))));
+const addWords = (found) => Object.assign(words, found);
+
+/** Loads the words of all views but that of a model. */
+export const loadFormWords = () => Promise.all([load("forms", addWords), load("fields", addWords)]);
 
 /** Loads the texts of the warnings of models. The service sends English ones itself, which are shown without these. */
 export const loadWarnings = async () => language !== "en" && load("warnings", addForms);

@@ -1,4 +1,4 @@
-// The constants of a formula: value, error and unit below it. Who points at one, or focuses it, sees it marked in the formula.
+// The constants of a formula below it. Who points at one, or focuses it, sees it marked in the formula.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { named, number, t } from "../i18n.js";

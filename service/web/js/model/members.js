@@ -18,7 +18,7 @@ export function shownNetwork({ members, network }) {
 /** The part of a request that selects the member; empty for the default. */
 export const memberRequest = (model, by) => (by === automatic(model) ? {} : { by });
 
-/** A select field if there are several members, with an optional hint. The mean of a formula and its rivals is one more. */
+/** A select field if there are several; the mean of rivals is one. */
 export function memberField(id, { model, formulas }, by, change, hint = "") {
   const names = [...Object.keys(model.members), ...(formulas?.outputs[0].rivals?.length ? ["rivals"] : [])];
   if (names.length < 2) return nothing;

@@ -1,4 +1,4 @@
-// The text of an error or a warning: translated by its form, or else by its code with the original English message below.
+// The text of an error or a warning: translated by its form, or else by its code with the English one below.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { codeWords, language, t, translate } from "../i18n.js";

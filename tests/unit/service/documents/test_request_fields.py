@@ -10,7 +10,8 @@ import pytest
 from pydantic import Field
 
 import kan_engine
-from service.cli.support import field_options, training_options
+from service.cli import field_options
+from service.cli.support import training_options
 from service.documents.request_fields import FieldWords, RequestField, list_fields, read_words, render_fields
 from service.schemas.common import RequestModel, Setting
 

@@ -1,4 +1,4 @@
-// The confusion matrix: a row for every true class, a column for every predicted one, cells by their share of the row.
+// The confusion matrix: true classes by predicted ones, cells by their share of the row.
 
 import { count, number, t } from "../../i18n.js";
 import { shorten } from "../../parts/shorten.js";

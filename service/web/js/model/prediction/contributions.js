@@ -11,7 +11,7 @@ import { memberRequest } from "../members.js";
 const SHOWN = 10; // bars; the sum of the weaker ones is one more
 const REFUSED = ["no_explanation", "explanation_too_costly"];
 
-/** Returns a function that requests the contributions to the current row after a pause, and shows them in `root`. */
+/** A function that requests contributions after a pause, and shows them in `root`. */
 export function createExplainer({ model, path, by, signal }, state, root) {
   if (!["regression", "classification"].includes(model.task)) {
     root.remove(); // nothing will need its room
