@@ -32,6 +32,7 @@ from kan_engine.training.thresholds import DEFAULT_TRAINING
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
+from tests.support.shared import share
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
@@ -119,19 +120,21 @@ def labels(count: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def law() -> Job:
-    return run(additive_table())
+def law(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return share("tabular-law", lambda: run(additive_table()), tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def binary() -> Job:
-    return run(table_of(a=A, b=B, y=labels(2)), **BRIEF, features=["a"])
+def binary(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    table = table_of(a=A, b=B, y=labels(2))
+    return share("tabular-binary", lambda: run(table, **BRIEF, features=["a"]), tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def three() -> Job:
+def three(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """After few steps, while its log-odds are still smooth enough to have formulas."""
-    return run(table_of(a=A, b=B, y=labels(3)), **BRIEF | {"training": {"steps": 3}}, features=["a"])
+    table, body = table_of(a=A, b=B, y=labels(3)), BRIEF | {"training": {"steps": 3}}
+    return share("tabular-three", lambda: run(table, **body, features=["a"]), tmp_path_factory)
 
 
 # --- A law ---------------------------------------------------------------------------------------------
