@@ -32,7 +32,7 @@ from kan_engine.training.thresholds import DEFAULT_TRAINING
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
-from tests.support.shared import share
+from tests.support.engine.shared import share
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import PreparedData, prepare_data
