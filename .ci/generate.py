@@ -6,17 +6,45 @@ The options of commands, the fields of the form on the page, and their words in 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from service.documents.request_fields import AUTOMATIC, FieldWords, RequestField, list_fields, read_words
+from service.documents.request_fields import (
+    AUTOMATIC,
+    FieldWords,
+    RequestField,
+    list_fields,
+    print_default,
+    read_words,
+)
 
 ROOT = Path(__file__).parents[1]
 ORIGIN = "Written by `make generate` from the schema of a training."
 LANGUAGES = ("en", "ru")
+HEAD = f'''"""Options for the fields of a training. {ORIGIN.replace("`", "``")}"""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import typer
+
+
+class FieldOption(NamedTuple):
+    """An option of commands for a field.
+
+    Attributes:
+        annotation: Its type, with its help.
+        path: Of the field in the request.
+        kind: How the option is written; see ``RequestField``.
+    """
+
+    annotation: Any
+    path: str
+    kind: str
+
+'''
 LARGEST_SHOWN = 1e6  # end of a range that means more than "finite"
 FORMS = {  # how an option is written, by kind
-    "list": "Separated by commas, or 'none'.",
+    "list": "Separated by commas.",
     "words": "Separated by commas.",
     "columns": "Separated by commas.",
     "values": "Separated by commas.",
@@ -41,33 +69,14 @@ PAGE_KINDS = {"whole number": "number", "class weights": "class_weight", "column
 def render_options(fields: Sequence[RequestField]) -> str:
     """The module of the options."""
     aliases = [f"{_name_alias(field)} = {_annotate(field)}" for field in fields]
-    options = [f'    "{_name_option(field)}": {_name_alias(field)},' for field in fields]
-    paths = [f'    "{_name_option(field)}": "{field.key}",' for field in fields]
-    kinds = [f'    "{_name_option(field)}": "{field.kind}",' for field in fields]
-    source = "\n".join(
-        [
-            f'"""Options for the fields of a training. {ORIGIN.replace("`", "``")}"""',
-            "from typing import Annotated, Any, Literal",
-            "",
-            "import typer",
-            *aliases,
-            "OPTIONS: dict[str, Any] = {",
-            *options,
-            "}",
-            '"""By the name of the option."""',
-            "PATHS = {",
-            *paths,
-            "}",
-            '"""Of the fields in the request."""',
-            "KINDS = {",
-            *kinds,
-            "}",
-            '"""Of the fields, which tell how options are written."""',
-        ]
-    )
-    ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", "options.py", "-"]
-    formatted = subprocess.run(ruff, input=source, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
-    return formatted.stdout
+    entries = [
+        f'    "{_name_option(field)}": FieldOption({_name_alias(field)}, "{field.key}", "{field.kind}"),'
+        for field in fields
+    ]
+    source = HEAD + "\n".join([*aliases, "OPTIONS = {", *entries, "}", '"""By their names."""'])
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", "options.py", "-"]
+    ruff = subprocess.run(command, input=source, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603  # our own
+    return ruff.stdout
 
 
 def render_form(fields: Sequence[RequestField]) -> str:
@@ -121,9 +130,9 @@ def _explain(field: RequestField) -> str:
     if field.setting.flag:
         return f"Do not {words.title[0].lower()}{words.title[1:]}."
     text = f"{words.title}. {words.help} {FORMS.get(field.kind, '')}".replace("`", "").strip()
+    text += " 'none' is an empty list." if field.kind == "list" and not field.low else ""
     has_default = field.default not in (None, AUTOMATIC)
-    default = ", ".join(field.default) if isinstance(field.default, list) else field.default
-    return f"{text} [default: {default}]" if has_default else text
+    return f"{text} [default: {print_default(field.default)}]" if has_default else text
 
 
 def _describe(field: RequestField) -> str:
@@ -145,24 +154,24 @@ def _describe(field: RequestField) -> str:
 def main() -> int:
     """The exit code: 1 if a file is stale."""
     fields = list(list_fields())
-    sources: dict[str, Callable[[], str]] = {
-        "service/cli/field_options.py": lambda: render_options(fields),
-        "service/web/js/settings/field_groups.js": lambda: render_form(fields),
+    sources = {
+        "service/cli/field_options.py": render_options(fields),
+        "service/web/js/settings/field_groups.js": render_form(fields),
     }
     for language in LANGUAGES:
         words = read_words(language, fields)
-        sources[f"service/web/i18n/fields.{language}.json"] = lambda words=words: render_words(words, fields)
-    stale = list[str]()
-    for name, render in sources.items():
-        path, source = ROOT / name, render()
-        if not path.exists() or path.read_text(encoding="utf-8") != source:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                path.write_text(source, encoding="utf-8")
+        sources[f"service/web/i18n/fields.{language}.json"] = render_words(words, fields)
+    stale = [name for name, source in sources.items() if not _is_current(ROOT / name, source)]
     if "--check" in sys.argv:
         sys.stderr.write("".join(f"{name} is stale; run `make generate`\n" for name in stale))
         return int(bool(stale))
+    for name in stale:
+        (ROOT / name).write_text(sources[name], encoding="utf-8")
     return 0
+
+
+def _is_current(path: Path, source: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == source
 
 
 if __name__ == "__main__":

@@ -30,9 +30,8 @@ one ones only other others own rest same several some such that them these this 
 VAGUE = frozenset(WORDS.split())
 NO_PARTICIPLES = frozenset(("bed", "embed", "feed", "need", "seed", "speed"))
 
-LIMITS: dict[
-    str, tuple[float, float, float]
-] = {  # of the packages in turn; lower them as the source gets better
+Limits = tuple[float, float, float]  # of the packages in turn
+LIMITS: dict[str, Limits] = {  # lower them as the source gets better
     "lines of code": (38_300, 24_500, 6_100),
     "vague names, %": (1, 1, 1),
     "arrays without shape, %": (5, 10, 5),
@@ -100,10 +99,10 @@ class Module:
         """Parameters, and variables of every function once."""
         for node in ast.walk(self.tree):
             if isinstance(node, Function | ast.Lambda):
-                given = node.args
-                ends = [each for each in (given.vararg, given.kwarg) if each is not None]
-                parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, *ends]
-                yield from (each.arg for each in parameters if each.arg not in ("self", "cls"))
+                arguments = node.args
+                ends = [end for end in (arguments.vararg, arguments.kwarg) if end is not None]
+                parameters = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *ends]
+                yield from (entry.arg for entry in parameters if entry.arg not in ("self", "cls"))
         for function in self.functions:
             stored = (node for node in ast.walk(function) if isinstance(node, ast.Name))
             yield from {node.id for node in stored if isinstance(node.ctx, ast.Store)}

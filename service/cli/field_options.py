@@ -1,8 +1,23 @@
 """Options for the fields of a training. Written by ``make generate`` from the schema of a training."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
+
+
+class FieldOption(NamedTuple):
+    """An option of commands for a field.
+
+    Attributes:
+        annotation: Its type, with its help.
+        path: Of the field in the request.
+        kind: How the option is written; see ``RequestField``.
+    """
+
+    annotation: Any
+    path: str
+    kind: str
+
 
 Task = Annotated[
     Literal["auto", "regression", "classification", "density"] | None,
@@ -28,7 +43,7 @@ TargetError = Annotated[
 Hidden = Annotated[
     str | None,
     typer.Option(
-        help="Hidden nodes. Nodes of each hidden layer. If given, no other shape is tried. Separated by commas, or 'none'.",
+        help="Hidden nodes. Nodes of each hidden layer. If given, no other shape is tried. Separated by commas. 'none' is an empty list.",
         show_default=False,
     ),
 ]
@@ -56,7 +71,7 @@ Optimizer = Annotated[
 GridSchedule = Annotated[
     str | None,
     typer.Option(
-        help="Grid schedule. From coarse to fine. The first must equal the grid of the network, if one is given. Separated by commas, or 'none'.",
+        help="Grid schedule. From coarse to fine. The first must equal the grid of the network, if one is given. Separated by commas.",
         show_default=False,
     ),
 ]
@@ -261,129 +276,45 @@ Name = Annotated[
     str | None,
     typer.Option(help="Name of the model. An existing name gets a new version.", show_default=False),
 ]
-OPTIONS: dict[str, Any] = {
-    "task": Task,
-    "weight": Weight,
-    "target_error": TargetError,
-    "hidden": Hidden,
-    "grid": Grid,
-    "order": Order,
-    "optimizer": Optimizer,
-    "grid_schedule": GridSchedule,
-    "steps": Steps,
-    "lamb": Lamb,
-    "restarts": Restarts,
-    "class_weight": ClassWeight,
-    "device": Device,
-    "split_kind": SplitKind,
-    "test_fraction": TestFraction,
-    "split_seed": SplitSeed,
-    "split_column": SplitColumn,
-    "split_test": SplitTest,
-    "no_prune": NoPrune,
-    "no_formula": NoFormula,
-    "max_complexity": MaxComplexity,
-    "form": Form,
-    "constant": Constant,
-    "per_group": PerGroup,
-    "own": Own,
-    "must_use": MustUse,
-    "max_constants": MaxConstants,
-    "functions": Functions,
-    "monotone": Monotone,
-    "bounds": Bounds,
-    "no_compact": NoCompact,
-    "max_edges": MaxEdges,
-    "serve": Serve,
-    "units": Units,
-    "baselines": Baselines,
-    "seed": Seed,
-    "max_seconds": MaxSeconds,
-    "priority": Priority,
-    "name": Name,
+OPTIONS = {
+    "task": FieldOption(Task, "task", "choice"),
+    "weight": FieldOption(Weight, "weight", "column"),
+    "target_error": FieldOption(TargetError, "target_error", "column"),
+    "hidden": FieldOption(Hidden, "network.hidden", "list"),
+    "grid": FieldOption(Grid, "network.grid", "whole number"),
+    "order": FieldOption(Order, "network.order", "whole number"),
+    "optimizer": FieldOption(Optimizer, "training.optimizer", "choice"),
+    "grid_schedule": FieldOption(GridSchedule, "training.grid_schedule", "list"),
+    "steps": FieldOption(Steps, "training.steps", "whole number"),
+    "lamb": FieldOption(Lamb, "training.lamb", "number"),
+    "restarts": FieldOption(Restarts, "training.restarts", "whole number"),
+    "class_weight": FieldOption(ClassWeight, "training.class_weight", "class weights"),
+    "device": FieldOption(Device, "training.device", "choice"),
+    "split_kind": FieldOption(SplitKind, "split.kind", "choice"),
+    "test_fraction": FieldOption(TestFraction, "split.test_fraction", "number"),
+    "split_seed": FieldOption(SplitSeed, "split.seed", "whole number"),
+    "split_column": FieldOption(SplitColumn, "split.column", "column"),
+    "split_test": FieldOption(SplitTest, "split.test", "values"),
+    "no_prune": FieldOption(NoPrune, "prune", "switch"),
+    "no_formula": FieldOption(NoFormula, "symbolic", "switch"),
+    "max_complexity": FieldOption(MaxComplexity, "symbolic.max_complexity", "whole number"),
+    "form": FieldOption(Form, "form", "text"),
+    "constant": FieldOption(Constant, "constants", "constants"),
+    "per_group": FieldOption(PerGroup, "per_group.column", "column"),
+    "own": FieldOption(Own, "per_group.own", "words"),
+    "must_use": FieldOption(MustUse, "must_use", "columns"),
+    "max_constants": FieldOption(MaxConstants, "max_constants", "whole number"),
+    "functions": FieldOption(Functions, "functions", "words"),
+    "monotone": FieldOption(Monotone, "monotone", "monotone"),
+    "bounds": FieldOption(Bounds, "bounds", "bounds"),
+    "no_compact": FieldOption(NoCompact, "compact", "switch"),
+    "max_edges": FieldOption(MaxEdges, "compact.max_edges", "whole number"),
+    "serve": FieldOption(Serve, "serve", "choice"),
+    "units": FieldOption(Units, "units", "choice"),
+    "baselines": FieldOption(Baselines, "baselines", "baselines"),
+    "seed": FieldOption(Seed, "seed", "whole number"),
+    "max_seconds": FieldOption(MaxSeconds, "max_seconds", "number"),
+    "priority": FieldOption(Priority, "priority", "whole number"),
+    "name": FieldOption(Name, "name", "text"),
 }
-"""By the name of the option."""
-PATHS = {
-    "task": "task",
-    "weight": "weight",
-    "target_error": "target_error",
-    "hidden": "network.hidden",
-    "grid": "network.grid",
-    "order": "network.order",
-    "optimizer": "training.optimizer",
-    "grid_schedule": "training.grid_schedule",
-    "steps": "training.steps",
-    "lamb": "training.lamb",
-    "restarts": "training.restarts",
-    "class_weight": "training.class_weight",
-    "device": "training.device",
-    "split_kind": "split.kind",
-    "test_fraction": "split.test_fraction",
-    "split_seed": "split.seed",
-    "split_column": "split.column",
-    "split_test": "split.test",
-    "no_prune": "prune",
-    "no_formula": "symbolic",
-    "max_complexity": "symbolic.max_complexity",
-    "form": "form",
-    "constant": "constants",
-    "per_group": "per_group.column",
-    "own": "per_group.own",
-    "must_use": "must_use",
-    "max_constants": "max_constants",
-    "functions": "functions",
-    "monotone": "monotone",
-    "bounds": "bounds",
-    "no_compact": "compact",
-    "max_edges": "compact.max_edges",
-    "serve": "serve",
-    "units": "units",
-    "baselines": "baselines",
-    "seed": "seed",
-    "max_seconds": "max_seconds",
-    "priority": "priority",
-    "name": "name",
-}
-"""Of the fields in the request."""
-KINDS = {
-    "task": "choice",
-    "weight": "column",
-    "target_error": "column",
-    "hidden": "list",
-    "grid": "whole number",
-    "order": "whole number",
-    "optimizer": "choice",
-    "grid_schedule": "list",
-    "steps": "whole number",
-    "lamb": "number",
-    "restarts": "whole number",
-    "class_weight": "class weights",
-    "device": "choice",
-    "split_kind": "choice",
-    "test_fraction": "number",
-    "split_seed": "whole number",
-    "split_column": "column",
-    "split_test": "values",
-    "no_prune": "switch",
-    "no_formula": "switch",
-    "max_complexity": "whole number",
-    "form": "text",
-    "constant": "constants",
-    "per_group": "column",
-    "own": "words",
-    "must_use": "columns",
-    "max_constants": "whole number",
-    "functions": "words",
-    "monotone": "monotone",
-    "bounds": "bounds",
-    "no_compact": "switch",
-    "max_edges": "whole number",
-    "serve": "choice",
-    "units": "choice",
-    "baselines": "baselines",
-    "seed": "whole number",
-    "max_seconds": "number",
-    "priority": "whole number",
-    "name": "text",
-}
-"""Of the fields, which tell how options are written."""
+"""By their names."""

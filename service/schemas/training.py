@@ -333,7 +333,7 @@ class TrainRequest(RequestModel):
     )
     must_use: Annotated[
         Annotated[list[Column], Field(min_length=1, max_length=50)] | None,
-        Setting("Columns that must occur", "knowledge", kind="columns"),
+        Setting("Columns that must occur", "knowledge", kind="columns", example="length, width"),
     ] = Field(
         default=None,
         description="Every formula and every network contains them.\n\n"

@@ -10,23 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp, softmax
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.expressions.evaluation import (
-    Add,
-    Expression,
-    Mul,
-    Number,
-    add,
-    evaluate,
-    mul,
-    parametrize_floats,
-)
+from kan_engine.expressions.evaluation import Add, Expression, add, evaluate, mul, parametrize_floats
 from kan_engine.expressions.measured_constants import make_measured
+from kan_engine.expressions.simplification.terms import flat_parts, split_coefficient
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
 
 LOGIT_BOUNDS = (8.0, 6.0, 5.0, 4.0, 3.0)  # beyond 8 a row would have a huge response of hardly any weight
@@ -116,27 +109,18 @@ def release_coefficient(trees: Sequence[Expression], rows: LabelledRows) -> list
     for output, tree in enumerate(trees):
         responses = make_working_responses(rows, logits, output + logits.shape[1] - len(trees))
         residuals = responses.y - evaluate(tree, rows.columns)
-        for place, term in enumerate(_list_terms(tree)):
+        for place, term in enumerate(flat_parts([tree], Add)):
             values = np.broadcast_to(evaluate(term, rows.columns), len(rows))
             information = float(responses.weights @ values**2)
             score = float(responses.weights @ (residuals * values))
-            if _has_exact_coefficient(term) and score**2 > largest * information:
+            if isinstance(split_coefficient(term)[0], Fraction) and score**2 > largest * information:
                 position, largest = (output, place), score**2 / information
     if position is None:
         return None
     output, place = position
-    terms = _list_terms(trees[output])
+    terms = flat_parts([trees[output]], Add)
     terms[place] = mul(make_measured(1.0), terms[place])
     return [*trees[:output], add(*terms), *trees[output + 1 :]]
-
-
-def _list_terms(tree: Expression) -> list[Expression]:
-    return list(tree.terms) if isinstance(tree, Add) else [tree]
-
-
-def _has_exact_coefficient(term: Expression) -> bool:
-    factors = term.factors if isinstance(term, Mul) else (term,)
-    return not any(isinstance(factor, Number) and isinstance(factor.value, float) for factor in factors)
 
 
 def evaluate_logits(forms: Sequence[ParametricForm], rows: LabelledRows) -> Float[np.ndarray, "rows classes"]:

@@ -1,7 +1,5 @@
 """``kan-service study``: train with every combination of some settings, and tabulate the results."""
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,8 +16,6 @@ from service.cli.support.study_table import print_rows
 from service.cli.support.waiting import wait_for_job
 from service.client import ApiError, Client, Job
 from service.schemas.study import GRID_PATH
-
-COMMA_PATTERN = re.compile(r",(?![^\[]*\])")  # a comma outside brackets
 
 Vary = Annotated[
     list[str] | None,
@@ -72,7 +68,10 @@ def study(
     key: Key = None,
     **fields: Any,
 ) -> None:
-    """Train on a table with every combination of settings, or for several targets; print the results."""
+    """Train on a table with every combination of settings, or for several targets; print the results.
+
+    Settings, also the time limit, are those of each training.
+    """
     target_names = training_options.split_targets(target, targets)
     if not target_names:
         training_options.check_goal(target, fields["task"], features)
@@ -124,26 +123,8 @@ def _parse_variations(texts: Sequence[str]) -> dict[str, list[Any]]:
         if path in variations:
             words = f"{path} is given twice; give all its values at once, as in {path}=3,10"
             raise typer.BadParameter(words, param_hint="--vary")
-        variations[path] = _parse_values(values)
+        variations[path] = training_options.parse_values(values, "--vary")
     return variations
-
-
-def _parse_values(text: str) -> list[Any]:
-    """Parse JSON values separated by commas; strings need no quotes."""
-    try:
-        return list(json.loads(f"[{text}]"))
-    except ValueError:
-        return [_parse_value(part.strip()) for part in COMMA_PATTERN.split(text)]
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        if text.startswith(("[", "{", '"')):
-            words = f'{text} is not valid JSON; write lists as in \'features=["x1"],["x1","x2"]\''
-            raise typer.BadParameter(words, param_hint="--vary") from None
-        return text
 
 
 def _draw_pictures(client: Client, job: Job, table: Path) -> Iterator[Path]:

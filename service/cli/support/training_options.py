@@ -1,6 +1,8 @@
 """Options of ``train``, ``study`` and ``solve``, and their conversion to the body of a job."""
 
 import inspect
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,10 +10,11 @@ from typing import Annotated, Any
 import typer
 from pydantic import JsonValue
 
-from service.cli.field_options import KINDS, OPTIONS, PATHS
+from service.cli.field_options import OPTIONS
 from service.client import Dataset
 from service.schemas.members import Member
 
+COMMA_PATTERN = re.compile(r",(?![^\[]*\])")  # a comma outside brackets
 NOTHING = "none"
 DENSITY = "density"
 SWITCH = "switch"
@@ -92,24 +95,24 @@ def parse_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
 def take_fields(command: Callable[..., None]) -> Callable[..., None]:
     """The command with an option for every field of a training after ``--drop``, given to it as keywords."""
     signature = inspect.signature(command)
-    parameters = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    parameters = [entry for entry in signature.parameters.values() if entry.kind is not entry.VAR_KEYWORD]
     fields = [
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=False if KINDS[name] == SWITCH else None,
-            annotation=annotation,
+            default=False if option.kind == SWITCH else None,
+            annotation=option.annotation,
         )
-        for name, annotation in OPTIONS.items()
+        for name, option in OPTIONS.items()
     ]
-    place = 1 + [each.name for each in parameters].index("drop")
+    place = 1 + [parameter.name for parameter in parameters].index("drop")
     parameters[place:place] = fields
 
     def run(**options: Any) -> None:
         command(**options)
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return run
 
@@ -126,11 +129,11 @@ def make_body(**options: Any) -> dict[str, Any]:
         raise typer.BadParameter("name the column of the groups with --per-group", param_hint="--own")
     body = dict[str, Any]()
     for name, value in options.items():
-        kind = KINDS[name]
+        _, path, kind = OPTIONS[name]
         if value not in (None, []) and kind not in (COLUMNS, SWITCH):
             option = f"--{name.replace('_', '-')}"
-            _set(body, PATHS[name], PARSERS[kind](value, option) if kind in PARSERS else value)
-    body |= {PATHS[name]: False for name, value in options.items() if value and KINDS[name] == SWITCH}
+            _set(body, path, PARSERS[kind](value, option) if kind in PARSERS else value)
+    body |= {OPTIONS[name].path: False for name, value in options.items() if value is True}
     if body.get("task") == "auto":
         del body["task"]
     return body
@@ -271,18 +274,26 @@ def _parse_class_weights(text: str, option: str) -> str | dict[str, float]:
     return {name: _parse_number(cost, option) for name, cost in costs.items()}
 
 
-def _parse_values(text: str, _: str) -> list[JsonValue]:
-    """Numbers where texts are numbers; '"3"' in quotes is a text."""
-    return [_parse_value(part) for part in split_text(text)]
+def parse_values(text: str, option: str) -> list[Any]:
+    """Parse JSON values separated by commas; strings need no quotes.
+
+    Raises:
+        BadParameter: A list, an object or a string in quotes is not closed.
+    """
+    try:
+        return list(json.loads(f"[{text}]"))
+    except ValueError:
+        return [_parse_value(part.strip(), option) for part in COMMA_PATTERN.split(text)]
 
 
-def _parse_value(text: str) -> JsonValue:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text.strip('"')
+def _parse_value(text: str, option: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        if text.startswith(("[", "{", '"')):
+            words = f'{text} is not valid JSON; write lists as in \'features=["x1"],["x1","x2"]\''
+            raise typer.BadParameter(words, param_hint=option) from None
+        return text
 
 
 def split_text(text: str) -> list[str]:
@@ -293,7 +304,7 @@ def split_text(text: str) -> list[str]:
 PARSERS: Mapping[str, Callable[[Any, str], Any]] = {
     "list": _parse_sizes,
     "words": lambda text, _: split_text(text),
-    "values": _parse_values,
+    "values": parse_values,
     "constants": _parse_constants,
     "monotone": parse_pairs,
     "bounds": _parse_bounds,

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from service.cli.field_options import PATHS
+from service.cli.field_options import OPTIONS
 
 COMMANDS = (  # request, command
     (r"GET /models\?name=", "'kan-service models list --name NAME'"),
@@ -26,7 +26,7 @@ COMMANDS = (  # request, command
     (r"POST /models/import", "'kan-service models import FILE'"),
 )
 PARAMETERS = {  # of fields whose option has another name, by their paths
-    **{path: name for name, path in PATHS.items()},
+    **{option.path: name for name, option in OPTIONS.items()},
     "compact": "max_edges",
     "fix": "edge",
     "types": "kind",

@@ -12,7 +12,7 @@ export const FIELD_GROUPS = [
     { name: "constant", kind: "constants", path: ["constants"], example: "b=0..10; g=9.81" },
     { name: "per_group", kind: "column", path: ["per_group", "column"], example: "" },
     { name: "own", kind: "words", path: ["per_group", "own"], example: "a, b" },
-    { name: "must_use", kind: "words", path: ["must_use"], example: "" },
+    { name: "must_use", kind: "words", path: ["must_use"], example: "length, width" },
     { name: "max_constants", kind: "number", path: ["max_constants"], example: "3" },
     { name: "functions", kind: "words", path: ["functions"], example: "exp, log" },
     { name: "monotone", kind: "monotone", path: ["monotone"], example: "" },

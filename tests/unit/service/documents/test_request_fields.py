@@ -10,29 +10,9 @@ import pytest
 from pydantic import Field
 
 import kan_engine
-from service.cli import field_options
-from service.cli.support import training_options
-from service.documents.request_fields import FieldWords, RequestField, list_fields, read_words, render_fields
+from service.documents.request_fields import FieldWords, list_fields, read_words, render_fields
 from service.schemas.common import RequestModel, Setting
 
-WRITTEN = {  # an option as one writes it, by kind
-    "switch": True,
-    "whole number": 3,
-    "number": 0.5,
-    "choice": None,
-    "text": "law",
-    "column": "x",
-    "words": "a, b",
-    "columns": ["x"],
-    "list": "3, 5",
-    "values": "3, b",
-    "constants": ["b=0..10"],
-    "monotone": ["x=increasing"],
-    "bounds": "0:",
-    "class weights": "late=5",
-    "baselines": "linear",
-}
-PARSED = ("words", "list", "values", "constants", "monotone", "bounds", "class weights", "baselines")
 IN_ESTIMATORS = {"seed": "random_state", "max_edges": "max_curves", "units": "unit_mode"}
 
 
@@ -61,27 +41,16 @@ def test_a_new_field_is_an_option_a_field_of_the_form_and_has_words(generator: M
     fields = list(list_fields(Toy))
     names: dict[str, Any] = {}
     exec(generator.render_options(fields), names)
-    assert names["PATHS"] == {"pace": "pace", "laps": "laps"}
     pace, laps = names["OPTIONS"].values()
-    assert pace.__args__[0] == Literal["slow", "fast"] | None
-    assert pace.__metadata__[0].help == "Pace. How fast it goes. [default: slow]"
-    assert (laps.__metadata__[0].min, laps.__metadata__[0].max) == (1, 9)
+    assert (pace.path, pace.kind, laps.path, laps.kind) == ("pace", "choice", "laps", "whole number")
+    assert pace.annotation.__args__[0] == Literal["slow", "fast"] | None
+    assert pace.annotation.__metadata__[0].help == "Pace. How fast it goes. [default: slow]"
+    told = laps.annotation.__metadata__[0]
+    assert (told.min, told.max) == (1, 9)
     form = generator.render_form(fields)
     assert '{ name: "pace", kind: "choice", path: ["pace"], options: ["slow", "fast"], example: "" }' in form
     words = {field.key: FieldWords("L", "H") for field in fields}
     assert '"set.laps.hint": "H"' in generator.render_words(words, fields)
-
-
-@pytest.mark.parametrize("field", [*list_fields()], ids=lambda field: field.key)
-def test_every_option_reaches_its_field(field: RequestField) -> None:
-    option = field.setting.flag or field.name
-    typed = field.choices[-1] if field.kind == "choice" else WRITTEN[field.kind]
-    body = training_options.make_body(**{"per_group": "x", option: typed})
-    if field.kind == "columns":  # their names are known only with the table
-        body = {option: typed}
-    for part in field.path:
-        body = body[part]
-    assert body not in (None, typed) if field.kind in PARSED else body == (typed is not True and typed)
 
 
 def test_every_field_has_words_in_every_language() -> None:
@@ -101,7 +70,3 @@ def test_estimators_have_the_defaults_of_requests() -> None:
     for name, default in shared.items():
         own = parameters[name].default
         assert own == default or (own in unset and default in ("auto", None)), name
-
-
-def test_paths_of_options_are_those_of_fields() -> None:
-    assert set(field_options.PATHS.values()) == {field.key for field in list_fields()}
