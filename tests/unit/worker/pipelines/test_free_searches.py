@@ -268,13 +268,13 @@ def test_the_line_of_targets_that_vary_by_factors_is_an_exponential() -> None:
     x, y = draw(0)
     request = request_for(serve="linear", symbolic=False, baselines=False, max_seconds=2)
     outcome = stored(run_pipeline(table_of(**x, y=y), request))
-    predictor = load(outcome.artifact)
+    line = load(outcome.artifact).answering_network
     assert outcome.record["members"]["linear"]["kind"] == "log_linear"
     fresh, _ = draw(7)
     expected = np.exp(1 + 2 * fresh["a"] - 1.5 * fresh["b"] + 0.125)  # the mean, not the median
-    np.testing.assert_allclose(predictor.predict(fresh).astype(float), expected, rtol=0.35)
+    np.testing.assert_allclose(line.predict(fresh).astype(float), expected, rtol=0.35)
     far = {name: 100 * values for name, values in x.items()}
-    assert predictor.predict(far).astype(float).max() <= 2 * y.max()
+    assert line.predict(far).astype(float).max() <= 2 * y.max()
 
 
 def test_where_a_line_tells_nothing_a_constant_serves() -> None:
@@ -282,7 +282,7 @@ def test_where_a_line_tells_nothing_a_constant_serves() -> None:
     outcome = stored(
         run_pipeline(table_of(**inputs(60, 0), y=y), request_for(baselines=False, max_seconds=3))
     )
-    assert np.ptp(load(outcome.artifact).predict(inputs(50, 2)).astype(float)) < 1e-12
+    assert np.ptp(load(outcome.artifact).answering_network.predict(inputs(50, 2)).astype(float)) < 1e-12
     assert "a constant is enough" in " ".join(outcome.record["warnings"])
 
 
