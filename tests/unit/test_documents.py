@@ -17,6 +17,7 @@ DOCUMENTS = [
     *(ROOT / folder / "README.md" for folder in ("kan_engine", "service/examples", "tests")),
 ]
 README_BYTES = 10_000  # read in five minutes; the rest is in the guide and in docs/
+PACKAGES = ("kan_engine", "service", "worker", "migrations", "tests", "docs")
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -24,6 +25,14 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 def test_every_link_between_documents_resolves(document: Path) -> None:
     broken = [target for target in links(document) if not resolves(target, document)]
     assert broken == []
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"])
+def test_every_path_that_a_document_names_exists(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(rf"`((?:{'|'.join(PACKAGES)})/[\w./-]*)`", text)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_the_readme_is_short() -> None:
