@@ -66,14 +66,18 @@ class AxisCells:
     Attributes:
         points: Quadrature points [cells, points].
         weights: Their weights; they sum to 1.
-        first: For each fixed place, or None for the points, the first basis function of each cell.
-        values: For the same keys, values [derivatives, cells, points, k + 1].
+        terms: For each fixed place, or None for the points, the nonzero basis functions of each cell.
+        matrices: For the same keys, all basis functions [derivatives, cells, points, terms].
     """
 
     points: Float[Array, "cells points"]
     weights: Float[Array, "cells points"]
-    first: dict[float | None, Int[Array, " cells"]]
-    values: dict[float | None, Float[Array, "derivatives cells points local"]]
+    terms: dict[float | None, Int[Array, "cells local"]]
+    matrices: dict[float | None, Float[Array, "derivatives cells points terms"]]
+
+    def local_values(self, place: float | None, order: int) -> Float[Array, "cells points local"]:
+        """The nonzero basis functions of each cell, or a derivative of them."""
+        return np.take_along_axis(self.matrices[place][order], self.terms[place][:, None], 2)
 
 
 def locate_cells(
@@ -83,18 +87,16 @@ def locate_cells(
     if places is None:
         # Gauss points of all intervals; the points of an interval share their nonzero basis functions
         points, weights = axis.gauss_points(per_interval)
-        first_index, values = axis.local_values(points.reshape(-1), highest)
-        return AxisCells(
-            points,
-            weights,
-            {None: first_index.reshape(points.shape)[:, 0]},
-            {None: values.reshape(highest + 1, *points.shape, -1)},
-        )
-    firsts, all_values = dict[float | None, Array](), dict[float | None, Array]()
-    for place in places:
-        first_index, values = axis.local_values(np.array([place]), highest)
-        firsts[place], all_values[place] = first_index, values[:, None]
-    return AxisCells(np.full((1, 1), places[0]), np.ones((1, 1)), firsts, all_values)
+        all_points = dict[float | None, Array]({None: points})
+    else:
+        points, weights = np.full((1, 1), places[0]), np.ones((1, 1))
+        all_points = {place: np.full((1, 1), place) for place in places}
+    terms = {place: axis.nonzero_terms(at[:, 0]) for place, at in all_points.items()}
+    matrices = {
+        place: np.stack([axis.matrix(at, order) for order in range(highest + 1)])
+        for place, at in all_points.items()
+    }
+    return AxisCells(points, weights, terms, matrices)
 
 
 Rows = tuple[torch.Tensor, torch.Tensor]
@@ -168,8 +170,8 @@ class ResidualBlock:
         """Values of a jet at all points."""
         # Basis functions along every axis, differentiated as often as the jet demands
         matrices = [
-            _dense_matrix(reach, jet.at[number], jet.orders[number], axis.terms)
-            for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True))
+            reach.matrices[jet.at[number]][jet.orders[number]].reshape(reach.points.size, -1)
+            for number, reach in enumerate(self.reaches)
         ]
         return np.broadcast_to(multiply_axes(spline.coef[jet.unknown], matrices), self.shape)
 
@@ -203,7 +205,7 @@ class ResidualBlock:
             _group_by_cell(slopes * weights[..., None], cells),
         )
         leaves = list(self.residual.leaves)
-        local = prod(reach.values[next(iter(reach.values))].shape[-1] for reach in self.reaches)
+        local = prod(axis.order + 1 for axis in self.axes)
         # Slabs of cells whose Jacobian fits into memory
         numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
         chunk = max(1, self._max_chunk_numbers // max(numbers, 1))
@@ -234,9 +236,9 @@ class ResidualBlock:
             if not isinstance(leaf, Jet) or leaf.at != at:
                 continue
             # along the first axis [slabs, points, local], then [cells, points, local] of every other one
-            product = reaches[0].values[at[0]][leaf.orders[0]][part][:, None]
+            product = reaches[0].local_values(at[0], leaf.orders[0])[part][:, None]
             for axis, reach in enumerate(reaches[1:], 1):
-                values = reach.values[at[axis]][leaf.orders[axis]]
+                values = reach.local_values(at[axis], leaf.orders[axis])
                 product = np.einsum("scpi,dqj->scdpqij", product, values)
                 s, c, d, p, q, i, j = product.shape
                 product = product.reshape(s, c * d, p * q, i * j)
@@ -249,16 +251,14 @@ class ResidualBlock:
 
     def _columns(self, at: tuple[float | None, ...], part: slice) -> Int[Array, "slabs cells terms"]:
         """Column of each term; [slabs, cells, terms]."""
-        first, *others = (reach.first[place] for reach, place in zip(self.reaches, at, strict=True))
-        local = [np.arange(axis.order + 1) for axis in self.axes]
+        first, *others = (reach.terms[place] for reach, place in zip(self.reaches, at, strict=True))
         # Row-major index over all axes but the first
         inner = np.zeros((1, 1), dtype=np.int64)  # [cells, local]
-        for axis, first_index, columns in zip(self.axes[1:], others, local[1:], strict=True):
-            place = first_index[:, None] + columns
+        for axis, place in zip(self.axes[1:], others, strict=True):
             inner = inner[:, None, :, None] * axis.terms + place[None, :, None, :]
             inner = inner.reshape(inner.shape[0] * inner.shape[1], -1)
         size = prod(axis.terms for axis in self.axes[1:])
-        along = first[part][:, None] + local[0]
+        along = first[part]
         outer = along[:, None, :] * len(self.problem.unknowns) + np.array(self.unknowns)[:, None]
         full: Array = outer[:, None, :, :, None] * size + inner[None, :, None, None, :]
         return 1 + len(self.problem.coefficients) + full.reshape(len(along), len(inner), -1)
@@ -287,9 +287,6 @@ class MeasurementBlock:
     ) -> None:
         self.axes, self.points, self.unknown = tuple(axes), points, unknown
         self.values, self.weight = values, weight / len(values) ** 0.5
-        local = [axis.local_values(self.points[:, number], 0) for number, axis in enumerate(axes)]
-        self.firsts = [first_index for first_index, _ in local]
-        self.local = [values[0] for _, values in local]
 
     def residuals(self, state: SolverState) -> Float[Array, " rows"]:
         """Unweighted differences between the unknown and the measurements."""
@@ -305,10 +302,9 @@ class MeasurementBlock:
         count = len(self.values)
         # Products of the nonzero basis functions along all axes, and their columns
         columns, values = np.zeros((count, 1), dtype=np.int64), np.full((count, 1), self.weight)
-        for number, (axis, first_index, local) in enumerate(
-            zip(self.axes, self.firsts, self.local, strict=True)
-        ):
-            place = first_index[:, None] + np.arange(axis.order + 1)
+        for number, (axis, points) in enumerate(zip(self.axes, self.points.T, strict=True)):
+            place = axis.nonzero_terms(points)
+            local = np.take_along_axis(axis.matrix(points), place, 1)
             if number == 0:
                 place = place * len(state.spline.coef) + self.unknown
             columns = (columns[:, :, None] * axis.terms + place[:, None, :]).reshape(count, -1)
@@ -316,17 +312,6 @@ class MeasurementBlock:
         rows = np.column_stack([self.weight * self.residuals(state), values])
         columns = np.column_stack([np.zeros(count, dtype=np.int64), 1 + len(state.coefficients) + columns])
         yield torch.from_numpy(rows)[:, None], torch.from_numpy(columns)
-
-
-def _dense_matrix(
-    reach: AxisCells, place: float | None, order: int, terms: int
-) -> Float[Array, "points terms"]:
-    first_index, values = reach.first[place], reach.values[place][order]
-    cells, points, local = values.shape
-    dense = np.zeros((cells, points, terms))
-    columns = np.broadcast_to(first_index[:, None, None] + np.arange(local), values.shape)
-    np.put_along_axis(dense, columns, values, 2)
-    return dense.reshape(cells * points, terms)
 
 
 def points_per_interval(axis: SplineAxis) -> int:
