@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
+from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline, multiply_axes
 
 Array = np.ndarray
@@ -86,7 +87,10 @@ def locate_cells(
     """The cells of a residual along an axis; with given ``places`` one cell with one point."""
     if places is None:
         # Gauss points of all intervals; the points of an interval share their nonzero basis functions
-        points, weights = axis.gauss_points(per_interval)
+        points, weights = (
+            values.reshape(axis.size, per_interval) for values in gauss_legendre(axis.grid, per_interval)
+        )
+        weights = weights / (axis.grid[-1] - axis.grid[0])
         all_points = dict[float | None, Array]({None: points})
     else:
         points, weights = np.full((1, 1), places[0]), np.ones((1, 1))

@@ -75,16 +75,6 @@ class SplineAxis:
         """All basis functions at the interpolation points."""
         return self.matrix(self.interpolation_points())
 
-    def gauss_points(
-        self, per_interval: int
-    ) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
-        """Gauss-Legendre points and weights of every interval; the weights of all intervals sum to 1."""
-        nodes, weights = np.polynomial.legendre.leggauss(per_interval)
-        # Affine map of the rule on [-1, 1] to every interval
-        midpoints, half_widths = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
-        points = midpoints[:, None] + half_widths[:, None] * nodes
-        return points, half_widths[:, None] * weights / (self.grid[-1] - self.grid[0])
-
     def interpolation_points(self) -> Float[Array, " terms"]:
         """G + k points at which values determine a spline uniquely.
 
