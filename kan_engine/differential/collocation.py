@@ -112,7 +112,8 @@ class LeastSquaresSystem:
         for row_block in self.rows:
             for jacobian, columns in row_block.rows(state):
                 chunk = max(1, self.thresholds.max_square_numbers // jacobian.shape[-1] ** 2)
-                for rows, places in zip(jacobian.split(chunk), columns.split(chunk), strict=True):
+                chunks = (torch.split(tensor, chunk) for tensor in (jacobian, columns))
+                for rows, places in zip(*chunks, strict=True):
                     if is_large and should_stop():
                         raise StepInterrupted
                     equations.add_squares(rows.transpose(-1, -2) @ rows, places)

@@ -59,7 +59,7 @@ class SplineAxis:
         """All basis functions; those of the first and the last interval continue outside the grid."""
         return BSpline(self.knots, np.eye(self.terms), self.order)
 
-    def matrix(self, points: Float[Array, " points"], derivative: int = 0) -> Float[Array, "points terms"]:
+    def matrix(self, points: Float[Array, "*points"], derivative: int = 0) -> Float[Array, "*points terms"]:
         """All basis functions at the points, or a derivative of them."""
         values: Array = self._basis(points, derivative)
         return values
