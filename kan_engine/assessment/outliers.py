@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import HuberRegressor
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine.assessment.simple_models import fit_ridge_regression
@@ -111,21 +112,12 @@ def _predict_by_trees(
     weights: Float[np.ndarray, " rows"] | None,
     limits: OutlierThresholds,
 ) -> Float[np.ndarray, " rows"]:
-    folds = np.arange(len(t)) % limits.fold_count
-    predictions = np.empty(len(t))
+    model = HistGradientBoostingRegressor(max_iter=limits.tree_count, random_state=0, early_stopping=False)
+    target = np.clip(t, -limits.min_gross_deviations, limits.min_gross_deviations)
+    folds = PredefinedSplit(np.arange(len(t)) % limits.fold_count)
     with threadpool_limits(1):
-        for fold in range(limits.fold_count):
-            mask = folds == fold
-            model = HistGradientBoostingRegressor(
-                max_iter=limits.tree_count, random_state=0, early_stopping=False
-            )
-            model.fit(
-                x[~mask],
-                np.clip(t[~mask], -limits.min_gross_deviations, limits.min_gross_deviations),
-                sample_weight=None if weights is None else weights[~mask],
-            )
-            predictions[mask] = model.predict(x[mask])
-    return predictions
+        predictions = cross_val_predict(model, x, target, cv=folds, params={"sample_weight": weights})
+    return np.asarray(predictions)
 
 
 def _robust_deviation(residuals: Float[np.ndarray, " rows"]) -> float:

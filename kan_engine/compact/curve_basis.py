@@ -19,7 +19,6 @@ from scipy.linalg import eigh
 
 from kan_engine.compact.sources import Source
 from kan_engine.compact.thresholds import CompactThresholds
-from kan_engine.splines.features import Features
 from kan_engine.splines.knots import extend_knots, quantile_grid, uniform_grid
 
 Array = np.ndarray
@@ -58,7 +57,11 @@ class CurveBasis:
     def evaluate(self, z: Float[Array, "rows columns"]) -> Float[Array, "rows terms"]:
         """Return the functions at rows on the unit scale, of all encoded columns."""
         z = z[:, self.source.columns]
-        raw = _evaluate_splines(z[:, 0], self.knots, self.order) if self.knots is not None else self._flags(z)
+        raw = (
+            self._flags(z)
+            if self.knots is None
+            else _evaluate(_basis_splines(self.knots, self.order), z[:, 0])
+        )
         # Means are removed first, so that every function has mean 0 on the rows that it was built from
         values: Array = (raw - self.means) @ self.matrix
         return values
@@ -110,7 +113,7 @@ def build_curve_basis(
         thresholds=thresholds.grids,
     )
     knots = extend_knots(grid, order)[0].numpy()
-    means, covariance = _moments(_evaluate_splines(x, knots, order), weights)
+    means, covariance = _moments(_evaluate(_basis_splines(knots, order), x), weights)
     matrix, curvature = _smooth_functions(
         knots, order, covariance, thresholds.max_refit_terms, thresholds.bend_power
     )
@@ -146,7 +149,7 @@ class NodeBasis:
         order, end = thresholds.order, torch.ones(1, dtype=torch.float64)
         knots = extend_knots(uniform_grid(-end, end, thresholds.outer_grid_size), order)[0].numpy()
         # The values of a node are not known yet: evenly spaced points take their place
-        values = _evaluate_splines(np.linspace(-1, 1, 201), knots, order)
+        values = _evaluate(_basis_splines(knots, order), np.linspace(-1, 1, 201))
         _, covariance = _moments(values, np.ones(len(values)))
         functions = _smooth_functions(knots, order, covariance, thresholds.max_outer_refit_terms)
         return NodeBasis(knots, *functions, order)
@@ -157,13 +160,7 @@ class NodeBasis:
 
     def evaluate(self, u: Float[Array, " rows"]) -> Float[Array, "rows terms"]:
         """Return the functions; beyond the knots they continue along their tangents."""
-        inside = np.clip(u, -1.0, 1.0)
-        values: Array = self._functions(inside)
-        # Slopes are computed for the few rows beyond the range alone
-        outside = np.flatnonzero(inside != u)
-        if len(outside):
-            values[outside] += (u - inside)[outside, None] * self._slopes(inside[outside])
-        return values
+        return _evaluate(self._functions, u)
 
     def evaluate_slopes(
         self, u: Float[Array, " rows"], coefficients: Float[Array, "terms curves"]
@@ -184,18 +181,19 @@ class NodeBasis:
         return self._functions.derivative()
 
 
-def _to_tensors(
-    x: Float[Array, " rows"], knots: Float[Array, " knots"]
-) -> tuple[Float[torch.Tensor, "rows 1"], Float[torch.Tensor, "1 knots"]]:
-    return torch.from_numpy(np.ascontiguousarray(x)[:, None]), torch.from_numpy(knots[None])
+def _basis_splines(knots: Float[Array, " knots"], order: int) -> BSpline:
+    return BSpline(knots, np.eye(len(knots) - order - 1), order)
 
 
-def _evaluate_splines(
-    x: Float[Array, " rows"], knots: Float[Array, " knots"], order: int
-) -> Float[Array, "rows splines"]:
-    values = Features.apply(*_to_tensors(x, knots), order, None)  # type: ignore[no-untyped-call]
-    splines: Array = values[:, 0, :-1].numpy()
-    return splines
+def _evaluate(splines: BSpline, x: Float[Array, " rows"]) -> Float[Array, "rows functions"]:
+    """Values of functions; beyond the grid they continue along their tangents."""
+    inside = np.clip(x, *splines.t[[splines.k, -1 - splines.k]])
+    values: Array = splines(inside)
+    # Slopes are computed for the few rows beyond the range alone
+    outside = np.flatnonzero(inside != x)
+    if len(outside):
+        values[outside] += (x - inside)[outside, None] * splines(inside[outside], 1)
+    return values
 
 
 def _moments(

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
+from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline, multiply_axes
 
 Array = np.ndarray
@@ -66,14 +67,18 @@ class AxisCells:
     Attributes:
         points: Quadrature points [cells, points].
         weights: Their weights; they sum to 1.
-        first: For each fixed place, or None for the points, the first basis function of each cell.
-        values: For the same keys, values [derivatives, cells, points, k + 1].
+        terms: For each fixed place, or None for the points, the nonzero basis functions of each cell.
+        matrices: For the same keys, all basis functions [derivatives, cells, points, terms].
     """
 
     points: Float[Array, "cells points"]
     weights: Float[Array, "cells points"]
-    first: dict[float | None, Int[Array, " cells"]]
-    values: dict[float | None, Float[Array, "derivatives cells points local"]]
+    terms: dict[float | None, Int[Array, "cells local"]]
+    matrices: dict[float | None, Float[Array, "derivatives cells points terms"]]
+
+    def local_values(self, place: float | None, order: int) -> Float[Array, "cells points local"]:
+        """The nonzero basis functions of each cell, or a derivative of them."""
+        return np.take_along_axis(self.matrices[place][order], self.terms[place][:, None], 2)
 
 
 def locate_cells(
@@ -82,43 +87,28 @@ def locate_cells(
     """The cells of a residual along an axis; with given ``places`` one cell with one point."""
     if places is None:
         # Gauss points of all intervals; the points of an interval share their nonzero basis functions
-        points, weights = axis.gauss_points(per_interval)
-        first_index, values = axis.local_values(points.reshape(-1), highest)
-        return AxisCells(
-            points,
-            weights,
-            {None: first_index.reshape(points.shape)[:, 0]},
-            {None: values.reshape(highest + 1, *points.shape, -1)},
+        points, weights = (
+            values.reshape(axis.size, per_interval) for values in gauss_legendre(axis.grid, per_interval)
         )
-    firsts, all_values = dict[float | None, Array](), dict[float | None, Array]()
-    for place in places:
-        first_index, values = axis.local_values(np.array([place]), highest)
-        firsts[place], all_values[place] = first_index, values[:, None]
-    return AxisCells(np.full((1, 1), places[0]), np.ones((1, 1)), firsts, all_values)
+        weights = weights / (axis.grid[-1] - axis.grid[0])
+        all_points = dict[float | None, Array]({None: points})
+    else:
+        points, weights = np.full((1, 1), places[0]), np.ones((1, 1))
+        all_points = {place: np.full((1, 1), place) for place in places}
+    terms = {place: axis.nonzero_terms(at[:, 0]) for place, at in all_points.items()}
+    matrices = {
+        place: np.stack([axis.matrix(at, order) for order in range(highest + 1)])
+        for place, at in all_points.items()
+    }
+    return AxisCells(points, weights, terms, matrices)
 
 
-@dataclass(frozen=True)
-class FrontLayout:
-    """Order of the unknowns in the front.
+Rows = tuple[torch.Tensor, torch.Tensor]
+"""Rows of some cells [r J], [cells, rows, terms], and the column of each term.
 
-    Attributes:
-        block: Number of unknowns per basis function along the first axis.
-        stride: Intervals of the first axis that are assembled between two eliminations.
-        width: Number of blocks in the front.
-    """
-
-    block: int
-    stride: int
-    width: int
-
-    @property
-    def border(self) -> int:
-        """Index of the first coefficient."""
-        return self.block * self.width
-
-
-Contribution = tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]
-"""Interval of the first axis, and the additions of its rows: squares, slopes, and indices in the front."""
+The order of the columns: residuals, estimated coefficients, and the coefficients of the splines, by basis
+function along the first axis, unknown function, and basis functions along the other axes.
+"""
 
 
 class ResidualBlock:
@@ -127,7 +117,7 @@ class ResidualBlock:
     Args:
         problem: The problem, for its names.
         residual: The formula that must vanish.
-        axes: The grids; the front moves along the first one.
+        axes: The grids.
         weight: Factor of the rows.
         max_chunk_numbers: Of the Jacobian that is assembled at a time.
         anchor: Values that are subtracted from the residual.
@@ -184,8 +174,8 @@ class ResidualBlock:
         """Values of a jet at all points."""
         # Basis functions along every axis, differentiated as often as the jet demands
         matrices = [
-            _dense_matrix(reach, jet.at[number], jet.orders[number], axis.terms)
-            for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True))
+            reach.matrices[jet.at[number]][jet.orders[number]].reshape(reach.points.size, -1)
+            for number, reach in enumerate(self.reaches)
         ]
         return np.broadcast_to(multiply_axes(spline.coef[jet.unknown], matrices), self.shape)
 
@@ -208,8 +198,8 @@ class ResidualBlock:
         values = evaluate(self.residual.tree, self.columns, self._leaf_values(state)) - self.target
         return float(np.square(self.weight * self.root_weights * values).sum())
 
-    def contributions(self, layout: FrontLayout, state: SolverState) -> Iterator[Contribution]:
-        """Additions of the rows to the normal equations, in the order of the cells along the first axis."""
+    def rows(self, state: SolverState) -> Iterator[Rows]:
+        """The weighted rows, some cells at a time."""
         values, slopes = self.evaluate(state)
         weights = self.weight * self.root_weights
         cells = [reach.points.shape for reach in self.reaches]
@@ -219,35 +209,22 @@ class ResidualBlock:
             _group_by_cell(slopes * weights[..., None], cells),
         )
         leaves = list(self.residual.leaves)
-        slabs = next(iter(self.reaches[0].first.values()))  # interval of each cell along the first axis
-        local = prod(reach.values[next(iter(reach.values))].shape[-1] for reach in self.reaches)
+        local = prod(axis.order + 1 for axis in self.axes)
         # Slabs of cells whose Jacobian fits into memory
         numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
         chunk = max(1, self._max_chunk_numbers // max(numbers, 1))
-        borders = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
-        for start in range(0, len(slabs), chunk):
+        coefficients = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
+        border = [0, *(1 + self.problem.coefficients.index(leaves[number]) for number in coefficients)]
+        for start in range(0, len(values), chunk):
             part = slice(start, start + chunk)
-            blocks, places = [], []
-            # Columns of the spline coefficients, by place of evaluation, then those of the estimated
-            # coefficients
-            for at in self.groups:
-                blocks.append(self._group_jacobian(at, slopes[part], part, leaves))
-                places.append(self._front_indices(layout, at, part))
-            for number in borders:
-                blocks.append(slopes[part][..., number : number + 1])
-                column = layout.border + self.problem.coefficients.index(leaves[number])
-                places.append(np.full((*places[0].shape[:2], 1), column))
-            jacobian = torch.from_numpy(np.concatenate(blocks, -1))
-            where = torch.from_numpy(np.concatenate(places, -1))
-            residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
-            # Cells whose squares are in memory at a time
-            chunk_cells = max(1, self._max_chunk_numbers // jacobian.shape[-1] ** 2)
-            for number, slab in enumerate(slabs[part]):
-                pieces = (torch.split(tensor[number], chunk_cells) for tensor in (jacobian, residuals, where))
-                for rows, residual, indices in zip(*pieces, strict=True):
-                    # Normal equations of the cell: JᵀJ and Jᵀr
-                    across = rows.transpose(-1, -2)
-                    yield int(slab), across @ rows, (across @ residual[..., None])[..., 0], indices
+            groups = [self._group_jacobian(at, slopes[part], part, leaves) for at in self.groups]
+            blocks = [values[part][..., None], slopes[part][..., coefficients], *groups]
+            columns = [self._columns(at, part) for at in self.groups]
+            columns.insert(0, np.broadcast_to(border, (*columns[0].shape[:2], len(border))))
+            yield (
+                torch.from_numpy(np.concatenate(blocks, -1)).flatten(0, 1),
+                torch.from_numpy(np.concatenate(columns, -1)).flatten(0, 1),
+            )
 
     def _group_jacobian(
         self,
@@ -263,9 +240,9 @@ class ResidualBlock:
             if not isinstance(leaf, Jet) or leaf.at != at:
                 continue
             # along the first axis [slabs, points, local], then [cells, points, local] of every other one
-            product = reaches[0].values[at[0]][leaf.orders[0]][part][:, None]
+            product = reaches[0].local_values(at[0], leaf.orders[0])[part][:, None]
             for axis, reach in enumerate(reaches[1:], 1):
-                values = reach.values[at[axis]][leaf.orders[axis]]
+                values = reach.local_values(at[axis], leaf.orders[axis])
                 product = np.einsum("scpi,dqj->scdpqij", product, values)
                 s, c, d, p, q, i, j = product.shape
                 product = product.reshape(s, c * d, p * q, i * j)
@@ -276,28 +253,19 @@ class ResidualBlock:
         assert total is not None  # noqa: S101 - every group has at least one jet
         return total.reshape(*total.shape[:3], -1)
 
-    def _front_indices(
-        self, layout: FrontLayout, at: tuple[float | None, ...], part: slice
-    ) -> Int[Array, "slabs cells terms"]:
-        """Index in the front of each term; [slabs, cells, terms]."""
-        firsts = [reach.first[place] for reach, place in zip(self.reaches, at, strict=True)]
-        order = [axis.order + 1 for axis in self.axes]
+    def _columns(self, at: tuple[float | None, ...], part: slice) -> Int[Array, "slabs cells terms"]:
+        """Column of each term; [slabs, cells, terms]."""
+        first, *others = (reach.terms[place] for reach, place in zip(self.reaches, at, strict=True))
         # Row-major index over all axes but the first
         inner = np.zeros((1, 1), dtype=np.int64)  # [cells, local]
-        for axis, first_index, local in zip(self.axes[1:], firsts[1:], order[1:], strict=True):
-            place = first_index[:, None] + np.arange(local)
+        for axis, place in zip(self.axes[1:], others, strict=True):
             inner = inner[:, None, :, None] * axis.terms + place[None, :, None, :]
             inner = inner.reshape(inner.shape[0] * inner.shape[1], -1)
         size = prod(axis.terms for axis in self.axes[1:])
-        unknowns = np.array(self.unknowns)
-        # Position along the first axis relative to the start of the front
-        along = firsts[0][part][:, None] % layout.stride + np.arange(order[0])
-        full: Array = (
-            along[:, None, None, :, None] * layout.block
-            + unknowns[None, None, :, None, None] * size
-            + inner[None, :, None, None, :]
-        )
-        return full.reshape(len(along), len(inner), -1)
+        along = first[part]
+        outer = along[:, None, :] * len(self.problem.unknowns) + np.array(self.unknowns)[:, None]
+        full: Array = outer[:, None, :, :, None] * size + inner[None, :, None, None, :]
+        return 1 + len(self.problem.coefficients) + full.reshape(len(along), len(inner), -1)
 
 
 class MeasurementBlock:
@@ -321,13 +289,8 @@ class MeasurementBlock:
         values: Float[Array, " rows"],
         weight: float,
     ) -> None:
-        # Sorted along the first axis, along which the front moves
-        order = np.argsort(points[:, 0], kind="stable")
-        self.axes, self.points, self.unknown = tuple(axes), points[order], unknown
-        self.values, self.weight = values[order], weight / len(values) ** 0.5
-        local = [axis.local_values(self.points[:, number], 0) for number, axis in enumerate(axes)]
-        self.firsts = [first_index for first_index, _ in local]
-        self.local = [values[0] for _, values in local]
+        self.axes, self.points, self.unknown = tuple(axes), points, unknown
+        self.values, self.weight = values, weight / len(values) ** 0.5
 
     def residuals(self, state: SolverState) -> Float[Array, " rows"]:
         """Unweighted differences between the unknown and the measurements."""
@@ -338,43 +301,21 @@ class MeasurementBlock:
         """Contribution to the objective."""
         return float(np.square(self.weight * self.residuals(state)).sum())
 
-    def contributions(self, layout: FrontLayout, state: SolverState) -> Iterator[Contribution]:
-        """Additions of the rows to the normal equations, by interval of the first axis."""
-        basis = self.local[0]
-        # Index in the front of the basis functions along the first axis
-        place = self.firsts[0][:, None] % layout.stride + np.arange(self.axes[0].order + 1)
-        place = place * layout.block + self.unknown * prod(axis.terms for axis in self.axes[1:])
-        # Products of the nonzero basis functions along all other axes, and their row-major indices
-        inner = np.zeros((len(basis), 1), dtype=np.int64)
-        values = np.ones((len(basis), 1))
-        for axis, first_index, local in zip(self.axes[1:], self.firsts[1:], self.local[1:], strict=True):
-            columns = first_index[:, None] + np.arange(axis.order + 1)
-            inner = (inner[:, :, None] * axis.terms + columns[:, None, :]).reshape(len(basis), -1)
-            values = (values[:, :, None] * local[:, None, :]).reshape(len(basis), -1)
-        places = (place[:, :, None] + inner[:, None, :]).reshape(len(basis), 1, -1)
-        rows = self.weight * (basis[:, :, None] * values[:, None, :]).reshape(len(basis), 1, -1)
-        jacobian = torch.from_numpy(rows)
-        differences = torch.from_numpy(self.weight * self.residuals(state))[:, None, None]
-        # Normal equations of the measurements in one interval of the first axis
-        for slab in np.unique(self.firsts[0]):
-            row_numbers = np.flatnonzero(self.firsts[0] == slab)
-            slab_jacobian = jacobian[row_numbers]
-            squares, slopes = (
-                slab_jacobian.transpose(1, 2) @ slab_jacobian,
-                (slab_jacobian.transpose(1, 2) @ differences[row_numbers])[..., 0],
-            )
-            yield int(slab), squares, slopes, torch.from_numpy(places[row_numbers, 0])
-
-
-def _dense_matrix(
-    reach: AxisCells, place: float | None, order: int, terms: int
-) -> Float[Array, "points terms"]:
-    first_index, values = reach.first[place], reach.values[place][order]
-    cells, points, local = values.shape
-    dense = np.zeros((cells, points, terms))
-    columns = np.broadcast_to(first_index[:, None, None] + np.arange(local), values.shape)
-    np.put_along_axis(dense, columns, values, 2)
-    return dense.reshape(cells * points, terms)
+    def rows(self, state: SolverState) -> Iterator[Rows]:
+        """The weighted rows, each a cell of its own."""
+        count = len(self.values)
+        # Products of the nonzero basis functions along all axes, and their columns
+        columns, values = np.zeros((count, 1), dtype=np.int64), np.full((count, 1), self.weight)
+        for number, (axis, points) in enumerate(zip(self.axes, self.points.T, strict=True)):
+            place = axis.nonzero_terms(points)
+            local = np.take_along_axis(axis.matrix(points), place, 1)
+            if number == 0:
+                place = place * len(state.spline.coef) + self.unknown
+            columns = (columns[:, :, None] * axis.terms + place[:, None, :]).reshape(count, -1)
+            values = (values[:, :, None] * local[:, None, :]).reshape(count, -1)
+        rows = np.column_stack([self.weight * self.residuals(state), values])
+        columns = np.column_stack([np.zeros(count, dtype=np.int64), 1 + len(state.coefficients) + columns])
+        yield torch.from_numpy(rows)[:, None], torch.from_numpy(columns)
 
 
 def points_per_interval(axis: SplineAxis) -> int:

@@ -6,23 +6,24 @@ over those of the boundary, of the measurements over their rows.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from math import prod
-from operator import itemgetter
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.differential.assembly import FrontLayout, MeasurementBlock, ResidualBlock, SolverState
+from kan_engine.differential.assembly import MeasurementBlock, ResidualBlock, SolverState
 from kan_engine.differential.problem import DifferentialProblem
 from kan_engine.differential.thresholds import SolverThresholds
+from kan_engine.numerics.banded_least_squares import (
+    RELATIVE_PIVOT_SHIFT,
+    BandedNormalEquations,
+    IndefiniteMatrix,
+)
 from kan_engine.numerics.damped_least_squares import Damping, Proposal, take_step
-from kan_engine.numerics.frontal_solver import RELATIVE_PIVOT_SHIFT, Front, IndefiniteMatrix
 from kan_engine.splines.tensor_product import SplineAxis
 
 Array = np.ndarray
@@ -32,7 +33,7 @@ class LeastSquaresSystem:
     """All rows of a problem on given grids.
 
     Args:
-        problem: The problem; the front moves along its first independent variable.
+        problem: The problem; the unknowns are banded along its first independent variable.
         axes: The grids.
         rows: Equations, conditions, anchors and measurements.
         order: For each axis, its number in the states of the callers.
@@ -49,10 +50,6 @@ class LeastSquaresSystem:
     ) -> None:
         self.order, self.thresholds = order, thresholds
         self.problem, self.axes, self.rows = problem, tuple(axes), list(rows)
-        block = len(problem.unknowns) * prod(axis.terms for axis in axes[1:])
-        is_whole = any(row_block.is_tied for row_block in rows)
-        stride = axes[0].size if is_whole else max(1, thresholds.min_eliminated_unknowns // block)
-        self._layout = FrontLayout(block, stride, min(stride + axes[0].order, axes[0].terms))
 
     def sum_of_squares(self, state: SolverState) -> float:
         """Sum of the squares of all weighted residuals."""
@@ -64,20 +61,19 @@ class LeastSquaresSystem:
         """Take a Gauss-Newton step.
 
         Args:
-            should_stop: Called before each elimination of a large front.
+            should_stop: Called before each assembly of some rows of a large system.
 
         Raises:
             NotDefinite: The damping is too weak.
             StepInterrupted: The step was not finished.
         """
-        front, blocks = self._assemble_front(state, damping, should_stop)
-        flat = front.solve(blocks).numpy()
+        solution = self._assemble(state, should_stop).solve(damping)
         count = len(self.problem.coefficients)
-        # The front orders unknowns within each basis function of the first axis; coefficients come last
-        inner = flat[: len(flat) - count].reshape(self.axes[0].terms, len(self.problem.unknowns), -1)
+        # Unknown functions are ordered within each basis function of the first axis
+        inner = solution[count:].reshape(self.axes[0].terms, len(self.problem.unknowns), -1)
         shift = inner.transpose(1, 0, 2).reshape(state.spline.coef.shape)
         spline = replace(state.spline, coef=state.spline.coef + shift)
-        return SolverState(spline, state.coefficients + flat[len(flat) - count :])
+        return SolverState(spline, state.coefficients + solution[:count])
 
     def variances(self, state: SolverState) -> Float[Array, " coefficients"]:
         """Variances of the coefficients for residuals of variance 1; infinite for undetermined ones.
@@ -85,9 +81,7 @@ class LeastSquaresSystem:
         The information about the coefficients is half the second derivative of the objective in them, where
         the unknowns minimise the objective for each value of the coefficients. Its inverse is the covariance.
         """
-        front, blocks = self._assemble_front(state.permute_axes(self.order), 0.0)
-        front.solve(blocks)
-        information, diagonal = (tensor.numpy() for tensor in front.border_information())
+        information, diagonal = self._assemble(state.permute_axes(self.order)).border_information()
         # Scaled to a diagonal of 1, so that eigenvalues do not depend on the units of the coefficients
         unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         eigenvalues, directions = np.linalg.eigh(information / np.outer(unit, unit))
@@ -100,27 +94,30 @@ class LeastSquaresSystem:
         variances[shares[:, is_open].sum(1) > self.thresholds.max_undetermined_share] = np.inf
         return variances
 
-    def _assemble_front(
-        self, state: SolverState, damping: float, should_stop: Callable[[], bool] = lambda: False
-    ) -> tuple[Front, int]:
-        """The front after all rows have been added, and its remaining number of blocks."""
-        layout, first_axis = self._layout, self.axes[0]
-        front = Front(layout.block, layout.width, len(self.problem.coefficients), damping)
-        start = 0
-        # One interval of all rows at a time: the rows of a whole grid may need more memory than all else.
-        in_order = heapq.merge(*(rows.contributions(layout, state) for rows in self.rows), key=itemgetter(0))
-        for slab, parts in groupby(in_order, key=itemgetter(0)):
-            while slab >= start + layout.stride:
-                if len(front.gradient) > self.thresholds.large_front_unknowns and should_stop():
-                    raise StepInterrupted
-                front.advance(layout.stride)
-                start += layout.stride
-            for _, squares, slopes, places in parts:
-                front.add_squares(squares, slopes, places)
-        while first_axis.size > start + layout.stride:
-            front.advance(layout.stride)
-            start += layout.stride
-        return front, first_axis.terms - start
+    def _assemble(
+        self, state: SolverState, should_stop: Callable[[], bool] = lambda: False
+    ) -> BandedNormalEquations:
+        """The normal equations of all rows."""
+        first_axis, *other_axes = self.axes
+        block = len(self.problem.unknowns) * prod(axis.terms for axis in other_axes)
+        # A row involves the k + 1 nonzero basis functions along the first axis, at one place or at two
+        is_whole = any(row_block.is_tied for row_block in self.rows)
+        blocks = first_axis.terms if is_whole else first_axis.order + 1
+        equations = BandedNormalEquations(
+            border=len(self.problem.coefficients),
+            sequence=block * first_axis.terms,
+            bandwidth=block * blocks - 1,
+        )
+        is_large = equations.bandwidth > self.thresholds.large_bandwidth
+        for row_block in self.rows:
+            for jacobian, columns in row_block.rows(state):
+                chunk = max(1, self.thresholds.max_square_numbers // jacobian.shape[-1] ** 2)
+                chunks = (torch.split(tensor, chunk) for tensor in (jacobian, columns))
+                for rows, places in zip(*chunks, strict=True):
+                    if is_large and should_stop():
+                        raise StepInterrupted
+                    equations.add_squares(rows.transpose(-1, -2) @ rows, places)
+        return equations
 
 
 class StepInterrupted(Exception):
@@ -175,9 +172,10 @@ def descend(
     slight = limits.min_relative_decrease if slight is None else slight
     result = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
     damping = _FreeStepDamping.build(limits, strongest)
+    step_tolerance = max(step_tolerance, limits.min_relative_step)
 
     def propose(value: Float[Tensor, " 1"]) -> Proposal[DescentResult]:
-        trial = _try_step(system, result, float(value), should_stop)
+        trial = _try_step(system, result, float(value), step_tolerance, should_stop)
         return Proposal(trial or result, accepted=torch.tensor([trial is not None]))
 
     while result.steps < steps and not should_stop():
@@ -188,7 +186,7 @@ def descend(
             break
         is_slight = result.sum_of_squares - step.point.sum_of_squares < slight * result.sum_of_squares
         result = step.point
-        if result.moved < max(step_tolerance, limits.min_relative_step) or (
+        if result.moved < step_tolerance or (
             is_slight and damping.is_free and result.sum_of_squares > limits.rounding_objective
         ):
             break
@@ -234,7 +232,11 @@ class _FreeStepDamping(Damping):
 
 
 def _try_step(
-    system: LeastSquaresSystem, start: DescentResult, damping: float, should_stop: Callable[[], bool]
+    system: LeastSquaresSystem,
+    start: DescentResult,
+    damping: float,
+    step_tolerance: float,
+    should_stop: Callable[[], bool],
 ) -> DescentResult | None:
     """Take a step; None if it does not lower the objective or is interrupted."""
     try:
@@ -248,4 +250,8 @@ def _try_step(
     if max(result.sum_of_squares, start.sum_of_squares) < system.thresholds.rounding_objective:
         # Steps must get shorter where the objective is rounding.
         return None if change > start.moved / 2 else result
-    return result if result.sum_of_squares < start.sum_of_squares else None
+    if result.sum_of_squares < start.sum_of_squares:
+        return result
+    # The start is the minimum if an undamped step is negligible; rounding errors hide its gain
+    is_minimum = damping == 0 and change < step_tolerance
+    return replace(start, moved=change, steps=result.steps) if is_minimum else None

@@ -29,7 +29,7 @@ from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.expressions.nodes import Parameter
 from kan_engine.splines.tensor_product import SplineAxis
 
-WORKING_COPIES = 4  # of the front, and of the rows of an interval, in memory during assembly
+WORKING_COPIES = 4  # of the rows of an interval, in memory during assembly
 
 
 def build_system(
@@ -54,7 +54,7 @@ def build_system(
         thresholds: Of the solver.
     """
     variations = sizes or [1.0] * len(problem.unknowns)
-    order = front_order(problem, axes)
+    order = band_order(problem, axes)
     problem, axes, state = problem.permute_axes(order), [axes[a] for a in order], state.permute_axes(order)
 
     def build_rows(residual: Residual, weight: float, anchor: Anchor | None = None) -> ResidualBlock:
@@ -75,12 +75,12 @@ def build_system(
     return LeastSquaresSystem(problem, axes, rows, order, thresholds)
 
 
-def front_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tuple[int, ...]:
+def band_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tuple[int, ...]:
     """Order of the axes: first the longest one along which no condition couples two places.
 
-    The front moves along this axis.
+    The normal equations are banded along this axis.
     """
-    # A condition on two places would keep all blocks between them in the front
+    # A condition on two places would widen the band to the whole matrix
     coupled_axes = {axis for c in problem.conditions for axis, places in c.fixed.items() if len(places) > 1}
     free = [axis for axis in range(len(axes)) if axis not in coupled_axes]
     first_axis = max(free, key=lambda axis: axes[axis].terms, default=0)
@@ -89,17 +89,21 @@ def front_order(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> tup
 
 def step_multiplications(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> float:
     """Estimated multiplications of a step, which are mainly those of the elimination."""
-    first_axis, *other_axes = (axes[a] for a in front_order(problem, axes))
+    first_axis, *other_axes = (axes[a] for a in band_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in other_axes)
     return float(first_axis.terms * block * ((first_axis.order + 1) * block) ** 2)
 
 
 def step_bytes(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> float:
-    """Estimated memory of a step: the front, eliminated blocks, and one interval of all rows."""
-    first_axis, *other_axes = (axes[a] for a in front_order(problem, axes))
+    """Upper estimate of the memory of a step: the band, and one interval of all rows.
+
+    The squares of the bandwidth exceed what a step needs: they also bound the time of a step whose band is
+    the whole matrix, which ``step_multiplications`` does not count.
+    """
+    first_axis, *other_axes = (axes[a] for a in band_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in other_axes)
-    is_whole = any(len(c.fixed.get(front_order(problem, axes)[0], ())) > 1 for c in problem.conditions)
-    # Side of the front: the blocks that one interval involves, or all if a condition couples distant ones
+    is_whole = any(len(c.fixed.get(band_order(problem, axes)[0], ())) > 1 for c in problem.conditions)
+    # Bandwidth: the blocks that one interval involves, or all if a condition couples distant ones
     side = block * (first_axis.terms if is_whole else min(first_axis.order + 1, first_axis.terms)) + len(
         problem.coefficients
     )
@@ -108,7 +112,7 @@ def step_bytes(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> floa
     )
     local = len(problem.unknowns) * prod(axis.order + 1 for axis in axes)
     rows = (len(problem.equations) + WORKING_COPIES) * points * local
-    return 8.0 * (WORKING_COPIES * side**2 + first_axis.terms * block * (side + block) + rows)
+    return 8.0 * (4 * side**2 + first_axis.terms * block * (side + block) + rows)
 
 
 def anchor_residual(anchor: Anchor, axes: int) -> Residual:

@@ -60,8 +60,8 @@ class SolverThresholds:
             first, but above this share of the change before.
         max_step_multiplications, max_step_bytes: Of a step on a finer grid; more keep the grid as it is.
         max_chunk_numbers: Of a Jacobian that is assembled at a time.
-        min_eliminated_unknowns: At a time; few large eliminations are faster.
-        large_front_unknowns: From this size of the front, ``should_stop`` is called before every elimination.
+        max_square_numbers: Of products of rows that are added at a time; more do not fit into the cache.
+        large_bandwidth: Above it, ``should_stop`` is called while the normal equations are assembled.
         condition_weight: Of conditions relative to equations.
         start_constants: Initial values of nonlinear problems that are not solved by time marching.
         converged_change, solved_violation: Largest change in the last step, and largest relative violation,
@@ -127,8 +127,8 @@ class SolverThresholds:
     max_step_multiplications: float = 3e10
     max_step_bytes: float = 2.0**31
     max_chunk_numbers: int = 2**22
-    min_eliminated_unknowns: int = 32
-    large_front_unknowns: int = 500
+    max_square_numbers: int = 2**14
+    large_bandwidth: int = 500
     condition_weight: float = 10.0
     start_constants: tuple[float, ...] = (0.0, 1.0, -1.0)
     converged_change: float = 1e-6

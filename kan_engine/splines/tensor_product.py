@@ -8,15 +8,15 @@ With one variable this is a KAN without hidden nodes. With more it is a KAN whos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.interpolate import BSpline, NdBSpline
 
-from kan_engine.splines.basis import LocalBasis, local_basis
 from kan_engine.splines.knots import extend_knots
 
 Array = np.ndarray
@@ -54,41 +54,26 @@ class SplineAxis:
         """The grid extended by k points on each side, G + 1 + 2k."""
         return extend_knots(torch.from_numpy(self.grid)[None], self.order)[0].numpy()
 
-    def local_values(
-        self, points: Float[Array, " points"], highest: int
-    ) -> tuple[Int[Array, " points"], Float[Array, "derivatives points local"]]:
-        """Index of the first of the k + 1 nonzero functions, and these with derivatives up to ``highest``."""
-        basis = self._local_basis(points)
-        values = np.stack([basis.values(m)[:, :, 0].numpy().T for m in range(highest + 1)])
-        return basis.first[:, 0].numpy(), values
+    @cached_property
+    def _basis(self) -> BSpline:
+        """All basis functions; those of the first and the last interval continue outside the grid."""
+        return BSpline(self.knots, np.eye(self.terms), self.order)
 
-    def _local_basis(self, points: Float[Array, " points"]) -> LocalBasis:
-        knots = torch.from_numpy(self.knots)[None]
-        return local_basis(torch.from_numpy(points)[:, None].clone(), knots, self.order, None)
-
-    def matrix(self, points: Float[Array, " points"], derivative: int = 0) -> Float[Array, "points terms"]:
+    def matrix(self, points: Float[Array, "*points"], derivative: int = 0) -> Float[Array, "*points terms"]:
         """All basis functions at the points, or a derivative of them."""
-        basis = self._local_basis(points)
-        # The k + 1 nonzero functions of each point, in a dense row
-        dense = np.zeros((len(points), self.terms))
-        columns = basis.first.numpy() + np.arange(self.order + 1)
-        np.put_along_axis(dense, columns, basis.values(derivative)[:, :, 0].numpy().T, 1)
-        return dense
+        values: Array = self._basis(points, derivative)
+        return values
+
+    def nonzero_terms(self, points: Float[Array, " points"]) -> Int[Array, "points local"]:
+        """Indices of the k + 1 functions that are not 0 in the interval of each point."""
+        interval = np.clip(np.searchsorted(self.grid, points, side="right") - 1, 0, self.size - 1)
+        indices: Array = interval[:, None] + np.arange(self.order + 1)
+        return indices
 
     @cached_property
     def interpolation_matrix(self) -> Float[Array, "terms terms"]:
         """All basis functions at the interpolation points."""
         return self.matrix(self.interpolation_points())
-
-    def gauss_points(
-        self, per_interval: int
-    ) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
-        """Gauss-Legendre points and weights of every interval; the weights of all intervals sum to 1."""
-        nodes, weights = np.polynomial.legendre.leggauss(per_interval)
-        # Affine map of the rule on [-1, 1] to every interval
-        midpoints, half_widths = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
-        points = midpoints[:, None] + half_widths[:, None] * nodes
-        return points, half_widths[:, None] * weights / (self.grid[-1] - self.grid[0])
 
     def interpolation_points(self) -> Float[Array, " terms"]:
         """G + k points at which values determine a spline uniquely.
@@ -130,16 +115,11 @@ class TensorSpline:
             places: Points along every axis.
             orders: Order of the derivative along every axis; None for values.
         """
-        return multiply_axes(self.coef, self._matrices(places, orders))
-
-    def _matrices(
-        self, places: Iterable[Float[Array, " _"]], orders: Sequence[int] | None
-    ) -> list[Float[Array, "_ _"]]:
-        """All basis functions along every axis at places of its own, or derivatives of them."""
         derivatives = orders or [0] * len(self.axes)
-        return [
+        matrices = [
             axis.matrix(at, order) for axis, at, order in zip(self.axes, places, derivatives, strict=True)
         ]
+        return multiply_axes(self.coef, matrices)
 
     def evaluate_points(
         self, points: Float[Array, "rows axes"], orders: Sequence[int] | None = None
@@ -150,11 +130,8 @@ class TensorSpline:
             points: One point per row.
             orders: Order of the derivative along every axis; None for values.
         """
-        # Contraction of every axis of the coefficients with its basis functions, row by row
-        letters = "abcdefgh"[: len(self.axes)]
-        matrices = self._matrices(points.T, orders)
-        terms = ",".join(f"r{letter}" for letter in letters)
-        result: Array = np.einsum(f"u{letters},{terms}->ur", self.coef, *matrices, optimize=True)
+        knots, degrees = zip(*((axis.knots, axis.order) for axis in self.axes), strict=True)
+        result: Array = NdBSpline(knots, np.moveaxis(self.coef, 0, -1), degrees)(points, nu=orders).T
         return result
 
     def change_axes(self, axes: Sequence[SplineAxis]) -> TensorSpline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
 from kan_engine.data.screening.screening import LineComparison
 from kan_engine.data.screening.thresholds import ScreeningThresholds
@@ -53,7 +54,8 @@ def rank_by_line(
 ) -> Int[np.ndarray, " inputs"]:
     """The inputs by falling size of their slopes in a line through all of them."""
     # Of several outputs, the one that an input matters most for counts
-    slopes = _fit_ridge(inputs, scores, thresholds).coef_.reshape(-1, inputs.shape[1])
+    line = RidgeCV(alphas=thresholds.line_penalties).fit(inputs, scores)
+    slopes = line.coef_.reshape(-1, inputs.shape[1])
     ranking: np.ndarray = np.argsort(-np.abs(slopes).max(0), kind="stable")
     return ranking
 
@@ -64,19 +66,8 @@ def _measure_errors(
     folds: Int[np.ndarray, " rows"],
     thresholds: ScreeningThresholds,
 ) -> Float[np.ndarray, " rows"]:
-    errors = np.empty(len(scores))
-    for fold in np.unique(folds):
-        mask = folds == fold
-        # The penalty is chosen without the fold that is predicted
-        model = _fit_ridge(values[~mask], scores[~mask], thresholds)
-        errors[mask] = ((model.predict(values[mask]).reshape(mask.sum(), -1) - scores[mask]) ** 2).sum(1)
-    return errors
-
-
-def _fit_ridge(
-    values: Float[np.ndarray, "rows columns"],
-    scores: Float[np.ndarray, "rows outputs"],
-    thresholds: ScreeningThresholds,
-) -> RidgeCV:
-    """Ridge regression with the penalty by generalised cross-validation."""
-    return RidgeCV(alphas=thresholds.line_penalties).fit(values, scores)
+    # The penalty is chosen without the fold that is predicted
+    model, split = RidgeCV(alphas=thresholds.line_penalties), PredefinedSplit(folds)
+    predictions = cross_val_predict(model, values, scores, cv=split).reshape(scores.shape)
+    squares: np.ndarray = ((predictions - scores) ** 2).sum(1)
+    return squares

@@ -123,7 +123,7 @@ def test_a_step_that_is_not_finished_in_time_counts_for_nothing() -> None:
         conditions=[({"t": 0}, "u(0, x) - sin(x)"), ({"x": 0}, "u(t, 0) + sin(t)")],
     )
     axes = [SplineAxis.uniform(0, 1, 8, 5), SplineAxis.uniform(0, 1, 8, 5)]
-    checked = replace(DEFAULT_SOLVER, large_front_unknowns=0)
+    checked = replace(DEFAULT_SOLVER, large_bandwidth=0)
     start = SolverState(TensorSpline.zero(axes, 1), np.zeros(0))
     asked = iter([False, False, True])
     system = build_system(problem, axes, start, thresholds=checked)
