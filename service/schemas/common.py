@@ -124,10 +124,20 @@ Priority = Annotated[
     int,
     Field(ge=-100, le=100, description="Your queued jobs with the highest priority run first."),
 ]
+MaxSeconds = Annotated[
+    float,
+    Field(gt=0, description="The best model within this time is kept."),
+    Setting("Time limit, seconds", "training", example="300"),
+]
 ModelName = Annotated[
     ShortText,
     match_pattern(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
     Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
+]
+NewModelName = Annotated[
+    ModelName | None,
+    Field(description="An existing name gets a new version."),
+    Setting("Name of the model", "result"),
 ]
 
 

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
-from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Setting, Tags
+from service.schemas.common import JobWebhook, MaxSeconds, NewModelName, Priority, RequestModel, Setting, Tags
 from service.schemas.datasets import ColumnType
 from service.schemas.members import EDGES_DESCRIPTION
 
@@ -404,14 +404,10 @@ class TrainRequest(RequestModel):
     seed: Annotated[Seed, Setting("Seed", "training", example="0")] = Field(
         default=0, description="The same seed gives the same network."
     )
-    max_seconds: Annotated[float, Field(gt=0), Setting("Time limit, seconds", "training", example="300")] = (
-        Field(default=300, description="The best model within this time is kept.")
-    )
+    max_seconds: MaxSeconds = 300
     priority: Annotated[Priority, Setting("Priority")] = 0
     webhook: JobWebhook = None
-    name: Annotated[ModelName | None, Setting("Name of the model", "result")] = Field(
-        default=None, description="An existing name gets a new version."
-    )
+    name: NewModelName = None
     tags: Tags = Field(default={})
 
     @model_validator(mode="before")
