@@ -14,9 +14,10 @@ from service.client import Evaluation
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(take_body(evaluate, "evaluate"))
+    app.command()(evaluate)
 
 
+@take_body("evaluate")
 def evaluate(
     *,
     model: Model,

@@ -15,9 +15,10 @@ from service.cli.support.waiting import wait_for_job
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(take_body(fit_group, "symbolic", only=("name",)))
+    app.command()(fit_group)
 
 
+@take_body("symbolic", only=("name",))
 def fit_group(
     *,
     model: Model,

@@ -18,9 +18,10 @@ KIND = "symbolic"
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(take_body(fix, KIND))
+    app.command()(fix)
 
 
+@take_body(KIND)
 def fix(
     *,
     model: Model,

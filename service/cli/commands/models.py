@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.commands import evaluate
+from service.cli.commands.evaluate import evaluate
 from service.cli.support.completion import Model, model_names
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import find_unused_path, make_file_name
@@ -97,7 +97,7 @@ def compare(
         print_message(f"warning: {warning}")
 
 
-evaluate.add_to(app)
+app.command()(evaluate)
 
 
 @app.command()

@@ -13,9 +13,10 @@ from service.client import NextRows
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command("next-rows")(take_body(propose_next_rows, "next_rows"))
+    app.command("next-rows")(propose_next_rows)
 
 
+@take_body("next_rows")
 def propose_next_rows(
     *,
     model: Model,

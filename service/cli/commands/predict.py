@@ -22,9 +22,10 @@ from service.client import Client, ClientError, Job, Predictions
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(take_body(predict, "predict"))
+    app.command()(predict)
 
 
+@take_body("predict")
 def predict(
     *,
     model: Model,

@@ -27,9 +27,10 @@ EXAMPLE = json.dumps(EXAMPLE_REQUEST)
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command(epilog=f"The file holds, for example: {EXAMPLE}")(take_body(solve, KIND))
+    app.command(epilog=f"The file holds, for example: {EXAMPLE}")(solve)
 
 
+@take_body(KIND)
 def solve(
     *,
     file: Annotated[

@@ -21,9 +21,10 @@ from service.schemas.study import GRID_PATH
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(take_body(study, "study", "train"))
+    app.command()(study)
 
 
+@take_body("study", "train")
 def study(
     *,
     table: table_source.Table,

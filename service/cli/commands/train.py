@@ -15,9 +15,10 @@ from service.cli.support.waiting import wait_for_job
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(take_body(train, "train"))
+    app.command()(train)
 
 
+@take_body("train")
 def train(
     *,
     table: table_source.Table,

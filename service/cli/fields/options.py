@@ -49,12 +49,13 @@ OPTIONS = _read_options()
 
 
 def take_body(
-    command: Callable[..., None], *requests: str, only: Collection[str] | None = None
-) -> Callable[..., None]:
-    """The command with options for the fields of requests in place of its parameter ``body``.
+    *requests: str, only: Collection[str] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options for the fields of requests in place of its parameter ``body``.
+
+    The command gets the part of the request that the options give.
 
     Args:
-        command: Takes the part of the request that the options give.
         requests: Their names in ``OPTIONS``.
         only: Names of the options; by default all.
     """
@@ -64,6 +65,10 @@ def take_body(
         for name, option in OPTIONS[request].items()
         if only is None or name in only
     }
+    return lambda command: _replace_body(command, options)
+
+
+def _replace_body(command: Callable[..., None], options: Mapping[str, FieldOption]) -> Callable[..., None]:
     signature = inspect.signature(command)
     parameters = list(signature.parameters.values())
     place = list(signature.parameters).index(BODY)

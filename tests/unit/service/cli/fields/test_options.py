@@ -36,7 +36,7 @@ def run(request: str, *words: str) -> Any:
     """The body that a command of a request gets."""
     bodies: list[Any] = []
     app = typer.Typer()
-    app.command()(take_body(lambda *, body: bodies.append(body), request))
+    app.command()(take_body(request)(lambda *, body: bodies.append(body)))
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 0, answer.output
     return bodies[0]
@@ -79,7 +79,7 @@ def test_what_is_written_otherwise_is_refused(words: list[str], typed: Any) -> N
 def test_options_of_several_requests_may_be_taken_in_part() -> None:
     bodies: list[Any] = []
     app = typer.Typer()
-    app.command()(take_body(lambda *, body: bodies.append(body), "study", "train", only=("refine", "seed")))
+    app.command()(take_body("study", "train", only=("refine", "seed"))(lambda *, body: bodies.append(body)))
     assert CliRunner().invoke(app, ["--refine", "--seed", "3"]).exit_code == 0
     assert CliRunner().invoke(app, ["--grid", "3"]).exit_code == 2
     assert bodies == [{"seed": 3, "refine": True}]
