@@ -14,16 +14,17 @@ from pydantic import (
 )
 
 from service.schemas.common import (
+    Column,
     JobWebhook,
     MaxSeconds,
     NewModelName,
     Priority,
     RequestModel,
     Setting,
+    Size,
     Tags,
     require_one_of,
 )
-from service.schemas.training import Column, Size
 
 EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]

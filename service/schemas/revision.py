@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from service.schemas.common import (
+    Column,
+    Complexity,
     JobWebhook,
     MaxSeconds,
     ModelName,
@@ -16,12 +18,8 @@ from service.schemas.common import (
     Tags,
 )
 from service.schemas.members import Member
-from service.schemas.training import (
-    SERVE_DESCRIPTION,
-    Column,
-    CompactOptions,
-    Complexity,
-)
+from service.schemas.options.formulas import CompactOptions
+from service.schemas.training import SERVE_DESCRIPTION
 
 
 class FixedEdge(RequestModel):

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from service.schemas.common import Setting
-from service.schemas.training import Column, TrainRequest
+from service.schemas.common import Column, Setting
+from service.schemas.training import TrainRequest
 
 VariedValues = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 SETTING_PATTERN = r"^[a-z_]+(\.[a-z_]+)*$"
