@@ -13,15 +13,15 @@ MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear", "riva
 AnsweringMember = Annotated[
     MemberChoice,
     Field(
-        description="`auto` selects the formula if its verdict is `exact`, and otherwise the member that "
-        "`serve` of the job selects.\n\n"
+        description="Which member of the model answers: `auto` selects the formula if its verdict is "
+        "`exact`, and otherwise the member that `serve` of the job selects.\n\n"
         "The members are `accurate`, the most accurate network; `compact`, the network of few curves; "
         "`linear`, a straight line, its exponential, logistic regression or a constant; `formula`, which "
         "answers wherever it is defined, also outside the training range; `rivals`, the mean of the formula "
         "and of its rivals, each as much as it is probable, with wider intervals where they differ. "
         "Where a formula has no value within the training range, the accurate network answers."
     ),
-    Setting("Member that answers"),
+    Setting("Member"),
 ]
 
 OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions

@@ -67,25 +67,25 @@ class SymbolicRequest(RequestModel):
     fix: Annotated[
         list[FixedEdge],
         Field(max_length=1000),
-        Setting("Functions on edges", name="edge", kind="edges"),
-    ] = Field(default=[], description="The network is trained further with them.")
+        Setting("Edges", name="edge", kind="edges"),
+    ] = Field(default=[], description="Functions to put on edges; the network is trained further with them.")
     forbid: Annotated[
         list[Annotated[str, Field(max_length=100)]],
         Field(max_length=100),
-        Setting("Functions to forbid"),
-    ] = Field(default=[], description="The formula must not contain them.")
+        Setting("Forbidden functions"),
+    ] = Field(default=[], description="Functions that the formula must not contain.")
     max_complexity: Annotated[Complexity | None, Setting("Maximum complexity")] = Field(
         default=None, description="Maximum number of constants, columns and operations in the formula."
     )
     drop: Annotated[list[Column], Field(max_length=2000), Setting("Columns to exclude")] = Field(
-        default=[], description="Another network is searched without them."
+        default=[], description="A network is searched without these columns."
     )
     choose: Annotated[
         Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] | None,
-        Setting("Formula to select", kind="indices"),
+        Setting("Choice", kind="indices"),
     ] = Field(
         default=None,
-        description="Index in `pareto`, from 0; by output, if there are several.",
+        description="Index in `pareto`, from 0, of the formula to select; by output, if there are several.",
     )
     fit_group: NewGroup | None = Field(
         default=None,
@@ -93,7 +93,7 @@ class SymbolicRequest(RequestModel):
         "with `per_group` and at least three groups, and without an added one.",
     )
     serve: Annotated[Member | None, Setting("Member that answers")] = Field(
-        default=None, description="By default the one that answers now.\n\n" + SERVE_DESCRIPTION
+        default=None, description="By default, the member that answers now.\n\n" + SERVE_DESCRIPTION
     )
     compact: CompactOptions | None = Field(
         default=None,
@@ -104,7 +104,7 @@ class SymbolicRequest(RequestModel):
     priority: Priority = 0
     webhook: JobWebhook = None
     name: Annotated[ModelName | None, Setting("Name of the result")] = Field(
-        default=None, description="By default it is a new version of the model."
+        default=None, description="By default, the result is a new version of the model."
     )
     tags: Tags | None = Field(default=None, description="Null for the tags of the model.")
 

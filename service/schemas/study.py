@@ -28,10 +28,10 @@ class StudyRequest(TrainRequest):
     kind: Literal["study"]  # type: ignore[assignment]
     targets: Annotated[
         Annotated[list[Column], Field(min_length=2, max_length=100)] | None,
-        Setting("Columns to predict"),
+        Setting("Targets"),
     ] = Field(
         default=None,
-        description="Each has trainings of its own; none of them is an input. "
+        description="Columns to predict, each by trainings of its own; none of them is an input. "
         "They take the place of `target`.",
     )
     vary: Annotated[
