@@ -35,6 +35,7 @@ from service.schemas.options.formulas import (
 )
 from service.schemas.options.training import NetworkOptions, SplitOptions, TrainingOptions
 
+UnitMode = Literal["check", "enforce", "ignore"]
 Serve = Literal["auto", "accurate", "compact", "formula", "linear"]
 SERVE_DESCRIPTION = (
     "The member of the model that answers by default; `auto` is the best one.\n\n"
@@ -43,20 +44,6 @@ SERVE_DESCRIPTION = (
     "with the lowest cross-validated error, of equally good ones (within one standard error) the simplest; a "
     "network whose shape is requested answers itself. If no useful formula is found, the most accurate "
     "network answers for it, with a warning. A formula whose verdict is `exact` answers in any case."
-)
-
-UnitMode = Literal["check", "enforce", "ignore"]
-UNITS_DESCRIPTION = (
-    "What follows if the units of a formula do not add up.\n\n"
-    "`check`: the search goes through dimensionless groups, and formulas whose units do not add up are "
-    "marked and come behind those whose units do. `enforce`: they are left out. `ignore`: units are only "
-    "printed."
-)
-FORM_DESCRIPTION = (
-    "For example a*exp(-b*t) + c. Names that are no columns are constants, which are fitted. Write a "
-    "column whose name is no identifier in backticks, or as formulas print it.\n\n"
-    "`Q [mL/min]` is printed as `Q_mL_min` or `Q`. Without constants a form is judged as it is. It becomes "
-    "the first formula of the model, beside the best one of the free search."
 )
 
 
@@ -123,7 +110,13 @@ class TrainRequest(RequestModel):
     form: Annotated[
         Annotated[str, Field(min_length=1, max_length=10_000)] | None,
         Setting("A form that you believe in", "knowledge", example="a*exp(-b*t) + c"),
-    ] = Field(default=None, description=FORM_DESCRIPTION)
+    ] = Field(
+        default=None,
+        description="For example a*exp(-b*t) + c. Names that are no columns are constants, which are "
+        "fitted. Write a column whose name is no identifier in backticks, or as formulas print it.\n\n"
+        "`Q [mL/min]` is printed as `Q_mL_min` or `Q`. Without constants a form is judged as it is. It "
+        "becomes the first formula of the model, beside the best one of the free search.",
+    )
     constants: Annotated[
         dict[Column, ConstantOptions],
         Field(max_length=50),
@@ -200,7 +193,11 @@ class TrainRequest(RequestModel):
         default="auto", description=SERVE_DESCRIPTION
     )
     units: Annotated[UnitMode, Setting("Units", "knowledge")] = Field(
-        default="check", description=UNITS_DESCRIPTION
+        default="check",
+        description="What follows if the units of a formula do not add up.\n\n"
+        "`check`: the search goes through dimensionless groups, and formulas whose units do not add up are "
+        "marked and come behind those whose units do. `enforce`: they are left out. `ignore`: units are only "
+        "printed.",
     )
     baselines: Annotated[
         Baselines,

@@ -25,7 +25,7 @@ COMMANDS = (  # request, command
     (r"POST /jobs/([^\s/;,]+)/(cancel|retry)", r"'kan-service jobs \2 \1'"),
     (r"POST /models/import", "'kan-service models import FILE'"),
 )
-PARAMETERS = [  # paths of fields and names of options; a command has no two for a path but the first
+PARAMETERS = [  # path of a field, name of its option; of several that a command has, the first counts
     *((option.path, name) for options in OPTIONS.values() for name, option in options.items()),
     ("compact", "max_edges"),
     ("types", "kind"),
