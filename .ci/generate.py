@@ -1,16 +1,20 @@
-"""Source that follows from the schema of a training: ``make generate``; ``--check`` names what is stale.
+"""Source that follows from the schemas of requests: ``make generate``; ``--check`` names what is stale.
 
 The options of commands, the fields of the form on the page, and their words in both languages.
 """
 
 import json
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from pydantic import BaseModel
+
+from service.cli.fields.kinds import KINDS
 from service.documents.request_fields import (
     AUTOMATIC,
+    REQUESTS,
     FieldWords,
     RequestField,
     list_fields,
@@ -19,70 +23,27 @@ from service.documents.request_fields import (
 )
 
 ROOT = Path(__file__).parents[1]
-ORIGIN = "Written by `make generate` from the schema of a training."
 LANGUAGES = ("en", "ru")
-HEAD = f'''"""Options for the fields of a training. {ORIGIN.replace("`", "``")}"""
-
-from typing import Annotated, Any, Literal, NamedTuple
-
-import typer
-
-
-class FieldOption(NamedTuple):
-    """An option of commands for a field.
-
-    Attributes:
-        annotation: Its type, with its help.
-        path: Of the field in the request.
-        kind: How the option is written; see ``RequestField``.
-    """
-
-    annotation: Any
-    path: str
-    kind: str
-
-'''
+GROUPS = ("task", "knowledge", "network", "training", "split", "result", "study")
 LARGEST_SHOWN = 1e6  # end of a range that means more than "finite"
-FORMS = {  # how an option is written, by kind
-    "list": "Separated by commas.",
-    "words": "Separated by commas.",
-    "columns": "Separated by commas.",
-    "values": "Separated by commas.",
-    "constants": "Bounds b=0..10, b=0.. or b=..10, or a value g=9.81; repeat for several.",
-    "monotone": "As dose=increasing; repeat for several.",
-    "bounds": "As 0:100, 0: or :100.",
-    "class weights": "'balanced', or costs as late=5,early=1.",
-    "baselines": "linear, mlp and boosting, separated by commas, or 'none'. mlp:29x29 is an MLP of that "
-    "shape, mlp:987 one with about 987 parameters, mlp:matched one as large as the network.",
-}
-TYPES = {
-    "switch": "bool",
-    "whole number": "int | None",
-    "number": "float | None",
-    "columns": "list[str] | None",
-    "constants": "list[str] | None",
-    "monotone": "list[str] | None",
-}
 PAGE_KINDS = {"whole number": "number", "class weights": "class_weight", "columns": "words"}
 
 
-def render_options(fields: Sequence[RequestField]) -> str:
-    """The module of the options."""
-    aliases = [f"{_name_alias(field)} = {_annotate(field)}" for field in fields]
-    entries = [
-        f'    "{_name_option(field)}": FieldOption({_name_alias(field)}, "{field.key}", "{field.kind}"),'
-        for field in fields
-    ]
-    source = HEAD + "\n".join([*aliases, "OPTIONS = {", *entries, "}", '"""By their names."""'])
-    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", "options.py", "-"]
-    ruff = subprocess.run(command, input=source, capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603  # our own
-    return ruff.stdout
+def render_options(requests: Mapping[str, type[BaseModel]]) -> str:
+    """The options of commands by request; those of inherited fields are with the request that has them."""
+    blocks = []
+    for request, schema in requests.items():
+        fields = [field for field in list_fields(schema) if field.path[0] in schema.__annotations__]
+        entries = [f'    "{_name_option(field)}": {_dump(_describe_option(field))}' for field in fields]
+        blocks.append(f'  "{request}": {{\n' + ",\n".join(entries) + "\n  }")
+    return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
 def render_form(fields: Sequence[RequestField]) -> str:
     """The module of the fields of the page, by groups."""
-    lines = [f"// Fields of a training by groups. {ORIGIN}", "", "export const FIELD_GROUPS = ["]
-    for group in ("task", "knowledge", "network", "training", "split", "result"):
+    head = "// Fields of a training and of a study by groups. Written by `make generate` from their schema."
+    lines = [head, "", "export const FIELD_GROUPS = ["]
+    for group in GROUPS:
         entries = [f"    {_describe(field)}," for field in fields if field.setting.group == group]
         lines += [f'  {{ name: "{group}", fields: [', *entries, "  ] },"]
     return "\n".join([*lines, "];", ""])
@@ -92,9 +53,8 @@ def render_words(words: dict[str, FieldWords], fields: Sequence[RequestField]) -
     """Labels and hints of the fields of the page."""
     entries = dict[str, str]()
     for field in fields:
-        if field.setting.group:
-            entries[f"set.{field.name}"] = words[field.key].title
-            entries[f"set.{field.name}.hint"] = words[field.key].help.replace("`", "")
+        entries[f"set.{field.name}"] = words[field.key].title
+        entries[f"set.{field.name}.hint"] = words[field.key].help.replace("`", "")
     return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -102,36 +62,30 @@ def _name_option(field: RequestField) -> str:
     return field.setting.flag or field.name
 
 
-def _name_alias(field: RequestField) -> str:
-    return "".join(word.capitalize() for word in _name_option(field).split("_"))
+def _describe_option(field: RequestField) -> dict[str, Any]:
+    is_number, is_switch = field.kind in ("whole number", "number"), field.kind == "switch"
+    ends = {"min": field.low, "max": field.high} if is_number else {}
+    return {
+        "path": field.key,
+        "kind": field.kind,
+        "help": _explain(field),
+        **({"choices": field.choices} if field.choices else {}),
+        **{name: int(end) for name, end in ends.items() if _is_shown(end)},
+        **({"value": not field.default} if is_switch else {}),
+    }
 
 
-def _annotate(field: RequestField) -> str:
-    option = f'"--{field.setting.flag.replace("_", "-")}", ' if field.setting.flag else ""
-    if field.kind in ("whole number", "number"):
-        option += "".join(
-            f"{name}={int(end)}, "
-            for name, end in (("min", field.low), ("max", field.high))
-            if end is not None and abs(end) < LARGEST_SHOWN and end == int(end)
-        )
-    text = json.dumps(_explain(field), ensure_ascii=False)
-    end = "" if field.kind == "switch" else ", show_default=False"
-    return f"Annotated[{_name_type(field)}, typer.Option({option}help={text}{end})]"
-
-
-def _name_type(field: RequestField) -> str:
-    if field.kind == "choice":
-        return f"Literal[{', '.join(map(json.dumps, field.choices))}] | None"
-    return TYPES.get(field.kind, "str | None")
+def _is_shown(end: float | None) -> bool:
+    return end is not None and abs(end) < LARGEST_SHOWN and end == int(end)
 
 
 def _explain(field: RequestField) -> str:
     words = field.words
     if field.setting.flag:
         return f"Do not {words.title[0].lower()}{words.title[1:]}."
-    text = f"{words.title}. {words.help} {FORMS.get(field.kind, '')}".replace("`", "").strip()
+    text = f"{words.title}. {words.help} {KINDS[field.kind].words}".replace("`", "").strip()
     text += " 'none' is an empty list." if field.kind == "list" and not field.low else ""
-    has_default = field.default not in (None, AUTOMATIC)
+    has_default = field.kind != "switch" and field.default not in (None, AUTOMATIC)
     return f"{text} [default: {print_default(field.default)}]" if has_default else text
 
 
@@ -142,20 +96,21 @@ def _describe(field: RequestField) -> str:
         "path": list(field.path),
         "options": list(field.choices) if field.kind == "choice" else None,
         "example": field.setting.example,
+        "isOff": True if field.kind == "switch" and not field.default else None,
     }
-    written = [
-        f"{name}: {json.dumps(value, ensure_ascii=False)}"
-        for name, value in members.items()
-        if value is not None
-    ]
+    written = [f"{name}: {_dump(value)}" for name, value in members.items() if value is not None]
     return f"{{ {', '.join(written)} }}"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def main() -> int:
     """The exit code: 1 if a file is stale."""
-    fields = list(list_fields())
+    fields = [field for field in list_fields(REQUESTS["study"]) if field.setting.group]
     sources = {
-        "service/cli/field_options.py": render_options(fields),
+        "service/cli/fields/options.json": render_options(REQUESTS),
         "service/web/js/settings/field_groups.js": render_form(fields),
     }
     for language in LANGUAGES:

@@ -1,6 +1,6 @@
-"""The fields of a training as forms, commands and the guide show them.
+"""The fields of requests as forms, commands and the guide show them.
 
-The schema of the request is their only description. Their words in other languages are in ``fields.toml`` of
+The schema of a request is their only description. Their words in other languages are in ``fields.toml`` of
 the guide.
 """
 
@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from service.schemas.common import Setting
+from service.schemas.evaluations import EvaluateRequest
+from service.schemas.job_kinds import JOB_KINDS
+from service.schemas.next_rows import NextRowsRequest
 from service.schemas.training import TrainRequest
 
+REQUESTS: Mapping[str, type[BaseModel]] = {
+    **{kind.name: kind.request for kind in JOB_KINDS.values()},
+    "evaluate": EvaluateRequest,
+    "next_rows": NextRowsRequest,
+}
+"""Requests whose fields are options of commands."""
 AUTOMATIC = "auto"
 LABELS = {
     "en": ("field", "default", "what it is"),
@@ -40,8 +49,8 @@ class RequestField:
     Attributes:
         path: From the body, such as ``("network", "hidden")``.
         words: In English.
-        kind: ``switch``, ``whole number``, ``number``, ``choice``, ``text``, ``words`` (separated by commas),
-            ``list`` (of whole numbers), or what its setting says.
+        kind: ``switch``, ``whole number``, ``number``, ``choice``, ``text``, ``words``, ``list`` (of whole
+            numbers), or what its setting says; ``service.cli.fields.kinds`` tells how each is typed.
         choices: Of the kind ``choice``, the default first.
         default: As JSON; None where there is none.
         low, high: Ends of its range, of a list of its length, if they belong to it; None for none.
@@ -68,9 +77,7 @@ class RequestField:
         return self.setting.name or self.path[-1]
 
 
-def list_fields(
-    schema: type[BaseModel] = TrainRequest, prefix: tuple[str, ...] = ()
-) -> Iterator[RequestField]:
+def list_fields(schema: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[RequestField]:
     """The fields that are shown, those within a field after it."""
     document = schema.model_json_schema()
     for name, field in schema.model_fields.items():
@@ -78,7 +85,8 @@ def list_fields(
             if isinstance(setting, Setting):
                 yield _read_field((*prefix, name), document, setting)
         for model in _list_models(field.annotation):
-            yield from list_fields(model, (*prefix, name))
+            for inner in list_fields(model, (*prefix, name)):
+                yield replace(inner, default=None) if field.default is None else inner
 
 
 def read_words(language: str, fields: Sequence[RequestField]) -> dict[str, FieldWords]:
@@ -95,8 +103,8 @@ def read_words(language: str, fields: Sequence[RequestField]) -> dict[str, Field
 
 
 def render_fields(language: str = "en") -> str:
-    """All fields with their defaults as a Markdown table."""
-    fields = list(list_fields())
+    """The fields of a training with their defaults as a Markdown table."""
+    fields = list(list_fields(TrainRequest))
     words = read_words(language, fields)
     lines = [f"| {' | '.join(LABELS[language])} |", "| --- | --- | --- |"]
     for field in fields:

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 MAX_NAME_LENGTH = 200  # of a dataset or model
 MAX_UNKNOWN_FIELDS = 100  # reported in one response
@@ -26,6 +27,12 @@ NamedOrder = Literal["newest", "oldest", "name"]
 
 T = TypeVar("T")
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH, strip_whitespace=True)]
+
+# Far beyond any use: a submission that is too large is refused with its estimated cost.
+Size = TypeAliasType("Size", Annotated[int, Field(ge=1, le=10**15)])  # named in the document
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Column = Annotated[str, Field(min_length=1, max_length=1000)]
+Complexity = Annotated[int, Field(ge=1, le=10_000)]
 
 WebhookEvent = Literal["succeeded", "failed", "cancelled"]
 Tags = Annotated[dict[ShortText, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
@@ -124,10 +131,20 @@ Priority = Annotated[
     int,
     Field(ge=-100, le=100, description="Your queued jobs with the highest priority run first."),
 ]
+MaxSeconds = Annotated[
+    float,
+    Field(gt=0, description="The best model within this time is kept."),
+    Setting("Time limit, seconds", "training", example="300"),
+]
 ModelName = Annotated[
     ShortText,
     match_pattern(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
     Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
+]
+NewModelName = Annotated[
+    ModelName | None,
+    Field(description="An existing name gets a new version."),
+    Setting("Name of the model", "result"),
 ]
 
 

@@ -13,8 +13,18 @@ from pydantic import (
     model_validator,
 )
 
-from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Tags, require_one_of
-from service.schemas.training import Column, Size
+from service.schemas.common import (
+    Column,
+    JobWebhook,
+    MaxSeconds,
+    NewModelName,
+    Priority,
+    RequestModel,
+    Setting,
+    Size,
+    Tags,
+    require_one_of,
+)
 
 EquationText = Annotated[str, Field(min_length=1, max_length=10_000)]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -206,13 +216,13 @@ class SolveRequest(RequestModel):
     )
     network: SplineOptions = SplineOptions()
     training: DescentOptions = DescentOptions()
-    symbolic: bool = Field(default=True, description="Whether to search for an exact formula.")
-    max_seconds: Annotated[float, Field(gt=0)] = 300
+    symbolic: Annotated[bool, Setting("Search for an exact formula", flag="no_formula")] = Field(
+        default=True, description="Whether to search for an exact formula."
+    )
+    max_seconds: MaxSeconds = 300
     priority: Priority = 0
     webhook: JobWebhook = None
-    name: ModelName | None = Field(
-        default=None, description="Name of the model; an existing name gets a new version."
-    )
+    name: NewModelName = None
     tags: Tags = Field(default={})
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_REQUEST]})

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas.common import RequestModel, report_first_wrong, require_one_of
 from service.schemas.figures import ReliabilityOut
-from service.schemas.members import BY_DESCRIPTION, Member, MemberChoice, Metrics
+from service.schemas.members import AnsweringMember, Member, Metrics
 
 
 class EvaluateRequest(RequestModel):
@@ -24,7 +24,7 @@ class EvaluateRequest(RequestModel):
     columns: Annotated[dict[str, list[Any]], Field(min_length=1), report_first_wrong(list)] | None = Field(
         default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4], "y": [1.3, 1.9]}]
     )
-    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
+    by: AnsweringMember = "auto"
 
     @model_validator(mode="after")
     def _check_one_table(self) -> Self:

@@ -1,21 +1,28 @@
 """Members of a model that can answer: ``accurate`` and ``compact`` are networks, ``formula`` its formulas."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from service.schemas.common import Setting
 
 Member = Literal["accurate", "compact", "formula", "linear", "rivals"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear", "rivals"]
 
-BY_DESCRIPTION = (
-    "Which member of the model answers: `accurate`, its most accurate network; `compact`, its network of few "
-    "curves; `linear`, a straight line, its exponential, logistic regression or a constant; `formula`, which "
-    "answers wherever it is defined, also outside the training range; `rivals`, the mean of the formula and "
-    "of its rivals, each as much as it is probable, with wider intervals where they differ. `auto` selects "
-    "the formula if its verdict is `exact`, and otherwise the member that `serve` of the job selects. "
-    "Where a formula has no value within the training range, the accurate network answers."
-)
+AnsweringMember = Annotated[
+    MemberChoice,
+    Field(
+        description="Which member of the model answers: `auto` selects the formula if its verdict is "
+        "`exact`, and otherwise the member that `serve` of the job selects.\n\n"
+        "The members are `accurate`, the most accurate network; `compact`, the network of few curves; "
+        "`linear`, a straight line, its exponential, logistic regression or a constant; `formula`, which "
+        "answers wherever it is defined, also outside the training range; `rivals`, the mean of the formula "
+        "and of its rivals, each as much as it is probable, with wider intervals where they differ. "
+        "Where a formula has no value within the training range, the accurate network answers."
+    ),
+    Setting("Member"),
+]
 
 OUTPUT_METRICS = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
 EQUATION_METRICS = ("equation_residual", "condition_residual")

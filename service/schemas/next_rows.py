@@ -4,20 +4,22 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.common import RequestModel
+from service.schemas.common import RequestModel, Setting
 
 
 class NextRowsRequest(RequestModel):
     """How many rows to measure next, and where."""
 
-    count: Annotated[int, Field(ge=1, le=100)] = Field(default=3, description="How many rows to propose.")
-    within: dict[str, list[Any]] = Field(
+    count: Annotated[int, Field(ge=1, le=100), Setting("Count")] = Field(
+        default=3, description="How many rows to propose."
+    )
+    within: Annotated[dict[str, list[Any]], Setting("Ranges of columns", kind="ranges")] = Field(
         default={},
         description="By column, the lowest and the highest number that a row may have, or some of the "
         "categories. Otherwise columns stay within the ranges of training.",
         examples=[{"T": [280, 400]}],
     )
-    fixed: dict[str, Any] = Field(
+    fixed: Annotated[dict[str, Any], Setting("Fixed columns", name="fix", kind="cells")] = Field(
         default={}, description="By column, the value that every row has.", examples=[{"material": "steel"}]
     )
 

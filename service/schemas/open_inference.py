@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas.members import BY_DESCRIPTION, MemberChoice
+from service.schemas.members import AnsweringMember
 
 TensorName = Annotated[str, Field(min_length=1, max_length=300)]
 Parameters = dict[str, Any]
@@ -39,7 +39,7 @@ class InferParameters(LenientModel):
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
-    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
+    by: AnsweringMember = "auto"
     binary_data_output: Any = None
 
 

@@ -4,8 +4,24 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import JobWebhook, Priority, RequestModel, report_first_wrong, require_one_of
-from service.schemas.members import BY_DESCRIPTION, Member, MemberChoice
+from service.schemas.common import (
+    JobWebhook,
+    Priority,
+    RequestModel,
+    Setting,
+    report_first_wrong,
+    require_one_of,
+)
+from service.schemas.members import AnsweringMember, Member
+
+IntervalLevel = Annotated[
+    Annotated[float, Field(gt=0, lt=1)] | None,
+    Field(
+        description="Required share of true values inside the intervals, such as 0.9, for a regression. It "
+        "holds on average over rows from the same distribution as the training rows."
+    ),
+    Setting("Level of intervals"),
+]
 
 
 class Rows(RequestModel):
@@ -19,12 +35,8 @@ class Rows(RequestModel):
     columns: Annotated[dict[str, list[Any]], Field(min_length=1), report_first_wrong(list)] | None = Field(
         default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4]}]
     )
-    interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None,
-        description="Required share of true values inside the intervals, for a regression. It holds on "
-        "average over rows from the same distribution as the training rows.",
-    )
-    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
+    interval: IntervalLevel = None
+    by: AnsweringMember = "auto"
     explain: bool = Field(
         default=False,
         description="Whether to add the contributions of the columns to every prediction, as `explanation`.",
@@ -139,10 +151,8 @@ class BatchRequest(RequestModel):
         default="parquet",
         description="In `csv`, texts that a spreadsheet would read as a formula begin with `'`.",
     )
-    interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Required share of true values inside the intervals, for a regression."
-    )
-    by: MemberChoice = Field(default="auto", description=BY_DESCRIPTION)
+    interval: IntervalLevel = None
+    by: AnsweringMember = "auto"
     include_inputs: bool = Field(
         default=True, description="Whether the file includes the columns of the dataset."
     )

@@ -5,14 +5,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, ShortText, Tags
-from service.schemas.members import Member
-from service.schemas.training import (
-    SERVE_DESCRIPTION,
+from service.schemas.common import (
     Column,
-    CompactOptions,
     Complexity,
+    JobWebhook,
+    MaxSeconds,
+    ModelName,
+    Priority,
+    RequestModel,
+    Setting,
+    ShortText,
+    Tags,
 )
+from service.schemas.members import Member
+from service.schemas.options.formulas import CompactOptions
+from service.schemas.training import SERVE_DESCRIPTION
 
 
 class FixedEdge(RequestModel):
@@ -57,17 +64,26 @@ class SymbolicRequest(RequestModel):
     model_id: Annotated[
         str, Field(min_length=1, max_length=300, description="Id, name or `name@alias` of the model.")
     ]
-    fix: Annotated[list[FixedEdge], Field(max_length=1000)] = Field(default=[])
-    forbid: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] = Field(
-        default=[], description="Functions that the formula must not contain."
-    )
-    max_complexity: Complexity | None = Field(
+    fix: Annotated[
+        list[FixedEdge],
+        Field(max_length=1000),
+        Setting("Edges", name="edge", kind="edges"),
+    ] = Field(default=[], description="Functions to put on edges; the network is trained further with them.")
+    forbid: Annotated[
+        list[Annotated[str, Field(max_length=100)]],
+        Field(max_length=100),
+        Setting("Forbidden functions"),
+    ] = Field(default=[], description="Functions that the formula must not contain.")
+    max_complexity: Annotated[Complexity | None, Setting("Maximum complexity")] = Field(
         default=None, description="Maximum number of constants, columns and operations in the formula."
     )
-    drop: Annotated[list[Column], Field(max_length=2000)] = Field(
-        default=[], description="Columns to exclude."
+    drop: Annotated[list[Column], Field(max_length=2000), Setting("Columns to exclude")] = Field(
+        default=[], description="A network is searched without these columns."
     )
-    choose: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] | None = Field(
+    choose: Annotated[
+        Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] | None,
+        Setting("Choice", kind="indices"),
+    ] = Field(
         default=None,
         description="Index in `pareto`, from 0, of the formula to select; by output, if there are several.",
     )
@@ -76,18 +92,20 @@ class SymbolicRequest(RequestModel):
         description="Fits the own constants of a new group to a few rows; shared constants stay. For a model "
         "with `per_group` and at least three groups, and without an added one.",
     )
-    serve: Member | None = Field(
-        default=None, description="Null for the member that answers now. " + SERVE_DESCRIPTION
+    serve: Annotated[Member | None, Setting("Member that answers")] = Field(
+        default=None, description="By default, the member that answers now.\n\n" + SERVE_DESCRIPTION
     )
     compact: CompactOptions | None = Field(
         default=None,
         description="Selects the best compact network of at most `max_edges` curves, as in "
         "`members.compact.path` of the model. Null keeps the present one.",
     )
-    max_seconds: Annotated[float, Field(gt=0)] = 300
+    max_seconds: MaxSeconds = 300
     priority: Priority = 0
     webhook: JobWebhook = None
-    name: ModelName | None = Field(default=None, description="Null for a new version of the model.")
+    name: Annotated[ModelName | None, Setting("Name of the result")] = Field(
+        default=None, description="By default, the result is a new version of the model."
+    )
     tags: Tags | None = Field(default=None, description="Null for the tags of the model.")
 
     @model_validator(mode="after")

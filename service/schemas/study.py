@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from service.schemas.training import Column, TrainRequest
+from service.schemas.common import Column, Setting
+from service.schemas.training import TrainRequest
 
 VariedValues = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 SETTING_PATTERN = r"^[a-z_]+(\.[a-z_]+)*$"
@@ -25,24 +26,28 @@ class StudyRequest(TrainRequest):
     """
 
     kind: Literal["study"]  # type: ignore[assignment]
-    targets: Annotated[list[Column], Field(min_length=2, max_length=100)] | None = Field(
+    targets: Annotated[
+        Annotated[list[Column], Field(min_length=2, max_length=100)] | None,
+        Setting("Targets"),
+    ] = Field(
         default=None,
         description="Columns to predict, each by trainings of its own; none of them is an input. "
-        "It takes the place of `target`.",
+        "They take the place of `target`.",
     )
     vary: Annotated[
         dict[Annotated[str, Field(pattern=SETTING_PATTERN, max_length=100)], VariedValues],
         Field(min_length=1, max_length=20),
+        Setting("Settings to vary", kind="variations"),
     ] = Field(
         default={},
-        description='Settings of a training by their path, with the values to try: `{"network.grid": [3, 5, '
-        '10], "seed": [0, 1]}` makes six trainings.',
+        description="Settings of a training by their path, with the values to try.\n\n"
+        '`{"network.grid": [3, 5, 10], "seed": [0, 1]}` makes six trainings.',
     )
-    refine: bool = Field(
+    refine: Annotated[bool, Setting("Refine one network from grid to grid", "study")] = Field(
         default=False,
-        description="Whether one network is refined through the values of `network.grid`, from coarse to "
-        "fine; otherwise each value is a training from scratch. Either way the table has a row "
-        "per grid.",
+        description="One network continues through the values of `network.grid`, from coarse to fine. "
+        "Otherwise every grid is trained from scratch. Requires hidden nodes.\n\n"
+        "Either way the table has a row per grid.",
     )
     format: Literal["csv", "parquet"] = Field(
         default="csv",

@@ -1,7 +1,6 @@
 """Schema of a training request."""
 
 from collections.abc import Callable
-from math import inf
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -13,15 +12,30 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypeAliasType
 
 from service.schemas.baselines import Baselines
-from service.schemas.common import JobWebhook, ModelName, Priority, RequestModel, Setting, Tags
+from service.schemas.common import (
+    Column,
+    JobWebhook,
+    MaxSeconds,
+    NewModelName,
+    Priority,
+    RequestModel,
+    Seed,
+    Setting,
+    Tags,
+)
 from service.schemas.datasets import ColumnType
-from service.schemas.members import EDGES_DESCRIPTION
+from service.schemas.options.formulas import (
+    CompactOptions,
+    ConstantOptions,
+    PerGroupOptions,
+    SymbolicOptions,
+    TargetBounds,
+)
+from service.schemas.options.training import NetworkOptions, SplitOptions, TrainingOptions
 
-MAX_GRIDS = 20  # in a schedule
-
+UnitMode = Literal["check", "enforce", "ignore"]
 Serve = Literal["auto", "accurate", "compact", "formula", "linear"]
 SERVE_DESCRIPTION = (
     "The member of the model that answers by default; `auto` is the best one.\n\n"
@@ -32,27 +46,6 @@ SERVE_DESCRIPTION = (
     "network answers for it, with a warning. A formula whose verdict is `exact` answers in any case."
 )
 
-UnitMode = Literal["check", "enforce", "ignore"]
-UNITS_DESCRIPTION = (
-    "What follows if the units of a formula do not add up.\n\n"
-    "`check`: the search goes through dimensionless groups, and formulas whose units do not add up are "
-    "marked and come behind those whose units do. `enforce`: they are left out. `ignore`: units are only "
-    "printed."
-)
-FORM_DESCRIPTION = (
-    "For example a*exp(-b*t) + c. Names that are no columns are constants, which are fitted. Write a "
-    "column whose name is no identifier in backticks, or as formulas print it.\n\n"
-    "`Q [mL/min]` is printed as `Q_mL_min` or `Q`. Without constants a form is judged as it is. It becomes "
-    "the first formula of the model, beside the best one of the free search."
-)
-
-# Far beyond any use: a submission that is too large is refused with its estimated cost.
-Size = TypeAliasType("Size", Annotated[int, Field(ge=1, le=10**15)])  # named in the document
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Column = Annotated[str, Field(min_length=1, max_length=1000)]
-Complexity = Annotated[int, Field(ge=1, le=10_000)]
-Value = bool | int | float | str
-
 
 def _expand_switch(default: Any, off: Any) -> Callable[[Any], Any]:
     """Accept ``true`` for a stage's defaults, and ``false`` to skip the stage."""
@@ -61,200 +54,6 @@ def _expand_switch(default: Any, off: Any) -> Callable[[Any], Any]:
         return default if value is True else off if value is False else value
 
     return read
-
-
-class NetworkOptions(RequestModel):
-    """Shape of the network."""
-
-    hidden: Annotated[
-        Literal["auto"] | Annotated[list[Size], Field(max_length=100_000)],
-        Setting("Hidden nodes", "network", example="5, 3"),
-    ] = Field(
-        default="auto",
-        description="Nodes of each hidden layer. If given, no other shape is tried.\n\n"
-        "`[10]` on 8 features and one target is KAN[8,10,1]; `[]` is a sum of curves.",
-    )
-    grid: Annotated[Literal["auto"] | Size, Setting("Grid", "network", example="10")] = Field(
-        default="auto",
-        description="Number of grid intervals of every spline. More intervals resolve finer detail.",
-    )
-    order: Annotated[int, Field(ge=0, le=10), Setting("Order", "network", example="3")] = Field(
-        default=3,
-        description="Order of the splines: 3 is smooth, 1 is piecewise linear.",
-    )
-
-
-class TrainingOptions(RequestModel):
-    """Training of the network."""
-
-    optimizer: Annotated[
-        Literal["auto", "levenberg_marquardt", "adam", "lbfgs"], Setting("Optimizer", "training")
-    ] = Field(
-        default="auto",
-        description="Algorithm that fits the curves.\n\n"
-        "Levenberg-Marquardt is for small networks, Adam for large ones and many rows; L-BFGS is that of the "
-        "paper.",
-    )
-    grid_schedule: Annotated[
-        Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MAX_GRIDS)],
-        Setting("Grid schedule", "training", example="5, 10, 20"),
-    ] = Field(
-        default="auto",
-        description="From coarse to fine. The first must equal the grid of the network, if one is given.",
-    )
-    steps: Annotated[
-        Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)],
-        Setting("Steps", "training", example="100"),
-    ] = Field(
-        default="auto",
-        description="Maximum number of steps per grid, or of epochs of Adam.",
-    )
-    lamb: Annotated[
-        Literal["auto"] | Annotated[float, Field(ge=0)], Setting("Sparsity λ", "training", example="0.001")
-    ] = Field(
-        default="auto",
-        description="Strength of the penalty on active curves. Larger values remove more of them.",
-    )
-    restarts: Annotated[
-        Literal["auto"] | Annotated[int, Field(ge=1, le=1000)], Setting("Restarts", "training", example="3")
-    ] = Field(
-        default="auto",
-        description="Number of random initialisations that are compared.\n\n"
-        "Second order continues with the best of them. Adam trains all of them side by side in one network, "
-        "unless they have too many weights.",
-    )
-    class_weight: Annotated[
-        Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None,
-        Setting("Class weights", "task", kind="class weights"),
-    ] = Field(
-        default=None,
-        description="Cost of an error on each class, in training and in the choice of the label.\n\n"
-        "By the name of the class, 1 by default; `balanced` uses the inverse of its frequency. Probabilities "
-        "are not affected: they are calibrated to the frequencies of the data.",
-    )
-    device: Annotated[Literal["auto", "cpu", "cuda"], Setting("Device", "training")] = Field(
-        default="auto",
-        description="Where Adam trains. Without a GPU that the worker sees, cuda fails.\n\n"
-        "All else is done on the CPU. `auto` leaves it to the worker (`KAN_DEVICE`): by default a GPU that "
-        "it sees, for networks with much work per batch. The code of a failure is `device_unavailable`.",
-    )
-
-
-class SplitOptions(RequestModel):
-    """Selection of the hold-out rows, which are used only for the reported metrics."""
-
-    kind: Annotated[
-        Literal["random", "stratified", "tail", "column", "none"],
-        Setting("Held-out rows", "split", name="split_kind"),
-    ] = Field(
-        default="random",
-        description="Excluded from training; used for the final evaluation.",
-    )
-    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting("Held-out share", "split", example="0.2")] = (
-        Field(
-            default=0.2,
-            description="Share of the rows that are held out, between 0 and 1.",
-        )
-    )
-    seed: Annotated[Seed, Setting("Split seed", "split", name="split_seed", example="0")] = Field(
-        default=0,
-        description="Another seed holds out other rows.",
-    )
-    column: Annotated[Column | None, Setting("Split column", "split", name="split_column", kind="column")] = (
-        Field(
-            default=None,
-            description="For example a column with train and test, or a batch number. It is not used for "
-            "learning.",
-        )
-    )
-    test: Annotated[
-        list[Value] | None, Setting("Its values in held-out rows", "split", name="split_test", kind="values")
-    ] = Field(
-        default=None,
-        description="Rows with these values are held out.",
-    )
-
-    @model_validator(mode="after")
-    def _check_column(self) -> Self:
-        presence = self.column is not None, bool(self.test)
-        if presence != (self.kind == "column",) * 2:
-            raise ValueError('column and test belong to the split kind "column", which needs both')
-        return self
-
-
-class SymbolicOptions(RequestModel):
-    """Extraction of formulas from the network."""
-
-    library: Literal["default"] = "default"
-    max_complexity: Annotated[Complexity | None, Setting("Maximum complexity", "result", example="20")] = (
-        Field(
-            default=None,
-            description="Number of constants, variables and operations in the formula.",
-        )
-    )
-
-
-class TargetBounds(RequestModel):
-    """What values the target can have."""
-
-    min: float | None = None
-    max: float | None = None
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        if self.min is not None and self.max is not None and self.min >= self.max:
-            raise ValueError(f"min must be below max, got {self.min:g} and {self.max:g}")
-        return self
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Lowest and highest value; infinite where there is no bound."""
-        return -inf if self.min is None else self.min, inf if self.max is None else self.max
-
-
-class CompactOptions(RequestModel):
-    """The compact network, which every training of numbers or classes makes unless it is left out."""
-
-    max_edges: Annotated[int, Field(ge=1, le=200), Setting("Most curves")] = Field(
-        default=20,
-        description="Largest number of curves of the compact network.\n\n" + EDGES_DESCRIPTION,
-    )
-
-
-class ConstantOptions(RequestModel):
-    """What is known of a constant of the form: bounds, or its value."""
-
-    min: float | None = None
-    max: float | None = None
-    value: float | None = Field(default=None, description="Holds the constant at this value.")
-
-    @model_validator(mode="after")
-    def _check_bounds(self) -> Self:
-        if self.value is not None and (self.min is not None or self.max is not None):
-            raise ValueError("a constant with a value has no bounds; omit min and max")
-        if self.min is not None and self.max is not None and self.min >= self.max:
-            raise ValueError("min must be less than max; value holds a constant")
-        return self
-
-
-class PerGroupOptions(RequestModel):
-    """Constants of each group of rows."""
-
-    column: Annotated[
-        Column, Setting("Constants per group", "knowledge", name="per_group", kind="column")
-    ] = Field(
-        description="For example a column of patients: the form, or the best formula, gets constants of each "
-        "of them. The other constants are shared.",
-    )
-    own: Annotated[
-        Annotated[list[Column], Field(max_length=20)] | None,
-        Setting("Constants that differ between groups", "knowledge", example="a, b"),
-    ] = Field(
-        default=None,
-        description="Names of constants of the form. If there are none, the rows choose them.",
-    )
 
 
 class TrainRequest(RequestModel):
@@ -311,7 +110,13 @@ class TrainRequest(RequestModel):
     form: Annotated[
         Annotated[str, Field(min_length=1, max_length=10_000)] | None,
         Setting("A form that you believe in", "knowledge", example="a*exp(-b*t) + c"),
-    ] = Field(default=None, description=FORM_DESCRIPTION)
+    ] = Field(
+        default=None,
+        description="For example a*exp(-b*t) + c. Names that are no columns are constants, which are "
+        "fitted. Write a column whose name is no identifier in backticks, or as formulas print it.\n\n"
+        "`Q [mL/min]` is printed as `Q_mL_min` or `Q`. Without constants a form is judged as it is. It "
+        "becomes the first formula of the model, beside the best one of the free search.",
+    )
     constants: Annotated[
         dict[Column, ConstantOptions],
         Field(max_length=50),
@@ -388,7 +193,11 @@ class TrainRequest(RequestModel):
         default="auto", description=SERVE_DESCRIPTION
     )
     units: Annotated[UnitMode, Setting("Units", "knowledge")] = Field(
-        default="check", description=UNITS_DESCRIPTION
+        default="check",
+        description="What follows if the units of a formula do not add up.\n\n"
+        "`check`: the search goes through dimensionless groups, and formulas whose units do not add up are "
+        "marked and come behind those whose units do. `enforce`: they are left out. `ignore`: units are only "
+        "printed.",
     )
     baselines: Annotated[
         Baselines,
@@ -404,14 +213,10 @@ class TrainRequest(RequestModel):
     seed: Annotated[Seed, Setting("Seed", "training", example="0")] = Field(
         default=0, description="The same seed gives the same network."
     )
-    max_seconds: Annotated[float, Field(gt=0), Setting("Time limit, seconds", "training", example="300")] = (
-        Field(default=300, description="The best model within this time is kept.")
-    )
+    max_seconds: MaxSeconds = 300
     priority: Annotated[Priority, Setting("Priority")] = 0
     webhook: JobWebhook = None
-    name: Annotated[ModelName | None, Setting("Name of the model", "result")] = Field(
-        default=None, description="An existing name gets a new version."
-    )
+    name: NewModelName = None
     tags: Tags = Field(default={})
 
     @model_validator(mode="before")

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from kan_engine import FormulaConstraints, SearchConfig
 from kan_engine.search.thresholds import SearchThresholds
-from service.schemas.training import CompactOptions, TrainRequest
+from service.schemas.options.formulas import CompactOptions
+from service.schemas.training import TrainRequest
 
 THRESHOLDS = SearchThresholds()  # of all searches of the service
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from service.cli.fields.kinds import parse_pairs
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.errors import describe_place
 from service.cli.support.groups import make_group
 from service.cli.support.list_filters import NamedSort, Search, Since, Tag, Until, make_filters
 from service.cli.support.output import AsJson, print_list, print_message, print_result
 from service.cli.support.table_source import find_dataset
-from service.cli.support.training_options import parse_pairs
 from service.client import Dataset
 from service.client.arguments import DatasetChanges
 

@@ -1,15 +1,15 @@
 """``kan-service evaluate``: measure a model on labelled rows that came after its training."""
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
+from service.cli.fields.options import take_body
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.output import AsJson, print_field, print_result
 from service.cli.support.table_source import Table, open_dataset
 from service.client import Evaluation
-from service.schemas.members import MemberChoice
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,10 +17,12 @@ def add_to(app: typer.Typer) -> None:
     app.command()(evaluate)
 
 
+@take_body("evaluate")
 def evaluate(
+    *,
     model: Model,
     table: Table,
-    by: Annotated[MemberChoice, typer.Option(help="Member to measure.")] = "auto",
+    body: dict[str, Any],
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -28,7 +30,7 @@ def evaluate(
     """Measure a model on rows with known answers; print whether it still holds, and which columns changed."""
     with connect(server, key) as client, open_dataset(client, table) as source:
         try:
-            evaluation = client.evaluate(model, source.dataset, by)
+            evaluation = client.evaluate(model, source.dataset, **body)
         finally:
             source.delete_upload(client)
     print_result(evaluation, as_json, lambda: _print_evaluation(evaluation))

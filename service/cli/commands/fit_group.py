@@ -1,11 +1,10 @@
 """``kan-service fit-group``: the own constants of a new group, for a model with constants per group."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from service.cli import field_options
-from service.cli.support import training_options
+from service.cli.fields.options import take_body
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.job_result import print_trained_model
@@ -19,12 +18,13 @@ def add_to(app: typer.Typer) -> None:
     app.command()(fit_group)
 
 
+@take_body("symbolic", only=("name",))
 def fit_group(
     *,
     model: Model,
     table: Table,
     group: Annotated[str, typer.Option(help="Name of the new group in the column of the groups.")],
-    name: field_options.Name = None,
+    body: dict[str, Any],
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -33,7 +33,6 @@ def fit_group(
 
     The model was trained with --per-group. Its shared constants stay.
     """
-    body = training_options.make_body(name=name)
     with connect(server, key) as client:
         with open_dataset(client, table) as source:
             group_request = {"name": group, "dataset_id": source.dataset.id}

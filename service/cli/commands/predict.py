@@ -1,7 +1,7 @@
 """``kan-service predict``: predict for the rows of a file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.fields.options import take_body
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.errors import UnusableInput
@@ -17,7 +18,6 @@ from service.cli.support.live_progress import show_live_progress
 from service.cli.support.output import AsJson, print_message, print_result
 from service.cli.support.table_source import GivenTable, Table, is_file, open_dataset, open_file
 from service.client import Client, ClientError, Job, Predictions
-from service.schemas.members import MemberChoice
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,21 +25,15 @@ def add_to(app: typer.Typer) -> None:
     app.command()(predict)
 
 
+@take_body("predict")
 def predict(
+    *,
     model: Model,
     table: Table,
     out: Annotated[
         Path | None, typer.Option(help="Write the rows with their predictions to this .csv or .parquet file.")
     ] = None,
-    interval: Annotated[
-        float | None, typer.Option(help="Share of true values that the intervals should cover, such as 0.9.")
-    ] = None,
-    by: Annotated[
-        MemberChoice,
-        typer.Option(
-            help="Member to predict with: accurate is the network; auto an exact formula or else it."
-        ),
-    ] = "auto",
+    body: dict[str, Any],
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -52,9 +46,9 @@ def predict(
     with connect(server, key) as client:
         if out is None:
             with open_file(table) as file:
-                _print_predictions(list(_request_predictions(client, model, file, interval, by)), as_json)
+                _print_predictions(list(_request_predictions(client, model, file, body)), as_json)
             return
-        rows = _predict_to_file(client, model, table, out, interval, by)
+        rows = _predict_to_file(client, model, table, out, body)
     text = f"wrote {rows:,} rows with their predictions to {out}"
     print_result({"out": str(out), "rows": rows}, as_json, lambda: typer.echo(text))
 
@@ -63,8 +57,7 @@ def _request_predictions(
     client: Client,
     model: str,
     file: Path,
-    interval: float | None,
-    by: MemberChoice,
+    body: Mapping[str, Any],
     *,
     batch_rows: int = 10_000,
 ) -> Iterator[Predictions]:
@@ -79,7 +72,7 @@ def _request_predictions(
         raise UnusableInput(f"{file} has no rows; add at least one")
     for start in range(0, length, batch_rows):
         part = {name: values[start : start + batch_rows] for name, values in columns.items()}
-        yield client.predict(model, part, interval, by)
+        yield client.predict(model, part, **body)
 
 
 def _print_predictions(answers: list[Predictions], as_json: bool) -> None:
@@ -120,18 +113,14 @@ def _concatenate(answers: list[Predictions], name: str) -> list[Any] | None:
     return None if parts[0] is None else [row for part in parts for row in part]
 
 
-def _predict_to_file(
-    client: Client, model: str, table: str, out: Path, interval: float | None, by: MemberChoice
-) -> int:
+def _predict_to_file(client: Client, model: str, table: str, out: Path, body: Mapping[str, Any]) -> int:
     """Predict in a job, which reads the table as a training does; return the number of rows.
 
     The job and the uploaded dataset are deleted afterwards.
     """
-    options: dict[str, Any] = {} if interval is None else {"interval": interval}
-    options |= {} if by == "auto" else {"by": by}
     kind = out.suffix.lower().removeprefix(".")
     with open_dataset(client, table) as source:
-        job = client.submit(source.dataset, kind="predict", model=model, format=kind, **options)
+        job = client.submit(source.dataset, kind="predict", model=model, format=kind, **body)
     try:
         with show_live_progress() as progress:
             client.wait(job, progress=progress)

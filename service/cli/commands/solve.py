@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import field_options
+from service.cli.fields.options import take_body
 from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.errors import UnusableInput, describe_refusal, report_client_errors
@@ -19,12 +19,10 @@ from service.cli.support.output import AsJson
 from service.cli.support.table_source import STDIN, check_table, open_dataset
 from service.cli.support.waiting import wait_for_job
 from service.client import ApiError
+from service.schemas.equations import EXAMPLE_REQUEST
 
 KIND = "solve"
-EXAMPLE = (
-    '{"independent": ["x"], "unknowns": ["y"], "domain": {"x": [0, 5]}, '
-    '"equations": ["y\' = -y"], "conditions": ["y(0) = 1"]}'
-)
+EXAMPLE = json.dumps(EXAMPLE_REQUEST)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,14 +30,14 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=f"The file holds, for example: {EXAMPLE}")(solve)
 
 
+@take_body(KIND)
 def solve(
     *,
     file: Annotated[
         Path,
         typer.Argument(help="JSON with the equations, as in POST /jobs; '-' is standard input."),
     ],
-    name: field_options.Name = None,
-    max_seconds: field_options.MaxSeconds = None,
+    body: dict[str, Any],
     measurements: Annotated[
         str | None,
         typer.Option(
@@ -48,7 +46,6 @@ def solve(
             "unknowns; parameters of the equations are estimated from it.",
         ),
     ] = None,
-    no_formula: field_options.NoFormula = False,
     picture: training_options.Picture = None,
     no_picture: training_options.NoPicture = False,
     keep_best: training_options.KeepBest = False,
@@ -57,18 +54,17 @@ def solve(
     key: Key = None,
 ) -> None:
     """Solve differential equations; print the residuals and the formula. Ctrl-C cancels the job."""
-    options = training_options.make_body(name=name, max_seconds=max_seconds, no_formula=no_formula)
     picture = picture and check_picture_path(picture, "--picture")
     with report_client_errors():
-        body = _read_body(file)
+        equations = _read_body(file)
     if str(file) == measurements == STDIN:
         words = "the equations already come from standard input; give a file"
         raise typer.BadParameter(words, param_hint="--measurements")
     with connect(server, key) as client:
         with open_dataset(client, measurements) if measurements else nullcontext() as source:
-            options |= {"measurements": {"dataset_id": source.dataset.id}} if source else {}
-            with _locate_errors(file, options):
-                job = client.submit(**body | options | {"kind": KIND})
+            body |= {"measurements": {"dataset_id": source.dataset.id}} if source else {}
+            with _locate_errors(file, body):
+                job = client.submit(**equations | body | {"kind": KIND})
         final_job = wait_for_job(client, job, source.disposable if source else None, keep_best=keep_best)
         print_trained_model(
             client, final_job, picture=picture, no_picture=no_picture, as_json=as_json, server=server

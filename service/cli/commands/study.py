@@ -1,12 +1,13 @@
 """``kan-service study``: train with every combination of some settings, and tabulate the results."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from service.cli.commands.plot import STUDY_PLOTS
+from service.cli.fields.options import take_body
 from service.cli.support import table_source, training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_table_path, find_unused_path, make_file_name, read_columns
@@ -17,32 +18,18 @@ from service.cli.support.waiting import wait_for_job
 from service.client import ApiError, Client, Job
 from service.schemas.study import GRID_PATH
 
-Vary = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Path of a setting with the values to try, such as network.grid=3,10 or "
-        "'network.hidden=[5],[10,5]'; repeat the option for each setting.",
-    ),
-]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command()(training_options.take_fields(study))
+    app.command()(study)
 
 
+@take_body("study", "train")
 def study(
     *,
     table: table_source.Table,
     target: training_options.Target = None,
-    targets: Annotated[
-        list[str] | None,
-        typer.Option(help="Columns to predict, separated by commas, each by trainings of its own."),
-    ] = None,
-    vary: Vary = None,
-    refine: Annotated[
-        bool, typer.Option("--refine", help="Refine one network from the coarsest to the finest grid.")
-    ] = False,
+    body: dict[str, Any],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -66,29 +53,23 @@ def study(
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
-    **fields: Any,
 ) -> None:
     """Train on a table with every combination of settings, or for several targets; print the results.
 
     Settings, also the time limit, are those of each training.
     """
-    target_names = training_options.split_targets(target, targets)
-    if not target_names:
-        training_options.check_goal(target, fields["task"], features)
-        if not vary:
-            words = "give settings with their values, such as network.grid=3,10, or several --targets"
-            raise typer.BadParameter(words, param_hint="--vary")
-    body = training_options.make_body(**fields)
-    variations = _parse_variations(vary or ())
+    training_options.check_training(body, target, features)
+    targets, variations = body.get("targets", []), body.setdefault("vary", {})
+    if not targets and not variations:
+        words = "give settings with their values, such as network.grid=3,10, or several --targets"
+        raise typer.BadParameter(words, param_hint="--vary")
     out = out and check_table_path(out, "--out")
     corrections = table_source.read_corrections(unit, missing, repeated_rows, swap_day_and_month, encoding)
     with connect(server, key) as client:
         with table_source.open_dataset(client, table, **corrections) as source:
-            goals = target_names or ([] if target is None else [target])
+            goals = targets or ([] if target is None else [target])
             body |= training_options.select_features(source.dataset, goals, features, drop)
-            body |= training_options.select_wanted(source.dataset, fields["must_use"])
-            body |= {"targets": target_names} if target_names else {}
-            body |= {"vary": variations, "refine": refine}
+            body |= training_options.select_wanted(source.dataset, body.get("must_use"))
             path = out or find_unused_path(Path(f"{make_file_name(source.dataset.name)}-study.csv"))
             form = path.suffix.lower().removeprefix(".")
             job = client.submit(source.dataset, target, kind="study", format=form, **body)
@@ -97,7 +78,7 @@ def study(
         plots = list(_draw_pictures(client, final_job, path)) if pictures else []
         columns = read_columns(path)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    settings = [*(["target"] if target_names else []), *variations]
+    settings = [*(["target"] if targets else []), *variations]
     result = {"job": final_job, "table": str(path), "pictures": [str(plot) for plot in plots], "rows": rows}
     print_result(result, as_json, lambda: print_rows(rows, settings))
     for row in rows:
@@ -111,20 +92,6 @@ def study(
             [] if pictures or GRID_PATH not in variations else [f"plot {final_job.id} --name error_by_grid"]
         )
         print_next_commands(hints, server)
-
-
-def _parse_variations(texts: Sequence[str]) -> dict[str, list[Any]]:
-    variations: dict[str, list[Any]] = {}
-    for text in texts:
-        path, _, values = (part.strip() for part in text.partition("="))
-        if not path or not values:
-            words = f"{text!r} has no values; write for example network.grid=3,10"
-            raise typer.BadParameter(words, param_hint="--vary")
-        if path in variations:
-            words = f"{path} is given twice; give all its values at once, as in {path}=3,10"
-            raise typer.BadParameter(words, param_hint="--vary")
-        variations[path] = training_options.parse_values(values, "--vary")
-    return variations
 
 
 def _draw_pictures(client: Client, job: Job, table: Path) -> Iterator[Path]:

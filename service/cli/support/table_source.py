@@ -15,9 +15,9 @@ from typing import Annotated, Literal, TypedDict, Unpack
 
 import typer
 
+from service.cli.fields.kinds import parse_pairs
 from service.cli.support.errors import UnusableInput, describe_place
 from service.cli.support.output import print_message
-from service.cli.support.training_options import parse_pairs
 from service.client import ApiError, Client, ClientError, Dataset
 
 STDIN = "-"

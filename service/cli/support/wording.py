@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from service.cli.field_options import OPTIONS
+from service.cli.fields.options import OPTIONS
 
 COMMANDS = (  # request, command
     (r"GET /models\?name=", "'kan-service models list --name NAME'"),
@@ -25,14 +25,13 @@ COMMANDS = (  # request, command
     (r"POST /jobs/([^\s/;,]+)/(cancel|retry)", r"'kan-service jobs \2 \1'"),
     (r"POST /models/import", "'kan-service models import FILE'"),
 )
-PARAMETERS = {  # of fields whose option has another name, by their paths
-    **{option.path: name for name, option in OPTIONS.items()},
-    "compact": "max_edges",
-    "fix": "edge",
-    "types": "kind",
-    "units.*": "unit",  # of a column; "units" alone is the mode
-    "tags": "tag",
-}
+PARAMETERS = [  # path of a field, name of its option; of several that a command has, the first counts
+    *((option.path, name) for options in OPTIONS.values() for name, option in options.items()),
+    ("compact", "max_edges"),
+    ("types", "kind"),
+    ("units.*", "unit"),  # of a column; "units" alone is the mode
+    ("tags", "tag"),
+]
 ROOT = "#: "  # the place of a mistake in the body as a whole
 POINTER = re.compile(r"#/([\w./]+)")
 QUOTED = re.compile(r'"([a-z_]+)"(?:: ("?)([\w.]+)\2)?')
@@ -75,7 +74,9 @@ def name_commands(message: str) -> str:
 
 
 def _option_of(path: str) -> str | None:
-    return (_options.get() or {}).get(PARAMETERS.get(path, path))
+    options = _options.get() or {}
+    names = [name for field, name in PARAMETERS if field == path and name in options]
+    return options.get(next(iter(names), path))
 
 
 def _replace_plain(match: re.Match[str]) -> str:

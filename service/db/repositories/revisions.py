@@ -12,8 +12,9 @@ from service.db.repositories.models import TrainedModels
 from service.db.tables import Dataset, Model
 from service.errors import Conflict
 from service.schemas.job_requests import read_request
+from service.schemas.options.formulas import SymbolicOptions
 from service.schemas.revision import SymbolicRequest
-from service.schemas.training import SymbolicOptions, TrainRequest
+from service.schemas.training import TrainRequest
 
 
 @dataclass(frozen=True, kw_only=True)

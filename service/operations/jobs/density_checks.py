@@ -6,7 +6,7 @@ from service.errors import format_names
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path
 from service.schemas.baselines import make_baseline_name
-from service.schemas.training import TrainingOptions
+from service.schemas.options.training import TrainingOptions
 
 MAX_COLUMNS = 2  # the dimensions that the engine estimates
 

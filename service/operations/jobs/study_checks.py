@@ -10,8 +10,9 @@ from service.errors import Invalid
 from service.operations.jobs.cost_estimate import refuse_too_long, refuse_untrainable
 from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, refuse_mistakes
+from service.schemas.options.training import MAX_GRIDS
 from service.schemas.study import GRID_PATH, SHARED_SETTINGS, StudyRequest
-from service.schemas.training import MAX_GRIDS, TrainRequest
+from service.schemas.training import TrainRequest
 from service.settings import Settings
 
 

@@ -1,4 +1,4 @@
-// Fields of a training by groups. Written by `make generate` from the schema of a training.
+// Fields of a training and of a study by groups. Written by `make generate` from their schema.
 
 export const FIELD_GROUPS = [
   { name: "task", fields: [
@@ -47,5 +47,8 @@ export const FIELD_GROUPS = [
     { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20" },
     { name: "baselines", kind: "baselines", path: ["baselines"], example: "" },
     { name: "name", kind: "text", path: ["name"], example: "" },
+  ] },
+  { name: "study", fields: [
+    { name: "refine", kind: "switch", path: ["refine"], example: "", isOff: true },
   ] },
 ];

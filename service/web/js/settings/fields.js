@@ -34,10 +34,11 @@ const PAIRS = {
  * Kinds: choice, column, text, words (separated by commas), monotone (the same, columns that rise or fall), number, constants (of a form), list (of numbers), lists (of whole numbers), switch, several, class_weight,
  * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
-export const GROUPS = FIELD_GROUPS.map(({ name, fields }) => ({
+const ALL_GROUPS = FIELD_GROUPS.map(({ name, fields }) => ({
   name,
   fields: fields.flatMap((field) => (PAIRS[field.name] ?? [RULES[field.name]]).map((rule) => ({ ...field, ...rule }))),
 }));
+export const GROUPS = ALL_GROUPS.filter(({ name }) => name !== "study");
 
 const PER_GROUP = fieldNamed("per_group");
 const SPLIT_COLUMN = fieldNamed("split_column");
@@ -51,7 +52,7 @@ export const STUDY = {
     { name: "vary_hidden", kind: "lists", path: ["vary", "network.hidden"], example: "2; 5; 5, 3" },
     { name: "vary_lamb", kind: "list", path: ["vary", "training.lamb"], example: "0.001; 0.01", hasFractions: true },
     { name: "vary_seed", kind: "list", path: ["vary", "seed"], example: "0, 1, 2" },
-    { name: "refine", kind: "switch", path: ["refine"], isOff: true },
+    ...groupNamed("study").fields,
   ],
 };
 
@@ -63,6 +64,10 @@ const OF_DENSITY = [
 
 export const TRAINING = GROUPS.flatMap((group) => group.fields);
 const FIELDS = [...TRAINING, ...STUDY.fields];
+
+function groupNamed(name) {
+  return ALL_GROUPS.find((group) => group.name === name);
+}
 
 function fieldNamed(name) {
   return GROUPS.flatMap(({ fields }) => fields).find((field) => field.name === name);

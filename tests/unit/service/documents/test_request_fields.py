@@ -1,19 +1,19 @@
-"""One description of the fields of a training: options, form, words and estimators follow from it."""
+"""One description of the fields of a request: options, form and words follow from it."""
 
 import importlib.util
-import inspect
+import json
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
 
-import kan_engine
 from service.documents.request_fields import FieldWords, list_fields, read_words, render_fields
 from service.schemas.common import RequestModel, Setting
-
-IN_ESTIMATORS = {"seed": "random_state", "max_edges": "max_curves", "units": "unit_mode"}
+from service.schemas.revision import SymbolicRequest
+from service.schemas.study import StudyRequest
+from service.schemas.training import TrainRequest
 
 
 class Toy(RequestModel):
@@ -25,6 +25,12 @@ class Toy(RequestModel):
     laps: Annotated[Annotated[int, Field(ge=1, le=9)] | None, Setting("Laps", "training", example="3")] = (
         Field(default=None, description="How often.")
     )
+
+
+class Child(Toy):
+    """A request with the same fields and another."""
+
+    rest: Annotated[bool, Setting("Rest")] = Field(default=False, description="Or not.")
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +45,32 @@ def generator() -> ModuleType:
 
 def test_a_new_field_is_an_option_a_field_of_the_form_and_has_words(generator: ModuleType) -> None:
     fields = list(list_fields(Toy))
-    names: dict[str, Any] = {}
-    exec(generator.render_options(fields), names)
-    pace, laps = names["OPTIONS"].values()
-    assert (pace.path, pace.kind, laps.path, laps.kind) == ("pace", "choice", "laps", "whole number")
-    assert pace.annotation.__args__[0] == Literal["slow", "fast"] | None
-    assert pace.annotation.__metadata__[0].help == "Pace. How fast it goes. [default: slow]"
-    told = laps.annotation.__metadata__[0]
-    assert (told.min, told.max) == (1, 9)
+    options = json.loads(generator.render_options({"toy": Toy, "child": Child}))
+    assert options["toy"]["pace"] == {
+        "path": "pace",
+        "kind": "choice",
+        "help": "Pace. How fast it goes. [default: slow]",
+        "choices": ["slow", "fast"],
+    }
+    laps = {"path": "laps", "kind": "whole number", "help": "Laps. How often.", "min": 1, "max": 9}
+    assert options["toy"]["laps"] == laps
+    assert options["child"] == {
+        "rest": {"path": "rest", "kind": "switch", "help": "Rest. Or not.", "value": True}
+    }
     form = generator.render_form(fields)
     assert '{ name: "pace", kind: "choice", path: ["pace"], options: ["slow", "fast"], example: "" }' in form
     words = {field.key: FieldWords("L", "H") for field in fields}
     assert '"set.laps.hint": "H"' in generator.render_words(words, fields)
 
 
-def test_every_field_has_words_in_every_language() -> None:
-    fields = list(list_fields())
+def test_a_default_within_an_absent_object_is_none() -> None:
+    defaults = {field.key: field.default for field in list_fields(SymbolicRequest)}
+    assert defaults["compact.max_edges"] is None
+
+
+def test_every_field_of_the_page_and_the_guide_has_words_in_every_language() -> None:
+    fields = [*list_fields(TrainRequest), *(f for f in list_fields(StudyRequest) if f.setting.group)]
     for language in ("en", "ru"):
         words = read_words(language, fields)
         assert all(words[field.key].title and words[field.key].help for field in fields)
-        assert all(f"`{field.key}`" in render_fields(language) for field in fields)
-
-
-def test_estimators_have_the_defaults_of_requests() -> None:
-    parameters = inspect.signature(kan_engine.KANClassifier).parameters
-    defaults = {IN_ESTIMATORS.get(field.name, field.name): field.default for field in list_fields()}
-    shared = {name: defaults[name] for name in defaults.keys() & parameters.keys() - {"compact"}}
-    assert len(shared) > 15
-    unset = ((), None)  # what an estimator leaves to the service
-    for name, default in shared.items():
-        own = parameters[name].default
-        assert own == default or (own in unset and default in ("auto", None)), name
+        assert all(f"`{field.key}`" in render_fields(language) for field in list_fields(TrainRequest))

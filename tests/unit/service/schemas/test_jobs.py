@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from service.db.tables import Job, JobStatus
 from service.schemas.jobs import JobOut
-from service.schemas.training import SymbolicOptions, TrainRequest
+from service.schemas.options.formulas import SymbolicOptions
+from service.schemas.training import TrainRequest
 
 
 def request(**body: Any) -> TrainRequest:

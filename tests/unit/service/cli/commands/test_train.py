@@ -9,25 +9,7 @@ import pytest
 from click.testing import Result
 
 from service.client import ApiError, ClientError
-from service.documents.request_fields import RequestField, list_fields
 from tests.unit.service.cli.played import DENSITY, JOB, Played
-
-TYPED: dict[str, tuple[str | None, Any]] = {  # what one types for a field of a kind, and what is sent
-    "switch": (None, False),
-    "whole number": ("3", 3),
-    "number": ("0.5", 0.5),
-    "text": ("law", "law"),
-    "column": ("x1", "x1"),
-    "words": ("a, b", ["a", "b"]),
-    "columns": ("x1,x2", ["x1", "x2"]),
-    "list": ("3,5", [3, 5]),
-    "values": ('3,b,"4"', [3, "b", "4"]),
-    "constants": ("b=0..10", {"b": {"min": 0, "max": 10}}),
-    "monotone": ("x1=increasing", {"x1": "increasing"}),
-    "bounds": ("0:", {"min": 0}),
-    "class weights": ("late=5", {"late": 5}),
-    "baselines": ("linear,mlp:987", ["linear", {"kind": "mlp", "parameters": 987}]),
-}
 
 
 @pytest.fixture
@@ -60,18 +42,6 @@ def test_every_wish_reaches_the_job(train: Any, played: Played) -> None:
             "features": ["x1"],
         },
     )
-
-
-@pytest.mark.parametrize("field", [*list_fields()], ids=lambda field: field.key)
-def test_every_field_has_an_option_that_reaches_it(field: RequestField, train: Any, played: Played) -> None:
-    option = "--" + (field.setting.flag or field.name).replace("_", "-")
-    text, value = TYPED.get(field.kind) or (field.choices[1],) * 2
-    group = ["--per-group", "x2"] if field.name == "own" else []
-    assert train("--target", "y", *group, option, *([] if text is None else [text])).exit_code == 0
-    body = played.asked[-1][-1]
-    for part in field.path:
-        body = body[part]
-    assert body == value
 
 
 def test_the_result_reads_well(train: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from service.cli.support.wording import find_option, remember_options, translate
 from service.client import ApiError
 
 OPTIONS = "target weight target_error grid hidden no_formula constant form max_seconds serve drop"
-UNITS = "unit units"
+COMPACT, UNITS = "no_compact max_edges", "unit units"
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def _train() -> None:
     """A command with options and an argument."""
     known: list[Any] = [
         SimpleNamespace(name=name, opts=[f"--{name.replace('_', '-')}"])
-        for name in f"{OPTIONS} {UNITS}".split()
+        for name in f"{OPTIONS} {COMPACT} {UNITS}".split()
     ]
     argument: Any = SimpleNamespace(name="table", opts=["table"])
     context: Any = SimpleNamespace(command=SimpleNamespace(params=[argument, *known]))
@@ -43,6 +43,7 @@ def _train() -> None:
         ),
         ('needs a formula; omit "symbolic": false', "needs a formula; omit --no-formula"),
         ('omit "serve": "formula"', "omit --serve formula"),
+        ('the compact network; omit "compact": false', "the compact network; omit --no-compact"),
         ("add form, or omit constants", "add --form, or omit --constant"),
         ("lower hidden or grid, or use fewer features", "lower --hidden or --grid, or use fewer features"),
         ("#/network/grid: must be at least 1", "--grid: must be at least 1"),

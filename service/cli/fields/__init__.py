@@ -1,0 +1,1 @@
+"""Options for the fields of requests, and how they are typed."""

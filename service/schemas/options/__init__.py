@@ -1,0 +1,1 @@
+"""Schemas of the objects within requests of trainings."""
