@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from service.documents.plots import PLOTS, STUDY_PLOTS
+from service.schemas.job_kinds import JOB_KINDS
+
 Schema = dict[str, Any]
 
 REFERENCE = "#/components/schemas/"
@@ -32,7 +35,7 @@ ENUM_NAMES = {
         "FormulaQuantity": "value log-odds logit density",
         "ImportanceMetric": "rmse log_loss",
         "JobStatus": "queued running succeeded failed cancelled",
-        "JobKind": "train symbolic predict study solve",
+        "JobKind": " ".join(JOB_KINDS),
         "Language": "en ru",
         "LevelKind": "value other missing",
         "MeasuredOn": "hold-out training",
@@ -40,7 +43,7 @@ ENUM_NAMES = {
         "Serve": "auto accurate compact formula linear",
         "MemberChoice": "auto accurate compact formula linear rivals",
         "LinearKind": "constant linear log_linear logistic",
-        "ModelPlot": "history parity residuals effects importance density solution evaluations",
+        "ModelPlot": " ".join(PLOTS),
         "Monotonicity": "increasing decreasing",
         "NetworkChoice": "served accurate compact",
         "NetworkMember": "accurate compact",
@@ -55,7 +58,7 @@ ENUM_NAMES = {
         "ModelTask": "regression classification density equation",
         "NamedOrder": "newest oldest name",
         "SplitKind": "random stratified tail column none",
-        "StudyPlot": "error_by_grid error_by_parameters time_by_grid",
+        "StudyPlot": " ".join(STUDY_PLOTS),
         "TableFormat": "parquet csv",
         "Task": "auto regression classification density",
         "Theme": "light dark",
