@@ -12,11 +12,6 @@ from service.client import Evaluation
 from service.schemas.members import MemberChoice
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(evaluate)
-
-
 def evaluate(
     model: Model,
     table: Table,

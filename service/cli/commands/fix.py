@@ -20,11 +20,6 @@ EDGE_PATTERN = re.compile(r"(\d+)(?:-(\d+))?,(\d+),(\d+)=(\S+)")
 CHOICE_PATTERN = re.compile(r"(?:(.+)=)?(\d+)")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(fix)
-
-
 def fix(
     *,
     model: Model,

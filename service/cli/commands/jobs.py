@@ -18,11 +18,6 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")
 app = make_group("Trainings and other jobs.")
 
 
-def add_to(commands: typer.Typer) -> None:
-    """Add the group to the command line."""
-    commands.add_typer(app, name="jobs")
-
-
 @app.command("list")
 def list_all(
     *,

@@ -20,11 +20,6 @@ else:
     Name = Literal[(NETWORK_PLOT, *PLOTS, *STUDY_PLOTS)]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(plot)
-
-
 def plot(
     model: Model,
     name: Annotated[

@@ -20,11 +20,6 @@ from service.client import Client, ClientError, Job, Predictions
 from service.schemas.members import MemberChoice
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(predict)
-
-
 def predict(
     model: Model,
     table: Table,

@@ -25,11 +25,7 @@ EXAMPLE = (
     '{"independent": ["x"], "unknowns": ["y"], "domain": {"x": [0, 5]}, '
     '"equations": ["y\' = -y"], "conditions": ["y(0) = 1"]}'
 )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command(epilog=f"The file holds, for example: {EXAMPLE}")(solve)
+EPILOG = f"The file holds, for example: {EXAMPLE}"
 
 
 def solve(

@@ -26,11 +26,7 @@ Vary = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(training_options.take_fields(study))
-
-
+@training_options.take_fields
 def study(
     *,
     table: table_source.Table,

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import typer
-
 from service.cli.support import table_source, training_options
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_picture_path
@@ -12,11 +10,7 @@ from service.cli.support.output import AsJson
 from service.cli.support.waiting import wait_for_job
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(training_options.take_fields(train))
-
-
+@training_options.take_fields
 def train(
     *,
     table: table_source.Table,

@@ -12,11 +12,10 @@ from service.cli.support.groups import load_command
 HEAVY = ("sqlalchemy", "httpx", "pydantic", "service.client")
 
 
-@pytest.mark.parametrize(("module", "name", "summary"), COMMANDS)
-def test_the_list_tells_of_every_command_what_its_own_help_begins_with(
-    module: str, name: str, summary: str
-) -> None:
-    told = " ".join(load_command(module, name).help.split())
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_tells_of_every_command_what_its_own_help_begins_with(name: str) -> None:
+    place, summary = COMMANDS[name]
+    told = " ".join(load_command(name, place).help.split())
 
     assert told.startswith(summary)
 
@@ -30,7 +29,7 @@ def test_help_lists_all_commands_without_importing_any_of_them() -> None:
 
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
-    assert all(f"  {name} " in told for _, name, _ in COMMANDS)
+    assert all(f"  {name} " in told for name in COMMANDS)
     assert told.endswith("imported []\n")
 
 
