@@ -7,9 +7,10 @@ some drop an operation whose body they cannot read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from service.documents.plots import PLOTS, STUDY_PLOTS
+from service.schemas.baselines import BaselineName
 from service.schemas.job_kinds import JOB_KINDS
 
 Schema = dict[str, Any]
@@ -51,7 +52,7 @@ ENUM_NAMES = {
         "QueueReason": "no_worker earlier_jobs busy",
         "RepeatedRows": "keep drop",
         "ScreeningReason": "single product line required first",
-        "SimpleBaseline": "linear mlp boosting kernel",
+        "SimpleBaseline": " ".join(get_args(BaselineName)),
         "Soundness": "proved sampled violated",
         "SolveOptimizer": "auto gauss_newton",
         "Order": "newest oldest",
