@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from service.schemas.common import JobKindName, RequestModel
+from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
@@ -26,7 +26,7 @@ class JobKind:
         queue: The queue of its workers, so that workers for short jobs need not wait for trainings.
     """
 
-    name: JobKindName
+    name: str
     request: type[RequestModel]
     queue: Literal["train", "short", "batch"]
 

@@ -70,9 +70,7 @@ class Mlp:
         """Evaluate the network [n, outputs]: numbers, or the logits of classes."""
         starts = range(0, len(x), self.batch_rows)
         parts = [_to_tensor(x[start : start + self.batch_rows], self._dtype) for start in starts]
-        return np.concatenate(
-            [np.zeros((0, self.outputs)), *(self.network(part).numpy() for part in parts)]
-        )
+        return np.concatenate([np.zeros((0, self.outputs)), *(self.network(part).numpy() for part in parts)])
 
     @property
     def _dtype(self) -> torch.dtype:
