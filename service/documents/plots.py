@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
 
+XQuantity = Literal["grid", "parameters"]
+YQuantity = Literal["error", "seconds"]
 PLOTS = {
     "history": "losses of the training, or errors of a solution",
     "parity": "predicted against true values, or the confusion matrix",
@@ -33,8 +35,8 @@ class StudyPlot:
     """
 
     about: str
-    across: Literal["grid", "parameters"]
-    up: Literal["error", "seconds"]
+    across: XQuantity
+    up: YQuantity
 
 
 STUDY_PLOTS = {

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
+from kan_engine.expressions.printing.languages import LANGUAGES
 from service.documents.plots import PLOTS, STUDY_PLOTS
+from service.operations.models.model_formats import MODEL_FORMATS
 from service.schemas.baselines import BaselineName
 from service.schemas.job_kinds import JOB_KINDS
 
@@ -31,8 +33,8 @@ ENUM_NAMES = {
         "ExpectedOn": "hold-out validation",
         "ExplanationMethod": "additive shapley",
         "ExplanationScale": "value log-odds logit",
-        "ExportFormat": "safetensors onnx python",
-        "FormulaFormat": "json text latex mathml python numpy c javascript sql excel",
+        "ExportFormat": " ".join(MODEL_FORMATS),
+        "FormulaFormat": " ".join(["json", *LANGUAGES]),
         "FormulaQuantity": "value log-odds logit density",
         "ImportanceMetric": "rmse log_loss",
         "JobStatus": "queued running succeeded failed cancelled",
