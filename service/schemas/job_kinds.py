@@ -15,6 +15,8 @@ from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
 
+AnyRequest = TrainRequest | SymbolicRequest | BatchRequest | StudyRequest | SolveRequest
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
