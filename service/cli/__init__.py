@@ -8,49 +8,33 @@ import typer
 from service.cli.support.groups import LazyGroup, list_command
 
 ENDS = "Exit codes: 0 for success, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."
-COMMANDS = (  # module, name and the first words of the help
-    ("train", "train", "Train a network on a table; print its metrics and its formula."),
-    ("solve", "solve", "Solve differential equations; print the residuals and the formula."),
-    (
-        "study",
-        "study",
-        "Train on a table with every combination of settings, or for several targets; print the results.",
-    ),
-    ("fit_group", "fit-group", "Fit the constants of a new group to its rows in a table"),
-    ("fix", "fix", "Search another formula of a model, with functions on edges or other wishes"),
-    (
-        "predict",
-        "predict",
-        "Predict for the rows of a table; print a JSON value per row, or write a table.",
-    ),
-    ("evaluate", "evaluate", "Measure a model on rows with known answers; print whether it still holds"),
-    (
-        "next_rows",
-        "next-rows",
-        "Propose rows to measure next: those that tell most about which formula is the law.",
-    ),
-    ("formula", "formula", "Print the formula of a model."),
-    ("plot", "plot", "Draw a model: its network, its training, its quality, or the effects of its columns."),
-    ("datasets", "datasets", "Uploaded tables."),
-    ("jobs", "jobs", "Trainings and other jobs."),
-    ("models", "models", "Trained networks."),
-    ("mcp", "mcp", "Offer a service as tools to an agent, over standard input and output (MCP)."),
-    ("processes", "serve", "Run the whole service on this machine: API and worker."),
-    ("page", "open", "Open the page of the running service without a key; print a link that works once."),
-    ("processes", "api", "Run the API alone."),
-    ("processes", "worker", "Run a worker, which does the jobs."),
-    ("processes", "migrate", "Create or upgrade the database."),
-    ("keys", "keys", "Keys for clients on other machines."),
-    ("webhooks", "webhooks", "Messages that tell other programs about ended jobs."),
-    ("doctor", "doctor", "Check whether this machine can run the service, and suggest remedies."),
-    (
-        "administration",
-        "settings",
-        "Print every setting with its value and its meaning; passwords are masked.",
-    ),
-    ("administration", "backup", "Write all data of the service to a file, while the service keeps running."),
-    ("administration", "restore", "Fill the database from a backup; stop the service first."),
-)
+COMMANDS = {  # name: its function or group in `service.cli.commands`, and the first words of its help
+    "train": ("train.train", "Train a network on a table; print its metrics and its formula."),
+    "solve": ("solve.solve", "Solve differential equations; print the residuals and the formula."),
+    "study": ("study.study", "Train on a table with every combination of settings"),
+    "fit-group": ("fit_group.fit_group", "Fit the constants of a new group to its rows in a table"),
+    "fix": ("fix.fix", "Search another formula of a model, with functions on edges or other wishes"),
+    "predict": ("predict.predict", "Predict for the rows of a table"),
+    "evaluate": ("evaluate.evaluate", "Measure a model on rows with known answers"),
+    "next-rows": ("next_rows.propose_next_rows", "Propose rows to measure next"),
+    "formula": ("formula.formula", "Print the formula of a model."),
+    "plot": ("plot.plot", "Draw a model: its network, its training, its quality"),
+    "datasets": ("datasets.app", "Uploaded tables."),
+    "jobs": ("jobs.app", "Trainings and other jobs."),
+    "models": ("models.app", "Trained networks."),
+    "mcp": ("mcp.mcp", "Offer a service as tools to an agent, over standard input and output (MCP)."),
+    "serve": ("processes.serve", "Run the whole service on this machine: API and worker."),
+    "open": ("page.open_page", "Open the page of the running service without a key"),
+    "api": ("processes.api", "Run the API alone."),
+    "worker": ("processes.worker", "Run a worker, which does the jobs."),
+    "migrate": ("processes.migrate", "Create or upgrade the database."),
+    "keys": ("keys.app", "Keys for clients on other machines."),
+    "webhooks": ("webhooks.app", "Messages that tell other programs about ended jobs."),
+    "doctor": ("doctor.doctor", "Check whether this machine can run the service, and suggest remedies."),
+    "settings": ("administration.settings", "Print every setting with its value and its meaning"),
+    "backup": ("administration.backup", "Write all data of the service to a file"),
+    "restore": ("administration.restore", "Fill the database from a backup; stop the service first."),
+}
 
 app = typer.Typer(
     help="Train Kolmogorov-Arnold Networks on tables, and print them as formulas.",
@@ -77,5 +61,5 @@ def _take_options(
     """Train Kolmogorov-Arnold Networks on tables, and print them as formulas."""
 
 
-for module, name, summary in COMMANDS:
-    list_command(app, module, name, summary)
+for command, (place, summary) in COMMANDS.items():
+    list_command(app, command, place, summary)

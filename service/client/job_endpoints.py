@@ -24,7 +24,7 @@ from service.client.references import find_dataset_id, find_model_id
 from service.client.results import Dataset, Job, Model, Trace
 from service.client.table_payloads import encode_table
 from service.client.transport import EndpointGroup, Request, make_get_request, make_path
-from service.schemas.common import JobKindName, JobStatusName
+from service.schemas.common import JobStatusName
 
 
 class JobEndpoints(EndpointGroup):
@@ -140,7 +140,7 @@ class JobEndpoints(EndpointGroup):
         self,
         status: JobStatusName | None = None,
         *,
-        kind: JobKindName | None = None,
+        kind: str | None = None,
         name: str | None = None,
         dataset: AnyDataset | None = None,
         model: AnyModel | None = None,
@@ -149,6 +149,7 @@ class JobEndpoints(EndpointGroup):
         """All jobs, or those that match every filter, newest first.
 
         Args:
+            kind: As in the body of ``POST /jobs``, such as ``study``.
             name: Name of the model that a training makes.
             dataset: The dataset that a job uses.
             model: The model that a job made or uses.

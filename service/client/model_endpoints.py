@@ -219,12 +219,10 @@ class ModelEndpoints(EndpointGroup):
         """A picture as SVG.
 
         Args:
-            model: A model; or the job of a study, for ``error_by_grid``, ``error_by_parameters`` and
-                ``time_by_grid``.
+            model: A model; or the job of a study.
             save: File to write the picture to, as PNG if its name ends with ``.png``.
-            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``;
-                ``density`` for a density, ``solution`` for solved equations; ``evaluations`` after
-                ``evaluate``.
+            name: ``network`` or one of ``service.documents.plots.PLOTS``, such as ``parity``; of a study one
+                of its ``STUDY_PLOTS``, such as ``error_by_grid``.
             theme: ``light`` or ``dark``.
             lang: Language of the texts and numbers, ``en`` or ``ru``.
             width: Width of a PNG in pixels.

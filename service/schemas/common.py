@@ -20,7 +20,6 @@ from typing_extensions import TypeAliasType
 MAX_NAME_LENGTH = 200  # of a dataset or model
 MAX_UNKNOWN_FIELDS = 100  # reported in one response
 
-JobKindName = Literal["train", "symbolic", "predict", "study", "solve"]
 JobStatusName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Order = Literal["newest", "oldest"]
 NamedOrder = Literal["newest", "oldest", "name"]

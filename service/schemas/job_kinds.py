@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from service.schemas.common import JobKindName, RequestModel
+from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
+
+AnyRequest = TrainRequest | SymbolicRequest | BatchRequest | StudyRequest | SolveRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class JobKind:
         queue: The queue of its workers, so that workers for short jobs need not wait for trainings.
     """
 
-    name: JobKindName
+    name: str
     request: type[RequestModel]
     queue: Literal["train", "short", "batch"]
 

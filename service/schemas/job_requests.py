@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Tag, TypeAdapter
 
 from service.schemas.common import RequestModel
-from service.schemas.equations import SolveRequest
-from service.schemas.job_kinds import JOB_KINDS
-from service.schemas.prediction import BatchRequest
-from service.schemas.revision import SymbolicRequest
-from service.schemas.study import StudyRequest
+from service.schemas.job_kinds import JOB_KINDS, AnyRequest
 from service.schemas.training import TrainRequest
 
 
@@ -23,7 +19,6 @@ def _read_kind(body: Any) -> Any:
     return body.get("kind", "train") if isinstance(body, dict) else getattr(body, "kind", None)
 
 
-AnyRequest = TrainRequest | SymbolicRequest | BatchRequest | StudyRequest | SolveRequest
 if TYPE_CHECKING:
     JobRequest = AnyRequest
 else:

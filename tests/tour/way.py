@@ -9,6 +9,7 @@ from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.main import create_app
+from service.schemas.job_kinds import JOB_KINDS
 from service.settings import Settings
 from tests.support.servers import LOOPBACK
 from tests.tour.noting import Document, Tour, settled
@@ -27,7 +28,7 @@ from tests.tour.things import (
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS
 
-KINDS = ("train", "predict", "study", "solve")
+KINDS = [kind for kind in JOB_KINDS if kind != "symbolic"]  # its job is shown as it waits
 
 
 def make_tour(folder: Path) -> Document:

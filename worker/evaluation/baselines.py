@@ -4,6 +4,8 @@ They take the standardised encoded columns. Like the network they are measured o
 the same decision threshold. An MLP is fitted on the fit rows of the network and stopped early by its
 validation rows. The others need no validation rows and are fitted on both. Nothing is tuned: the
 parameters are scikit-learn's defaults, except for the sizes in ``BaselineThresholds``.
+
+A new baseline is a function here with its line in ``FITS``, and its name in ``service.schemas.baselines``.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.special import softmax
+from jaxtyping import Float
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -26,15 +27,15 @@ from kan_engine.assessment.metrics import Metrics, classification_metrics, regre
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
-from worker.evaluation.mlp import Mlp, fit_mlp
+from worker.evaluation.mlp import ShouldStop, fit_mlp
 from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
 from worker.results.records import FittedBaseline
 
-ShouldStop = Callable[[], bool]
+Baseline = BaselineName | MlpBaseline
 
 
 def run_baselines(
-    baselines: Iterable[BaselineName | MlpBaseline],
+    baselines: Iterable[Baseline],
     train: LabelledRows,
     test: LabelledRows,
     *,
@@ -71,120 +72,129 @@ def run_baselines(
         if classes is None
         else _Classes(classes, class_weights, decision_weights)
     )
-    scaled_rows = replace(train, x=inputs.forward(train.x))
-    if isinstance(targets, _StandardScaler):
-        scaled_rows = replace(scaled_rows, y=targets.forward(train.y))
+    y = targets.forward(train.y) if isinstance(targets, _StandardScaler) else train.y
+    task = BaselineTask(
+        rows=replace(train, x=inputs.forward(train.x), y=y),
+        classes=None if classes is None else len(classes),
+        fit_count=fit_count,
+        kan_parameters=kan_parameters,
+        seed=seed,
+        should_stop=should_stop,
+        thresholds=thresholds,
+    )
     results: dict[str, FittedBaseline] = {}
     for baseline in baselines:
         start = time.perf_counter()
-        if baseline == "linear":
-            model = _fit_linear(scaled_rows, classes is not None)
-        elif should_stop():
-            break
-        elif baseline == "boosting":
-            model = _fit_boosting(scaled_rows, classes is not None, seed, should_stop, thresholds)
-        else:
-            sizes = compute_hidden_layers(baseline, train.x.shape[1], _output_count(classes), kan_parameters)
-            model = _fit_mlp(sizes, scaled_rows, fit_count, classes, seed, should_stop, thresholds)
-        if model is None:
+        fit = FITS[baseline if isinstance(baseline, str) else baseline.kind](baseline, task)
+        if fit is None:
             break
         seconds = time.perf_counter() - start
         results[make_baseline_name(baseline)] = FittedBaseline(
-            metrics=_compute_metrics(model, replace(test, x=inputs.forward(test.x)), targets),
+            metrics=_compute_metrics(fit.estimator, replace(test, x=inputs.forward(test.x)), targets),
             seconds=round(seconds, 3),
-            parameters=_count_parameters(model),
-            hidden=model.hidden if isinstance(model, _MlpEstimator) else None,
+            parameters=fit.parameters,
+            hidden=fit.hidden,
         )
     return results
 
 
-def _output_count(classes: Sequence[Label] | None) -> int:
-    return 1 if classes is None or len(classes) == 2 else len(classes)
+@dataclass(frozen=True, kw_only=True)
+class BaselineTask:
+    """What a baseline is fitted to.
+
+    Attributes:
+        rows: The training rows with standardised inputs, of a regression also with a standardised target.
+        classes: Number of classes; None for a regression.
+        fit_count: Number of the first rows that an MLP is fitted on; the rest validates it.
+        kan_parameters: Number of parameters of the KAN, for an MLP that has to match it.
+        seed: Seed of weights, batches and validation rows.
+        should_stop: Called between the steps of a fit; true interrupts it.
+        thresholds: Sizes of the baselines.
+    """
+
+    rows: LabelledRows
+    classes: int | None
+    fit_count: int | None
+    kan_parameters: int
+    seed: int
+    should_stop: ShouldStop
+    thresholds: BaselineThresholds
 
 
-def _fit_linear(rows: LabelledRows, classify: bool) -> Any:
-    """Fit least squares, or a logistic regression with scikit-learn's default penalty."""
-    model = LogisticRegression(max_iter=1_000) if classify else LinearRegression()
+@dataclass(frozen=True)
+class FittedEstimator:
+    """A fitted baseline.
+
+    Attributes:
+        estimator: Has ``predict`` as in scikit-learn, of classes ``predict_proba`` and ``classes_``.
+        parameters: Number of its parameters.
+        hidden: Nodes of the inner layers of an MLP; None for others.
+    """
+
+    estimator: Any
+    parameters: int
+    hidden: tuple[int, ...] | None = None
+
+
+def _fit_linear(_: Baseline, task: BaselineTask) -> FittedEstimator:
+    """Fit least squares, or a logistic regression with scikit-learn's default penalty.
+
+    It takes moments and is the minimum for a comparison, so nothing interrupts it.
+    """
+    rows, is_regression = task.rows, task.classes is None
+    model = LinearRegression() if is_regression else LogisticRegression(max_iter=1_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(rows.x, rows.classes if classify else rows.y, sample_weight=rows.weights)
+        model.fit(rows.x, rows.y if is_regression else rows.classes, sample_weight=rows.weights)
+    return FittedEstimator(model, int(np.size(model.coef_) + np.size(model.intercept_)))
 
 
-def _fit_mlp(
-    layer_sizes: tuple[int, ...],
-    rows: LabelledRows,
-    fit_count: int | None,
-    classes: Sequence[Label] | None,
-    seed: int,
-    should_stop: ShouldStop,
-    thresholds: BaselineThresholds,
-) -> _MlpEstimator | None:
-    """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
+def _fit_mlp(baseline: Baseline, task: BaselineTask) -> FittedEstimator | None:
+    """Fit an MLP, stopped early by its validation rows; None if interrupted."""
+    rows, classes, stop, thresholds = task.rows, task.classes, task.should_stop, task.thresholds
+    if stop():
+        return None
+    outputs = 1 if classes is None or classes == 2 else classes
+    sizes = compute_hidden_layers(baseline, rows.x.shape[1], outputs, task.kan_parameters)
     # The split of the network if there is one, for a fair comparison; else a random one
-    order = np.arange(len(rows)) if fit_count else np.random.default_rng(seed).permutation(len(rows))
-    fit_size = fit_count or len(order) - max(1, len(order) // thresholds.validation_divisor)
+    count, random = len(rows), np.random.default_rng(task.seed)
+    order = np.arange(count) if task.fit_count else random.permutation(count)
+    fit_size = task.fit_count or count - max(1, count // thresholds.validation_divisor)
     fit, judging = rows[order[:fit_size]], rows[order[fit_size:]]
     # A side without weight has no loss: all rows then serve for both
     if not (fit.weights.any() and judging.weights.any()):
         fit = judging = rows
-    count = None if classes is None else len(classes)
     mlp = fit_mlp(
-        layer_sizes,
-        fit,
-        judging,
-        classes=count,
-        seed=seed,
-        should_stop=should_stop,
-        thresholds=thresholds.mlp,
+        sizes, fit, judging, classes=classes, seed=task.seed, should_stop=stop, thresholds=thresholds.mlp
     )
-    return None if mlp is None else _MlpEstimator(mlp, layer_sizes, count)
+    return None if mlp is None else FittedEstimator(mlp, mlp.parameter_count, sizes)
 
 
-@dataclass(frozen=True)
-class _MlpEstimator:
-    """An MLP with the interface of scikit-learn's estimators."""
-
-    mlp: Mlp
-    hidden: tuple[int, ...]
-    count: int | None
-
-    @property
-    def classes_(self) -> Int[np.ndarray, " classes"]:
-        """Indices of the classes [classes]."""
-        return np.arange(self.count or 0)
-
-    def predict(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows"]:
-        """Predict standardised targets [n]."""
-        return self.mlp.evaluate(x)[:, 0]
-
-    def predict_proba(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows classes"]:
-        """Predict class probabilities [n, classes]."""
-        logits = self.mlp.evaluate(x).astype(float)
-        if self.count == 2:
-            # The only logit of two classes is the log-odds of the second, so the logit of the first is 0
-            logits = np.hstack([np.zeros_like(logits), logits])
-        probabilities: np.ndarray = softmax(logits, axis=1)
-        return probabilities
-
-
-def _fit_boosting(
-    rows: LabelledRows, classify: bool, seed: int, should_stop: ShouldStop, thresholds: BaselineThresholds
-) -> Any:
+def _fit_boosting(_: Baseline, task: BaselineTask) -> FittedEstimator | None:
     """Fit histogram gradient boosting in steps of a few rounds, since scikit-learn cannot be interrupted.
 
-    Returns None if ``should_stop`` interrupted the fit.
+    None if it was interrupted. Every node of a tree, a threshold or a leaf, counts as a parameter.
     """
-    kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    model = kind(max_iter=thresholds.boosting_step, warm_start=True, random_state=seed)
-    y = rows.classes if classify else rows.y
-    while True:
-        if should_stop():
-            return None
+    rows, thresholds, is_regression = task.rows, task.thresholds, task.classes is None
+    kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+    model = kind(max_iter=thresholds.boosting_step, warm_start=True, random_state=task.seed)
+    y = rows.y if is_regression else rows.classes
+    while not task.should_stop():
         with threadpool_limits(1 if rows.x.size < thresholds.max_single_thread_values else None):
             model.fit(rows.x, y, sample_weight=rows.unequal_weights)
         if model.n_iter_ < model.max_iter or model.max_iter >= thresholds.boosting_rounds:
-            return model
+            parameters = sum(len(tree.nodes) for trees in model._predictors for tree in trees)
+            return FittedEstimator(model, parameters)
         model.max_iter += thresholds.boosting_step
+    return None
+
+
+FITS: dict[str, Callable[[Baseline, BaselineTask], FittedEstimator | None]] = {
+    "linear": _fit_linear,
+    "mlp": _fit_mlp,
+    "boosting": _fit_boosting,
+}
+"""By name. Each returns None if ``should_stop`` interrupted it."""
 
 
 def _compute_metrics(model: Any, rows: LabelledRows, targets: _StandardScaler | _Classes) -> Metrics:
@@ -201,15 +211,6 @@ def _compute_metrics(model: Any, rows: LabelledRows, targets: _StandardScaler | 
             probabilities /= probabilities.sum(1, keepdims=True)
     true = np.array(list(targets.labels), dtype=object)[rows.classes]
     return classification_metrics(true, probabilities, targets.labels, targets.decision_weights)
-
-
-def _count_parameters(model: Any) -> int:
-    """Return the number of fitted parameters; every node of a tree (a threshold or a leaf) counts as one."""
-    if isinstance(model, _MlpEstimator):
-        return model.mlp.parameter_count
-    if hasattr(model, "coef_"):
-        return int(np.size(model.coef_) + np.size(model.intercept_))
-    return sum(len(tree.nodes) for trees in model._predictors for tree in trees)
 
 
 @dataclass(frozen=True)

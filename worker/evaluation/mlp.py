@@ -13,7 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from kan_engine import LBFGS
@@ -28,10 +29,17 @@ Loss = Callable[[Float[Tensor, "rows outputs"], Float[Tensor, " rows"]], Float[T
 
 @dataclass(frozen=True)
 class Mlp:
-    """A trained network, the number of its outputs, and the rows of a forward pass."""
+    """A trained network with the interface of scikit-learn's estimators.
+
+    Attributes:
+        outputs: Number of its outputs.
+        classes: Number of classes; None for a regression.
+        batch_rows: Rows of a forward pass.
+    """
 
     network: nn.Sequential
-    width: int
+    outputs: int
+    classes: int | None
     batch_rows: int
 
     @property
@@ -39,12 +47,30 @@ class Mlp:
         """Number of trained parameters."""
         return sum(weight.numel() for weight in self.network.parameters())
 
+    @property
+    def classes_(self) -> Int[np.ndarray, " classes"]:
+        """Indices of the classes [classes]."""
+        return np.arange(self.classes or 0)
+
+    def predict(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows"]:
+        """Predict standardised targets [n]."""
+        return self.evaluate(x)[:, 0]
+
+    def predict_proba(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows classes"]:
+        """Predict class probabilities [n, classes]."""
+        logits = self.evaluate(x).astype(float)
+        if self.classes == 2:
+            # The only logit of two classes is the log-odds of the second, so the logit of the first is 0
+            logits = np.hstack([np.zeros_like(logits), logits])
+        probabilities: np.ndarray = softmax(logits, axis=1)
+        return probabilities
+
     @torch.inference_mode()
     def evaluate(self, x: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows outputs"]:
         """Evaluate the network [n, outputs]: numbers, or the logits of classes."""
         starts = range(0, len(x), self.batch_rows)
         parts = [_to_tensor(x[start : start + self.batch_rows], self._dtype) for start in starts]
-        return np.concatenate([np.zeros((0, self.width)), *(self.network(part).numpy() for part in parts)])
+        return np.concatenate([np.zeros((0, self.outputs)), *(self.network(part).numpy() for part in parts)])
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -92,7 +118,7 @@ def fit_mlp(
         if should_stop():
             return None
     best.restore_()
-    return Mlp(network, outputs, thresholds.prediction_batch_rows)
+    return Mlp(network, outputs, classes, thresholds.prediction_batch_rows)
 
 
 def _make_network(

@@ -14,7 +14,8 @@ from kan_engine.formulas.callbacks import TrialReport
 from service.db.repositories import Datasets
 from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import Job
-from service.schemas.job_requests import AnyRequest, SubtaskRequest
+from service.schemas.job_kinds import AnyRequest
+from service.schemas.job_requests import SubtaskRequest
 from service.settings import DeviceChoice
 from service.storage.stored_table import StoredTable, open_table
 from worker.execution.limits import ExecutionLimits

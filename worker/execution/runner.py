@@ -24,7 +24,8 @@ from service.db.session import UNAVAILABLE_ERRORS, Sessions
 from service.db.tables import SUBTASK_KIND, Job
 from service.errors import ServiceError, is_disk_full
 from service.queue import list_kinds_in_same_queue
-from service.schemas.job_requests import AnyRequest, SubtaskRequest, read_request
+from service.schemas.job_kinds import AnyRequest
+from service.schemas.job_requests import SubtaskRequest, read_request
 from service.settings import Settings
 from service.storage.blobs import put_bytes, read_bytes, release_blob
 from worker.execution.attempt import Attempt, JobHandler, JobResult

@@ -16,7 +16,7 @@ from service.operations.downloads import read_result_rows
 from service.operations.jobs import lifecycle, search_trace
 from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
-from service.schemas.job_requests import AnyRequest
+from service.schemas.job_kinds import AnyRequest
 from service.schemas.jobs import JobOut, TraceOut
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest

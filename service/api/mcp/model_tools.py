@@ -18,6 +18,7 @@ from service.api.mcp.dataset_tools import ListArguments
 from service.api.mcp.tool import ExportedFile, Picture, ProgressReporter, Tool, ToolContext
 from service.caller import Scope
 from service.db.repositories.models import TrainedModels
+from service.documents.plots import PLOTS
 from service.operations.models import comparison, evaluations, exports, management, next_rows, plots
 from service.operations.models.formulas import read_formulas
 from service.operations.models.model_formats import MODEL_FORMATS
@@ -78,7 +79,7 @@ class NextRowsArguments(NextRowsRequest):
 class PlotArguments(ModelArguments):
     """Which picture of which model."""
 
-    plot: Annotated[str, *choose_from(plots.PLOTS, NETWORK)] = Field(
+    plot: Annotated[str, *choose_from(PLOTS, NETWORK)] = Field(
         default=NETWORK,
         description="`network`: every activation. `parity`: predicted against true values. `effects`: how "
         "predictions change with each feature. `density`, `solution`: for models of these tasks.",

@@ -7,7 +7,13 @@ some drop an operation whose body they cannot read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
+
+from kan_engine.expressions.printing.languages import LANGUAGES
+from service.documents.plots import PLOTS, STUDY_PLOTS
+from service.operations.models.model_formats import MODEL_FORMATS
+from service.schemas.baselines import BaselineName
+from service.schemas.job_kinds import JOB_KINDS
 
 Schema = dict[str, Any]
 
@@ -27,12 +33,12 @@ ENUM_NAMES = {
         "ExpectedOn": "hold-out validation",
         "ExplanationMethod": "additive shapley",
         "ExplanationScale": "value log-odds logit",
-        "ExportFormat": "safetensors onnx python",
-        "FormulaFormat": "json text latex mathml python numpy c javascript sql excel",
+        "ExportFormat": " ".join(MODEL_FORMATS),
+        "FormulaFormat": " ".join(["json", *LANGUAGES]),
         "FormulaQuantity": "value log-odds logit density",
         "ImportanceMetric": "rmse log_loss",
         "JobStatus": "queued running succeeded failed cancelled",
-        "JobKind": "train symbolic predict study solve",
+        "JobKind": " ".join(JOB_KINDS),
         "Language": "en ru",
         "LevelKind": "value other missing",
         "MeasuredOn": "hold-out training",
@@ -40,7 +46,7 @@ ENUM_NAMES = {
         "Serve": "auto accurate compact formula linear",
         "MemberChoice": "auto accurate compact formula linear rivals",
         "LinearKind": "constant linear log_linear logistic",
-        "ModelPlot": "history parity residuals effects importance density solution evaluations",
+        "ModelPlot": " ".join(PLOTS),
         "Monotonicity": "increasing decreasing",
         "NetworkChoice": "served accurate compact",
         "NetworkMember": "accurate compact",
@@ -48,14 +54,14 @@ ENUM_NAMES = {
         "QueueReason": "no_worker earlier_jobs busy",
         "RepeatedRows": "keep drop",
         "ScreeningReason": "single product line required first",
-        "SimpleBaseline": "linear mlp boosting kernel",
+        "SimpleBaseline": " ".join(get_args(BaselineName)),
         "Soundness": "proved sampled violated",
         "SolveOptimizer": "auto gauss_newton",
         "Order": "newest oldest",
         "ModelTask": "regression classification density equation",
         "NamedOrder": "newest oldest name",
         "SplitKind": "random stratified tail column none",
-        "StudyPlot": "error_by_grid error_by_parameters time_by_grid",
+        "StudyPlot": " ".join(STUDY_PLOTS),
         "TableFormat": "parquet csv",
         "Task": "auto regression classification density",
         "Theme": "light dark",

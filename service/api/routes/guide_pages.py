@@ -21,6 +21,7 @@ from latex2mathml.converter import convert
 from pydantic import JsonValue
 
 from kan_engine.drawing.translations import localise_number
+from service.documents.plots import render_plots as plots_as_markdown
 from service.documents.request_fields import render_fields as fields_as_markdown
 from service.error_codes import render_error_codes as codes_as_markdown
 from service.schemas.figures import LanguageName
@@ -59,6 +60,7 @@ PAGE_LINK_PATTERN = re.compile(r"([a-z-]+)\.md(#.*)?")
 GENERATED_SECTIONS = {
     "[[codes]]": codes_as_markdown,
     "[[fields]]": fields_as_markdown,
+    "[[plots]]": plots_as_markdown,
     "[[settings]]": settings_as_markdown,
 }
 MEASUREMENT_PATTERN = re.compile(r"\[\[([a-z][^\]\s]*\.[^\]\s]+)\]\]")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from service.api.http.choices import choose_from
 from service.api.http.conditional import IfMatch
 from service.api.http.dependencies import (
     READ,
@@ -28,7 +29,8 @@ from service.db.tables import Job, JobStatus
 from service.operations import downloads
 from service.operations.entity_tags import entity_tag
 from service.operations.jobs import lifecycle, search_trace
-from service.schemas.common import JobKindName, Page
+from service.schemas.common import Page
+from service.schemas.job_kinds import JOB_KINDS
 from service.schemas.job_requests import JobRequest
 from service.schemas.jobs import EventOut, EventPage, JobOut, TraceOut
 
@@ -86,7 +88,7 @@ def list_jobs(
     window: Paging,
     wanted: Wanted,
     status: JobStatus | None = None,
-    kind: JobKindName | None = None,
+    kind: Annotated[str, *choose_from(JOB_KINDS)] | None = None,
     name: Annotated[str | None, Query(description="Name of the model that a training makes.")] = None,
     dataset: Annotated[str | None, Query(description="Id of the dataset.")] = None,
     model: Annotated[str | None, Query(description="Id of the model that it made or uses.")] = None,

@@ -14,7 +14,8 @@ from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
 from service.api.http.downloads import OCTETS, VARY, AsOctets
 from service.api.openapi.document import describe_file
 from service.api.routes.models import NetworkQuery, Reference
-from service.operations.models import management, plots
+from service.documents.plots import PLOTS, STUDY_PLOTS, describe_plots
+from service.operations.models import management, plots, study_plots
 from service.rendering.png import to_png
 from service.schemas.figures import FiguresOut, LanguageName, ThemeName
 
@@ -45,23 +46,12 @@ MostCurves = Annotated[
     int | None,
     Query(ge=1, le=60, description="Draw at most so many curves, the strongest. By default, all."),
 ]
-Plot = Annotated[
-    str,
-    Path(
-        description="`history`: losses of the training, or errors of a solution. `parity`: predicted against "
-        "true values, or the confusion matrix. `residuals`: differences of the two, or the calibration of "
-        "probabilities. `effects`: how predictions change with each feature. `importance`: how much worse "
-        "the model is without each feature. `density`: curve or map of a density. `solution`: curves or map "
-        "of solved equations. `evaluations`: errors on labelled rows after training.",
-        json_schema_extra={"enum": list(plots.PLOTS)},
-    ),
-]
+Plot = Annotated[str, Path(description=describe_plots(PLOTS), json_schema_extra={"enum": list(PLOTS)})]
 StudyPlot = Annotated[
     str,
     Path(
-        description="Error of the trainings over grid intervals; or over parameters, together with the MLPs; "
-        "or training time over grid intervals.",
-        json_schema_extra={"enum": list(plots.STUDY_PLOTS)},
+        description=describe_plots({name: plot.about for name, plot in STUDY_PLOTS.items()}),
+        json_schema_extra={"enum": list(STUDY_PLOTS)},
     ),
 ]
 
@@ -109,7 +99,7 @@ async def _prepare_plot(model_id: Reference, plot: Plot, sessions: Sessions, loo
 async def _prepare_study_plot(
     job_id: str, study_plot: StudyPlot, sessions: Sessions, look: ThemeQuery
 ) -> Draw:
-    return partial(plots.draw_study_plot, job_id, study_plot, sessions, look)
+    return partial(study_plots.draw_study_plot, job_id, study_plot, sessions, look)
 
 
 @router.get(

@@ -13,12 +13,6 @@ from service.settings import load_settings
 from service.settings_report import report_settings
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    for command in (settings, backup, restore):
-        app.command()(command)
-
-
 def settings(as_json: AsJson = False) -> None:
     """Print every setting with its value and its meaning; passwords are masked."""
     with report_setup_errors():

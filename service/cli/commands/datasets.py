@@ -24,11 +24,6 @@ Reference = Annotated[
 app = make_group("Uploaded tables.")
 
 
-def add_to(commands: typer.Typer) -> None:
-    """Add the group to the command line."""
-    commands.add_typer(app, name="datasets")
-
-
 @app.command("list")
 def list_all(
     *,

@@ -13,11 +13,6 @@ from service.db.migrate import database_exists
 COLOURS = {"ok": "green", "warning": "yellow", "broken": "red"}
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(doctor)
-
-
 def doctor(as_json: AsJson = False) -> None:
     """Check whether this machine can run the service, and suggest remedies."""
     findings: list[Finding] = []

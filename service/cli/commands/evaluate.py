@@ -2,19 +2,12 @@
 
 from typing import Any
 
-import typer
-
 from service.cli.fields.options import take_body
 from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.output import AsJson, print_field, print_result
 from service.cli.support.table_source import Table, open_dataset
 from service.client import Evaluation
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(evaluate)
 
 
 @take_body("evaluate")

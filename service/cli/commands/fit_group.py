@@ -13,11 +13,6 @@ from service.cli.support.table_source import Table, open_dataset
 from service.cli.support.waiting import wait_for_job
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(fit_group)
-
-
 @take_body("symbolic", only=("name",))
 def fit_group(
     *,

@@ -16,11 +16,6 @@ from service.cli.support.waiting import wait_for_job
 KIND = "symbolic"
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(fix)
-
-
 @take_body(KIND)
 def fix(
     *,

@@ -10,11 +10,6 @@ from service.cli.support.output import AsJson, print_list, print_result
 from service.client import Symbolic
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(formula)
-
-
 def formula(
     model: Model,
     form: Annotated[

@@ -1,6 +1,6 @@
 """``kan-service jobs``: list, show, stop and retry jobs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,24 +10,24 @@ from service.cli.support.list_filters import DatasetOption, Search, Since, Sort,
 from service.cli.support.output import AsJson, clean_text, print_list, print_message, print_result
 from service.cli.support.table_source import find_dataset
 from service.client import Job, Trace
-from service.schemas.common import JobKindName, JobStatusName
+from service.schemas.common import JobStatusName
+from service.schemas.job_kinds import JOB_KINDS
 from service.schemas.jobs import TraceStepOut
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[tuple(JOB_KINDS)]
 
 app = make_group("Trainings and other jobs.")
-
-
-def add_to(commands: typer.Typer) -> None:
-    """Add the group to the command line."""
-    commands.add_typer(app, name="jobs")
 
 
 @app.command("list")
 def list_all(
     *,
     status: Annotated[JobStatusName | None, typer.Option(help="Only jobs with this status.")] = None,
-    kind: Annotated[JobKindName | None, typer.Option(help="Only jobs of this kind.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only jobs of this kind.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model that a training makes.")] = None,
     dataset: DatasetOption = None,
     model: Annotated[

@@ -46,11 +46,6 @@ class KeyOut(BaseModel):
 app = typer.Typer(help="Keys for clients on other machines.", no_args_is_help=True)
 
 
-def add_to(commands: typer.Typer) -> None:
-    """Add the group to the command line."""
-    commands.add_typer(app, name="keys")
-
-
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="A label, such as the user's name; it need not be unique.")],

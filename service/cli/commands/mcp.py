@@ -9,7 +9,6 @@ import asyncio
 from typing import Any
 
 import httpx2
-import typer
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server, ServerRequestContext
@@ -30,11 +29,6 @@ from service.cli.support.connection import Server as Address
 from service.cli.support.errors import report_failure
 
 TIMEOUT_S = 300.0  # of a call, such as the upload of a large table
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(mcp)
 
 
 def mcp(server: Address = None, key: Key = None) -> None:

@@ -25,11 +25,6 @@ QUALITY_METRICS = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")
 app = make_group("Trained networks.")
 
 
-def add_to(commands: typer.Typer) -> None:
-    """Add the group to the command line."""
-    commands.add_typer(app, name="models")
-
-
 @app.command("list")
 def list_all(
     *,

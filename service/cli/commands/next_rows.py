@@ -11,11 +11,6 @@ from service.cli.support.output import AsJson, print_list, print_result
 from service.client import NextRows
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command("next-rows")(propose_next_rows)
-
-
 @take_body("next_rows")
 def propose_next_rows(
     *,

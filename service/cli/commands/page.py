@@ -8,11 +8,6 @@ from service.cli.support.running_service import find_service_url
 from service.settings import load_settings
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command("open")(open_page)
-
-
 def open_page() -> None:
     """Open the page of the running service without a key; print a link that works once."""
     with report_setup_errors():

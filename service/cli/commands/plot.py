@@ -1,7 +1,7 @@
 """``kan-service plot``: draw a picture of a model or a study."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,30 +9,15 @@ from service.cli.support.completion import Model
 from service.cli.support.connection import Key, Server, connect
 from service.cli.support.files import check_picture_path, find_unused_path, make_file_name
 from service.cli.support.output import AsJson, print_result
+from service.documents.plots import PLOTS, STUDY_PLOTS
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.models import NetworkChoice
 
 NETWORK_PLOT = "network"
-STUDY_PLOTS = ("error_by_grid", "error_by_parameters", "time_by_grid")
-Name = Literal[
-    "network",
-    "history",
-    "parity",
-    "residuals",
-    "effects",
-    "importance",
-    "density",
-    "solution",
-    "evaluations",
-    "error_by_grid",
-    "error_by_parameters",
-    "time_by_grid",
-]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(plot)
+if TYPE_CHECKING:
+    Name = str
+else:
+    Name = Literal[(NETWORK_PLOT, *PLOTS, *STUDY_PLOTS)]
 
 
 def plot(
@@ -40,7 +25,7 @@ def plot(
     name: Annotated[
         Name,
         typer.Option(help="Picture to draw; names with _by_ need the job id of a study."),
-    ] = "network",
+    ] = NETWORK_PLOT,
     out: Annotated[
         Path | None,
         typer.Option(help="File to write, .svg or .png. [default: MODEL.svg here]", show_default=False),

@@ -20,11 +20,6 @@ from service.cli.support.table_source import GivenTable, Table, is_file, open_da
 from service.client import Client, ClientError, Job, Predictions
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(predict)
-
-
 @take_body("predict")
 def predict(
     *,

@@ -64,12 +64,6 @@ Or, in another terminal:
 """
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    for command in (serve, api, worker, migrate):
-        app.command()(command)
-
-
 def serve(
     host: Host = None,
     port: Port = None,

@@ -23,11 +23,7 @@ from service.schemas.equations import EXAMPLE_REQUEST
 
 KIND = "solve"
 EXAMPLE = json.dumps(EXAMPLE_REQUEST)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command(epilog=f"The file holds, for example: {EXAMPLE}")(solve)
+EPILOG = f"The file holds, for example: {EXAMPLE}"
 
 
 @take_body(KIND)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.commands.plot import STUDY_PLOTS
 from service.cli.fields.options import take_body
 from service.cli.support import table_source, training_options
 from service.cli.support.connection import Key, Server, connect
@@ -16,12 +15,8 @@ from service.cli.support.output import AsJson, print_message, print_result
 from service.cli.support.study_table import print_rows
 from service.cli.support.waiting import wait_for_job
 from service.client import ApiError, Client, Job
+from service.documents.plots import STUDY_PLOTS
 from service.schemas.study import GRID_PATH
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(study)
 
 
 @take_body("study", "train")

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import typer
-
 from service.cli.fields.options import take_body
 from service.cli.support import table_source, training_options
 from service.cli.support.connection import Key, Server, connect
@@ -11,11 +9,6 @@ from service.cli.support.files import check_picture_path
 from service.cli.support.job_result import print_trained_model
 from service.cli.support.output import AsJson
 from service.cli.support.waiting import wait_for_job
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(train)
 
 
 @take_body("train")

@@ -22,11 +22,6 @@ Status = StrEnum("Status", ["PENDING", "DELIVERED", "FAILED"])
 app = make_group("Messages that tell other programs about ended jobs.")
 
 
-def add_to(commands: typer.Typer) -> None:
-    """Add the group to the command line."""
-    commands.add_typer(app, name="webhooks")
-
-
 @app.command("list")
 def list_all(
     tenant: Tenant = DEFAULT_TENANT,

@@ -20,7 +20,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import the command; None if there is none of this name."""
         command = super().get_command(ctx, cmd_name)
-        return None if command is None else load_command(getattr(command.callback, "__name__", ""), cmd_name)
+        return None if command is None else load_command(cmd_name, getattr(command.callback, "__name__", ""))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands without importing them."""
@@ -34,26 +34,35 @@ class LazyGroup(TyperGroup):
         return TyperGroup(name=self.name, commands=dict(self.commands), params=self.params)
 
 
-def list_command(app: typer.Typer, module: str, name: str, summary: str) -> None:
+def list_command(app: typer.Typer, name: str, place: str, summary: str) -> None:
     """Add a command to a ``LazyGroup``.
 
     Args:
         app: The command line.
-        module: Module in ``service.cli.commands`` whose ``add_to`` adds the command.
         name: Of the command.
+        place: Its function or group in ``service.cli.commands``, such as ``train.train``.
         summary: The first line of its help.
     """
 
     def stand_in() -> None: ...
 
-    stand_in.__name__ = module
+    stand_in.__name__ = place
     app.command(name, help=summary)(stand_in)
 
 
-def load_command(module: str, name: str) -> Any:
-    """Import the module and return its command of this name."""
+def load_command(name: str, place: str) -> Any:
+    """Import the function or the group at a place, and return it as a command of this name.
+
+    ``EPILOG`` of its module, if there is one, ends the help of a function.
+    """
+    module_name, _, attribute = place.partition(".")
+    module = import_module(f"{MODULES}.{module_name}")
+    command = getattr(module, attribute)
     app = typer.Typer(rich_markup_mode=None)
-    import_module(f"{MODULES}.{module}").add_to(app)
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name, epilog=getattr(module, "EPILOG", None))(command)
     return get_group(app).commands[name]
 
 

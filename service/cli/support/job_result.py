@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from service.cli.support.files import find_unused_path, make_file_name
-from service.cli.support.live_progress import STAGES
+from service.cli.support.live_progress import name_stage
 from service.cli.support.model_report import fetch_formulas, print_report
 from service.cli.support.output import print_message, print_result
 from service.client import Client, Job, Model, Symbolic
@@ -43,7 +43,7 @@ def _print_job_result(
 ) -> None:
     print_report(model, formulas)
     if job.cut_by:
-        stage = STAGES.get(job.cut_by, job.cut_by).lower()
+        stage = name_stage(job.cut_by).lower()
         was_stopped = job.cancel_requested_at is not None
         hint = "" if was_stopped else "; a larger --max-seconds may do better"
         typer.echo(f"cut:       {'stopped' if was_stopped else 'time limit reached'} while {stage}{hint}")

@@ -1,10 +1,13 @@
 """Live progress of a job in a terminal: its stage, its fraction done, and its error over time."""
 
+import json
 import math
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from service.client import Progress
@@ -13,22 +16,6 @@ from service.client.progress_bar import ProgressOption
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-STAGES = {
-    None: "Waiting for a worker",
-    "starting": "Starting",
-    "prepare": "Reading the table",
-    "structure": "Searching for a compact law",
-    "train": "Training networks",
-    "prune": "Pruning the network",
-    "compact": "Searching for a network of few curves",
-    "evaluate": "Measuring on hold-out rows",
-    "symbolic": "Searching for a formula",
-    "figures": "Computing the plots",
-    "baselines": "Fitting the baselines",
-    "predict": "Predicting",
-    "solve": "Solving the equations",
-    "study": "Training with every setting",
-}
 SPARKLINE_LEVELS = "▁▂▃▄▅▆▇█"
 
 
@@ -93,7 +80,7 @@ class ProgressView:
         line = {"no_wrap": True, "overflow": "ellipsis"}
         # A study has no stages: it waits for its trainings.
         now = "study" if self._is_study and self._now.stage else self._now.stage
-        stage = Text(STAGES.get(now, str(now)), style="bold", **line)  # type: ignore[arg-type]  # rich's literals
+        stage = Text(name_stage(now), style="bold", **line)  # type: ignore[arg-type]  # rich's literals
         if any(letter.isdigit() for letter in self._now.message or ""):  # others only repeat the stage
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]
@@ -101,6 +88,17 @@ class ProgressView:
             curve = f"  error {sparkline(self._errors[-self._max_errors :])}  best {min(self._errors):.3g}"
             parts.append(Text(curve, **line))  # type: ignore[arg-type]
         return Constrain(Group(*parts), shutil.get_terminal_size().columns - self._right_margin)
+
+
+def name_stage(stage: str | None) -> str:
+    """A stage of a job in words, those of the page."""
+    return "Waiting for a worker" if stage is None else _read_page_words().get(f"stage.{stage}", stage)
+
+
+@cache
+def _read_page_words() -> dict[str, str]:
+    source = files("service").joinpath("web", "i18n", "en.json").read_text(encoding="utf-8")
+    return dict(json.loads(source))
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -24,7 +24,7 @@ from service.operations.jobs.study_checks import check_study
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.equations import SolveRequest
-from service.schemas.job_requests import AnyRequest
+from service.schemas.job_kinds import AnyRequest
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest

@@ -15,7 +15,7 @@ from service.errors import ErrorEntry, Invalid, NotFound, format_names
 from service.operations.prediction.input_columns import ACCEPTED_VALUES
 from service.operations.prediction.predict import interval_margin, load_members
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.schemas.job_requests import AnyRequest
+from service.schemas.job_kinds import AnyRequest
 from service.schemas.prediction import BatchRequest
 
 if TYPE_CHECKING:

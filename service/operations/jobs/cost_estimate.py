@@ -358,7 +358,7 @@ def _mlp_bytes(
     costs: CostModel,
 ) -> int:
     """Memory of training an MLP; 0 for other baselines."""
-    if baseline in ("linear", "boosting"):
+    if isinstance(baseline, str) and baseline != "mlp":
         return 0
     inputs = networks[0].first.width[0]
     kan_parameters = max(network.finest.parameters for network in networks)

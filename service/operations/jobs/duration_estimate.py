@@ -8,7 +8,7 @@ from service.db.repositories.jobs import Jobs
 from service.db.tables import Dataset, Job
 from service.operations.jobs.limits import DurationModel
 from service.schemas.equations import SolveRequest
-from service.schemas.job_requests import AnyRequest
+from service.schemas.job_kinds import AnyRequest
 from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest

@@ -24,7 +24,8 @@ from service.operations.quotas import refuse_more_jobs
 from service.operations.webhooks import choose_webhook
 from service.queue import TaskQueue
 from service.schemas.common import WebhookOptions
-from service.schemas.job_requests import AnyRequest, read_request
+from service.schemas.job_kinds import AnyRequest
+from service.schemas.job_requests import read_request
 from service.schemas.jobs import JobOut
 from service.settings import Settings
 from service.storage.deletion import remove_job

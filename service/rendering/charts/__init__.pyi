@@ -1,14 +1,3 @@
-from .chart_frame import Subject as Subject
-from .confusion import draw_confusion as draw_confusion
-from .density import draw_density as draw_density
-from .effects import draw_effects as draw_effects
-from .evaluations import draw_evaluations as draw_evaluations
-from .history import draw_history as draw_history
-from .importance import draw_importance as draw_importance
-from .parity import draw_parity as draw_parity
-from .parity import draw_residuals as draw_residuals
-from .reliability_and_roc import draw_probabilities as draw_probabilities
-from .solution import draw_solution as draw_solution
 from .study import StudyTraining as StudyTraining
 from .study import StudyView as StudyView
 from .study import draw_study as draw_study

@@ -1,9 +1,8 @@
-"""The frame of a chart: its subject, title, notes, legend, and the style of its axes."""
+"""The frame of a chart: its title, notes, legend, and the style of its axes."""
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib
@@ -14,7 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from kan_engine.drawing.fitted_text import fit_label, text_width, wrap_sentences
-from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import DASHES, Theme, replace_invalid
 from service.rendering.charts.svg_output import write_svg
 from service.rendering.charts.tick_formats import format_log_ticks, format_ticks
@@ -49,40 +47,6 @@ matplotlib.rcParams.update(
 # Readers have fonts for characters that the font of the layout lacks, such as Chinese.
 warnings.filterwarnings("ignore", "Glyph .* missing from font")
 Value = float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """The subject of a chart.
-
-    Attributes:
-        name: The model, such as ``law, version 3``.
-        target: The predicted column.
-        units: Units by column.
-        measured_on: ``hold-out`` or ``training``, the rows of the measurements.
-        metrics: Metrics on the hold-out rows.
-    """
-
-    name: str
-    target: str
-    units: Mapping[str, str] = field(default_factory=dict)
-    measured_on: str = "hold-out"
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-
-    def label(self, name: str) -> str:
-        """Return the name of a column with its unit."""
-        return format_label(name, self.units)
-
-    def format_row_count(self, count: int, theme: Theme) -> str:
-        """Return the number and kind of the measured rows as text."""
-        if self.measured_on == "training":
-            return theme.say("{count} training rows", count=count)
-        return theme.say("{count} hold-out rows", count=count)
-
-    @property
-    def target_label(self) -> str:
-        """The name of the target with its unit."""
-        return self.label(self.target)
 
 
 class Chart:

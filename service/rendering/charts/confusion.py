@@ -10,7 +10,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from kan_engine.drawing.fitted_text import fit_label, text_width
 from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import Theme, replace_invalid
-from service.rendering.charts.chart_frame import Chart, Subject
+from service.rendering.charts.chart_frame import Chart
+from service.rendering.charts.model_numbers import Subject
 
 MIN_CELL_SIDE, MAX_CELL_SIDE = 14.0, 66.0
 MIN_COUNTED_SIDE = 26.0  # of a cell that shows its count

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import name_law
-from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, draw_series, series_style
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 
 WIDTH, HEIGHT = 640.0, 400.0
 MAP_SIDE = 540.0
@@ -18,17 +19,23 @@ MIN_LEVEL_SHARE, MAX_LEVEL_SHARE = 0.02, 0.98  # bounds of the levels as a share
 Figures = Mapping[str, Any]
 
 
-def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw the density of the network, the recognised law, and the rows.
 
     Args:
-        figures: ``density`` of a model.
+        numbers: With ``density``.
         subject: The model.
         theme: Colours and language.
+
+    Raises:
+        Conflict: The model is of another task.
     """
+    figures = numbers.figures
+    if figures.get("density") is None:
+        raise numbers.make_refusal("it is not a density")
     notes = _describe_fit(figures, subject, theme)
-    draw = _draw_univariate if len(figures["density"]["columns"]) == 1 else _draw_bivariate
-    return draw(figures["density"], notes, subject, theme).write(
+    draw_chart = _draw_univariate if len(figures["density"]["columns"]) == 1 else _draw_bivariate
+    return draw_chart(figures["density"], notes, subject, theme).write(
         title=theme.say("Density {target} of {name}", target=subject.target, name=subject.name),
         description=" ".join(notes),
     )

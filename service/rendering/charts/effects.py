@@ -10,14 +10,9 @@ from kan_engine.drawing.fitted_text import fit_label, text_width
 from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import Theme, replace_invalid
 from kan_engine.drawing.translations import format_number
-from service.rendering.charts.chart_frame import (
-    Chart,
-    Subject,
-    draw_dots,
-    draw_series,
-    series_style,
-    to_array,
-)
+from service.errors import Conflict
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style, to_array
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 from service.rendering.charts.tick_formats import format_ticks
 
 MAX_FEATURES = 12  # the most important ones are drawn
@@ -27,14 +22,24 @@ MAX_CATEGORY_WIDTH = 84.0  # of its name
 LEAST_RANGE = 1e-6  # of predictions, relative to them; less is rounding
 
 
-def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw the mean prediction over each feature, with a band from the 10 % to the 90 % quantile of the rows.
 
     Args:
-        effects: Result of ``kan_engine.assessment.partial_dependence``, the most important feature first.
+        numbers: With ``effects`` of ``kan_engine.assessment.partial_dependence``, the most important first.
         subject: The model.
         theme: Colours and language.
+
+    Raises:
+        Conflict: The model has no effects.
     """
+    effects = numbers.target_figures["effects"]
+    if not effects:
+        detail = (
+            f"the network of model {numbers.model_id} uses no feature, or its job ended before it computed "
+            "any effect"
+        )
+        raise Conflict("no_figures", f"{detail}; train again with a longer max_seconds")
     drawn_effects = effects[:MAX_FEATURES]
     outputs = [curve["output"] for curve in drawn_effects[0]["curves"]]
     is_probability = bool(subject.metrics) and "log_loss" in subject.metrics

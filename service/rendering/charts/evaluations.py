@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.svg import Theme
-from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, draw_series, series_style
+from service.errors import Conflict
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 from service.rendering.charts.tick_formats import format_ticks
 
 Evaluation = Mapping[str, Any]
@@ -24,14 +26,21 @@ class Series:
     is_measured: bool
 
 
-def draw_evaluations(evaluations: Sequence[Evaluation], subject: Subject, theme: Theme) -> str:
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw the error of every evaluation, with the error in training as a line, for every member.
 
     Args:
-        evaluations: Their results with ``by``, the oldest first; each has an error.
+        numbers: With results of evaluations and ``by``.
         subject: The model.
         theme: Colours and language.
+
+    Raises:
+        Conflict: The model has no evaluation with an error.
     """
+    evaluations = numbers.evaluations
+    if not evaluations:
+        detail = f"model {numbers.model_id} has no evaluation with an error"
+        raise Conflict("no_evaluations", f"{detail}; POST /models/{{id}}/evaluate makes one")
     series = _list_series(evaluations, theme)
     description = _describe(evaluations, subject, theme)
     chart = Chart(theme.say("Error on labelled rows"), [description], width=WIDTH, height=HEIGHT, theme=theme)

@@ -8,7 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
-from service.rendering.charts.chart_frame import Chart, Subject, draw_series, use_log_axis
+from service.errors import Conflict
+from service.rendering.charts.chart_frame import Chart, draw_series, use_log_axis
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 from service.rendering.charts.tick_formats import format_ticks
 
 WIDTH, HEIGHT = 680.0, 400.0
@@ -33,15 +35,22 @@ class HistoryTexts:
     told: str
 
 
-def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
 
     Args:
-        history: ``step``, ``grid``, ``loss`` (of equations: ``error``) and ``validation_loss`` of the steps,
-            in order.
+        numbers: With ``step``, ``grid``, ``loss`` (of equations: ``error``) and ``validation_loss`` of the
+            steps, in order.
         subject: The model.
         theme: Colours and language.
+
+    Raises:
+        Conflict: The model has no recorded steps.
     """
+    history = [entry for entry in numbers.history if entry.get("loss", entry.get("error")) is not None]
+    if not history:
+        detail = f"model {numbers.model_id} has no recorded training steps; train a network to record them"
+        raise Conflict("no_history", detail)
     steps = [float(entry["step"]) for entry in history]
     if any(b <= a for a, b in pairwise(steps)):
         steps = [float(place) for place in range(len(history))]  # steps restart in every round of training

@@ -6,20 +6,25 @@ from typing import Any
 from kan_engine.drawing.fitted_text import fit_label
 from kan_engine.drawing.svg import Theme, replace_invalid
 from kan_engine.drawing.translations import format_number
-from service.rendering.charts.chart_frame import Chart, Subject, to_array
+from service.rendering.charts.chart_frame import Chart, to_array
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 
 MAX_FEATURES = 30  # the most important ones are drawn
 WIDTH, BAR_HEIGHT, BAR_SHARE, MAX_NAME_WIDTH = 620.0, 23.0, 0.65, 230.0
 
 
-def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw a bar per feature: the increase of the error when its values are shuffled among the rows.
 
     Args:
-        importance: Result of ``worker.evaluation.permutation_importance``.
+        numbers: With ``importance``, the result of ``worker.evaluation.permutation_importance``.
         subject: The model.
         theme: Colours and language.
+
+    Raises:
+        Conflict: The model has no features.
     """
+    importance = numbers.target_figures["importance"]
     features = [feature for feature in importance["features"] if feature["mean"] is not None]
     drawn_features = features[:MAX_FEATURES]
     unit = subject.units.get(subject.target, "") if importance["metric"] == "rmse" else ""

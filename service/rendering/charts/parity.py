@@ -1,23 +1,33 @@
-"""Predictions of a regression against the true values, and the residuals."""
+"""Predictions of a regression against the true values."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import format_number
 from service.documents.readable_numbers import SHARES, format_share
-from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, to_array
-from service.rendering.charts.tick_formats import format_ticks
+from service.rendering.charts.chart_frame import Chart, draw_dots
+from service.rendering.charts.confusion import draw_confusion
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 
-SIDE, RESIDUALS_WIDTH, RESIDUALS_HEIGHT = 520.0, 690.0, 400.0
-HISTOGRAM_BINS = 24
+SIDE = 520.0
 DIAGONAL: Any = {"linestyle": (0, (6, 4)), "linewidth": 1.4}
 
 Pairs = list[tuple[float, float]]
+
+
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
+    """Draw the predictions of a regression or the confusion matrix of a classifier.
+
+    Raises:
+        Conflict: It has no true values.
+    """
+    figures = numbers.target_figures
+    draw_chart = draw_parity if figures["parity"] is not None else draw_confusion
+    return draw_chart(figures, subject, theme)
 
 
 def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
@@ -28,8 +38,8 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
         subject: The model.
         theme: Colours and language.
     """
-    pairs, gap_count = _select_known_pairs(figures)
-    notes = _describe_errors(pairs, gap_count, subject, theme)
+    pairs, gap_count = select_known_pairs(figures)
+    notes = describe_errors(pairs, gap_count, subject, theme)
     remark = theme.say("On the dashed diagonal, predictions equal the true values.")
     chart = Chart(
         theme.say("Predicted and true values"), notes, width=SIDE, height=SIDE - 30, theme=theme,
@@ -37,7 +47,7 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     )  # fmt: skip
     (axes,) = chart.make_axes()
     axes.set_box_aspect(1)
-    _draw_pairs(axes, pairs, theme)
+    draw_pairs(axes, pairs, theme)
     # One range for both axes, so that equal values lie on the diagonal of the square
     ends = [min(axes.get_xlim()[0], axes.get_ylim()[0]), max(axes.get_xlim()[1], axes.get_ylim()[1])]
     axes.plot(ends, ends, color=theme.quiet, gid="diagonal", **DIAGONAL)
@@ -53,54 +63,14 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     )
 
 
-def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """Draw the residuals, true minus predicted, against the prediction, with their histogram.
-
-    Args:
-        figures: ``parity`` of a regression, and ``measured_on``.
-        subject: The model.
-        theme: Colours and language.
-    """
-    pairs, gap_count = _select_known_pairs(figures)
-    left_over = [(prediction, true - prediction) for true, prediction in pairs]
-    residuals = [residual for _, residual in left_over]
-    unit = subject.units.get(subject.target)
-    notes = _describe_errors(pairs, gap_count, subject, theme)
-    chart = Chart(
-        theme.say("Residuals: true minus predicted"), notes,
-        width=RESIDUALS_WIDTH, height=RESIDUALS_HEIGHT, theme=theme,
-    )  # fmt: skip
-    axes, histogram = chart.make_axes(1, 2, sharey=True, width_ratios=(4, 1))
-    _draw_pairs(axes, left_over, theme)
-    # The bins cover the range of the dots beside them; undefined residuals belong to no bin
-    values = to_array(residuals)
-    histogram.hist(
-        values[np.isfinite(values)], HISTOGRAM_BINS, range=axes.get_ylim(), orientation="horizontal",
-        color=theme.series[0], alpha=0.75,
-    )  # fmt: skip
-    for panel in (axes, histogram):
-        panel.axhline(0.0, color=theme.quiet, **DIAGONAL)
-    format_ticks(histogram.xaxis, theme, max_ticks=3, is_whole=True)
-    chart.label(
-        axes,
-        theme.say("predicted {target}", target=subject.target_label),
-        theme.say("true − predicted") + (f" [{unit}]" if unit else ""),
-    )
-    chart.label(histogram, theme.say("count"))
-    return chart.write(
-        title=theme.say("Residuals of {name} for {target}", name=subject.name, target=subject.target),
-        description=" ".join([*notes, _describe_balance(residuals, theme)]),
-    )
-
-
-def _select_known_pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
+def select_known_pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
     """Return pairs of true and predicted values, and the number of rows without such a pair."""
     pairs = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
     complete_pairs = [(float(t), float(p)) for t, p in pairs if t is not None and p is not None]
     return complete_pairs, len(pairs) - len(complete_pairs)
 
 
-def _describe_errors(pairs: Pairs, gap_count: int, subject: Subject, theme: Theme) -> list[str]:
+def describe_errors(pairs: Pairs, gap_count: int, subject: Subject, theme: Theme) -> list[str]:
     """Describe the errors in sentences."""
     errors = sorted(abs(true - prediction) for true, prediction in pairs)
     metrics = [
@@ -127,12 +97,8 @@ def _format_metric(name: str, value: float | None) -> str:
     return format_number(value)
 
 
-def _describe_balance(residuals: Sequence[float], theme: Theme) -> str:
-    above = sum(residual > 0 for residual in residuals)
-    return theme.say("{count} of {all} predictions are too low.", count=above, all=len(residuals))
-
-
-def _draw_pairs(axes: Axes, pairs: Pairs, theme: Theme) -> None:
+def draw_pairs(axes: Axes, pairs: Pairs, theme: Theme) -> None:
+    """Draw a dot for every pair."""
     radius, opacity = (3.0, 0.65) if len(pairs) <= 300 else (2.2, 0.45)
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
     draw_dots(axes, xs, ys, colour=theme.series[0], radius=radius, opacity=opacity)

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import format_number
-from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, draw_series
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series
+from service.rendering.charts.model_numbers import Subject
 
 WIDTH, HEIGHT, LEGEND_HEIGHT = 770.0, 400.0, 20.0
 MAX_CURVES = 10  # those with the largest areas are drawn

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import format_number
-from service.rendering.charts.chart_frame import Chart, Subject, draw_dots, to_array
+from service.rendering.charts.chart_frame import Chart, draw_dots, to_array
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
 from service.rendering.charts.tick_formats import format_ticks
 
 WIDTH = 640.0
@@ -21,14 +22,20 @@ COLOURS = "viridis"
 SolutionFigures = Mapping[str, Any]
 
 
-def draw_solution(figures: SolutionFigures, subject: Subject, theme: Theme) -> str:
+def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw the unknowns over one or two independent variables.
 
     Args:
-        figures: ``solution`` of a model.
+        numbers: With ``solution``.
         subject: The model.
         theme: Colours and language.
+
+    Raises:
+        Conflict: The model is of another task.
     """
+    figures = numbers.figures
+    if figures.get("solution") is None:
+        raise numbers.make_refusal("it is not a solution of equations")
     solution = figures["solution"]
     chart = (_draw_curves if len(solution["axes"]) == 1 else _draw_maps)(solution, subject, theme)
     ranges = "; ".join(_describe_range(unknown, solution, theme) for unknown in solution["unknowns"])

@@ -3,20 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import SUPERSCRIPTS
+from service.documents.plots import XQuantity, YQuantity
 from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style, use_log_axis
 
 WIDTH, HEIGHT = 650.0, 470.0
 MAX_SERIES = 10  # settings; the best ones are drawn
 MAX_GRID_TICKS = 12  # so many grids have a tick each
-
-XQuantity = Literal["grid", "parameters"]
-YQuantity = Literal["error", "seconds"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.operations.models.plots import PLOTS, STUDY_PLOTS
+from service.documents.plots import PLOTS, STUDY_PLOTS
 from tests.support.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
 from tests.support.pictures import all_words, english_in
 

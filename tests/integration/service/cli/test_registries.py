@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,9 +19,14 @@ from kan_engine.expressions.library import LIBRARY, Function
 from kan_engine.expressions.printing.languages import LANGUAGES, Language
 from service.api.routes.exports import DIFFERENCE_HEADER
 from service.db.session import Sessions
+from service.documents.plots import PLOTS, read_plot_words
+from service.operations.jobs.admission import ADMISSIONS
 from service.operations.models.model_formats import MODEL_FORMATS, ModelFormat
+from service.rendering import charts
+from service.schemas.job_kinds import JOB_KINDS
 from service.settings import Settings
 from tests.support.factories import EDGES, make_model, make_predictor
+from worker.jobs.registry import HANDLERS
 
 ROOT = Path(__file__).parents[4]
 Kan = Callable[..., Any]
@@ -120,11 +126,13 @@ def test_a_function_is_fixed_on_an_edge_exported_and_listed(
     np.testing.assert_allclose(predictor.predict(columns), np.ravel(predicted), rtol=1e-12)
 
 
-def test_a_kind_of_job_is_accepted_queued_done_and_listed(settings: Settings) -> None:
-    """In a process of its own: the schema of requests is built when the API is imported."""
+def test_a_kind_of_job_and_a_picture_are_offered_by_the_api_the_worker_and_the_commands(
+    settings: Settings,
+) -> None:
+    """In a process of its own: schemas and choices are built when the API and the commands are imported."""
     where = {"KAN_DATA_DIR": str(settings.data_dir), "KAN_DATABASE_URL": str(settings.database_url)}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.echo_job"],
+        [sys.executable, "-m", "tests.support.toy_entries"],
         cwd=ROOT,
         env=os.environ | where,
         capture_output=True,
@@ -136,6 +144,18 @@ def test_a_kind_of_job_is_accepted_queued_done_and_listed(settings: Settings) ->
         "202 queued",
         "echo succeeded",
         "hello",
-        "echo in the document",
+        "True echo dot",
+        "True",
         "echo",
+        "<svg>y</svg>",
     ]
+
+
+def test_every_kind_of_job_has_an_admission_and_a_handler() -> None:
+    assert JOB_KINDS.keys() == ADMISSIONS.keys()
+    assert JOB_KINDS.keys() <= HANDLERS.keys()
+
+
+def test_every_picture_has_a_module_and_russian_words() -> None:
+    assert PLOTS.keys() == read_plot_words("ru").keys()
+    assert [name for name in PLOTS if find_spec(f"{charts.__name__}.{name}") is None] == []

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 from kan_engine.assessment.metrics import regression_metrics
 from kan_engine.data.labelled_rows import LabelledRows
 from service.schemas.baselines import MlpBaseline
-from worker.evaluation.baselines import run_baselines
+from worker.evaluation.baselines import FITS, BaselineTask, FittedEstimator, run_baselines
 from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
 from worker.results.serialization import to_json
 
@@ -199,3 +199,21 @@ def test_an_input_that_does_not_vary_does_no_harm() -> None:
     rows = line()
     flat = rows_of(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
     assert measure(["linear"], flat, flat)["linear"]["metrics"]["r2"] == pytest.approx(1)
+
+
+class Mean:
+    """Predicts the mean of a standardised target."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.zeros(len(x))
+
+
+def test_a_baseline_is_one_fit_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit_mean(_: object, task: BaselineTask) -> FittedEstimator:
+        return FittedEstimator(Mean(), parameters=1)
+
+    monkeypatch.setitem(FITS, "mean", fit_mean)
+    got = measure(["mean"], line(), line())["mean"]
+
+    assert got["metrics"]["r2"] == pytest.approx(0)
+    assert got["parameters"] == 1

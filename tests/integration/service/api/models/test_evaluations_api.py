@@ -13,7 +13,7 @@ from kan_engine.assessment.monitoring.reference import summarize_inputs
 from kan_engine.expressions.evaluation import Variable
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.operations.models.plots import REFERENCE
+from service.operations.models.evaluations import REFERENCE
 from tests.support.factories import FIGURES, make_model, make_predictor, make_symbolic
 from worker.results.serialization import _convert as as_json
 

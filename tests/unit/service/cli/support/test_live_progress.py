@@ -68,6 +68,6 @@ def test_a_terminal_is_left_as_it_was(monkeypatch: Any, capsys: pytest.CaptureFi
         assert callable(progress)
         progress(Progress(stage="symbolic", fraction=math.pi / 4))
     shown = capsys.readouterr()
-    assert "Searching for a formula" in shown.err
+    assert "Extracting the formula" in shown.err
     assert shown.err.endswith("\x1b[2K")
     assert shown.out == ""

@@ -13,22 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_engine.drawing.svg import DARK, LIGHT, Theme
-from service.rendering.charts import (
-    StudyTraining,
-    StudyView,
-    Subject,
-    draw_confusion,
-    draw_density,
-    draw_effects,
-    draw_evaluations,
-    draw_history,
-    draw_importance,
-    draw_parity,
-    draw_probabilities,
-    draw_residuals,
-    draw_solution,
-    draw_study,
-)
+from service.rendering.charts import StudyTraining, StudyView, draw_study
+from service.rendering.charts.confusion import draw_confusion
+from service.rendering.charts.density import draw as draw_model_density
+from service.rendering.charts.effects import draw as draw_model_effects
+from service.rendering.charts.evaluations import draw as draw_model_evaluations
+from service.rendering.charts.history import draw as draw_model_history
+from service.rendering.charts.importance import draw as draw_model_importance
+from service.rendering.charts.model_numbers import ModelNumbers, Subject
+from service.rendering.charts.parity import draw_parity
+from service.rendering.charts.reliability_and_roc import draw_probabilities
+from service.rendering.charts.residuals import draw_residuals
+from service.rendering.charts.solution import draw as draw_model_solution
 from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -40,6 +36,35 @@ NUMBERS = [0.1 * place for place in range(41)]
 
 def subject(name: str = "law", target: str = "y", **metrics: float) -> Subject:
     return Subject(name=name, target=target, units={target: "dB"}, measured_on="hold-out", metrics=metrics)
+
+
+def numbers(figures: dict[str, Any] | None = None, **own: Any) -> ModelNumbers:
+    usual: dict[str, Any] = {"model_id": "m", "task": "regression", "history": (), "evaluations": ()}
+    return ModelNumbers(**usual | {"stored_figures": figures} | own)
+
+
+def draw_history(steps: list[dict[str, Any]], of: Subject, theme: Theme) -> str:
+    return draw_model_history(numbers(history=steps), of, theme)
+
+
+def draw_evaluations(results: list[dict[str, Any]], of: Subject, theme: Theme) -> str:
+    return draw_model_evaluations(numbers(evaluations=results), of, theme)
+
+
+def draw_effects(effects: list[dict[str, Any]], of: Subject, theme: Theme) -> str:
+    return draw_model_effects(numbers({"effects": effects}), of, theme)
+
+
+def draw_importance(told: dict[str, Any], of: Subject, theme: Theme) -> str:
+    return draw_model_importance(numbers({"importance": told}), of, theme)
+
+
+def draw_density(figures: dict[str, Any], of: Subject, theme: Theme) -> str:
+    return draw_model_density(numbers(figures), of, theme)
+
+
+def draw_solution(figures: dict[str, Any], of: Subject, theme: Theme) -> str:
+    return draw_model_solution(numbers(figures), of, theme)
 
 
 def history(*grids: int) -> list[dict[str, Any]]:

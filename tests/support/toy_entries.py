@@ -1,14 +1,16 @@
-"""A kind of job, registered in this file alone: it is submitted over HTTP, done by a worker and listed.
+"""A kind of job and a picture, registered in this file alone: the API, a worker and the commands know them.
 
 Prints what the service answers; see ``tests/integration/service/cli/test_registries.py``.
 """
 
 import sys
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from service.documents.plots import PLOTS
 from service.schemas.common import JobWebhook, RequestModel
 from service.schemas.job_kinds import JOB_KINDS, JobKind
 
@@ -23,7 +25,12 @@ class EchoRequest(RequestModel):
     webhook: JobWebhook = None
 
 
-JOB_KINDS["echo"] = JobKind(name="echo", request=EchoRequest, queue="short")  # before the API is imported
+dot = ModuleType("service.rendering.charts.dot")
+dot.draw = lambda numbers, subject, theme: f"<svg>{subject.target}</svg>"  # type: ignore[attr-defined]
+# Before the API is imported
+JOB_KINDS["echo"] = JobKind(name="echo", request=EchoRequest, queue="short")
+PLOTS["dot"] = "one dot"
+sys.modules[dot.__name__] = dot
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ def main() -> None:
     from service.main import create_app
     from service.operations.jobs.admission import ADMISSIONS, AdmittedJob
     from service.settings import Settings
+    from tests.support.factories import make_model
     from tests.support.servers import serving
     from worker.execution.runner import run_job
     from worker.jobs.registry import HANDLERS
@@ -62,11 +70,17 @@ def main() -> None:
         result = client.get(f"/jobs/{job['id']}").json()
         tell(result["kind"], result["status"])
         tell(client.get(f"/jobs/{job['id']}/result").text)
-        document = client.get("/openapi.json").json()
-        tell("echo in the document" if "EchoRequest" in document["components"]["schemas"] else document)
+        schemas = client.get("/openapi.json").json()["components"]["schemas"]
+        tell("EchoRequest" in schemas, schemas["JobKind"]["enum"][-1], schemas["ModelPlot"]["enum"][-1])
+        model = make_model(app.state.sessions)
+        tell("one dot" in client.get("/guide/http").text)
     with serving(create_app(settings)) as url:
-        listing = CliRunner().invoke(commands, ["jobs", "--server", url]).stdout
+        listing = CliRunner().invoke(commands, ["jobs", "list", "--kind", "echo", "--server", url]).stdout
         tell(next(word for word in listing.split() if word == "echo"))
+        picture = settings.data_dir / "dot.svg"
+        options = ["--name", "dot", "--out", str(picture), "--server", url]
+        CliRunner().invoke(commands, ["plot", model.id, *options])
+        tell(picture.read_text())
 
 
 def tell(*words: object) -> None:
