@@ -64,7 +64,7 @@ class LeastSquaresSystem:
             should_stop: Called before each assembly of some rows of a large system.
 
         Raises:
-            NotDefinite: The damping is too weak.
+            IndefiniteMatrix: The damping is too weak.
             StepInterrupted: The step was not finished.
         """
         solution = self._assemble(state, should_stop).solve(damping)

@@ -108,7 +108,7 @@ class BandedNormalEquations:
         shifts = (damping + RELATIVE_PIVOT_SHIFT) * diagonal + ABSOLUTE_PIVOT_SHIFT * diagonal.max()
         corner += np.diag(np.append(0.0, shifts[: self.border]))
         band[:, 0] += shifts[self.border :]
-        if not np.isfinite(shifts).all():
+        if not (np.isfinite(shifts).all() and np.isfinite(whole).all()):
             raise IndefiniteMatrix
         try:
             factor = cholesky_banded(band.T, overwrite_ab=True, lower=True, check_finite=False)

@@ -86,3 +86,9 @@ def test_what_is_not_definite_is_refused(value: float, column: int) -> None:
         equations.add_squares(squares, torch.tensor([[0, number]]))
     with pytest.raises(IndefiniteMatrix):
         equations.solve(0.0)
+
+
+def test_a_gradient_that_is_not_finite_is_refused() -> None:
+    equations = equations_of([([1, 2], np.eye(3)), ([1, 2], np.array([[np.nan, 0.0, 0.0]]))], 1, REACH)
+    with pytest.raises(IndefiniteMatrix):
+        equations.solve(0.0)
