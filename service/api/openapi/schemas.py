@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kan_engine.cost import OPTIMIZERS
+
 Schema = dict[str, Any]
 
 REFERENCE = "#/components/schemas/"
@@ -59,7 +61,7 @@ ENUM_NAMES = {
         "TableFormat": "parquet csv",
         "Task": "auto regression classification density",
         "Theme": "light dark",
-        "TrainOptimizer": "auto levenberg_marquardt adam lbfgs",
+        "TrainOptimizer": " ".join(("auto", *OPTIMIZERS)),
         "UnitMode": "check enforce ignore",
         "UnitStatus": "adds_up does_not_add_up unknown",
         "Verdict": "exact consistent approximation weak",

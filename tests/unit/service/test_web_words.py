@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from kan_engine.cost import OPTIMIZERS
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.drawing.translations import LAWS
 from kan_engine.expressions.evaluation import Variable
@@ -53,6 +54,10 @@ def test_every_function_of_the_library_has_words() -> None:
 
 def test_every_transform_of_a_target_has_words() -> None:
     assert [name for name in TRANSFORMS if f"model.transform.{name}" not in WORDS] == []
+
+
+def test_every_optimizer_has_words() -> None:
+    assert [name for name in ("auto", *OPTIMIZERS) if f"set.optimizer.{name}" not in WORDS] == []
 
 
 def test_every_law_of_a_density_has_words() -> None:

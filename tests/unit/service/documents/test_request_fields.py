@@ -10,6 +10,7 @@ import pytest
 from pydantic import Field
 
 import kan_engine
+from kan_engine.cost import OPTIMIZERS
 from service.documents.request_fields import FieldWords, list_fields, read_words, render_fields
 from service.schemas.common import RequestModel, Setting
 
@@ -70,3 +71,8 @@ def test_estimators_have_the_defaults_of_requests() -> None:
     for name, default in shared.items():
         own = parameters[name].default
         assert own == default or (own in unset and default in ("auto", None)), name
+
+
+def test_the_optimizers_of_a_request_are_those_of_the_engine() -> None:
+    choices = next(field.choices for field in list_fields() if field.name == "optimizer")
+    assert choices == ("auto", *OPTIMIZERS)
