@@ -19,6 +19,7 @@ from jaxtyping import Float, Num, Shaped
 from kan_engine.data.datetime_parts import PERIODS, format_iso_time
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.errors import NotExportable
 from kan_engine.export.python import template
 from kan_engine.export.unused_features import drop_unused_features
@@ -180,8 +181,13 @@ def _model_data(part: Predictor) -> Model:
 def _output_data(part: Predictor) -> Model:
     if part.outputs is not None:
         scaler = part.outputs
+        transform = TRANSFORMS[scaler.transform]
+        sign, inverse = transform.inverse_function
         data = {
-            "transform": scaler.transform,
+            "inverse": _function_data(inverse),
+            "sign": sign,
+            "ends": _array_data(np.array(transform.ends)),
+            "reach": _array_data(np.array(transform.reach)),
             "mean": _array_data(scaler.mean),
             "std": _array_data(scaler.std),
             "bounds": None if scaler.bounds is None else list(scaler.bounds),

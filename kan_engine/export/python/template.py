@@ -54,8 +54,8 @@ def predict_rows(columns: Columns, model: Model) -> tuple[Array, Array | None]:
         for start in range(0, max(1, len(inputs)), ROWS_AT_A_TIME)
     ]
     raw, end = np.concatenate(blocks), model["answer"]
-    if "transform" in end:
-        values = _invert_transform(end["transform"], raw, end["mean"], end["std"], end["bounds"])
+    if "inverse" in end:
+        values = _invert_transform(raw, end)
         if "low" in end:  # a density, which is 0 outside of its support
             values[((inputs < end["low"]) | (inputs > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
@@ -371,40 +371,22 @@ _OPERATIONS: dict[str, Any] = {"add": np.add, "mul": np.multiply, "pow": np.floa
 # Conversion of the outputs of the network to predictions
 
 
-def _invert_transform(
-    transform: str, raw: Array, mean: Array, std: Array, bounds: list[float] | None
-) -> Array:
+def _invert_transform(raw: Array, end: Model) -> Array:
     """Invert the transform of the target that the network was trained on.
 
     Outputs just beyond the range of the transform are set to its end; with bounds, all outputs beyond it are.
     """
-    back, ends = _INVERSES[transform]
+    std, bounds = end["std"], end["bounds"]
     with np.errstate(all="ignore"):
-        image = raw * std + mean
+        image = raw * std + end["mean"]
         if bounds is not None:
-            (low, high), (lowest, highest) = _TRANSFORM_REACH.get(transform, ends), bounds
-            return np.asarray(np.clip(back(np.clip(image, low, high)), lowest, highest))
+            value = end["sign"] * _evaluate_function(end["inverse"], np.clip(image, *end["reach"]))
+            return np.asarray(np.clip(value, *bounds))
         # A small overshoot counts as the end of the range; beyond it the value is NaN
-        for end, outwards in zip(ends, (-1, 1), strict=True):
-            beyond = outwards * (image - end)
-            image = np.where((beyond > 0) & (beyond < 0.02 * std), end, image)
-        return np.asarray(back(image))
-
-
-_TRANSFORM_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # with bounds, if not the range
-
-_INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
-    "identity": (lambda t: t, (-np.inf, np.inf)),
-    "log": (np.exp, (-np.inf, np.inf)),
-    "log_neg": (lambda t: -np.exp(t), (-np.inf, np.inf)),
-    "reciprocal": (lambda t: 1 / t, (-np.inf, np.inf)),
-    "square": (np.sqrt, (0.0, np.inf)),
-    "sqrt": (lambda t: t * t, (-np.inf, np.inf)),
-    "exp": (np.log, (-np.inf, np.inf)),
-    "reciprocal_square": (lambda t: 1 / np.sqrt(t), (-np.inf, np.inf)),
-    "sin": (np.arcsin, (-1.0, 1.0)),
-    "cos": (np.arccos, (-1.0, 1.0)),
-}
+        for limit, outwards in zip(end["ends"], (-1, 1), strict=True):
+            beyond = outwards * (image - limit)
+            image = np.where((beyond > 0) & (beyond < 0.02 * std), limit, image)
+        return np.asarray(end["sign"] * _evaluate_function(end["inverse"], image))
 
 
 def _class_probabilities(logits: Array) -> Array:
