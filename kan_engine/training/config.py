@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from kan_engine.cost import DEFAULT_COST, OPTIMIZERS, sparse_optimizers
 from kan_engine.errors import InvalidConfig
-from kan_engine.training.losses import Loss
+from kan_engine.training.losses import LOSSES
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
@@ -19,7 +19,7 @@ class TrainingConfig:
     """Method and parameters of a training.
 
     Args:
-        loss: Loss to minimise.
+        loss: One of ``losses.LOSSES``.
         optimizer: One of ``cost.OPTIMIZERS``; ``auto`` selects Levenberg-Marquardt while one of its steps is
             cheap, otherwise Adam. With ``lamb`` it selects a first-order method, since the entropy is not a
             sum of squares.
@@ -45,7 +45,7 @@ class TrainingConfig:
         thresholds: Decision numbers of the training; not part of its JSON object.
     """
 
-    loss: Loss = "squared"
+    loss: str = "squared"
     optimizer: str = "auto"
     grid_schedule: tuple[int, ...] = ()
     steps: int = 50
@@ -74,6 +74,8 @@ class TrainingConfig:
             raise InvalidConfig(f"batch_size must be at least 1, got {self.batch_size}")
         if min(self.grid_schedule, default=1) < 1:
             raise InvalidConfig(f"grid sizes must be at least 1, got {self.grid_schedule}")
+        if self.loss not in LOSSES:
+            raise InvalidConfig(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
         if self.optimizer not in ("auto", *OPTIMIZERS):
             names = ", ".join(OPTIMIZERS)
             raise InvalidConfig(f"optimizer must be auto or one of {names}, got {self.optimizer!r}")

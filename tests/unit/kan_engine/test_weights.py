@@ -6,7 +6,6 @@ import torch
 from kan_engine.inference.calibration import fit_calibration
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import TrainingConfig, TrainingRows, train
-from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from tests.support.engine.networks import uniform_rows
 
@@ -22,7 +21,7 @@ CLOSE: dict[str, float] = {
 }
 
 
-def sample(loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
+def sample(loss: str) -> tuple[torch.Tensor, torch.Tensor]:
     x = uniform_rows(ROWS, 2)
     value = torch.sin(3 * x[:, :1]) + x[:, 1:]
     if loss == "squared":
@@ -30,7 +29,7 @@ def sample(loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
     return x, (value > 0).double() if loss == "logistic" else (value > 0).double() + (value > 1)
 
 
-def trained(rows: TrainingRows, loss: Loss, optimizer: str, steps: int = 6) -> KAN:
+def trained(rows: TrainingRows, loss: str, optimizer: str, steps: int = 6) -> KAN:
     hidden = () if optimizer == "adam" else (2,)  # it scales hidden nodes by rows, whatever their weights
     network = KAN(KANConfig(width=(2, *hidden, 3 if loss == "softmax" else 1), grid_size=3))
     initialise_(network, torch.Generator().manual_seed(0))
@@ -50,7 +49,7 @@ def trained(rows: TrainingRows, loss: Loss, optimizer: str, steps: int = 6) -> K
 
 @pytest.mark.parametrize("optimizer", CLOSE)
 @pytest.mark.parametrize("loss", ["squared", "logistic", "softmax"])
-def test_a_row_of_weight_two_trains_like_the_row_twice(loss: Loss, optimizer: str) -> None:
+def test_a_row_of_weight_two_trains_like_the_row_twice(loss: str, optimizer: str) -> None:
     x, targets = sample(loss)
     weighted = TrainingRows.create(x, targets, DOUBLE)
     repeated = TrainingRows.create(torch.cat([x, x[TWICE]]), torch.cat([targets, targets[TWICE]]))
