@@ -19,6 +19,7 @@ from scipy.linalg import eigh
 
 from kan_engine.compact.sources import Source
 from kan_engine.compact.thresholds import CompactThresholds
+from kan_engine.splines.base_functions import SILU
 from kan_engine.splines.features import Features
 from kan_engine.splines.knots import extend_knots, quantile_grid, uniform_grid
 
@@ -193,7 +194,7 @@ def _to_tensors(
 def _evaluate_splines(
     x: Float[Array, " rows"], knots: Float[Array, " knots"], order: int
 ) -> Float[Array, "rows splines"]:
-    values = Features.apply(*_to_tensors(x, knots), order, None)  # type: ignore[no-untyped-call]
+    values = Features.apply(*_to_tensors(x, knots), order, None, SILU)  # type: ignore[no-untyped-call]
     splines: Array = values[:, 0, :-1].numpy()
     return splines
 

@@ -22,9 +22,11 @@ from kan_engine.data.scaling import Standardizer
 from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.errors import NotExportable
 from kan_engine.export.python import template
+from kan_engine.export.recording import Recorded
 from kan_engine.export.unused_features import drop_unused_features
 from kan_engine.export.verification import RowPredictions
 from kan_engine.expressions.evaluation import Expression, Variable, to_json, variables
+from kan_engine.expressions.library import NumpyFunction
 from kan_engine.expressions.nodes import apply_function
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
@@ -256,6 +258,7 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
             "low": _array_data(splines.low[:, 0]),
             "high": _array_data(splines.high[:, 0]),
             "base": None if splines.base is None else _array_data(splines.base),
+            "function": _record_operations(splines.function.value),
         }
     # Weights by input, of which the last term belongs to the base function
     inputs, outputs = len(splines.low), splines.weight.shape[1]
@@ -264,7 +267,13 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
         "polynomials": _array_data(np.stack([c.reshape(-1) for c in splines.polynomials])),
         "slopes": _array_data(np.stack([c.reshape(-1) for c in splines.slopes])),
         "weight": _array_data(splines.weight.reshape(inputs, -1, outputs)),
+        "function": [_record_operations(f) for f in (splines.function.value, splines.function.slope)],
     }
+
+
+def _record_operations(function: NumpyFunction) -> Any:
+    """The ufuncs that a function of x applies, as lists of a name and its operands."""
+    return function(Recorded("x", lambda ufunc, *operands: [ufunc.__name__, *operands])).value
 
 
 def _piece_data(find: UniformPieces | IrregularPieces) -> Model:

@@ -222,7 +222,7 @@ def _evaluate_layer(h: Array, layer: Model) -> Array:
 
 
 def _evaluate_pieces(
-    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None
+    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None, function: Any
 ) -> Array:
     """Splines as piecewise polynomials; the first and the last piece are the lines beyond the grid.
 
@@ -238,7 +238,7 @@ def _evaluate_pieces(
     # The coefficients of the pieces of all inputs form one matrix per row
     coefficients = table[np.clip(rows, 0, len(table) - 1)].reshape(len(x), sides.shape[2], table.shape[2])
     y = np.asarray((sides @ coefficients)[:, 0])
-    return y if base is None else y + _silu(np.clip(x, low, high)) @ base
+    return y if base is None else y + _apply(function, np.clip(x, low, high)) @ base
 
 
 def _locate_uniform(
@@ -258,12 +258,20 @@ def _locate_irregular(x: Array, grids: Array, origins: Array, densities: Array) 
 
 
 def _evaluate_basis(
-    x: Array, low: Array, high: Array, density: Array, polynomials: Array, slopes: Array, weight: Array
+    x: Array,
+    low: Array,
+    high: Array,
+    density: Array,
+    polynomials: Array,
+    slopes: Array,
+    weight: Array,
+    function: list[Any],
 ) -> Array:
     """Splines as basis functions of uniform grids; beyond the grid they continue along their tangents.
 
     ``polynomials`` are the nonzero basis functions in an interval, highest power first, and ``slopes`` their
-    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is x / (1 + exp(-x)).
+    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is the base ``function``,
+    given with its slope.
     """
     inputs, terms, outputs = weight.shape
     inside = np.clip(x, low, high)
@@ -275,7 +283,8 @@ def _evaluate_basis(
     features = np.zeros((len(x), inputs, terms))
     start = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
     np.put_along_axis(features, start[..., None] + np.arange(local.shape[2]), local, axis=2)
-    features[..., -1] = _silu(inside) + _silu_slope(inside) * beyond
+    value, slope = (_apply(operation, inside) for operation in function)
+    features[..., -1] = value + slope * beyond
     return np.asarray(features.reshape(len(x), -1) @ weight.reshape(-1, outputs))
 
 
@@ -286,13 +295,12 @@ def _horner(coefficients: Array, u: Array) -> Array:
     return np.asarray(total + coefficients[-1])
 
 
-def _silu(x: Array) -> Array:
-    return np.asarray(x / (1.0 + np.exp(-x)))
-
-
-def _silu_slope(x: Array) -> Array:
-    s = 1.0 / (1.0 + np.exp(-x))
-    return np.asarray(s * (1.0 + x * (1.0 - s)))
+def _apply(operation: Any, x: Array) -> Any:
+    """A function of x: x itself, a number, or a function of NumPy and its operands."""
+    if isinstance(operation, list):
+        name, *operands = operation
+        return getattr(np, name)(*[_apply(operand, x) for operand in operands])
+    return x if operation == "x" else operation
 
 
 def _sigmoid(u: Array) -> Array:
