@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +16,7 @@ from scipy.special import expit, log_softmax, softmax
 Array = np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SoftLoss:
     """A loss of a row, whose gradient at the outputs is link(f) - y.
 
@@ -56,23 +57,24 @@ def gradient_and_root(
     return p - targets, LOSSES[kind].root(p)
 
 
+def _squared_root(p: Array) -> Array:
+    return np.broadcast_to(np.eye(p.shape[1]), (len(p), p.shape[1], p.shape[1]))
+
+
+def _softmax_root(p: Array) -> Array:
+    # R = diag(√p)(I - 1pᵀ), so that RᵀR = diag(p) - ppᵀ, since probabilities sum to 1
+    root: Array = np.sqrt(p)[:, :, None] * (np.eye(p.shape[1]) - p[:, None])
+    return root
+
+
 LOSSES = {
-    "squared": SoftLoss(
-        per_row=lambda outputs, targets: np.square(outputs - targets).sum(1) / 2,
-        link=lambda outputs: outputs,
-        root=lambda p: np.broadcast_to(np.eye(p.shape[1]), (len(p), p.shape[1], p.shape[1])),
-    ),
+    "squared": SoftLoss(lambda f, y: np.square(f - y).sum(1) / 2, lambda f: f, _squared_root),
+    # Cross-entropy from the log-odds without overflow
     "logistic": SoftLoss(
-        # Cross-entropy from the log-odds without overflow
-        per_row=lambda outputs, targets: (np.logaddexp(0.0, outputs) - targets * outputs)[:, 0],
-        link=expit,
-        root=lambda p: np.sqrt(p * (1 - p))[:, :, None],
+        lambda f, y: (np.logaddexp(0.0, f) - y * f)[:, 0], expit, lambda p: np.sqrt(p * (1 - p))[:, :, None]
     ),
     "softmax": SoftLoss(
-        per_row=lambda outputs, targets: -(targets * log_softmax(outputs, axis=1)).sum(1),
-        link=lambda outputs: softmax(outputs, axis=1),
-        # R = diag(√p)(I - 1pᵀ), so that RᵀR = diag(p) - ppᵀ, since probabilities sum to 1
-        root=lambda p: np.sqrt(p)[:, :, None] * (np.eye(p.shape[1]) - p[:, None]),
+        lambda f, y: -(y * log_softmax(f, axis=1)).sum(1), partial(softmax, axis=1), _softmax_root
     ),
 }
 """Those of ``kan_engine.training.losses``, by the same names."""

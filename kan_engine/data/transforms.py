@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from math import inf, pi
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 MAX_TRANSFORMED_TARGET = 1e150  # its square must be finite
-NON_NEGATIVE, SINE_RANGE, WHOLE_LINE = (0.0, np.inf), (-1.0, 1.0), (-np.inf, np.inf)
+POSITIVE, SINE, WHOLE_LINE = (0.0, inf), (-1.0, 1.0), (-inf, inf)
 
 
 @dataclass(frozen=True)
@@ -58,74 +59,41 @@ def namespace(values: Any) -> Any:
     return torch
 
 
-TRANSFORMS: dict[str, Transform] = {
+def _map(name: str) -> Callable[[Any], Any]:
+    """A function that NumPy and torch have."""
+    return lambda values: getattr(namespace(values), name)(values)
+
+
+_EXP, _LOG, _SQRT = map(_map, ("exp", "log", "sqrt"))
+
+TRANSFORMS = {
     "identity": Transform(lambda y: y, lambda t: t, "x", np.isfinite, ("", ""), degree=1.0),
-    "log": Transform(
-        lambda y: namespace(y).log(y),
-        lambda t: namespace(t).exp(t),
-        "exp",
-        lambda y: y > 0,
-        ("log(", ")"),
-        degree=0.0,
-    ),
+    "log": Transform(_LOG, _EXP, "exp", lambda y: y > 0, ("log(", ")"), degree=0.0),
     "log_neg": Transform(
-        lambda y: namespace(y).log(-y),
-        lambda t: -namespace(t).exp(t),
-        "-exp",
-        lambda y: y < 0,
-        ("log(-", ")"),
-        degree=0.0,
+        lambda y: _LOG(-y), lambda t: -_EXP(t), "-exp", lambda y: y < 0, ("log(-", ")"), degree=0.0
     ),
     "reciprocal": Transform(
         lambda y: 1 / y, lambda t: 1 / t, "1/x", lambda y: y != 0, ("1 / ", ""), degree=-1.0
     ),
     "square": Transform(
-        lambda y: y * y,
-        lambda t: namespace(t).sqrt(t),
-        "sqrt",
-        lambda y: y >= 0,
-        ("", "²"),
-        degree=2.0,
-        ends=NON_NEGATIVE,
-        reach=NON_NEGATIVE,
+        lambda y: y * y, _SQRT, "sqrt", lambda y: y >= 0, ("", "²"), degree=2.0, ends=POSITIVE, reach=POSITIVE
     ),
-    "sqrt": Transform(
-        lambda y: namespace(y).sqrt(y), lambda t: t * t, "x^2", lambda y: y >= 0, ("√", ""), degree=0.5
-    ),
-    "exp": Transform(
-        lambda y: namespace(y).exp(y),
-        lambda t: namespace(t).log(t),
-        "log",
-        np.isfinite,
-        ("exp(", ")"),
-        reach=NON_NEGATIVE,
-    ),
+    "sqrt": Transform(_SQRT, lambda t: t * t, "x^2", lambda y: y >= 0, ("√", ""), degree=0.5),
+    "exp": Transform(_EXP, _LOG, "log", np.isfinite, ("exp(", ")"), reach=POSITIVE),
     "reciprocal_square": Transform(
         lambda y: 1 / (y * y),
-        lambda t: 1 / namespace(t).sqrt(t),
+        lambda t: 1 / _SQRT(t),
         "1/sqrt",
         lambda y: y > 0,
         ("1 / ", "²"),
         degree=-2.0,
-        reach=NON_NEGATIVE,
+        reach=POSITIVE,
     ),
     "sin": Transform(
-        lambda y: namespace(y).sin(y),
-        lambda t: namespace(t).asin(t),
-        "asin",
-        lambda y: abs(y) < np.pi / 2,
-        ("sin(", ")"),
-        ends=SINE_RANGE,
-        reach=SINE_RANGE,
+        _map("sin"), _map("asin"), "asin", lambda y: abs(y) < pi / 2, ("sin(", ")"), ends=SINE, reach=SINE
     ),
     "cos": Transform(
-        lambda y: namespace(y).cos(y),
-        lambda t: namespace(t).acos(t),
-        "acos",
-        lambda y: (y > 0) & (y < np.pi),
-        ("cos(", ")"),
-        ends=SINE_RANGE,
-        reach=SINE_RANGE,
+        _map("cos"), _map("acos"), "acos", lambda y: (y > 0) & (y < pi), ("cos(", ")"), ends=SINE, reach=SINE
     ),
 }
 """Every transform by its name."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 
-class Recorded(NDArrayOperatorsMixin):  # type: ignore[misc]
+class Recorded(NDArrayOperatorsMixin):
     """Stands for an array: what ufuncs are applied to it, ``write`` translates.
 
     Args:

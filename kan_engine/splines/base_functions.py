@@ -61,8 +61,5 @@ def _evaluate_polynomial(coefficients: tuple[int, ...], s: Float[Tensor, "*dims"
 
 
 SILU = "silu"
-
-BASE_FUNCTIONS = {
-    SILU: BaseFunction(lambda x: x / (1.0 + np.exp(-x)), _silu_slope, _silu_derivative),
-}
+BASE_FUNCTIONS = {SILU: BaseFunction(lambda x: x / (1.0 + np.exp(-x)), _silu_slope, _silu_derivative)}
 """Every base function by its name in ``KANConfig``."""

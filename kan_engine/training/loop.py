@@ -167,13 +167,6 @@ class Training:
 Creator = Callable[[KAN, TrainingRows, TrainingConfig, torch.Generator], IterativeOptimizer]
 
 
-def _create_lbfgs(
-    network: KAN, rows: TrainingRows, config: TrainingConfig, _: torch.Generator
-) -> IterativeOptimizer:
-    sizes = config.grid_schedule or (network.stack[0].grid_size,)
-    return FullBatchLBFGS(network, rows, config, sizes=sizes, steps=config.steps)
-
-
 def _create_adam(
     network: KAN, rows: TrainingRows, config: TrainingConfig, generator: torch.Generator
 ) -> IterativeOptimizer:
@@ -186,7 +179,9 @@ def _create_adam(
 CREATORS: dict[str, Creator] = {
     "levenberg_marquardt": lambda network, rows, config, _: LevenbergMarquardt(network, rows, config),
     "adam": _create_adam,
-    "lbfgs": _create_lbfgs,
+    "lbfgs": lambda network, rows, config, _: FullBatchLBFGS(
+        network, rows, config, sizes=config.grid_schedule or (network.stack[0].grid_size,), steps=config.steps
+    ),
 }
 """How each of ``cost.OPTIMIZERS`` begins."""
 

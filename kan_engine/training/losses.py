@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Loss:
     """A loss of a row, as a function of outputs f [batch, out] and targets y.
 
@@ -41,39 +42,30 @@ def gradient_and_root(
     return LOSSES[kind].derivatives(outputs, targets)
 
 
-def _logistic_derivatives(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    p = torch.sigmoid(outputs)
-    return p - targets, (p * (1 - p)).sqrt().unsqueeze(1)
+def _squared_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return f - y, _identity(f).expand(len(f), -1, -1)
 
 
-def _softmax_derivatives(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def _logistic_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    p = torch.sigmoid(f)
+    return p - y, (p * (1 - p)).sqrt().unsqueeze(1)
+
+
+def _softmax_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """H = diag(p) - ppᵀ = Σ_a p_a (e_a - p)(e_a - p)ᵀ."""
-    p, eye = torch.softmax(outputs, 1), _identity(outputs)
-    return p - eye[targets[:, 0].long()], p.sqrt().unsqueeze(2) * (eye - p.unsqueeze(1))
+    p, eye = torch.softmax(f, 1), _identity(f)
+    return p - eye[y[:, 0].long()], p.sqrt().unsqueeze(2) * (eye - p.unsqueeze(1))
 
 
-def _identity(outputs: Tensor) -> Tensor:
-    return torch.eye(outputs.shape[1], dtype=outputs.dtype, device=outputs.device)
+def _identity(f: Tensor) -> Tensor:
+    return torch.eye(f.shape[1], dtype=f.dtype, device=f.device)
 
 
 LOSSES = {
-    "squared": Loss(
-        per_row=lambda outputs, targets: (outputs - targets).square().sum(1) / 2,
-        derivatives=lambda outputs, targets: (
-            outputs - targets,
-            _identity(outputs).expand(len(outputs), -1, -1),
-        ),
-        is_noisy=True,
-    ),
-    "logistic": Loss(
-        per_row=lambda outputs, targets: (torch.nn.functional.softplus(outputs) - targets * outputs)[:, 0],
-        derivatives=_logistic_derivatives,
-    ),
+    "squared": Loss(lambda f, y: (f - y).square().sum(1) / 2, _squared_derivatives, is_noisy=True),
+    "logistic": Loss(lambda f, y: (functional.softplus(f) - y * f)[:, 0], _logistic_derivatives),
     "softmax": Loss(
-        per_row=lambda outputs, targets: torch.nn.functional.cross_entropy(
-            outputs, targets[:, 0].long(), reduction="none"
-        ),
-        derivatives=_softmax_derivatives,
+        lambda f, y: functional.cross_entropy(f, y[:, 0].long(), reduction="none"), _softmax_derivatives
     ),
 }
 """``squared``: half the squared error, summed over outputs, of values [batch, out]. ``logistic``: cross-

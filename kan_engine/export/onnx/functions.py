@@ -48,8 +48,8 @@ def write_numpy(graph: Graph, function: NumpyFunction, u: str) -> str:
 
 def _write_ufunc(g: Graph, ufunc: np.ufunc, *operands: str | float) -> str:
     names = [part if isinstance(part, str) else g.constant(part) for part in operands]
-    if ufunc in OPERATORS:
-        return g.add(OPERATORS[ufunc], *names)
+    if ufunc.__name__ in OPERATORS:
+        return g.add(OPERATORS[ufunc.__name__], *names)
     if ufunc is np.expm1:
         return _expm1(g, *names)
     for name, writer in WRITERS.items():
@@ -173,23 +173,10 @@ def _softplus(g: Graph, u: str) -> str:
     return g.add("Add", g.add("Max", u, g.constant(0.0)), falling)
 
 
-OPERATORS: dict[np.ufunc, str] = {
-    np.add: "Add",
-    np.subtract: "Sub",
-    np.multiply: "Mul",
-    np.divide: "Div",
-    np.power: "Pow",
-    np.negative: "Neg",
-    np.sqrt: "Sqrt",
-    np.exp: "Exp",
-    np.log: "Log",
-    np.abs: "Abs",
-    np.sign: "Sign",
-    np.sin: "Sin",
-    np.cos: "Cos",
-    np.tanh: "Tanh",
-}
-"""Nodes that compute what a ufunc does."""
+SAME_NAMES = "add", "sqrt", "exp", "log", "sign", "sin", "cos", "tanh"
+OTHER_NAMES = {"subtract": "Sub", "multiply": "Mul", "divide": "Div", "power": "Pow", "negative": "Neg"}
+OPERATORS = {name: name.capitalize() for name in SAME_NAMES} | OTHER_NAMES | {"absolute": "Abs"}
+"""Nodes that compute what a ufunc does, by its name."""
 
 WRITERS: dict[str, Writer] = {
     "softplus": _softplus,

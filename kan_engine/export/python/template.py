@@ -222,7 +222,7 @@ def _evaluate_layer(h: Array, layer: Model) -> Array:
 
 
 def _evaluate_pieces(
-    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None, function: Any
+    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None, b: Any
 ) -> Array:
     """Splines as piecewise polynomials; the first and the last piece are the lines beyond the grid.
 
@@ -238,7 +238,7 @@ def _evaluate_pieces(
     # The coefficients of the pieces of all inputs form one matrix per row
     coefficients = table[np.clip(rows, 0, len(table) - 1)].reshape(len(x), sides.shape[2], table.shape[2])
     y = np.asarray((sides @ coefficients)[:, 0])
-    return y if base is None else y + _apply(function, np.clip(x, low, high)) @ base
+    return y if base is None else y + _apply(b, np.clip(x, low, high)) @ base
 
 
 def _locate_uniform(
@@ -258,32 +258,25 @@ def _locate_irregular(x: Array, grids: Array, origins: Array, densities: Array) 
 
 
 def _evaluate_basis(
-    x: Array,
-    low: Array,
-    high: Array,
-    density: Array,
-    polynomials: Array,
-    slopes: Array,
-    weight: Array,
-    function: list[Any],
+    x: Array, low: Array, high: Array, density: Array, basis: Array, slopes: Array, weight: Array, b: Any
 ) -> Array:
     """Splines as basis functions of uniform grids; beyond the grid they continue along their tangents.
 
-    ``polynomials`` are the nonzero basis functions in an interval, highest power first, and ``slopes`` their
-    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is the base ``function``,
-    given with its slope.
+    ``basis`` are the nonzero basis functions in an interval, highest power first, and ``slopes`` their
+    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is the base function ``b``, given
+    with its slope.
     """
     inputs, terms, outputs = weight.shape
     inside = np.clip(x, low, high)
     beyond, u = x - inside, (inside - low) * density
-    interval = np.minimum(np.floor(u), terms - polynomials.shape[1] - 1.0)
+    interval = np.minimum(np.floor(u), terms - basis.shape[1] - 1.0)
     u = (u - interval)[..., None]
-    local = _horner(polynomials, u) + _horner(slopes, u) * (beyond * density)[..., None]
+    local = _horner(basis, u) + _horner(slopes, u) * (beyond * density)[..., None]
     # The local functions of every input, at their places among all terms
     features = np.zeros((len(x), inputs, terms))
-    start = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
+    start = np.clip(np.nan_to_num(interval), 0, terms - basis.shape[1] - 1).astype(int)
     np.put_along_axis(features, start[..., None] + np.arange(local.shape[2]), local, axis=2)
-    value, slope = (_apply(operation, inside) for operation in function)
+    value, slope = (_apply(operation, inside) for operation in b)
     features[..., -1] = value + slope * beyond
     return np.asarray(features.reshape(len(x), -1) @ weight.reshape(-1, outputs))
 
@@ -303,32 +296,8 @@ def _apply(operation: Any, x: Array) -> Any:
     return x if operation == "x" else operation
 
 
-def _sigmoid(u: Array) -> Array:
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * u))
-
-
 FUNCTIONS: dict[str, Any] = {
     "x": lambda u: u,
-    "gaussian": lambda u: np.exp(-u * u),
-    "lorentzian": lambda u: 1 / (1 + u * u),
-    "sigmoid": _sigmoid,
-    "softplus": lambda u: np.logaddexp(0.0, u),
-    "silu": lambda u: u * _sigmoid(u),
-    "planck": lambda u: 1 / np.expm1(u),
-    "sqrt(1+x^2)": lambda u: np.sqrt(1 + u * u),
-    "x^2": lambda u: u * u,
-    "x^3": lambda u: np.power(u, 3.0),
-    "x^4": lambda u: np.power(u, 4.0),
-    "x^5": lambda u: np.power(u, 5.0),
-    "x^6": lambda u: np.power(u, 6.0),
-    "1/x": lambda u: 1 / u,
-    "1/x^2": lambda u: np.power(u, -2.0),
-    "1/x^3": lambda u: np.power(u, -3.0),
-    "1/x^4": lambda u: np.power(u, -4.0),
-    "sqrt": np.sqrt,
-    "1/sqrt": lambda u: 1 / np.sqrt(u),
-    "x^1.5": lambda u: np.power(u, 1.5),
-    "1/x^1.5": lambda u: np.power(u, -1.5),
     "exp": np.exp,
     "log": np.log,
     "abs": np.abs,
@@ -350,8 +319,8 @@ FUNCTIONS: dict[str, Any] = {
 
 
 def _evaluate_function(function: Any, u: Array) -> Any:
-    """A function by its name, or an expression of u."""
-    return FUNCTIONS[function](u) if isinstance(function, str) else _evaluate_tree(function, {"u": u})
+    """A function by its name, or by what it applies."""
+    return FUNCTIONS[function](u) if isinstance(function, str) else _apply(function, u)
 
 
 # Evaluation of formulas: numbers, columns, functions, sums, products and powers
