@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -46,7 +47,7 @@ def write_numpy(graph: Graph, function: NumpyFunction, u: str) -> str:
     return value
 
 
-def _write_ufunc(g: Graph, ufunc: np.ufunc, *operands: str | float) -> str:
+def _write_ufunc(g: Graph, ufunc: np.ufunc, *operands: Any) -> str:
     names = [part if isinstance(part, str) else g.constant(part) for part in operands]
     if ufunc.__name__ in OPERATORS:
         return g.add(OPERATORS[ufunc.__name__], *names)
