@@ -1,16 +1,14 @@
-"""Cost model of a training: peak memory in bytes and time in seconds, estimated without a network.
+"""Optimizers and their cost: peak memory in bytes and time in seconds, estimated without a network.
 
 The module does not import torch, so that a service can reject trainings that are too large. The engine also
-takes two decisions from here: how many rows one block has, and which method ``optimizer: "auto"`` selects.
+takes two decisions from here: how many rows one block has, and which of ``OPTIMIZERS`` the name ``auto``
+selects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
-from typing import Literal
-
-Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 MiB = 2**20
 DOUBLE_BYTES, SINGLE_BYTES = 8, 4  # bytes per number
@@ -134,69 +132,133 @@ class Workload:
         """Basis values per row, summed over all layers."""
         return sum(self.width[:-1]) * self.terms
 
-    def method(self) -> Method:
-        """Method that ``optimizer: "auto"`` selects."""
+    @property
+    def validation_seconds(self) -> float:
+        """Time of one pass over the validation rows."""
+        return self.validation_rows * self.cost.feature_seconds * self.features
+
+    def method(self) -> str:
+        """Optimizer that ``auto`` selects."""
         return select_method(
             self.rows, self.width[-1], self.parameters, is_sparse=self.is_sparse, cost=self.cost
         )
 
-    def memory_bytes(self, method: Method) -> int:
+    def memory_bytes(self, method: str) -> int:
         """Peak memory of the training in bytes, including the scaled rows."""
-        cost = self.cost
+        cost, optimizer = self.cost, OPTIMIZERS[method]
         row_numbers = (self.rows + self.validation_rows) * (
             self.width[0] + self.width[-1] + cost.extra_columns
         )
-        is_followed = method != "adam" or self.is_sparse  # otherwise nodes are normalised and grids fixed
+        # Batches normalise nodes and keep grids, unless there is a penalty
+        is_followed = not optimizer.in_batches or self.is_sparse
         grids = is_followed * cost.hidden_copies * self.rows * max(self.width[1:-1], default=0)
         rows = min(self.rows, max(1, FEATURE_BYTES // (DOUBLE_BYTES * self.features)))
         block = cost.feature_copies * rows * self.features
-        return cost.overhead_bytes + DOUBLE_BYTES * (row_numbers + grids + block) + self._method_bytes(method)
+        numbers = row_numbers + grids + block
+        return cost.overhead_bytes + DOUBLE_BYTES * numbers + optimizer.memory_bytes(self)
 
-    def _method_bytes(self, method: Method) -> int:
-        cost = self.cost
-        if method == "levenberg_marquardt":
-            roots = self.width[-1] * self.parameters  # of one row
-            rows = min(self.rows, max(1, JACOBIAN_BYTES // (DOUBLE_BYTES * roots)))
-            block = rows * (cost.jacobian_copies * roots + cost.feature_copies * self.features)
-            kept_bytes = min(KEPT_FEATURE_BYTES, DOUBLE_BYTES * self.rows * (self.features + self.edges))
-            return 2 * kept_bytes + DOUBLE_BYTES * (cost.second_order_matrices * self.parameters**2 + block)
-        sparse = self._sparsity_rows(method) * (self.edges + self.features)
-        if method == "lbfgs":
-            return DOUBLE_BYTES * (cost.lbfgs_vectors * self.parameters + cost.feature_copies * sparse)
-        batch = cost.feature_copies * (min(self.rows, self.batch_rows) * self.features + sparse)
-        rows = self.rows + self.validation_rows  # a final fit uses all
-        row_numbers = rows * (self.width[0] + cost.extra_columns)
-        return SINGLE_BYTES * (row_numbers + batch + cost.adam_vectors * self.weights_in_memory)
-
-    def _sparsity_rows(self, method: Method) -> int:
-        """Rows at which the sparsity penalty holds all activations in memory at once."""
-        if not self.is_sparse:
-            return 0
-        return min(self.rows, self.batch_rows if method == "adam" else sparsity_rows(self.edges, self.cost))
-
-    def seconds(self, method: Method) -> float:
+    def seconds(self, method: str) -> float:
         """Time of one pass over the training rows, or of one second-order step, plus validation."""
-        cost = self.cost
-        validation_seconds = self.validation_rows * cost.feature_seconds * self.features
-        if method == "levenberg_marquardt":
-            square = self.rows * self.width[-1] * cost.square_seconds * self.parameters**2
-            factor = cost.factor_seconds * self.parameters**3
-            return validation_seconds + self.rows * cost.jacobian_seconds * self.features + square + factor
-        weights = self.rows * cost.weight_seconds * self.parameters
-        if self.is_sparse:
-            rows = self.rows if method == "adam" else self._sparsity_rows(method)
-            weights += rows * cost.sparsity_seconds * self.parameters
-        if method == "lbfgs":
-            return validation_seconds + weights + self.rows * cost.gradient_seconds * self.features
-        batches = ceil(self.rows / self.batch_rows) * (len(self.width) - 1)
-        features = self.rows * cost.batch_feature_seconds * self.features
-        epoch = cost.epoch_seconds + cost.epoch_weight_seconds * self.weights_in_memory
-        return validation_seconds + weights + features + epoch + cost.batch_seconds * batches
+        return OPTIMIZERS[method].seconds(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """An optimizer as the rest of the product knows it; ``training.loop`` creates it by its name.
+
+    Attributes:
+        memory_bytes: Peak memory of a training, beyond rows and features.
+        seconds: Time of one pass over the training rows, or of one step, plus validation.
+        is_second_order: Whether steps need a sum of squares, which the sparsity penalty is not. Then networks
+            start from lines, and several starts are compared by their first steps.
+        in_batches: Whether a step is an epoch of batches, in single precision, if desired on a GPU; the loss
+            says little about the final one while the learning rate is high.
+    """
+
+    memory_bytes: Callable[[Workload], int]
+    seconds: Callable[[Workload], float]
+    is_second_order: bool = False
+    in_batches: bool = False
+
+
+def _second_order_bytes(work: Workload) -> int:
+    cost, roots = work.cost, work.width[-1] * work.parameters  # of one row
+    rows = min(work.rows, max(1, JACOBIAN_BYTES // (DOUBLE_BYTES * roots)))
+    block = rows * (cost.jacobian_copies * roots + cost.feature_copies * work.features)
+    kept_bytes = min(KEPT_FEATURE_BYTES, DOUBLE_BYTES * work.rows * (work.features + work.edges))
+    return 2 * kept_bytes + DOUBLE_BYTES * (cost.second_order_matrices * work.parameters**2 + block)
+
+
+def _second_order_seconds(work: Workload) -> float:
+    cost = work.cost
+    square = work.rows * work.width[-1] * cost.square_seconds * work.parameters**2
+    factor = cost.factor_seconds * work.parameters**3
+    return work.validation_seconds + work.rows * cost.jacobian_seconds * work.features + square + factor
+
+
+def _lbfgs_bytes(work: Workload) -> int:
+    cost = work.cost
+    sparse = _sparsity_numbers(work, sparsity_rows(work.edges, cost))
+    return DOUBLE_BYTES * (cost.lbfgs_vectors * work.parameters + cost.feature_copies * sparse)
+
+
+def _lbfgs_seconds(work: Workload) -> float:
+    weights = _weight_seconds(work, min(work.rows, sparsity_rows(work.edges, work.cost)))
+    return work.validation_seconds + weights + work.rows * work.cost.gradient_seconds * work.features
+
+
+def _adam_bytes(work: Workload) -> int:
+    cost = work.cost
+    sparse = _sparsity_numbers(work, work.batch_rows)
+    batch = cost.feature_copies * (min(work.rows, work.batch_rows) * work.features + sparse)
+    rows = work.rows + work.validation_rows  # a final fit uses all
+    row_numbers = rows * (work.width[0] + cost.extra_columns)
+    return SINGLE_BYTES * (row_numbers + batch + cost.adam_vectors * work.weights_in_memory)
+
+
+def _adam_seconds(work: Workload) -> float:
+    cost = work.cost
+    batches = ceil(work.rows / work.batch_rows) * (len(work.width) - 1)
+    features = work.rows * cost.batch_feature_seconds * work.features
+    epoch = cost.epoch_seconds + cost.epoch_weight_seconds * work.weights_in_memory
+    weights = _weight_seconds(work, work.rows)
+    return work.validation_seconds + weights + features + epoch + cost.batch_seconds * batches
+
+
+def _sparsity_numbers(work: Workload, rows: int) -> int:
+    """Numbers that the sparsity penalty holds in memory at once, of at most ``rows`` rows."""
+    return work.is_sparse * min(work.rows, rows) * (work.edges + work.features)
+
+
+def _weight_seconds(work: Workload, rows: int) -> float:
+    """Time for the gradient at all rows and for the sparsity penalty at some of them."""
+    weights = work.rows * work.cost.weight_seconds * work.parameters
+    return weights + work.is_sparse * rows * work.cost.sparsity_seconds * work.parameters
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "levenberg_marquardt": Optimizer(
+        memory_bytes=_second_order_bytes, seconds=_second_order_seconds, is_second_order=True
+    ),
+    "adam": Optimizer(memory_bytes=_adam_bytes, seconds=_adam_seconds, in_batches=True),
+    "lbfgs": Optimizer(memory_bytes=_lbfgs_bytes, seconds=_lbfgs_seconds),
+}
+"""Every optimizer by its name in configurations and requests, where ``auto`` selects one of them."""
+
+
+def sparse_optimizers() -> list[str]:
+    """Those that can minimise the sparsity penalty."""
+    return [name for name, optimizer in OPTIMIZERS.items() if not optimizer.is_second_order]
+
+
+def trains_in_batches(optimizer: str) -> bool:
+    """Whether this is the name of one that does; ``auto`` is not."""
+    return optimizer != "auto" and OPTIMIZERS[optimizer].in_batches
 
 
 def select_method(
     rows: int, outputs: int, parameters: int, *, is_sparse: bool, cost: CostModel = DEFAULT_COST
-) -> Method:
+) -> str:
     """Select Levenberg-Marquardt while one of its steps is cheap, otherwise Adam.
 
     With a sparsity penalty the method is always Adam: the entropy is not a sum of squares.

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from kan_engine.compact.curve_basis import CurveBasis, NodeBasis
 from kan_engine.compact.curves import Curves
-from kan_engine.compact.losses import Loss, loss_per_row
+from kan_engine.compact.losses import loss_per_row
 
 Array = np.ndarray
 
@@ -47,7 +47,7 @@ class Problem:
     features: Sequence[Float[Array, "rows _"]]
     targets: Float[Array, "rows outputs"]
     weights: Float[Array, " rows"]
-    loss: Loss
+    loss: str
     required: Sequence[frozenset[int]] = ()
 
     def __len__(self) -> int:

@@ -26,7 +26,7 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
         return list(range(count))
     start = np.zeros((1, problem.targets.shape[1]))
     # Residuals of outputs 0, that is of equally probable classes, less their mean
-    residuals = problem.targets - (link(problem.loss, start) if problem.loss != "squared" else start)
+    residuals = problem.targets - link(problem.loss, start)
     share = (problem.weights / problem.weights.sum())[:, None]
     residuals = residuals - (share * residuals).sum(0)
     # The smoothers do not depend on the residuals: one factorisation serves all rounds

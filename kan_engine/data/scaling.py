@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from kan_engine.data.transforms import TRANSFORMS, is_defined, namespace
 from kan_engine.errors import InvalidConfig, InvalidData
 
 Array = TypeVar("Array", np.ndarray, Tensor)
@@ -20,7 +20,6 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 # Part of the meaning of a saved scale, which does not store them: END_FRACTION, MAX_OVERSHOOT_STDS
 END_FRACTION = 1 / 16  # of the levels, at either end: their mean slope is that of the extrapolation
 MIN_HALF_RANGE = 1e-150  # a smaller one counts as 0: a quotient by it may overflow
-MAX_TRANSFORMED_TARGET = 1e150  # its square must be finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,91 +176,7 @@ def _map_columns(
     return out
 
 
-@dataclass(frozen=True)
-class Transform:
-    """A one-to-one function T of the target, its inverse, and where T is defined.
-
-    Both take NumPy arrays and tensors. Where they are undefined they return NaN or an infinity.
-
-    Attributes:
-        undone_by: T⁻¹ in the library of functions of formulas; a minus sign before it negates it.
-        degree: Of T(y) in y; 0 for a logarithm, None for what is no power either.
-        ends: Ends of the range of T at which the inverse is finite; infinite for none.
-        reach: The closure of the range of T, where the inverse may be infinite but is never NaN.
-    """
-
-    forward: Callable[[Any], Any]
-    inverse: Callable[[Any], Any]
-    undone_by: str
-    holds: Callable[[np.ndarray], np.ndarray]
-    degree: float | None = None
-    ends: tuple[float, float] = (-np.inf, np.inf)
-    reach: tuple[float, float] = (-np.inf, np.inf)
-
-
-SINE_RANGE, NON_NEGATIVE_RANGE = (-1.0, 1.0), (0.0, np.inf)
 MAX_OVERSHOOT_STDS = 0.02  # of T(y): a value beyond the range of T by less counts as the end of the range
-
-TRANSFORMS: dict[str, Transform] = {
-    "identity": Transform(lambda y: y, lambda t: t, "x", np.isfinite, 1.0),
-    "log": Transform(
-        lambda y: _namespace(y).log(y), lambda t: _namespace(t).exp(t), "exp", lambda y: y > 0, 0.0
-    ),
-    "log_neg": Transform(
-        lambda y: _namespace(y).log(-y), lambda t: -_namespace(t).exp(t), "-exp", lambda y: y < 0, 0.0
-    ),
-    "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, "1/x", lambda y: y != 0, -1.0),
-    "square": Transform(
-        lambda y: y * y,
-        lambda t: _namespace(t).sqrt(t),
-        "sqrt",
-        lambda y: y >= 0,
-        2.0,
-        NON_NEGATIVE_RANGE,
-        NON_NEGATIVE_RANGE,
-    ),
-    "sqrt": Transform(lambda y: _namespace(y).sqrt(y), lambda t: t * t, "x^2", lambda y: y >= 0, 0.5),
-    "exp": Transform(
-        lambda y: _namespace(y).exp(y),
-        lambda t: _namespace(t).log(t),
-        "log",
-        np.isfinite,
-        reach=NON_NEGATIVE_RANGE,
-    ),
-    "reciprocal_square": Transform(
-        lambda y: 1 / (y * y),
-        lambda t: 1 / _namespace(t).sqrt(t),
-        "1/sqrt",
-        lambda y: y > 0,
-        -2.0,
-        reach=NON_NEGATIVE_RANGE,
-    ),
-    "sin": Transform(
-        lambda y: _namespace(y).sin(y),
-        lambda t: _namespace(t).asin(t),
-        "asin",
-        lambda y: abs(y) < np.pi / 2,
-        ends=SINE_RANGE,
-        reach=SINE_RANGE,
-    ),
-    "cos": Transform(
-        lambda y: _namespace(y).cos(y),
-        lambda t: _namespace(t).acos(t),
-        "acos",
-        lambda y: (y > 0) & (y < np.pi),
-        ends=SINE_RANGE,
-        reach=SINE_RANGE,
-    ),
-}
-TRANSFORMS_BY_SEARCH = {
-    "structures": ("identity", "log", "log_neg", "square", "reciprocal"),
-    "structures of angles": ("sin", "cos"),
-    "surrogates": ("identity", "log", "log_neg", "reciprocal", "square"),
-    "quotients": ("identity", "square", "cos", "sin"),
-    "sums of terms": ("identity", "log", "log_neg", "reciprocal"),
-    "enumeration": ("identity", "square", "reciprocal", "log", "log_neg", "sqrt", "reciprocal_square"),
-}
-"""Those that a search tries, in its order, if it does not try all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,13 +233,13 @@ class TargetScaler:
             t, reach = z * std + _convert_like(self.mean, z), MAX_OVERSHOOT_STDS * std
             # With bounds, values beyond the range of T count as its end before the inverse is taken
             if self.bounds is not None:
-                values = transform.inverse(_namespace(t).clip(t, *transform.reach))
-                return _namespace(values).clip(values, *self.bounds)  # type: ignore[no-any-return]
+                values = transform.inverse(namespace(t).clip(t, *transform.reach))
+                return namespace(values).clip(values, *self.bounds)  # type: ignore[no-any-return]
             # Without bounds, only a small overshoot counts as the end; larger ones become NaN or infinite
             for end, outwards in zip(transform.ends, (-1, 1), strict=True):
                 if np.isfinite(end):
                     beyond = outwards * (t - end)
-                    t = _namespace(t).where((beyond > 0) & (beyond < reach), t * 0 + end, t)
+                    t = namespace(t).where((beyond > 0) & (beyond < reach), t * 0 + end, t)
             return transform.inverse(t)  # type: ignore[no-any-return]
 
 
@@ -353,20 +268,6 @@ def limit_bounds(scaler: TargetScaler, bounds: tuple[float, float]) -> TargetSca
         float(np.clip(end, max(bounds[0], -largest), min(bounds[1], largest))) for end in (low, high)
     )
     return replace(scaler, bounds=(low, high))
-
-
-def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
-    """Whether a transform and its inverse are defined and finite for all targets; False for no targets."""
-    with np.errstate(all="ignore"):
-        t = TRANSFORMS[transform].forward(y)
-    # A standard deviation needs finite squares of T(y)
-    sane = np.abs(t) < MAX_TRANSFORMED_TARGET  # false for NaN, too
-    return bool(len(y) and TRANSFORMS[transform].holds(y).all() and sane.all())
-
-
-def _namespace(values: Any) -> Any:
-    """Return the module that computes with these values: torch or NumPy."""
-    return torch if isinstance(values, Tensor) else np
 
 
 def _convert_like(table: Float[np.ndarray, " m"], values: Float[Array, "rows m"]) -> Float[Array, " m"]:

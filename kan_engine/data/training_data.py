@@ -93,7 +93,7 @@ class TrainingData:
         return "regression" if self.classes is None else "classification"
 
     @property
-    def loss(self) -> Literal["squared", "logistic", "softmax"]:
+    def loss(self) -> str:
         """Loss of a network for this target."""
         if self.classes is None:
             return "squared"

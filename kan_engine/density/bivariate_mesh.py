@@ -18,6 +18,7 @@ from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.numerics.quadrature import gauss_legendre
+from kan_engine.splines.base_functions import SILU
 from kan_engine.splines.basis import uniform_spacing
 from kan_engine.splines.features import Features, evaluate_activations
 from kan_engine.splines.knots import extend_knots
@@ -104,7 +105,7 @@ def _activations(
 ) -> Float[Tensor, "places nodes"]:
     layer = network.stack[1]
     return evaluate_activations(
-        nodes, layer.weight[:, :, 0], layer.knots, layer.order, layer.spacing(), derivative
+        nodes, layer.weight[:, :, 0], layer.knots, layer.order, layer.spacing(), layer.base, derivative
     )
 
 
@@ -201,7 +202,7 @@ class BivariateMesh:
         """First-layer terms and parabola of one column at these values."""
         knots = self.knots[place : place + 1]
         spacing = uniform_spacing(knots, self.order)
-        terms = Features.apply(x[:, None], knots, self.order, spacing)  # type: ignore[no-untyped-call]
+        terms = Features.apply(x[:, None], knots, self.order, spacing, SILU)  # type: ignore[no-untyped-call]
         # The falling parabola of the direct edge, which makes the density integrable
         return terms[:, 0], -0.5 * ((x - self.means[place]) / float(self.stds[place])) ** 2
 

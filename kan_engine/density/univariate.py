@@ -29,6 +29,7 @@ from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.numerics.quadrature import gauss_legendre
+from kan_engine.splines.base_functions import SILU
 from kan_engine.splines.features import features_and_slopes
 from kan_engine.splines.knots import extend_knots
 
@@ -81,7 +82,7 @@ class UnivariateGrid:
         return np.diff(np.eye(count), n=min(3, count - 1), axis=0)
 
     def _evaluate_terms(self, z: Vector) -> tuple[Matrix, Matrix]:
-        values, slopes = features_and_slopes(torch.from_numpy(z)[:, None], self.knots, self.order, None)
+        values, slopes = features_and_slopes(torch.from_numpy(z)[:, None], self.knots, self.order, None, SILU)
         return values[:, 0, :-1].numpy(), slopes[:, 0, :-1].numpy()
 
 

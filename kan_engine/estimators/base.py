@@ -44,7 +44,7 @@ from kan_engine.search.assembly import Model, assemble_model, assemble_predictor
 from kan_engine.search.config import PerGroup, SearchConfig, Serve
 from kan_engine.search.model_search import find_model
 from kan_engine.search.time_warnings import merge_time_warnings
-from kan_engine.training.config import DeviceChoice, Optimizer
+from kan_engine.training.config import DeviceChoice
 
 Direction = Literal["increasing", "decreasing"]
 Report = Callable[[str, float, str, float | None], object]
@@ -132,7 +132,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
         hidden: Sequence[int] | None = None,
         grid: int | None = None,
         order: int = 3,
-        optimizer: Optimizer = "auto",
+        optimizer: str = "auto",
         device: DeviceChoice = "auto",
         grid_schedule: Sequence[int] | None = None,
         steps: int | None = None,

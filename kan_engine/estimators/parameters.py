@@ -11,12 +11,13 @@ from typing import Any, get_args
 
 import numpy as np
 
+from kan_engine.cost import OPTIMIZERS
 from kan_engine.density.thresholds import DEFAULT_DENSITY
 from kan_engine.errors import InvalidConfig
 from kan_engine.expressions.constraints import DIRECTIONS, PRINTABLE_FUNCTIONS
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.search.config import Serve
-from kan_engine.training.config import DeviceChoice, Optimizer
+from kan_engine.training.config import DeviceChoice
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ ESTIMATOR_RULES: Mapping[str, Rule] = {
     ),
     "grid": _GRID,
     "order": _whole(0, 10),
-    "optimizer": _one_of(*get_args(Optimizer)),
+    "optimizer": _one_of("auto", *OPTIMIZERS),
     "device": _one_of(*get_args(DeviceChoice)),
     "grid_schedule": Rule(
         lambda value: _SIZES.accepts(value) and len(value) > 0, _SIZES.description

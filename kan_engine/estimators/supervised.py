@@ -26,7 +26,7 @@ from kan_engine.formulas.forms.template import ConstantLimits, FormTemplate, par
 from kan_engine.inference.label_decision import choose_classes
 from kan_engine.search.assembly import Model
 from kan_engine.search.config import PerGroup, Serve
-from kan_engine.training.config import DeviceChoice, Optimizer
+from kan_engine.training.config import DeviceChoice
 
 
 class KANRegressor(RegressorMixin, KANEstimator):  # type: ignore[misc]  # scikit-learn is not typed
@@ -224,7 +224,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):  # type: ignore[misc]  # sci
         hidden: Sequence[int] | None = None,
         grid: int | None = None,
         order: int = 3,
-        optimizer: Optimizer = "auto",
+        optimizer: str = "auto",
         device: DeviceChoice = "auto",
         grid_schedule: Sequence[int] | None = None,
         steps: int | None = None,

@@ -53,7 +53,7 @@ class Function:
 
     Args:
         name: Identifier in edges and expressions.
-        of: f on arrays.
+        of: f on arrays; of ufuncs and operators, which exports replay.
         slope: f′ on arrays.
         complexity: Complexity on an edge, on pykan's scale: 1 for a line.
         domain: Between which ends f is defined; an end belongs to it where f is finite.
@@ -136,8 +136,8 @@ class Function:
         return self.is_finite_on(1.0, 2.0) != self.is_finite_on(-2.0, -1.0)
 
 
-def power_value(base: Values, exponent: float) -> Values:
-    """Return base^exponent, computed by a cheap and correctly rounded operation if there is one."""
+def power_value(base: Any, exponent: float) -> Any:
+    """Return base^exponent of arrays, by a cheap and correctly rounded operation if there is one."""
     # Exported files use the same operations for the same exponents, so that values agree to the last bit
     if exponent == 2:
         return base * base

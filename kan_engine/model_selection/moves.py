@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
 
-from kan_engine.cost import Method, Workload
+from kan_engine.cost import Workload
 from kan_engine.model_selection.budget import ClimbLimits, is_size_allowed
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.model_selection.trials import Trial
@@ -102,7 +102,7 @@ def climb_step_seconds(trial: Trial, task: SelectionTask) -> float:
 
 
 def estimate_seconds(
-    trial: Trial, rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION, method: Method = "adam"
+    trial: Trial, rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION, method: str = "adam"
 ) -> float:
     """Return the estimated time of a training on one core."""
     config = trial.config

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.cost import Method, Workload
+from kan_engine.cost import Workload, trains_in_batches
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
 from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import live_inputs, prune
 from kan_engine.training.config import Device
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
-from kan_engine.training.losses import Loss, loss_per_row
+from kan_engine.training.losses import loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
 from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
@@ -72,15 +72,15 @@ class TrialResult:
     network: KAN
     loss: float
     history: tuple[TrainingStep, ...]
-    optimizer: Method
+    optimizer: str
     fold_losses: Float[Tensor, " batch"] | None = None
     folds_loss: float | None = None
     stages: tuple[KAN, ...] = ()
 
     @property
     def device(self) -> Device:
-        """Device of the training: only Adam uses CUDA."""
-        return self.trial.training.device if self.optimizer == "adam" else "cpu"
+        """Device of the training: only batches are trained on CUDA."""
+        return self.trial.training.device if trains_in_batches(self.optimizer) else "cpu"
 
     @property
     def expected_loss(self) -> float:
@@ -255,7 +255,7 @@ def average_known_losses(losses: Float[Tensor, " batch"], weights: Float[Tensor,
 
 @torch.no_grad()
 def _estimate_ensemble_losses(
-    networks: list[KAN], rows: TrainingRows, kind: Loss, members: int
+    networks: list[KAN], rows: TrainingRows, kind: str, members: int
 ) -> Float[Tensor, " batch"]:
     """Estimate the loss of every row for an ensemble of ``members`` networks from the networks given.
 
@@ -294,8 +294,8 @@ def generate_requested_trials(
         is_sparse=training.lamb > 0,
         cost=thresholds.cost,
     )
-    is_first_order = (work.method() if training.optimizer == "auto" else training.optimizer) == "adam"
-    is_one_enough = is_first_order and rows > thresholds.max_rows_for_both_scales
+    optimizer = work.method() if training.optimizer == "auto" else training.optimizer
+    is_one_enough = trains_in_batches(optimizer) and rows > thresholds.max_rows_for_both_scales
     for quantile in (True,) if is_one_enough else (True, False):
         yield Trial(
             config=KANConfig(width=width, grid_size=grid, order=order), training=training, quantile=quantile
@@ -320,7 +320,7 @@ def prune_result(
     """
     rows, judge = fit.rows(result.trial), validation.rows(result.trial)
     training = replace(result.trial.training, grid_schedule=(), steps=thresholds.pruning_refit_steps)
-    is_refitted = result.optimizer != "adam"  # a few epochs of Adam would raise the loss
+    is_refitted = not trains_in_batches(result.optimizer)  # a few epochs would raise the loss
     for threshold in thresholds.pruning_thresholds:
         network = prune(result.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
         # No output and no set of inputs may lose its last edge

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.network.layer import SymbolicEdge
+from kan_engine.splines.base_functions import SILU
 
 EdgePlace = tuple[int, int, int]  # number of the layer in ``all_layers``, input node, output node
 
@@ -19,6 +20,7 @@ class NetworkHeader:
         direct: Whether there are direct edges from inputs to outputs.
         groups: Number of parallel networks; 1 in artifacts from before there were groups.
         products: Number of multiplication nodes.
+        base: Base function; SiLU in artifacts from before there was a choice.
         grid_sizes: Grid intervals of every layer of ``all_layers``.
         symbolic: The fixed activations.
     """
@@ -28,6 +30,7 @@ class NetworkHeader:
     direct: bool
     groups: int = 1
     products: int = 0
+    base: str = SILU
     grid_sizes: tuple[int, ...]
     symbolic: Mapping[EdgePlace, SymbolicEdge]
 
@@ -49,6 +52,7 @@ class NetworkHeader:
             direct=data["direct"],
             groups=data.get("groups", 1),
             products=data.get("products", 0),
+            base=data.get("base", SILU),
             grid_sizes=tuple(data["grid_sizes"]),
             symbolic={
                 (entry["layer"], entry["in"], entry["out"]): SymbolicEdge(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from kan_engine.errors import ArtifactError, InvalidConfig
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.layer import KANLayer
+from kan_engine.splines.base_functions import BASE_FUNCTIONS, SILU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class KANConfig:
         groups: Number of parallel networks. The nodes of every hidden layer form this many equal groups,
             without edges between different groups. The outputs are sums over all groups.
         products: Number of multiplication nodes, the last nodes of the hidden layer.
+        base: Base function of the activations, of ``base_functions.BASE_FUNCTIONS``.
     """
 
     width: tuple[int, ...]
@@ -32,6 +35,7 @@ class KANConfig:
     direct: bool = False
     groups: int = 1
     products: int = 0
+    base: str = SILU
 
     def __post_init__(self) -> None:
         """Validate the shape."""
@@ -47,6 +51,8 @@ class KANConfig:
             raise InvalidConfig(f"more than one group needs hidden layers, got width {self.width}")
         if not 0 <= self.products <= (self.width[1] if len(self.width) == 3 and self.groups == 1 else 0):
             raise InvalidConfig(f"{self.products} multiplication nodes need one hidden layer in one group")
+        if self.base not in BASE_FUNCTIONS:
+            raise InvalidConfig(f"base must be one of {', '.join(BASE_FUNCTIONS)}, got {self.base!r}")
 
 
 class KAN(nn.Module):
@@ -59,7 +65,7 @@ class KAN(nn.Module):
     def __init__(self, config: KANConfig) -> None:
         super().__init__()
         self.config = config
-        shape: dict[str, int] = {"grid_size": config.grid_size, "order": config.order}
+        shape: dict[str, Any] = {"grid_size": config.grid_size, "order": config.order, "base": config.base}
         last_number = len(config.width) - 2
         self.layers = nn.ModuleList(
             KANLayer(
@@ -124,6 +130,7 @@ class KAN(nn.Module):
             direct=self.direct is not None,
             groups=self.config.groups,
             products=self.config.products,
+            base=self.config.base,
             grid_sizes=tuple(layer.grid_size for layer in self.all_layers),
             symbolic={
                 (number, i, j): edge
@@ -147,6 +154,7 @@ class KAN(nn.Module):
                 direct=header.direct,
                 groups=header.groups,
                 products=header.products,
+                base=header.base,
             )
             network = KAN(config)
             for layer, grid_size in zip(network.all_layers, header.grid_sizes, strict=True):

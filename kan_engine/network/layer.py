@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kan_engine.expressions.library import LIBRARY, NumpyFunction
 from kan_engine.numerics.malloc import keep_freed_memory
+from kan_engine.splines.base_functions import SILU
 from kan_engine.splines.basis import Spacing, uniform_spacing
 from kan_engine.splines.features import Features, features_and_slopes
 from kan_engine.splines.knots import extend_knots, uniform_grid
@@ -49,7 +50,7 @@ class LayerDerivatives:
 class KANLayer(nn.Module):
     """Activations on the edges from ``in_dim`` to ``out_dim`` nodes, and their sums.
 
-    An activation is φ(x) = scale_base · silu(x) + Σ_m c_m B_m(x) (eq. 2.10, where the coefficients include
+    An activation is φ(x) = scale_base · b(x) + Σ_m c_m B_m(x) (eq. 2.10, where the coefficients include
     the scale of the spline). All activations of an input share its features. A layer is therefore one matrix
     product of the feature tensor F [batch, in, G+k+1] and the weights W [in, G+k+1, out]. Outside its grid
     an activation continues along its tangent. The last ``products`` nodes multiply their incoming activations
@@ -59,6 +60,7 @@ class KANLayer(nn.Module):
         knots: Extended knots per input, [in, G+1+2k].
         mask: Live edges, [in, out]; a pruned edge contributes nothing.
         weight: Weights W; the last feature is the base function.
+        base: Name of the base function b.
         symbolic: Fixed functions by edge (input, output); they replace the splines of these edges.
         groups: Number of equal groups of inputs and outputs. There are no edges between different groups, and
             the forward pass skips them.
@@ -69,11 +71,19 @@ class KANLayer(nn.Module):
     mask: Tensor
 
     def __init__(
-        self, in_dim: int, out_dim: int, *, grid_size: int, order: int, groups: int = 1, products: int = 0
+        self,
+        in_dim: int,
+        out_dim: int,
+        *,
+        grid_size: int,
+        order: int,
+        base: str = SILU,
+        groups: int = 1,
+        products: int = 0,
     ) -> None:
         super().__init__()
         self.in_dim, self.out_dim, self.order, self.groups = in_dim, out_dim, order, groups
-        self.products = products
+        self.base, self.products = base, products
         low = torch.full((in_dim,), -1.0, dtype=torch.float64)
         self.register_buffer("knots", extend_knots(uniform_grid(low, -low, grid_size), order))
         within = torch.ones(in_dim // groups, out_dim // groups, dtype=torch.bool)
@@ -96,7 +106,7 @@ class KANLayer(nn.Module):
 
     def features(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim terms"]:
         """Basis values and base function at ``x``, continued along the tangent outside the grid."""
-        values: Tensor = Features.apply(x, self.knots, self.order, self.spacing())  # type: ignore[no-untyped-call]
+        values: Tensor = Features.apply(x, self.knots, self.order, self.spacing(), self.base)  # type: ignore[no-untyped-call]
         return values
 
     def spacing(self) -> Spacing | None:
@@ -216,7 +226,7 @@ class KANLayer(nn.Module):
     @torch.no_grad()
     def compute_derivatives(self, x: Float[Tensor, "batch in_dim"]) -> LayerDerivatives:
         """Features and derivatives at ``x``, for a backward pass."""
-        features, derivative = features_and_slopes(x, self.knots, self.order, self.spacing())
+        features, derivative = features_and_slopes(x, self.knots, self.order, self.spacing(), self.base)
         cofactors = self.cofactors(self.postacts(x, features)) if self.products else None
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():

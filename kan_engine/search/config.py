@@ -9,7 +9,7 @@ from kan_engine.expressions.constraints import FormulaConstraints
 from kan_engine.expressions.unit_system import UnitMode
 from kan_engine.formulas.forms.template import FormTemplate
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
-from kan_engine.training.config import DeviceChoice, Optimizer
+from kan_engine.training.config import DeviceChoice
 
 Member = Literal["accurate", "compact", "formula", "linear"]
 Serve = Literal["auto", "accurate", "compact", "formula", "linear"]
@@ -61,7 +61,7 @@ class SearchConfig:
     hidden: tuple[int, ...] | None = None
     grid: int | None = None
     order: int = 3
-    optimizer: Optimizer = "auto"
+    optimizer: str = "auto"
     device: DeviceChoice = "auto"
     grid_schedule: tuple[int, ...] | None = None
     steps: int | None = None

@@ -1,23 +1,23 @@
 """Features of an input, shared by its activations: basis functions, base function and derivatives.
 
-The terms of an input are the G + k basis functions followed by the base function b(x) = silu(x). Outside the
-grid every term continues along its tangent.
+The terms of an input are the G + k basis functions followed by a base function b(x). Outside the grid every
+term continues along its tangent.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kan_engine.splines.base_functions import BASE_FUNCTIONS
 from kan_engine.splines.basis import LocalBasis, Spacing, dot_local, local_basis, scatter_local
 from kan_engine.splines.knots import grid_range
 
 
 class Features(torch.autograd.Function):
-    """Terms of every input, or their derivatives: ``apply(x, knots, order, spacing, derivative=0)``.
+    """Terms of every input, or their derivatives: ``apply(x, knots, order, spacing, base, derivative=0)``.
 
     Backward uses only the nonzero terms. With ``create_graph`` it consists of ``Features`` of the next
     derivative, which are differentiable themselves, so derivatives of every order are correct.
@@ -30,29 +30,30 @@ class Features(torch.autograd.Function):
         knots: Float[Tensor, "in_dim knots"],
         order: int,
         spacing: Spacing | None,
+        base: str,
         derivative: int = 0,
     ) -> Float[Tensor, "batch in_dim terms"]:
         """Terms [batch, in, G+k+1] at ``x`` [batch, in]."""
-        terms = _FeatureTerms(x, knots, order, spacing)
+        terms = _FeatureTerms(x, knots, order, spacing, base)
         if ctx.needs_input_grad[0]:
             slopes = terms.local_terms(derivative + 1)
             ctx.save_for_backward(x, knots, terms.first, slopes.basis, slopes.base)
-            ctx.how = order, spacing, derivative
+            ctx.how = order, spacing, base, derivative
         return terms.to_dense(terms.local_terms(derivative))
 
     @staticmethod
     def backward(
         ctx: Any, gradient: Float[Tensor, "batch in_dim terms"]
-    ) -> tuple[Float[Tensor, "batch in_dim"], None, None, None, None]:
+    ) -> tuple[Float[Tensor, "batch in_dim"], None, None, None, None, None]:
         """Gradient with respect to ``x``: the sum of gradient · slope over the terms."""
-        x, knots, first_index, basis, base = ctx.saved_tensors
+        x, knots, first_index, basis, base_slope = ctx.saved_tensors
         if torch.is_grad_enabled():
-            order, spacing, derivative = ctx.how
-            slopes = Features.apply(x, knots, order, spacing, derivative + 1)  # type: ignore[no-untyped-call]
-            return (gradient * slopes).sum(-1), None, None, None, None
+            *how, derivative = ctx.how
+            slopes = Features.apply(x, knots, *how, derivative + 1)  # type: ignore[no-untyped-call]
+            return (gradient * slopes).sum(-1), None, None, None, None, None
         # Only k + 1 basis functions of an input have a slope, so the dense sum is not needed
         inner = dot_local(gradient, basis, first_index)
-        return inner.addcmul_(gradient[..., -1], base), None, None, None, None
+        return inner.addcmul_(gradient[..., -1], base_slope), None, None, None, None, None
 
 
 def features_and_slopes(
@@ -60,9 +61,10 @@ def features_and_slopes(
     knots: Float[Tensor, "in_dim knots"],
     order: int,
     spacing: Spacing | None,
+    base: str,
 ) -> tuple[Float[Tensor, "batch in_dim terms"], Float[Tensor, "batch in_dim terms"]]:
     """Terms and their first derivatives."""
-    terms = _FeatureTerms(x, knots, order, spacing)
+    terms = _FeatureTerms(x, knots, order, spacing, base)
     return terms.to_dense(terms.local_terms(0)), terms.to_dense(terms.local_terms(1))
 
 
@@ -72,10 +74,11 @@ def evaluate_activations(
     knots: Float[Tensor, "in_dim knots"],
     order: int,
     spacing: Spacing | None,
+    base: str,
     derivative: int = 0,
 ) -> Float[Tensor, "batch in_dim"]:
     """Activations of a layer with one activation per input, or their derivatives, from the nonzero terms."""
-    terms = _FeatureTerms(x, knots, order, spacing)
+    terms = _FeatureTerms(x, knots, order, spacing, base)
     local = terms.local_terms(derivative)
     # Only the k + 1 weights that meet a nonzero basis function are read
     places = (terms.first + torch.arange(0, weight.numel(), weight.shape[1], device=x.device)).view(-1)
@@ -102,7 +105,9 @@ class _FeatureTerms:
         knots: Float[Tensor, "in_dim knots"],
         order: int,
         spacing: Spacing | None,
+        base: str,
     ) -> None:
+        self.base = BASE_FUNCTIONS[base]
         self.inside = torch.clamp(x, *grid_range(knots, order))
         self.beyond = x - self.inside
         self.all_inside = x.device.type == "cpu" and not self.beyond.any()  # on a GPU the check costs more
@@ -116,7 +121,7 @@ class _FeatureTerms:
 
     def local_terms(self, derivative: int) -> _LocalTerms:
         """Terms or derivatives, continued along the tangent outside the grid."""
-        basis, base = self.splines.values(derivative), silu_derivative(self.inside, derivative)
+        basis, base = self.splines.values(derivative), self.base.derivative(self.inside, derivative)
         if self.all_inside or derivative == 1:
             return _LocalTerms(basis, base)
         # A tangent is straight: derivatives from the second on are 0 outside the grid
@@ -132,30 +137,3 @@ class _FeatureTerms:
         terms = scatter_local(local.basis, self.first, self.size)
         terms[..., -1] = local.base
         return terms
-
-
-def silu_derivative(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[Tensor, "batch in_dim"]:
-    """x·σ(x), or its n-th derivative x·σ⁽ⁿ⁾ + n·σ⁽ⁿ⁻¹⁾ (Leibniz's rule)."""
-    if derivative == 0:
-        return torch.nn.functional.silu(x)
-    s = torch.sigmoid(x)
-    lower, upper = (_evaluate_polynomial(_sigmoid_polynomial(n), s) for n in (derivative - 1, derivative))
-    return torch.addcmul(derivative * lower, x, upper)
-
-
-@lru_cache
-def _sigmoid_polynomial(derivative: int) -> tuple[int, ...]:
-    """Coefficients of σ⁽ⁿ⁾ as a polynomial in σ, lowest power first, from σ′ = σ - σ² and the chain rule."""
-    if derivative == 0:
-        return 0, 1
-    slope = [power * c for power, c in enumerate(_sigmoid_polynomial(derivative - 1))][1:]
-    return tuple(a - b for a, b in zip([0, *slope, 0], [0, 0, *slope], strict=True))
-
-
-def _evaluate_polynomial(
-    coefficients: tuple[int, ...], s: Float[Tensor, "batch in_dim"]
-) -> Float[Tensor, "batch in_dim"]:
-    total = torch.full_like(s, coefficients[-1])
-    for c in reversed(coefficients[:-1]):
-        total = total.mul_(s).add_(c)
-    return total

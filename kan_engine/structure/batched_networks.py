@@ -17,6 +17,7 @@ from torch import Tensor
 
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
+from kan_engine.splines.base_functions import SILU
 from kan_engine.splines.basis import uniform_spacing
 from kan_engine.splines.features import features_and_slopes
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
@@ -61,7 +62,7 @@ class InputTerms:
         curves: Mapping[str, Float[Tensor, "batch in_dim"]] | None = None,
     ) -> InputTerms:
         """Evaluate the basis functions on the knots, without the base function."""
-        features, _ = features_and_slopes(x, knots, order, uniform_spacing(knots, order))
+        features, _ = features_and_slopes(x, knots, order, uniform_spacing(knots, order), SILU)
         return InputTerms(features[..., :-1].contiguous(), knots, order, curves or {})
 
     @property
@@ -260,7 +261,8 @@ def _evaluate_outer_basis(
         return value[..., None], torch.ones_like(value)[..., None]
     knots = extend_knots(uniform_grid(ends[:, 0], ends[:, 1], terms.grid_size), terms.order)
     # Every network has a grid of its own, so networks take the place of inputs
-    pair = features_and_slopes(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
+    spacing = uniform_spacing(knots, terms.order)
+    pair = features_and_slopes(value.T.contiguous(), knots, terms.order, spacing, SILU)
     basis, derivative = (part[..., :-1].transpose(0, 1) for part in pair)
     return basis, derivative
 

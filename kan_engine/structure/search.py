@@ -14,7 +14,8 @@ from itertools import takewhile
 
 import torch
 
-from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, TargetScaler, is_defined
+from kan_engine.data.scaling import TargetScaler
+from kan_engine.data.transforms import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.structure.batched_levenberg_marquardt import fit_batch, subdivide_grids
 from kan_engine.structure.batched_networks import (
     InputTerms,

@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kan_engine.cost import DEFAULT_COST
+from kan_engine.cost import DEFAULT_COST, OPTIMIZERS, sparse_optimizers
 from kan_engine.errors import InvalidConfig
-from kan_engine.training.losses import Loss
+from kan_engine.training.losses import LOSSES
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
-Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 Precision = Literal["auto", "float32", "float64"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -20,9 +19,10 @@ class TrainingConfig:
     """Method and parameters of a training.
 
     Args:
-        loss: Loss to minimise.
-        optimizer: ``auto`` selects Levenberg-Marquardt while one of its steps is cheap, otherwise Adam. With
-            ``lamb`` it selects a first-order method, since the entropy is not a sum of squares.
+        loss: One of ``losses.LOSSES``.
+        optimizer: One of ``cost.OPTIMIZERS``; ``auto`` selects Levenberg-Marquardt while one of its steps is
+            cheap, otherwise Adam. With ``lamb`` it selects a first-order method, since the entropy is not a
+            sum of squares.
         grid_schedule: Grid sizes, coarse to fine; empty keeps the present grid size.
         steps: Maximum number of Levenberg-Marquardt or L-BFGS steps per grid, or of Adam epochs in total.
         penalty: Quadratic penalty of the weights.
@@ -45,8 +45,8 @@ class TrainingConfig:
         thresholds: Decision numbers of the training; not part of its JSON object.
     """
 
-    loss: Loss = "squared"
-    optimizer: Optimizer = "auto"
+    loss: str = "squared"
+    optimizer: str = "auto"
     grid_schedule: tuple[int, ...] = ()
     steps: int = 50
     penalty: Penalty = field(default_factory=Penalty)
@@ -74,9 +74,15 @@ class TrainingConfig:
             raise InvalidConfig(f"batch_size must be at least 1, got {self.batch_size}")
         if min(self.grid_schedule, default=1) < 1:
             raise InvalidConfig(f"grid sizes must be at least 1, got {self.grid_schedule}")
-        if self.optimizer == "levenberg_marquardt" and self.lamb:
+        if self.loss not in LOSSES:
+            raise InvalidConfig(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
+        if self.optimizer not in ("auto", *OPTIMIZERS):
+            names = ", ".join(OPTIMIZERS)
+            raise InvalidConfig(f"optimizer must be auto or one of {names}, got {self.optimizer!r}")
+        if self.lamb and self.optimizer not in ("auto", *sparse_optimizers()):
+            others = ", ".join(sparse_optimizers())
             raise InvalidConfig(
-                "levenberg_marquardt cannot minimise the entropy term; use adam, lbfgs or lamb = 0"
+                f"{self.optimizer} cannot minimise the entropy term; use {others} or lamb = 0"
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from kan_engine.cost import JACOBIAN_BYTES, KEPT_FEATURE_BYTES
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import LayerDerivatives
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.training.losses import Loss, gradient_and_root
+from kan_engine.training.losses import gradient_and_root
 from kan_engine.training.rows import TrainingRows
 
 EdgeMasks = Sequence[Bool[Tensor, "_ _"]]  # mask of the trained edges of every layer
@@ -45,9 +45,9 @@ class ForwardPass:
     outputs: Float[Tensor, "block out_dim"]
 
 
-def forward_passes(network: KAN, rows: TrainingRows, loss: Loss) -> Iterator[ForwardPass]:
+def forward_passes(network: KAN, rows: TrainingRows) -> Iterator[ForwardPass]:
     """The network at all rows, in blocks of limited memory."""
-    share, roots = rows.weights / rows.weights.sum(), _root_count(network, loss)
+    share, roots = rows.weights / rows.weights.sum(), network.config.width[-1]
     # Rows whose Jacobian, of all weights and roots, fits into memory
     size = max(1, JACOBIAN_BYTES // (8 * max(network.parameter_count, 1) * roots))
     for outer in row_blocks(network, len(rows)):
@@ -56,22 +56,18 @@ def forward_passes(network: KAN, rows: TrainingRows, loss: Loss) -> Iterator[For
             yield ForwardPass(rows[block], share[block], *forward_pass(network, rows[block]))
 
 
-def keep_forward_passes(network: KAN, rows: TrainingRows, loss: Loss) -> list[ForwardPass] | None:
+def keep_forward_passes(network: KAN, rows: TrainingRows) -> list[ForwardPass] | None:
     """The forward passes for several uses, or None if they take too much memory."""
     numbers = sum(layer.weight[..., 0].numel() + layer.mask.numel() for layer in network.all_layers)
     is_large = 8 * len(rows) * numbers > KEPT_FEATURE_BYTES
-    return None if is_large else list(forward_passes(network, rows, loss))
-
-
-def _root_count(network: KAN, loss: Loss) -> int:
-    return 1 if loss == "logistic" else network.config.width[-1]
+    return None if is_large else list(forward_passes(network, rows))
 
 
 @torch.no_grad()
 def gauss_newton_system(
     network: KAN,
     rows: TrainingRows,
-    loss: Loss,
+    loss: str,
     edges: EdgeMasks,
     passes: Iterable[ForwardPass] | None = None,
 ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
@@ -80,15 +76,15 @@ def gauss_newton_system(
     Args:
         network: Its weights are the point.
         rows: The rows.
-        loss: Loss of a row.
+        loss: str of a row.
         edges: Trained edges.
         passes: The network at the rows, if known.
     """
     total = len(flatten_weights(network, edges))
     matrix, gradient = rows.x.new_zeros(total, total), rows.x.new_zeros(total)
-    jacobian = rows.x.new_empty(0, _root_count(network, loss), total)
+    jacobian = rows.x.new_empty(0, network.config.width[-1], total)
     # One buffer holds the Jacobian of each block in turn
-    for at in passes or forward_passes(network, rows, loss):
+    for at in passes or forward_passes(network, rows):
         if len(jacobian) < len(at.rows):  # the first block is the largest
             jacobian = rows.x.new_empty(len(at.rows), *jacobian.shape[1:])
         part = jacobian[: len(at.rows)]
@@ -110,7 +106,7 @@ def _fill_jacobian_(
     jacobian: Float[Tensor, "block roots P"],
     network: KAN,
     at: ForwardPass,
-    loss: Loss,
+    loss: str,
     edges: EdgeMasks,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; return its gradient Σ share · Jᵀ∂ℓ/∂f."""
@@ -133,7 +129,7 @@ def _fill_jacobian_(
 def acceleration_gradient(
     network: KAN,
     rows: TrainingRows,
-    loss: Loss,
+    loss: str,
     edges: EdgeMasks,
     shift: Float[Tensor, " P"],
     passes: Iterable[ForwardPass] | None = None,
@@ -149,7 +145,7 @@ def acceleration_gradient(
     """
     start = flatten_weights(network, edges)
     total = torch.zeros_like(start)
-    for at in passes or forward_passes(network, rows, loss):
+    for at in passes or forward_passes(network, rows):
         part, outputs = at.rows, at.outputs
         # Second derivative of the outputs along the shift, by a central difference
         set_weights_(network, edges, start + difference_step * shift)

@@ -5,6 +5,7 @@ from kan_engine.network.kan import KAN
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
+from kan_engine.training.losses import LOSSES
 from kan_engine.training.rows import TrainingRows
 
 
@@ -22,13 +23,13 @@ class LevenbergMarquardt:
 
     def __init__(self, network: KAN, rows: TrainingRows, config: TrainingConfig) -> None:
         self._network, self._config, self._thresholds = network, config, config.thresholds
-        is_squared = config.loss == "squared"
+        is_noisy = LOSSES[config.loss].is_noisy
         observations = float(rows.weights.sum() ** 2 / rows.weights.square().sum())
-        if is_squared:
+        if is_noisy:
             observations *= network.config.width[-1]
         evidence = None
         if config.penalty.adaptive:
-            evidence = Evidence(network, observations, is_noisy=is_squared, thresholds=config.thresholds)
+            evidence = Evidence(network, observations, is_noisy=is_noisy, thresholds=config.thresholds)
         self._problem = TrainingObjective(
             rows=rows, loss=config.loss, penalty=config.penalty, evidence=evidence
         )

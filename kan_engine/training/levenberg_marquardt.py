@@ -30,7 +30,6 @@ from kan_engine.training.gauss_newton import (
     set_weights_,
     trainable_edges,
 )
-from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rescaling_symmetry import symmetry_directions
 from kan_engine.training.rows import TrainingRows
@@ -82,7 +81,7 @@ class TrainingObjective:
     """Objective: weighted mean loss on the rows, plus the fixed penalty and the evidence penalty."""
 
     rows: TrainingRows
-    loss: Loss
+    loss: str
     penalty: Penalty
     evidence: Evidence | None = None
 
@@ -124,7 +123,7 @@ def take_step_(
     """
     problem = replace(problem, rows=problem.rows.keep_features(network))
     edges = trainable_edges(network)
-    passes = keep_forward_passes(network, problem.rows, problem.loss)
+    passes = keep_forward_passes(network, problem.rows)
     # Gauss-Newton matrix and gradient of the loss, to which all penalties are added
     matrix, gradient = gauss_newton_system(network, problem.rows, problem.loss, edges, passes)
     if not len(gradient) or not torch.isfinite(gradient).all():

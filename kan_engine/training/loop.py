@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import torch
 
-from kan_engine.cost import Method, select_method
+from kan_engine.cost import select_method
 from kan_engine.errors import TrainingDiverged
 from kan_engine.network.kan import KAN
 from kan_engine.training.adam import Adam
-from kan_engine.training.config import Optimizer, TrainingConfig
+from kan_engine.training.config import TrainingConfig
 from kan_engine.training.device import report_full_memory
 from kan_engine.training.full_batch_lbfgs import FullBatchLBFGS
 from kan_engine.training.grid_schedule_lm import LevenbergMarquardt
@@ -17,7 +17,6 @@ from kan_engine.training.optimizer import IterativeOptimizer, SequentialOptimize
 from kan_engine.training.rows import TrainingRows
 
 __all__ = [
-    "Optimizer",
     "Training",
     "TrainingConfig",
     "TrainingRows",
@@ -45,7 +44,7 @@ class TrainingStep:
     validation_loss: float
 
 
-def select_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Method:
+def select_optimizer(network: KAN, rows: int, config: TrainingConfig) -> str:
     """The configured optimiser; for ``auto``, the one that the cost model selects."""
     if config.optimizer != "auto":
         return config.optimizer
@@ -116,7 +115,8 @@ class Training:
         for layer in network.all_layers:  # the memory layout determines the order of sums
             layer.weight = torch.nn.Parameter(layer.weight.detach().contiguous())
         with report_full_memory():
-            self._method = _create_optimizer(network, rows, config, self.generator)
+            create = CREATORS[select_optimizer(network, len(rows), config)]
+            self._method = create(network, rows, config, self.generator)
         self._best = _BestWeights(network)
         self._number, self._stale = 0, 0
         self._judged: float | None = None
@@ -164,19 +164,26 @@ class Training:
         return validation_loss
 
 
-def _create_optimizer(
+Creator = Callable[[KAN, TrainingRows, TrainingConfig, torch.Generator], IterativeOptimizer]
+
+
+def _create_adam(
     network: KAN, rows: TrainingRows, config: TrainingConfig, generator: torch.Generator
 ) -> IterativeOptimizer:
-    optimizer = select_optimizer(network, len(rows), config)
-    sizes = config.grid_schedule or (network.stack[0].grid_size,)
-    if optimizer == "levenberg_marquardt":
-        return LevenbergMarquardt(network, rows, config)
-    if optimizer == "lbfgs":
-        return FullBatchLBFGS(network, rows, config, sizes=sizes, steps=config.steps)
     adam = Adam(network, rows, config, generator=generator)
     if not config.polish:
         return adam
     return SequentialOptimizer(adam, FullBatchLBFGS(network, rows, config, sizes=(), steps=config.polish))
+
+
+CREATORS: dict[str, Creator] = {
+    "levenberg_marquardt": lambda network, rows, config, _: LevenbergMarquardt(network, rows, config),
+    "adam": _create_adam,
+    "lbfgs": lambda network, rows, config, _: FullBatchLBFGS(
+        network, rows, config, sizes=config.grid_schedule or (network.stack[0].grid_size,), steps=config.steps
+    ),
+}
+"""How each of ``cost.OPTIMIZERS`` begins."""
 
 
 class _BestWeights:

@@ -4,47 +4,69 @@ A loss is a weighted mean over rows, ``L = Σ_n w_n ℓ(f_n, y_n) / Σ_n w_n``. 
 ``Σ_n w_n J_nᵀ H_n J_n`` with the Hessian ``H = RᵀR`` of ℓ with respect to the outputs.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
-Loss = Literal["squared", "logistic", "softmax"]
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of a row, as a function of outputs f [batch, out] and targets y.
+
+    Attributes:
+        per_row: ℓ of every row.
+        derivatives: ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f².
+        is_noisy: Whether targets have noise, whose variance follows from the loss.
+    """
+
+    per_row: Callable[[Tensor, Tensor], Tensor]
+    derivatives: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    is_noisy: bool = False
 
 
 def loss_per_row(
-    kind: Loss, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
+    kind: str, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
 ) -> Float[Tensor, " batch"]:
-    """Loss ℓ of every row.
-
-    Args:
-        kind: ``squared``: half the squared error, summed over outputs; ``logistic``: cross-entropy of
-            one log-odds output; ``softmax``: cross-entropy of C logits.
-        outputs: Outputs of the network.
-        targets: Values [batch, out]; for ``logistic`` 0 or 1; for ``softmax`` the class number [batch, 1].
-    """
-    if kind == "squared":
-        return (outputs - targets).square().sum(1) / 2
-    if kind == "logistic":
-        return (torch.nn.functional.softplus(outputs) - targets * outputs)[:, 0]
-    return torch.nn.functional.cross_entropy(outputs, targets[:, 0].long(), reduction="none")
+    """Loss ℓ of every row; arguments as for ``LOSSES``."""
+    return LOSSES[kind].per_row(outputs, targets)
 
 
 def gradient_and_root(
-    kind: Loss, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
-) -> tuple[Float[Tensor, "batch out_dim"], Float[Tensor, "batch roots out_dim"]]:
-    """Gradient ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f².
+    kind: str, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
+) -> tuple[Float[Tensor, "batch out_dim"], Float[Tensor, "batch out_dim out_dim"]]:
+    """Gradient ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f²."""
+    return LOSSES[kind].derivatives(outputs, targets)
 
-    For the softmax, H = diag(p) - ppᵀ = Σ_a p_a (e_a - p)(e_a - p)ᵀ.
-    """
-    count = outputs.shape[1]
-    eye = torch.eye(count, dtype=outputs.dtype, device=outputs.device)
-    if kind == "squared":
-        return outputs - targets, eye.expand(len(outputs), -1, -1)
-    if kind == "logistic":
-        p = torch.sigmoid(outputs)
-        return p - targets, (p * (1 - p)).sqrt().unsqueeze(1)
-    p = torch.softmax(outputs, 1)
-    root = p.sqrt().unsqueeze(2) * (eye - p.unsqueeze(1))
-    return p - eye[targets[:, 0].long()], root
+
+def _squared_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return f - y, _identity(f).expand(len(f), -1, -1)
+
+
+def _logistic_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    p = torch.sigmoid(f)
+    return p - y, (p * (1 - p)).sqrt().unsqueeze(1)
+
+
+def _softmax_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """H = diag(p) - ppᵀ = Σ_a p_a (e_a - p)(e_a - p)ᵀ."""
+    p, eye = torch.softmax(f, 1), _identity(f)
+    return p - eye[y[:, 0].long()], p.sqrt().unsqueeze(2) * (eye - p.unsqueeze(1))
+
+
+def _identity(f: Tensor) -> Tensor:
+    return torch.eye(f.shape[1], dtype=f.dtype, device=f.device)
+
+
+LOSSES = {
+    "squared": Loss(lambda f, y: (f - y).square().sum(1) / 2, _squared_derivatives, is_noisy=True),
+    "logistic": Loss(lambda f, y: (functional.softplus(f) - y * f)[:, 0], _logistic_derivatives),
+    "softmax": Loss(
+        lambda f, y: functional.cross_entropy(f, y[:, 0].long(), reduction="none"), _softmax_derivatives
+    ),
+}
+"""``squared``: half the squared error, summed over outputs, of values [batch, out]. ``logistic``: cross-
+entropy of one log-odds output, for 0 and 1. ``softmax``: cross-entropy of C logits, for class numbers."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from kan_engine.cost import OPTIMIZERS
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import TrainingConfig, select_optimizer, train
@@ -24,7 +25,7 @@ def create_network(config: KANConfig, rows: int, training: TrainingConfig, gener
         generator: Source of the random numbers.
     """
     network = KAN(config)
-    is_second_order = select_optimizer(network, rows, training) == "levenberg_marquardt"
+    is_second_order = OPTIMIZERS[select_optimizer(network, rows, training)].is_second_order
     initialise_(network, generator, noise=0.0 if is_second_order else training.thresholds.initial_noise)
     return network
 
@@ -58,7 +59,7 @@ def best_start(
     if starts < 1:
         raise InvalidConfig(f"starts must be at least 1, got {starts}")
     best = create_network(config, len(rows), training, generator)
-    if select_optimizer(best, len(rows), training) != "levenberg_marquardt":
+    if not OPTIMIZERS[select_optimizer(best, len(rows), training)].is_second_order:
         return best
     thresholds = training.thresholds
     coarse = replace(config, grid_size=min(thresholds.trial_grid_size, config.grid_size))

@@ -19,13 +19,13 @@ from kan_engine.training.gauss_newton import (
     flatten_weights,
     forward_pass,
 )
-from kan_engine.training.losses import Loss, gradient_and_root
+from kan_engine.training.losses import gradient_and_root
 from kan_engine.training.rows import TrainingRows
 
 
 @torch.no_grad()
 def symmetry_directions(
-    network: KAN, rows: TrainingRows, loss: Loss, edges: EdgeMasks, *, max_sample_rows: int = 500
+    network: KAN, rows: TrainingRows, loss: str, edges: EdgeMasks, *, max_sample_rows: int = 500
 ) -> Float[Tensor, "directions P"]:
     """Derivatives of mean and spread of every hidden node, in the order of ``flatten_weights``.
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label
-from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler
+from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.export.onnx.export import run_onnx, to_onnx
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.export.python.export import run_python, to_python

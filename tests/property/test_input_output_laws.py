@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from kan_engine.data.encoding import Encoding
-from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler, is_defined
+from kan_engine.data.scaling import Standardizer, TargetScaler
+from kan_engine.data.transforms import TRANSFORMS, is_defined
 
 numbers = st.floats(-1e6, 1e6)
 maybe_numbers = st.lists(numbers | st.just(float("nan")), min_size=1, max_size=30)

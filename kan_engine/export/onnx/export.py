@@ -13,7 +13,8 @@ from onnx.reference import ReferenceEvaluator
 
 from kan_engine.data.feature import Feature
 from kan_engine.data.labels import Label, class_name
-from kan_engine.data.scaling import MAX_OVERSHOOT_STDS, TRANSFORMS, TargetScaler
+from kan_engine.data.scaling import MAX_OVERSHOOT_STDS, TargetScaler
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.errors import NotExportable
 from kan_engine.export.onnx.encoding import describe_inputs, placeholder_text, write_encoding, write_scale
 from kan_engine.export.onnx.functions import write_function
@@ -173,9 +174,9 @@ def _write_support_test(g: Graph, inputs: str, support: tuple[tuple[float, float
 
 def _write_inverse(g: Graph, transform: str, t: str) -> str:
     """The inverse of a transform in ``TRANSFORMS``."""
-    function = TRANSFORMS[transform].undone_by
-    value = t if function == "x" else write_function(g, function.removeprefix("-"), t)
-    return g.add("Neg", value) if function.startswith("-") else value
+    sign, function = TRANSFORMS[transform].inverse_function
+    value = t if function == "x" else write_function(g, function, t)
+    return g.add("Neg", value) if sign < 0 else value
 
 
 def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> list[onnx.ValueInfoProto]:

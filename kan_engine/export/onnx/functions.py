@@ -8,26 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 
 from kan_engine.errors import NotExportable
 from kan_engine.export.onnx.graph import Graph
+from kan_engine.export.recording import Recorded
 from kan_engine.expressions.error_function import FRACTIONS, POLE_RATE, SATURATION, SERIES, STEP
-from kan_engine.expressions.library import LIBRARY
-from kan_engine.expressions.nodes import (
-    CONSTANTS,
-    Add,
-    Call,
-    Constant,
-    Expression,
-    Mul,
-    Number,
-    Pow,
-    Variable,
-    apply_function,
-)
+from kan_engine.expressions.library import LIBRARY, NumpyFunction
 
 Writer = Callable[[Graph, str], str]
 
@@ -40,51 +30,37 @@ def write_function(graph: Graph, name: str, u: str) -> str:
     Raises:
         NotExportable: ONNX cannot express f in float64.
     """
-    function = LIBRARY.get(name)
-    if function is not None and function.exponent is not None:
-        return write_power(graph, u, float(function.exponent))
-    if function is not None and function.form is not None and name not in WRITERS:
-        return _write_expression(graph, apply_function(name, Variable("u")), u)
-    if name not in WRITERS:
-        raise NotExportable(f"ONNX has no {name} in float64; export the model as python or safetensors")
-    return WRITERS[name](graph, u)
+    if name in WRITERS:
+        return WRITERS[name](graph, u)
+    if name not in LIBRARY:
+        raise _refuse(name)
+    return write_numpy(graph, LIBRARY[name].of, u)
 
 
-def _write_expression(g: Graph, tree: Expression, u: str) -> str:
-    """Write an expression of one variable, whose value is u."""
-    match tree:
-        case Variable():
-            return u
-        case Constant(name):
-            return g.constant(CONSTANTS[name])
-        case Number(value):
-            return g.constant(float(value))
-        case Pow(base, Number(exponent)):
-            return write_power(g, _write_expression(g, base, u), float(exponent))
-        case Call(function, argument):
-            return write_function(g, function, _write_expression(g, argument, u))
-        case Add(parts) | Mul(parts):
-            operator = "Add" if isinstance(tree, Add) else "Mul"
-            return reduce(partial(g.add, operator), [_write_expression(g, part, u) for part in parts])
-    raise NotExportable(f"ONNX has no node for {tree!r}; export the model as python or safetensors")
+def write_numpy(graph: Graph, function: NumpyFunction, u: str) -> str:
+    """Write f(u) with the same operations as f, a function of ufuncs.
+
+    Raises:
+        NotExportable: One of them has no node, nor is it a function of the library.
+    """
+    value: str = function(Recorded(u, partial(_write_ufunc, graph))).value
+    return value
 
 
-def write_power(g: Graph, u: str, exponent: float) -> str:
-    """Write u^exponent with the same operations as ``library.power_value``."""
-    if exponent == 2:
-        return g.add("Mul", u, u)
-    if exponent == 0.5:
-        return g.add("Sqrt", u)
-    if exponent == -1:
-        return g.add("Reciprocal", u)
-    if exponent == -0.5:
-        return g.add("Reciprocal", g.add("Sqrt", u))
-    return g.add("Pow", u, g.constant(exponent))
+def _write_ufunc(g: Graph, ufunc: np.ufunc, *operands: Any) -> str:
+    names = [part if isinstance(part, str) else g.constant(part) for part in operands]
+    if ufunc.__name__ in OPERATORS:
+        return g.add(OPERATORS[ufunc.__name__], *names)
+    if ufunc is np.expm1:
+        return _expm1(g, *names)
+    for name, writer in WRITERS.items():
+        if LIBRARY[name].of is ufunc:
+            return writer(g, *names)
+    raise _refuse(ufunc.__name__)
 
 
-def silu(g: Graph, x: str) -> str:
-    """x / (1 + exp(-x))."""
-    return g.add("Div", x, g.shift(g.add("Exp", g.add("Neg", x)), 1.0))
+def _refuse(name: str) -> NotExportable:
+    return NotExportable(f"ONNX has no {name} in float64; export the model as python or safetensors")
 
 
 def arctan(g: Graph, u: str) -> str:
@@ -198,37 +174,16 @@ def _softplus(g: Graph, u: str) -> str:
     return g.add("Add", g.add("Max", u, g.constant(0.0)), falling)
 
 
-def _sigmoid(g: Graph, u: str) -> str:
-    return g.shift(g.scale(g.add("Tanh", g.scale(u, 0.5)), 0.5), 0.5)
-
-
-def _one_plus_square(g: Graph, u: str) -> str:
-    return g.shift(g.add("Mul", u, u), 1.0)
-
-
-def _node_writer(operator: str) -> Writer:
-    return lambda g, u: g.add(operator, u)
-
+SAME_NAMES = "add", "sqrt", "exp", "log", "sign", "sin", "cos", "tanh"
+OTHER_NAMES = {"subtract": "Sub", "multiply": "Mul", "divide": "Div", "power": "Pow", "negative": "Neg"}
+OPERATORS = {name: name.capitalize() for name in SAME_NAMES} | OTHER_NAMES | {"absolute": "Abs"}
+"""Nodes that compute what a ufunc does, by its name."""
 
 WRITERS: dict[str, Writer] = {
-    "x": _node_writer("Identity"),
-    "gaussian": lambda g, u: g.add("Exp", g.add("Neg", g.add("Mul", u, u))),
-    "lorentzian": lambda g, u: g.add("Reciprocal", _one_plus_square(g, u)),
-    "sigmoid": _sigmoid,
     "softplus": _softplus,
-    "silu": lambda g, u: g.add("Mul", u, _sigmoid(g, u)),
-    "planck": lambda g, u: g.add("Reciprocal", _expm1(g, u)),
-    "sqrt(1+x^2)": lambda g, u: g.add("Sqrt", _one_plus_square(g, u)),
-    "exp": _node_writer("Exp"),
-    "log": _node_writer("Log"),
-    "abs": _node_writer("Abs"),
-    "sign": _node_writer("Sign"),
-    "sin": _node_writer("Sin"),
-    "cos": _node_writer("Cos"),
     "tan": lambda g, u: g.add("Div", g.add("Sin", u), g.add("Cos", u)),
     "sinh": _sinh,
     "cosh": _cosh,
-    "tanh": _node_writer("Tanh"),
     "asin": arcsin,
     "acos": arccos,
     "atan": arctan,
@@ -237,3 +192,4 @@ WRITERS: dict[str, Writer] = {
     "atanh": _artanh,
     "erf": _erf,
 }
+"""Functions of the library that are composed of nodes otherwise than of ufuncs."""

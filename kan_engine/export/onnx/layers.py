@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from onnx import TensorProto, helper
 
-from kan_engine.export.onnx.functions import silu, write_function
+from kan_engine.export.onnx.functions import write_function, write_numpy
 from kan_engine.export.onnx.graph import Graph
 from kan_engine.network.compiled.basis_layer import BasisLayer
 from kan_engine.network.compiled.network import CompiledLayer, CompiledNetwork
@@ -94,7 +94,8 @@ def _write_pieces(g: Graph, layer: PiecewiseLayer, x: str) -> str:
     if layer.base is None:
         return y
     inside = g.clip(x, layer.low.T, layer.high.T)
-    return g.add("Add", y, g.add("MatMul", silu(g, inside), g.constant(layer.base)))
+    base = write_numpy(g, layer.function.value, inside)
+    return g.add("Add", y, g.add("MatMul", base, g.constant(layer.base)))
 
 
 def _locate_uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
@@ -146,7 +147,8 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     steps = g.add("Unsqueeze", g.add("Mul", beyond, g.constant(layer.density)), g.integers(2))
     slopes = g.add("Mul", _horner(g, layer.slopes, u), steps)
     local = g.add("Add", _horner(g, layer.polynomials, u), slopes)
-    base = g.add("Add", silu(g, inside), g.add("Mul", _silu_slope(g, inside), beyond))
+    value, slope = (write_numpy(g, f, inside) for f in (layer.function.value, layer.function.slope))
+    base = g.add("Add", value, g.add("Mul", slope, beyond))
     start = g.cast_to_index(g.clip(interval, 0.0, max_interval))
     # The k + 1 functions that are not 0 in the interval, at their places among all terms
     places = g.add("Add", g.add("Unsqueeze", start, g.integers(2)), g.constant(np.arange(count), np.int64))
@@ -165,10 +167,3 @@ def _horner(g: Graph, coefficients: tuple[Float[np.ndarray, "local 1 1"], ...], 
     for c in lower_coefs[:-1]:
         total = g.add("Mul", g.shift(total, c), u)
     return g.shift(total, lower_coefs[-1])
-
-
-def _silu_slope(g: Graph, x: str) -> str:
-    """s · (1 + x · (1 - s)) with s = 1 / (1 + exp(-x))."""
-    s = g.add("Reciprocal", g.shift(g.add("Exp", g.add("Neg", x)), 1.0))
-    term = g.add("Mul", x, g.add("Sub", g.constant(1.0), s))
-    return g.add("Mul", s, g.shift(term, 1.0))

@@ -19,12 +19,14 @@ from jaxtyping import Float, Num, Shaped
 from kan_engine.data.datetime_parts import PERIODS, format_iso_time
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.errors import NotExportable
 from kan_engine.export.python import template
+from kan_engine.export.recording import Recorded
 from kan_engine.export.unused_features import drop_unused_features
 from kan_engine.export.verification import RowPredictions
-from kan_engine.expressions.evaluation import Expression, Variable, to_json, variables
-from kan_engine.expressions.nodes import apply_function
+from kan_engine.expressions.evaluation import Expression, to_json, variables
+from kan_engine.expressions.library import LIBRARY, NumpyFunction
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
 from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PiecewiseLayer, UniformPieces
@@ -180,8 +182,13 @@ def _model_data(part: Predictor) -> Model:
 def _output_data(part: Predictor) -> Model:
     if part.outputs is not None:
         scaler = part.outputs
+        transform = TRANSFORMS[scaler.transform]
+        sign, inverse = transform.inverse_function
         data = {
-            "transform": scaler.transform,
+            "inverse": _function_data(inverse),
+            "sign": sign,
+            "ends": _array_data(np.array(transform.ends)),
+            "reach": _array_data(np.array(transform.reach)),
             "mean": _array_data(scaler.mean),
             "std": _array_data(scaler.std),
             "bounds": None if scaler.bounds is None else list(scaler.bounds),
@@ -229,12 +236,9 @@ def _layer_data(layer: CompiledLayer) -> Model:
     }
 
 
-def _function_data(name: str) -> str | Model:
-    """The name of a function that the template has; else its expression."""
-    if name in template.FUNCTIONS:
-        return name
-    expression: Model = to_json(apply_function(name, Variable("u")))
-    return expression
+def _function_data(name: str) -> Any:
+    """The name of an elementary function; of another one, what it applies."""
+    return name if LIBRARY[name].elementary else _record_operations(LIBRARY[name].of)
 
 
 def _spline_data(layer: CompiledLayer) -> Model | None:
@@ -250,15 +254,22 @@ def _spline_data(layer: CompiledLayer) -> Model | None:
             "low": _array_data(splines.low[:, 0]),
             "high": _array_data(splines.high[:, 0]),
             "base": None if splines.base is None else _array_data(splines.base),
+            "b": _record_operations(splines.function.value),
         }
     # Weights by input, of which the last term belongs to the base function
     inputs, outputs = len(splines.low), splines.weight.shape[1]
     arrays = {name: _array_data(getattr(splines, name)) for name in ("low", "high", "density")}
     return arrays | {
-        "polynomials": _array_data(np.stack([c.reshape(-1) for c in splines.polynomials])),
+        "basis": _array_data(np.stack([c.reshape(-1) for c in splines.polynomials])),
         "slopes": _array_data(np.stack([c.reshape(-1) for c in splines.slopes])),
         "weight": _array_data(splines.weight.reshape(inputs, -1, outputs)),
+        "b": [_record_operations(f) for f in (splines.function.value, splines.function.slope)],
     }
+
+
+def _record_operations(function: NumpyFunction) -> Any:
+    """The ufuncs that a function of x applies, as lists of a name and its operands."""
+    return function(Recorded("x", lambda ufunc, *operands: [ufunc.__name__, *operands])).value
 
 
 def _piece_data(find: UniformPieces | IrregularPieces) -> Model:

@@ -54,8 +54,8 @@ def predict_rows(columns: Columns, model: Model) -> tuple[Array, Array | None]:
         for start in range(0, max(1, len(inputs)), ROWS_AT_A_TIME)
     ]
     raw, end = np.concatenate(blocks), model["answer"]
-    if "transform" in end:
-        values = _invert_transform(end["transform"], raw, end["mean"], end["std"], end["bounds"])
+    if "inverse" in end:
+        values = _invert_transform(raw, end)
         if "low" in end:  # a density, which is 0 outside of its support
             values[((inputs < end["low"]) | (inputs > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
@@ -222,7 +222,7 @@ def _evaluate_layer(h: Array, layer: Model) -> Array:
 
 
 def _evaluate_pieces(
-    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None
+    x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None, b: Any
 ) -> Array:
     """Splines as piecewise polynomials; the first and the last piece are the lines beyond the grid.
 
@@ -238,7 +238,7 @@ def _evaluate_pieces(
     # The coefficients of the pieces of all inputs form one matrix per row
     coefficients = table[np.clip(rows, 0, len(table) - 1)].reshape(len(x), sides.shape[2], table.shape[2])
     y = np.asarray((sides @ coefficients)[:, 0])
-    return y if base is None else y + _silu(np.clip(x, low, high)) @ base
+    return y if base is None else y + _apply(b, np.clip(x, low, high)) @ base
 
 
 def _locate_uniform(
@@ -258,24 +258,26 @@ def _locate_irregular(x: Array, grids: Array, origins: Array, densities: Array) 
 
 
 def _evaluate_basis(
-    x: Array, low: Array, high: Array, density: Array, polynomials: Array, slopes: Array, weight: Array
+    x: Array, low: Array, high: Array, density: Array, basis: Array, slopes: Array, weight: Array, b: Any
 ) -> Array:
     """Splines as basis functions of uniform grids; beyond the grid they continue along their tangents.
 
-    ``polynomials`` are the nonzero basis functions in an interval, highest power first, and ``slopes`` their
-    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is x / (1 + exp(-x)).
+    ``basis`` are the nonzero basis functions in an interval, highest power first, and ``slopes`` their
+    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is the base function ``b``, given
+    with its slope.
     """
     inputs, terms, outputs = weight.shape
     inside = np.clip(x, low, high)
     beyond, u = x - inside, (inside - low) * density
-    interval = np.minimum(np.floor(u), terms - polynomials.shape[1] - 1.0)
+    interval = np.minimum(np.floor(u), terms - basis.shape[1] - 1.0)
     u = (u - interval)[..., None]
-    local = _horner(polynomials, u) + _horner(slopes, u) * (beyond * density)[..., None]
+    local = _horner(basis, u) + _horner(slopes, u) * (beyond * density)[..., None]
     # The local functions of every input, at their places among all terms
     features = np.zeros((len(x), inputs, terms))
-    start = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
+    start = np.clip(np.nan_to_num(interval), 0, terms - basis.shape[1] - 1).astype(int)
     np.put_along_axis(features, start[..., None] + np.arange(local.shape[2]), local, axis=2)
-    features[..., -1] = _silu(inside) + _silu_slope(inside) * beyond
+    value, slope = (_apply(operation, inside) for operation in b)
+    features[..., -1] = value + slope * beyond
     return np.asarray(features.reshape(len(x), -1) @ weight.reshape(-1, outputs))
 
 
@@ -286,41 +288,16 @@ def _horner(coefficients: Array, u: Array) -> Array:
     return np.asarray(total + coefficients[-1])
 
 
-def _silu(x: Array) -> Array:
-    return np.asarray(x / (1.0 + np.exp(-x)))
-
-
-def _silu_slope(x: Array) -> Array:
-    s = 1.0 / (1.0 + np.exp(-x))
-    return np.asarray(s * (1.0 + x * (1.0 - s)))
-
-
-def _sigmoid(u: Array) -> Array:
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * u))
+def _apply(operation: Any, x: Array) -> Any:
+    """A function of x: x itself, a number, or a function of NumPy and its operands."""
+    if isinstance(operation, list):
+        name, *operands = operation
+        return getattr(np, name)(*[_apply(operand, x) for operand in operands])
+    return x if operation == "x" else operation
 
 
 FUNCTIONS: dict[str, Any] = {
     "x": lambda u: u,
-    "gaussian": lambda u: np.exp(-u * u),
-    "lorentzian": lambda u: 1 / (1 + u * u),
-    "sigmoid": _sigmoid,
-    "softplus": lambda u: np.logaddexp(0.0, u),
-    "silu": lambda u: u * _sigmoid(u),
-    "planck": lambda u: 1 / np.expm1(u),
-    "sqrt(1+x^2)": lambda u: np.sqrt(1 + u * u),
-    "x^2": lambda u: u * u,
-    "x^3": lambda u: np.power(u, 3.0),
-    "x^4": lambda u: np.power(u, 4.0),
-    "x^5": lambda u: np.power(u, 5.0),
-    "x^6": lambda u: np.power(u, 6.0),
-    "1/x": lambda u: 1 / u,
-    "1/x^2": lambda u: np.power(u, -2.0),
-    "1/x^3": lambda u: np.power(u, -3.0),
-    "1/x^4": lambda u: np.power(u, -4.0),
-    "sqrt": np.sqrt,
-    "1/sqrt": lambda u: 1 / np.sqrt(u),
-    "x^1.5": lambda u: np.power(u, 1.5),
-    "1/x^1.5": lambda u: np.power(u, -1.5),
     "exp": np.exp,
     "log": np.log,
     "abs": np.abs,
@@ -342,8 +319,8 @@ FUNCTIONS: dict[str, Any] = {
 
 
 def _evaluate_function(function: Any, u: Array) -> Any:
-    """A function by its name, or an expression of u."""
-    return FUNCTIONS[function](u) if isinstance(function, str) else _evaluate_tree(function, {"u": u})
+    """A function by its name, or by what it applies."""
+    return FUNCTIONS[function](u) if isinstance(function, str) else _apply(function, u)
 
 
 # Evaluation of formulas: numbers, columns, functions, sums, products and powers
@@ -371,40 +348,22 @@ _OPERATIONS: dict[str, Any] = {"add": np.add, "mul": np.multiply, "pow": np.floa
 # Conversion of the outputs of the network to predictions
 
 
-def _invert_transform(
-    transform: str, raw: Array, mean: Array, std: Array, bounds: list[float] | None
-) -> Array:
+def _invert_transform(raw: Array, end: Model) -> Array:
     """Invert the transform of the target that the network was trained on.
 
     Outputs just beyond the range of the transform are set to its end; with bounds, all outputs beyond it are.
     """
-    back, ends = _INVERSES[transform]
+    std, bounds = end["std"], end["bounds"]
     with np.errstate(all="ignore"):
-        image = raw * std + mean
+        image = raw * std + end["mean"]
         if bounds is not None:
-            (low, high), (lowest, highest) = _TRANSFORM_REACH.get(transform, ends), bounds
-            return np.asarray(np.clip(back(np.clip(image, low, high)), lowest, highest))
+            value = end["sign"] * _evaluate_function(end["inverse"], np.clip(image, *end["reach"]))
+            return np.asarray(np.clip(value, *bounds))
         # A small overshoot counts as the end of the range; beyond it the value is NaN
-        for end, outwards in zip(ends, (-1, 1), strict=True):
-            beyond = outwards * (image - end)
-            image = np.where((beyond > 0) & (beyond < 0.02 * std), end, image)
-        return np.asarray(back(image))
-
-
-_TRANSFORM_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # with bounds, if not the range
-
-_INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
-    "identity": (lambda t: t, (-np.inf, np.inf)),
-    "log": (np.exp, (-np.inf, np.inf)),
-    "log_neg": (lambda t: -np.exp(t), (-np.inf, np.inf)),
-    "reciprocal": (lambda t: 1 / t, (-np.inf, np.inf)),
-    "square": (np.sqrt, (0.0, np.inf)),
-    "sqrt": (lambda t: t * t, (-np.inf, np.inf)),
-    "exp": (np.log, (-np.inf, np.inf)),
-    "reciprocal_square": (lambda t: 1 / np.sqrt(t), (-np.inf, np.inf)),
-    "sin": (np.arcsin, (-1.0, 1.0)),
-    "cos": (np.arccos, (-1.0, 1.0)),
-}
+        for limit, outwards in zip(end["ends"], (-1, 1), strict=True):
+            beyond = outwards * (image - limit)
+            image = np.where((beyond > 0) & (beyond < 0.02 * std), limit, image)
+        return np.asarray(end["sign"] * _evaluate_function(end["inverse"], image))
 
 
 def _class_probabilities(logits: Array) -> Array:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
+from kan_engine.data.transforms import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.formulas.core.constant_fitting import Array, Columns
 
 MAX_SURROGATE_ERROR = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 
 
 def transform_rows(rows: LabelledRows, name: str, min_share: float = 0.9) -> LabelledRows | None:
@@ -17,7 +17,7 @@ def transform_rows(rows: LabelledRows, name: str, min_share: float = 0.9) -> Lab
 
     Args:
         rows: The rows.
-        name: Of a transform with a degree p; see ``scaling.TRANSFORMS``.
+        name: Of a transform with a degree p; see ``data.transforms``.
         min_share: Of the rows that must have T(y), and the same sign unless T is the identity.
     """
     transform = TRANSFORMS[name]

@@ -14,7 +14,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.expressions.constraints import MAX_HIDDEN_LAYERS, NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, apply_function, count_nodes, evaluate
-from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.core.transforms import invert_transform
 from kan_engine.formulas.reading.curve_form import PLACEHOLDER
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.network_curves import CurveByInput, NetworkCurves
@@ -66,7 +66,7 @@ def _undo_scale(total: LinearSum, scaler: TargetScaler | None) -> Expression:
     """The formula of the target itself; log-odds have no scale."""
     if scaler is None:
         return total.tree
-    return INVERSE_TRANSFORMS[scaler.transform](total.scale(float(scaler.std[0]), float(scaler.mean[0])).tree)
+    return invert_transform(scaler.transform, total.scale(float(scaler.std[0]), float(scaler.mean[0])).tree)
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.expressions.constraints import NO_CONSTRAINTS, FormulaConstraints
 from kan_engine.expressions.evaluation import Expression, Variable
 from kan_engine.formulas.core.constant_fitting import Array
@@ -63,7 +63,7 @@ class ExtractionContext:
     @property
     def logarithms(self) -> Sequence[Fraction]:
         """Every s for which parts log(F)/s are searched: all if T(y) is the logarithm of ±y, else none."""
-        return LOGARITHMS if self.transform in ("log", "log_neg") else ()
+        return LOGARITHMS if TRANSFORMS[self.transform].is_logarithm else ()
 
     def accepts_candidate(self, edge: CurveForm, max_noisy_complexity: int = 9) -> bool:
         """Whether a candidate may be part of the formula.

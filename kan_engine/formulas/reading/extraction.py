@@ -23,7 +23,7 @@ from kan_engine.formulas.core.thresholds import (
     MAX_NOISY_REFIT_STEPS,
     MAX_REFIT_STEPS,
 )
-from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.core.transforms import invert_transform
 from kan_engine.formulas.reading.edge_candidates import Choice, ExtractionContext
 from kan_engine.formulas.reading.linear_sum import LinearSum
 from kan_engine.formulas.reading.network_candidates import (
@@ -186,7 +186,8 @@ def _join_choices(
     The constant of an exponent up to ``max_exponent`` becomes a factor, which is more often a simple number.
     """
     total = sum((choice.total for choice in picks), LinearSum({}, reading.center))
-    inverse, tree = INVERSE_TRANSFORMS[reading.transform], LinearSum(total.terms).tree
+    tree = LinearSum(total.terms).tree
     if reading.logarithms and abs(total.constant) < max_exponent:
-        return to_form(mul(make_measured(np.exp(total.constant)), inverse(tree)))
-    return to_form(inverse(add(make_measured(total.constant), tree)))
+        factor = make_measured(np.exp(total.constant))
+        return to_form(mul(factor, invert_transform(reading.transform, tree)))
+    return to_form(invert_transform(reading.transform, add(make_measured(total.constant), tree)))

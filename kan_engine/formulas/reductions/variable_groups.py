@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, mul, power
 from kan_engine.formulas.core.chebyshev_surrogate import MAX_SURROGATE_ERROR, Surrogate, find_interior_rows
 from kan_engine.formulas.core.constant_fitting import Array, Columns

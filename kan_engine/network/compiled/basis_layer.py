@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.network.compiled.piecewise_layer import silu, to_readonly_array
+from kan_engine.network.compiled.piecewise_layer import to_readonly_array
+from kan_engine.splines.base_functions import BASE_FUNCTIONS, BaseFunction
 from kan_engine.splines.basis import Spacing, cardinal_polynomials
 from kan_engine.splines.knots import grid_range
 
@@ -23,6 +24,7 @@ class BasisLayer:
         density: Intervals per unit length, as in ``Spacing``.
         polynomials, slopes: The k + 1 local functions and their slopes in u, highest power first.
         weight: Weights, [in · (G + k + 1), out].
+        function: Base function.
     """
 
     low: Float[np.ndarray, " inputs"]
@@ -31,6 +33,7 @@ class BasisLayer:
     polynomials: tuple[Float[np.ndarray, "local 1 1"], ...]
     slopes: tuple[Float[np.ndarray, "local 1 1"], ...]
     weight: Float[np.ndarray, "terms outputs"]
+    function: BaseFunction
 
     @property
     def row_size(self) -> int:
@@ -47,11 +50,11 @@ class BasisLayer:
         last_interval = terms - len(self.polynomials) - 1.0
         interval = np.minimum(np.floor(u), last_interval)
         u -= interval
-        local, base, beyond = _horner(self.polynomials, u), silu(inside), x - inside
+        local, base, beyond = _horner(self.polynomials, u), self.function.value(inside), x - inside
         # Outside the grid all terms continue along their tangents
         if beyond.any():
             local += _horner(self.slopes, u) * (beyond * self.density)
-            base += _silu_slope(inside) * beyond
+            base = base + self.function.slope(inside) * beyond
         # The nonzero terms of every input, in a dense row for one matrix product
         features = np.zeros((*x.shape, terms))
         flat = features.reshape(-1)
@@ -71,6 +74,7 @@ def compile_basis_layer(
     weight: Float[Tensor, "in_dim terms out_dim"],
     order: int,
     spacing: Spacing,
+    base: str,
 ) -> BasisLayer:
     """Compile a layer on uniform grids; the tensors must be float64 on the CPU."""
     low, high = grid_range(knots, order)
@@ -87,6 +91,7 @@ def compile_basis_layer(
         polynomials=polynomials,
         slopes=slopes,
         weight=to_readonly_array(weight.flatten(0, 1)),
+        function=BASE_FUNCTIONS[base],
     )
 
 
@@ -99,9 +104,3 @@ def _horner(
         total *= u
     total += coefficients[-1]
     return total
-
-
-def _silu_slope(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"]:
-    # Product rule, with the slope σ·(1 - σ) of the sigmoid σ
-    s: np.ndarray = 1.0 / (1.0 + np.exp(-x))
-    return s * (1.0 + x * (1.0 - s))

@@ -158,7 +158,7 @@ def _compile_layer(
     return CompiledLayer(
         out_dim=len(columns),
         inputs=None if len(inputs) == len(incoming) else to_readonly_array(inputs),
-        splines=_compile_splines(knots[incoming[inputs]], weight, layer.order) if len(inputs) else None,
+        splines=_compile_splines(layer, knots[incoming[inputs]], weight) if len(inputs) else None,
         fixed=tuple((places[i], end, edge) for i, end, edge in symbolic_edges if end is not None),
         factors=factors,
     )
@@ -180,7 +180,7 @@ def _columns(
 
 
 def _compile_splines(
-    knots: Float[Tensor, "in_dim knots"], weight: Float[Tensor, "in_dim terms out_dim"], order: int
+    layer: KANLayer, knots: Float[Tensor, "in_dim knots"], weight: Float[Tensor, "in_dim terms out_dim"]
 ) -> PiecewiseLayer | BasisLayer:
     """Compile the splines to the faster of two equivalent forms.
 
@@ -190,10 +190,11 @@ def _compile_splines(
     5 + 2.7·(k+1) + (G+k+1)·(0.3 + 0.035·out). For cubic splines on five intervals both are equal at seven
     outputs.
     """
+    order, base = layer.order, layer.base
     spacing = uniform_spacing(knots, order)
     terms, out_dim = weight.shape[1:]
     by_pieces = 10 + 0.4 * (order + 1) * out_dim
     by_basis = 5 + 2.7 * (order + 1) + terms * (0.3 + 0.035 * out_dim)
     if spacing is not None and by_basis < by_pieces:
-        return compile_basis_layer(knots, weight, order, spacing)
-    return compile_piecewise_layer(knots, weight, order, spacing)
+        return compile_basis_layer(knots, weight, order, spacing, base)
+    return compile_piecewise_layer(knots, weight, order, spacing, base)

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from kan_engine.splines.base_functions import BASE_FUNCTIONS, BaseFunction
 from kan_engine.splines.basis import Spacing, local_basis
-from kan_engine.splines.features import silu_derivative
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class PiecewiseLayer:
         table: Coefficients, lowest power first, [in · (G + 2), powers · out].
         low, high: Ends of the grids; outside, the lines include the tangent of the base function.
         base: Weights of the base function; None if all are 0.
+        function: Base function.
         powers: Number of powers, k + 1; 2 for k = 0, whose base function continues along a line.
     """
 
@@ -36,6 +37,7 @@ class PiecewiseLayer:
     low: Float[np.ndarray, "inputs 1"]
     high: Float[np.ndarray, "inputs 1"]
     base: Float[np.ndarray, "inputs outputs"] | None
+    function: BaseFunction
     powers: int
 
     @property
@@ -55,7 +57,7 @@ class PiecewiseLayer:
         y: np.ndarray = np.matmul(powers, coefficients.reshape(len(x), count, outputs))[:, 0]
         # Outside the grid the lines of the table contain the tangent of the base function
         if self.base is not None:
-            y += silu(columns.clip(self.low, self.high)).T @ self.base
+            y += self.function.value(columns.clip(self.low, self.high)).T @ self.base
         return y
 
 
@@ -136,17 +138,19 @@ def compile_piecewise_layer(
     weight: Float[Tensor, "in_dim terms out_dim"],
     order: int,
     spacing: Spacing | None,
+    base: str,
 ) -> PiecewiseLayer:
     """Compile a layer; the tensors must be float64 on the CPU."""
     grid = knots[:, order : knots.shape[1] - order]
-    table = _piece_table(knots, grid, weight, order)  # (in_dim, G + 2, powers, out_dim)
-    base = weight[:, -1]
+    function, base_weight = BASE_FUNCTIONS[base], weight[:, -1]
+    table = _piece_table(knots, grid, weight, order, function)  # (in_dim, G + 2, powers, out_dim)
     return PiecewiseLayer(
         find=_irregular_pieces(grid) if spacing is None else _uniform_pieces(grid, spacing),
         table=to_readonly_array(table.flatten(0, 1).flatten(1)),
         low=to_readonly_array(grid[:, :1]),
         high=to_readonly_array(grid[:, -1:]),
-        base=to_readonly_array(base) if bool(base.any()) else None,
+        base=to_readonly_array(base_weight) if bool(base_weight.any()) else None,
+        function=function,
         powers=table.shape[2],
     )
 
@@ -175,6 +179,7 @@ def _piece_table(
     grid: Float[Tensor, "in_dim points"],
     weight: Float[Tensor, "in_dim terms out_dim"],
     order: int,
+    base: BaseFunction,
 ) -> Float[Tensor, "in_dim _ powers out_dim"]:
     """Coefficients of every piece in u: Taylor coefficients at the left end of the interval."""
     size = grid.shape[1] - 1
@@ -186,7 +191,7 @@ def _piece_table(
         table[:, 1:-1, power] = taylor[power][:, :-1] * steps**power / math.factorial(power)
     # Outside the grid: the tangents of spline and base function together
     ends = grid[:, [0, -1]]
-    lines = taylor[1][:, [0, -1]] + silu_derivative(ends, 1).unsqueeze(-1) * weight[:, -1:]
+    lines = taylor[1][:, [0, -1]] + base.derivative(ends, 1).unsqueeze(-1) * weight[:, -1:]
     lines = lines * steps[:, [0, -1]]
     table[:, 0, 0], table[:, 0, 1] = taylor[0][:, 0] - lines[:, 0], lines[:, 0]
     table[:, -1, 0], table[:, -1, 1] = taylor[0][:, -1], lines[:, 1]
@@ -209,12 +214,6 @@ def _derivatives(
         values = local.values(derivative).transpose(1, 2).unsqueeze(-1)
         derivatives.append(sum((v * w for v, w in zip(values, near, strict=True)), torch.zeros_like(near[0])))
     return derivatives
-
-
-def silu(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"]:
-    """x / (1 + exp(-x))."""
-    values: np.ndarray = x / (1.0 + np.exp(-x))
-    return values
 
 
 def to_readonly_array(values: Shaped[Tensor, "*dims"]) -> Shaped[np.ndarray, "*dims"]:

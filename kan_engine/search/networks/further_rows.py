@@ -8,6 +8,7 @@ from math import log
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.cost import trains_in_batches
 from kan_engine.model_selection.budget import allot_climb_seconds
 from kan_engine.model_selection.moves import estimate_seconds
 from kan_engine.model_selection.trials import Trial, TrialResult
@@ -77,7 +78,7 @@ def _fit_into_time(best: TrialResult, fit_count: int, count: int, run: SearchCon
     limits, data, optimizer = run.thresholds.selection, run.data, best.optimizer
     seconds = allot_climb_seconds(run.config.max_seconds, data.rows.x.size, limits)
     trial = replace(best.trial, training=replace(best.trial.training, optimizer=optimizer))
-    if optimizer != "adam":
+    if not trains_in_batches(optimizer):
         timed_trial = replace(trial, training=replace(trial.training, steps=max(1, len(best.history))))
         return trial if estimate_seconds(timed_trial, count, limits, optimizer) <= seconds else None
     epochs = trial.training.steps

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from kan_engine.cost import trains_in_batches
 from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.model_selection.moves import (
     SelectionTask,
@@ -168,7 +169,7 @@ class TrialRunner:
     def run(self, trial: Trial) -> TrialResult:
         """Train a network and judge it by the validation rows."""
         self._budget.tried.add(trial)
-        if trial.training.optimizer == "adam" and not self._keeps_stages:
+        if trains_in_batches(trial.training.optimizer) and not self._keeps_stages:
             # never stopped early, so the result does not depend on earlier trials
             result = self._run_subtask(make_training_subtask(trial), lambda: self._train(trial))
         else:
@@ -332,13 +333,13 @@ class EarlyStopping:
     """Ends a trial whose loss is far above that of the best one.
 
     Applies only on the last grid, since a trial that is worse on coarse grids may end better. Does not apply
-    to Adam, whose loss says little about the final one while the learning rate is high.
+    to batches, whose loss says little about the final one while the learning rate is high.
     """
 
     def __init__(self, trial: Trial, best: TrialResult | None, thresholds: SearchThresholds) -> None:
-        is_told = best is not None and trial.training.optimizer != "adam" and best.optimizer != "adam"
         self._limit = float("inf")
-        if best is not None and is_told:
+        names = trial.training.optimizer, "auto" if best is None else best.optimizer
+        if best is not None and not any(map(trains_in_batches, names)):
             self._limit = thresholds.max_loss_factor * best.loss
         self._min_steps = thresholds.min_steps
         self._last_grid = trial.last_grid

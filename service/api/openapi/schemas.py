@@ -15,6 +15,8 @@ from service.operations.models.model_formats import MODEL_FORMATS
 from service.schemas.baselines import BaselineName
 from service.schemas.job_kinds import JOB_KINDS
 
+from kan_engine.cost import OPTIMIZERS
+
 Schema = dict[str, Any]
 
 REFERENCE = "#/components/schemas/"
@@ -65,7 +67,7 @@ ENUM_NAMES = {
         "TableFormat": "parquet csv",
         "Task": "auto regression classification density",
         "Theme": "light dark",
-        "TrainOptimizer": "auto levenberg_marquardt adam lbfgs",
+        "TrainOptimizer": " ".join(("auto", *OPTIMIZERS)),
         "UnitMode": "check enforce ignore",
         "UnitStatus": "adds_up does_not_add_up unknown",
         "Verdict": "exact consistent approximation weak",

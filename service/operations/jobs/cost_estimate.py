@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
 
 from kan_engine import (
     ClimbLimits,
@@ -22,8 +21,6 @@ from service.schemas.baselines import Baseline, compute_hidden_layers, count_par
 from service.schemas.models import MAX_PICTURED_EDGES
 from service.schemas.training import TrainRequest
 from service.settings import Settings
-
-Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 DOUBLE_BYTES = 8
 
@@ -224,7 +221,7 @@ class _NetworkWorkload:
 
     first: Workload
     finest: Workload
-    method: Method
+    method: str
     kept: int = 0  # parameters on all grids of a schedule, which reports each of them
 
     def memory_bytes(self, rows: _RowCounts) -> int:
@@ -279,12 +276,12 @@ def _list_searched_networks(plan: TrainingPlan, inputs: int, rows: _RowCounts) -
         seconds=allot_climb_seconds(request.max_seconds, (rows.choices + rows.test) * inputs),
     )
 
-    def make_network(work: Workload, method: Method) -> _NetworkWorkload:
+    def make_network(work: Workload, method: str) -> _NetworkWorkload:
         coarsest = replace(work, validation_rows=rows.validation)
         finest = replace(coarsest, terms=grids[-1] + request.network.order + 1) if grids else coarsest
         return _NetworkWorkload(coarsest, finest, method)
 
-    if training.optimizer in ("levenberg_marquardt", "lbfgs"):
+    if training.optimizer not in ("auto", "adam"):
         yield make_network(climb.small_workload, training.optimizer)
         return
     if training.optimizer == "auto" and climb.is_second_order_tried:

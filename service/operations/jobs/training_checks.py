@@ -6,6 +6,7 @@ from itertools import pairwise
 from math import ceil
 from types import MappingProxyType
 
+from kan_engine.cost import sparse_optimizers
 from kan_engine.data.labels import class_name
 from service.documents.column_report import NUMBER_TYPES, ColumnReport, explain_unreadable
 from service.documents.training_plan import TrainingPlan, explain_unusable_numbers
@@ -214,8 +215,10 @@ def _check_grid_schedule(plan: TrainingPlan) -> Mistakes:
 
 def _check_options(plan: TrainingPlan) -> Mistakes:
     training, split = plan.request.training, plan.request.split
-    if training.optimizer == "levenberg_marquardt" and training.lamb not in ("auto", 0):
-        detail = "levenberg_marquardt cannot minimise the sparsity penalty; use adam or lbfgs, or lamb 0"
+    able = sparse_optimizers()
+    if training.lamb not in ("auto", 0) and training.optimizer not in ("auto", *able):
+        others = " or ".join(able)
+        detail = f"{training.optimizer} cannot minimise the sparsity penalty; use {others}, or lamb 0"
         yield "invalid_optimizer", ["training", "optimizer"], detail
     if plan.task == "regression" and training.class_weight is not None:
         detail = "class weights belong to classification; remove them, or name a weight column"

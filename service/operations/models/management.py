@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.drawing.network_diagram import draw_network
 from kan_engine.drawing.svg import LIGHT, Theme
 from service.db.repositories.audit import Audit
@@ -84,24 +85,9 @@ def _find_output_affixes(record: dict[str, Any], shape: dict[str, Any], theme: T
         return f"{theme.say('log-odds of')} ", f" = {classes[1]}"
     if classes:
         return f"{theme.say('logit of')} ", ""
-    transform = shape.get("target_transform", "identity")
+    transform = TRANSFORMS[shape.get("target_transform", "identity")]
+    before, after = transform.affixes
     is_one_word = all(name.isidentifier() and not record["units"].get(name) for name in record["outputs"])
-    return (WORD_AFFIXES if is_one_word else PHRASE_AFFIXES).get(transform) or FUNCTION_AFFIXES.get(
-        transform, ("", "")
-    )
-
-
-FUNCTION_AFFIXES = {
-    "log": ("log(", ")"),
-    "log_neg": ("log(-", ")"),
-    "exp": ("exp(", ")"),
-    "sin": ("sin(", ")"),
-    "cos": ("cos(", ")"),
-}
-WORD_AFFIXES = {
-    "reciprocal": ("1 / ", ""),
-    "square": ("", "²"),
-    "sqrt": ("√", ""),
-    "reciprocal_square": ("1 / ", "²"),
-}
-PHRASE_AFFIXES = {name: (f"{before}(", f"){after}") for name, (before, after) in WORD_AFFIXES.items()}
+    if is_one_word or before.endswith("(") or not (before or after):
+        return before, after
+    return f"{before}(", f"){after}"

@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from kan_engine.cost import Method, Workload
+from kan_engine.cost import Workload
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
 from tests.support.peak import own_peak
 
 STEPS = 3
 ROUNDS = 3
-SHAPES: tuple[tuple[Method, tuple[int, ...], int, int], ...] = (  # method, width, grid, rows
+SHAPES: tuple[tuple[str, tuple[int, ...], int, int], ...] = (  # method, width, grid, rows
     ("adam", (20, 10, 1), 5, 100_000),
     ("adam", (5, 1), 5, 200_000),
     ("adam", (200, 20, 1), 5, 20_000),
@@ -34,7 +34,7 @@ def tasks(options: Options) -> Iterator[Task]:
             yield Task(work=work, who=method, seed=turn, run=run, limit_s=200)
 
 
-def ours(method: Method, width: tuple[int, ...], grid: int, rows: int) -> Values:
+def ours(method: str, width: tuple[int, ...], grid: int, rows: int) -> Values:
     """A short training, after a tiny one that imports all it needs."""
     trained(method, (2, 1), 3, 100)
     initial_peak = own_peak()
@@ -50,7 +50,7 @@ def ours(method: Method, width: tuple[int, ...], grid: int, rows: int) -> Values
     }
 
 
-def trained(method: Method, width: tuple[int, ...], grid: int, rows: int) -> int:
+def trained(method: str, width: tuple[int, ...], grid: int, rows: int) -> int:
     """Train on a smooth function with noise; how many epochs or steps that took."""
     import torch
 

@@ -9,7 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.cost import OPTIMIZERS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.drawing.translations import LAWS
 from kan_engine.expressions.evaluation import Variable
 from kan_engine.expressions.library import LIBRARY
@@ -52,6 +53,15 @@ def test_every_function_of_the_library_has_words() -> None:
 
 def test_every_transform_of_a_target_has_words() -> None:
     assert [name for name in TRANSFORMS if f"model.transform.{name}" not in WORDS] == []
+
+
+def test_the_page_names_every_transform_of_an_output() -> None:
+    source = Path("service/web/js/model/curves/selection.js").read_text(encoding="utf-8")
+    assert {"identity", *re.findall(r'(\w+): \["', source)} == {*TRANSFORMS}
+
+
+def test_every_optimizer_has_words() -> None:
+    assert [name for name in ("auto", *OPTIMIZERS) if f"set.optimizer.{name}" not in WORDS] == []
 
 
 def test_every_law_of_a_density_has_words() -> None:

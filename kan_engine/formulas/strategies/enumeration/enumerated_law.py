@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH
+from kan_engine.data.transforms import TRANSFORMS, TRANSFORMS_BY_SEARCH
 from kan_engine.expressions.evaluation import Number, Parameter, add, evaluate, mul
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm
 from kan_engine.formulas.core.description_length import price_form
 from kan_engine.formulas.core.reduction import MAX_ENUMERATED_INPUTS
-from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.core.transforms import invert_transform
 from kan_engine.formulas.strategies.enumeration.bilinear_scan import Pair, rank_corrections, rank_pairs
 from kan_engine.formulas.strategies.enumeration.expression_table import ExpressionTable
 
@@ -140,7 +140,7 @@ def _measure_pairs(
                     free = [Parameter(place) for place in range(len(terms))]
                     inside = add(*map(mul, exact if constants is half_integers else free, terms))
                     free_values = constants[:0] if constants is half_integers else constants
-                    yield error, ParametricForm(INVERSE_TRANSFORMS[name](inside), free_values)
+                    yield error, ParametricForm(invert_transform(name, inside), free_values)
 
 
 def _drop_repeated(candidates: list[tuple[float, ParametricForm]]) -> Iterator[tuple[float, ParametricForm]]:

@@ -15,13 +15,13 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
+from kan_engine.data.transforms import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.expressions.evaluation import Expression, Parameter, add, apply_function, evaluate, mul
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, compute_rmse
 from kan_engine.formulas.core.constant_snapping import finalize_formula
 from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
-from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.core.transforms import invert_transform
 from kan_engine.formulas.strategies.exact.monomials import (
     NEGLIGIBLE,
     MonomialSystem,
@@ -127,7 +127,7 @@ def _build_quotient(
     values = np.array([*above.values(), *below.values()])
     unit, constants = _find_nicest_unit(values), list[float]()
     top, bottom = (_to_tree(part, variables, constants, unit) for part in terms)
-    form = ParametricForm(INVERSE_TRANSFORMS[transform](top / bottom), np.array(constants))
+    form = ParametricForm(invert_transform(transform, top / bottom), np.array(constants))
     return _finalize_law(form, fit, validation)
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
+from kan_engine.data.transforms import TRANSFORMS, TRANSFORMS_BY_SEARCH, is_defined
 from kan_engine.expressions.evaluation import Expression, evaluate, power
 from kan_engine.formulas.core.constant_fitting import Array, ParametricForm, compute_rmse, refit_constants
 from kan_engine.formulas.core.constant_snapping import finalize_formula, to_form
-from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.core.transforms import invert_transform
 from kan_engine.formulas.reading.closed_forms import Effort, iterate_closed_forms, select_best_forms
 from kan_engine.formulas.reading.curve_form import PLACEHOLDER
 from kan_engine.formulas.reading.noise_model import NoiseModel
@@ -55,7 +55,7 @@ def find_univariate_law(
     if _is_noisy(evaluate(variable, fit.columns), fit.y):
         return None
     everything = np.concatenate([fit.y, validation.y])[:, None]
-    sides = [side for side in INVERSE_TRANSFORMS if is_defined(side, everything)]
+    sides = [side for side in TRANSFORMS if is_defined(side, everything)]
     variables = _iterate_variables(variable, fit, validation, with_square=squared)
     axes = [(tree, FitPoints(evaluate(tree, fit.columns))) for tree in variables]
     # All simple forms come first, under every transform, and only then the more complex ones
@@ -70,7 +70,7 @@ def find_univariate_law(
             if edge.error >= max_plausible_error:
                 continue
             inside = edge.total.replace(PLACEHOLDER, tree).tree
-            better = refit_constants(to_form(INVERSE_TRANSFORMS[side](inside)), fit, iterations=steps)
+            better = refit_constants(to_form(invert_transform(side, inside)), fit, iterations=steps)
             if compute_rmse(better, validation) < floor * validation.spread:
                 if edge.complexity <= effort.max_complexity:
                     return finalize_formula(better, fit, validation)

@@ -18,14 +18,14 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS_BY_SEARCH
+from kan_engine.data.transforms import TRANSFORMS, TRANSFORMS_BY_SEARCH
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, power
 from kan_engine.expressions.measured_constants import make_measured
 from kan_engine.formulas.candidate import Candidate
 from kan_engine.formulas.core.constant_fitting import Columns
 from kan_engine.formulas.core.pair_gains import measure_pair_gains
 from kan_engine.formulas.core.transformed_rows import transform_rows
-from kan_engine.formulas.core.transforms import INVERSE_TRANSFORMS
+from kan_engine.formulas.core.transforms import invert_transform
 from kan_engine.formulas.judge import Judge
 from kan_engine.formulas.pool import Pool
 from kan_engine.formulas.problem import Problem
@@ -247,10 +247,10 @@ class _Scan:
         products = (_build_product(self.names, self.products[place]) for place in places)
         terms = [mul(c, product) for c, product in zip(constants[count:], products, strict=True)]
         logarithms = zip(constants[1:count], map(Variable, self.logarithms), strict=True)
-        if "log" not in self.transform:
+        if not TRANSFORMS[self.transform].is_logarithm:
             terms += [*constants[: min(count, 1)], *(mul(q, call("log", x)) for q, x in logarithms)]
-            return INVERSE_TRANSFORMS[self.transform](add(*terms))
+            return invert_transform(self.transform, add(*terms))
         # Exp turns the sum on the logarithm into a product: the constant becomes its factor
         with np.errstate(over="ignore"):
-            factor = np.exp(coefficients[0]) * (-1 if self.transform == "log_neg" else 1)
+            factor = np.exp(coefficients[0]) * TRANSFORMS[self.transform].inverse_function[0]
         return mul(make_measured(factor), *(power(x, q) for q, x in logarithms), call("exp", add(*terms)))

@@ -18,7 +18,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from kan_engine.data.labelled_rows import LabelledRows
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.expressions.evaluation import (
     ONE,
     Expression,

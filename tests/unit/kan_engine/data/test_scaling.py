@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.data.scaling import (
-    TRANSFORMS,
-    Standardizer,
-    TargetScaler,
-    add_bounds,
-    is_defined,
-    limit_bounds,
-)
+from kan_engine.data.scaling import Standardizer, TargetScaler, add_bounds, limit_bounds
 from kan_engine.data.thresholds import DataThresholds
+from kan_engine.data.transforms import TRANSFORMS, is_defined
 from kan_engine.errors import InvalidConfig, InvalidData
 
 

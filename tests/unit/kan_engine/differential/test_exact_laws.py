@@ -8,6 +8,7 @@ import pytest
 from scipy.special import erf
 
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.differential.exact_laws import find_laws, prove_laws
 from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.solution import Solution, partial_derivative
@@ -15,7 +16,6 @@ from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.exact import univariate_law
-from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
@@ -168,7 +168,7 @@ def test_factors_whose_rates_are_triple_have_nice_numbers() -> None:
 def test_the_kink_of_sine_gordon_is_found_by_the_tangent_of_its_quarter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(univariate_law, "INVERSE_TRANSFORMS", {"identity": INVERSE_TRANSFORMS["identity"]})
+    monkeypatch.setattr(univariate_law, "TRANSFORMS", {"identity": TRANSFORMS["identity"]})
     equation = "Derivative(u(x, t), (t, 2)) - Derivative(u(x, t), (x, 2)) + sin(u(x, t))"
     kink = known(equation, lambda x, t: 4 * np.arctan(np.exp((5 * x - 3 * t) / 4)))
     (found,) = find_laws(kink) or [None]

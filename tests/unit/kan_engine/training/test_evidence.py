@@ -7,7 +7,6 @@ from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import add_edge_blocks_, gauss_newton_system, trainable_edges
 from kan_engine.training.loop import Training, TrainingConfig
-from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
 from kan_engine.training.thresholds import DEFAULT_TRAINING
@@ -26,7 +25,7 @@ def noisy(size: float, rows: int = ROWS, seed: int = 0) -> TrainingRows:
 
 
 def trained(
-    rows: TrainingRows, *, loss: Loss = "squared", adaptive: bool = True, grid: int = 20
+    rows: TrainingRows, *, loss: str = "squared", adaptive: bool = True, grid: int = 20
 ) -> tuple[KAN, Evidence]:
     """One activation trained to the end, and the evidence that it was trained with."""
     network = KAN(KANConfig(width=(1, 1), grid_size=grid))
@@ -110,7 +109,7 @@ def test_a_line_in_noise_is_a_polynomial_with_a_price_at_its_bound() -> None:
 
 
 @pytest.mark.parametrize(("loss", "outputs"), [("logistic", 1), ("softmax", 3)])
-def test_class_probabilities_are_nearer_to_the_truth_with_a_price(loss: Loss, outputs: int) -> None:
+def test_class_probabilities_are_nearer_to_the_truth_with_a_price(loss: str, outputs: int) -> None:
     """Cross-entropy is a likelihood with unit variance: nothing is estimated, few rows are smoothed more."""
     generator, x = torch.Generator().manual_seed(0), uniform_rows(ROWS, 1)
     logits = torch.cat([torch.zeros_like(x), 2 * torch.sin(3 * x), 2 * x][: max(outputs, 2)], 1)

@@ -13,7 +13,7 @@ from kan_engine.training.gauss_newton import (
     set_weights_,
     trainable_edges,
 )
-from kan_engine.training.losses import Loss, loss_per_row
+from kan_engine.training.losses import loss_per_row
 from kan_engine.training.rows import TrainingRows
 from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 
@@ -28,7 +28,7 @@ def gradient_of(network: KAN, value: torch.Tensor) -> torch.Tensor:
     return flatten_edges(gradients, trainable_edges(network))
 
 
-def hessian_of_row(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def hessian_of_row(loss: str, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """∂²ℓ/∂f² of one row by autograd."""
     return torch.autograd.functional.hessian(  # type: ignore[no-any-return]
         lambda f: loss_per_row(loss, f[None], targets[None]).sum(), outputs.detach()
@@ -37,7 +37,7 @@ def hessian_of_row(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> 
 
 @each_network
 @each_loss
-def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: Loss, direct: bool, products: int) -> None:
+def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: str, direct: bool, products: int) -> None:
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
     _, gradient = gauss_newton_system(network, rows, loss, trainable_edges(network))
     losses = loss_per_row(loss, network(rows.x), rows.targets)
@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: Loss, direct: bool
 @each_network
 @each_loss
 def test_the_matrix_is_the_weighted_mean_of_jacobians_around_the_hessian_of_the_loss(
-    loss: Loss, direct: bool, products: int
+    loss: str, direct: bool, products: int
 ) -> None:
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
     matrix, _ = gauss_newton_system(network, rows, loss, trainable_edges(network))
@@ -60,7 +60,7 @@ def test_the_matrix_is_the_weighted_mean_of_jacobians_around_the_hessian_of_the_
 
 
 @each_loss
-def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_rows_add_up_to_the_whole(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, rows = mixed_network(loss, direct=True), rows_of(loss)
     edges = trainable_edges(network)
     whole = gauss_newton_system(network, rows, loss, edges)
@@ -74,7 +74,7 @@ def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.Monk
 @each_network
 @each_loss
 def test_curvature_is_what_the_second_derivative_along_a_step_adds_to_the_gradient(
-    loss: Loss, direct: bool, products: int
+    loss: str, direct: bool, products: int
 ) -> None:
     """Beside it stands the Jacobian at each row, by autograd, and f″ by a much shorter difference."""
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss, 12)

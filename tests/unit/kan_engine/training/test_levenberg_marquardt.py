@@ -7,7 +7,7 @@ from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import flatten_edges, flatten_weights, trainable_edges
 from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
-from kan_engine.training.losses import Loss, loss_per_row
+from kan_engine.training.losses import loss_per_row
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
 from tests.support.engine.networks import random_network, uniform_rows
@@ -16,7 +16,7 @@ from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
-def problem_of(loss: Loss = "squared", penalty: Penalty | None = None) -> TrainingObjective:
+def problem_of(loss: str = "squared", penalty: Penalty | None = None) -> TrainingObjective:
     return TrainingObjective(rows=rows_of(loss), loss=loss, penalty=penalty or Penalty())
 
 
@@ -25,7 +25,7 @@ def loss_of(problem: TrainingObjective, network: KAN) -> float:
 
 
 @pytest.mark.parametrize("loss", OUTPUTS)
-def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss: Loss) -> None:
+def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss: str) -> None:
     problem, network = (
         problem_of(loss, Penalty(ridge=1e-3, smoothness=1e-3)),
         mixed_network(loss, direct=True),
@@ -42,7 +42,7 @@ def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss:
 
 
 @pytest.mark.parametrize("loss", OUTPUTS)
-def test_steps_lead_to_a_point_where_the_gradient_vanishes(loss: Loss) -> None:
+def test_steps_lead_to_a_point_where_the_gradient_vanishes(loss: str) -> None:
     problem, network = problem_of(loss, Penalty(ridge=0.5)), mixed_network(loss, direct=True)
     damping, reached = TrainingDamping(), loss_of(problem, network)
     for _ in range(40):
@@ -81,7 +81,7 @@ def test_a_linear_problem_without_damping_is_solved_in_one_step() -> None:
 @pytest.mark.parametrize("loss", OUTPUTS)
 @pytest.mark.parametrize(("direct", "products"), [(False, 0), (True, 0), (True, 2)])
 def test_steps_are_the_same_where_features_take_too_much_memory_to_be_kept(
-    loss: Loss, direct: bool, products: int, monkeypatch: pytest.MonkeyPatch
+    loss: str, direct: bool, products: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def weights_after_steps() -> torch.Tensor:
         network, problem = mixed_network(loss, direct=direct, products=products), problem_of(loss)

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from kan_engine.training.losses import Loss, gradient_and_root, loss_per_row
+from kan_engine.training.losses import gradient_and_root, loss_per_row
 
-CASES: list[tuple[Loss, int]] = [("squared", 2), ("logistic", 1), ("softmax", 3)]
+CASES: list[tuple[str, int]] = [("squared", 2), ("logistic", 1), ("softmax", 3)]
 
 
-def outputs_and_targets(kind: Loss, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def outputs_and_targets(kind: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     outputs = torch.randn(6, count, dtype=torch.float64, generator=generator)
     if kind == "squared":
@@ -39,7 +39,7 @@ def test_the_softmax_loss_is_minus_the_logarithm_of_the_right_class() -> None:
 
 
 @pytest.mark.parametrize(("kind", "count"), CASES)
-def test_the_gradient_equals_that_of_autograd(kind: Loss, count: int) -> None:
+def test_the_gradient_equals_that_of_autograd(kind: str, count: int) -> None:
     outputs, targets = outputs_and_targets(kind, count)
     first, _ = gradient_and_root(kind, outputs, targets)
     outputs.requires_grad_()
@@ -48,7 +48,7 @@ def test_the_gradient_equals_that_of_autograd(kind: Loss, count: int) -> None:
 
 
 @pytest.mark.parametrize(("kind", "count"), CASES)
-def test_the_root_squares_to_the_hessian(kind: Loss, count: int) -> None:
+def test_the_root_squares_to_the_hessian(kind: str, count: int) -> None:
     outputs, targets = outputs_and_targets(kind, count)
     _, root = gradient_and_root(kind, outputs, targets)
     for row in range(len(outputs)):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
+from kan_engine.cost import OPTIMIZERS
 from service.documents.request_fields import FieldWords, list_fields, read_words, render_fields
 from service.schemas.common import RequestModel, Setting
 from service.schemas.revision import SymbolicRequest
@@ -74,3 +75,9 @@ def test_every_field_of_the_page_and_the_guide_has_words_in_every_language() -> 
         words = read_words(language, fields)
         assert all(words[field.key].title and words[field.key].help for field in fields)
         assert all(f"`{field.key}`" in render_fields(language) for field in list_fields(TrainRequest))
+
+
+def test_the_optimizers_of_a_request_are_those_of_the_engine() -> None:
+    fields = list_fields(TrainRequest)
+    choices = next(field.choices for field in fields if field.name == "optimizer")
+    assert choices == ("auto", *OPTIMIZERS)

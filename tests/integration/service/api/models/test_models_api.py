@@ -10,7 +10,7 @@ import sympy
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.expressions.evaluation import Expression, Variable, call, complexity, to_json
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text

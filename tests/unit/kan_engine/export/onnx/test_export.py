@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from kan_engine.data.labels import Label
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.errors import NotExportable
 from kan_engine.export.onnx import functions
 from kan_engine.export.onnx.export import to_onnx

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.data.scaling import TRANSFORMS
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.expressions.constraints import FormulaConstraints, list_functions
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, evaluate, variables, walk
 from kan_engine.expressions.nodes import Number

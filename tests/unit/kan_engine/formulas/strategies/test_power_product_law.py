@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
-from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
@@ -49,7 +49,7 @@ def test_no_index_is_found_where_there_is_none() -> None:
 
 
 def test_a_function_of_an_index_that_has_no_closed_form_is_no_law(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(univariate_law, "INVERSE_TRANSFORMS", {"identity": INVERSE_TRANSFORMS["identity"]})
+    monkeypatch.setattr(univariate_law, "TRANSFORMS", {"identity": TRANSFORMS["identity"]})
 
     def law(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         w = a * b

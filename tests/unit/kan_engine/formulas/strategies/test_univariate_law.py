@@ -9,7 +9,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.exact import univariate_law
-from kan_engine.formulas.strategies.exact.univariate_law import INVERSE_TRANSFORMS, find_univariate_law
+from kan_engine.formulas.strategies.exact.univariate_law import TRANSFORMS, find_univariate_law
 from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 @pytest.fixture(autouse=True, scope="module")
 def _few_transforms() -> Iterator[None]:
     """Those that these laws need: every one takes as long as another."""
-    few = {side: INVERSE_TRANSFORMS[side] for side in ("identity", "log", "reciprocal", "square")}
+    few = {side: TRANSFORMS[side] for side in ("identity", "log", "reciprocal", "square")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(univariate_law, "INVERSE_TRANSFORMS", few)
+        patch.setattr(univariate_law, "TRANSFORMS", few)
         yield
 
 
@@ -66,8 +66,8 @@ def test_a_polynomial_is_believed_where_there_is_nothing_else() -> None:
 
 
 def test_what_has_no_closed_form_is_no_law(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {side: INVERSE_TRANSFORMS[side] for side in ("identity", "square")}
-    monkeypatch.setattr(univariate_law, "INVERSE_TRANSFORMS", few)
+    few = {side: TRANSFORMS[side] for side in ("identity", "square")}
+    monkeypatch.setattr(univariate_law, "TRANSFORMS", few)
     assert found(lambda a: np.sin(a) ** 3 * np.log(1.3 + a) ** 1.7 / (a**0.3 + 2.1)) is None
 
 
