@@ -54,6 +54,16 @@ class Setting:
     flag: str = ""
 
 
+class ExtensibleModel(BaseModel):
+    """An answer, or a document of a model, that may get further fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as a model keeps it: with the fields that were set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
 class RequestModel(BaseModel):
     """A request body without unknown fields, type conversion or NaN."""
 

@@ -2,17 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from service.schemas.common import ExtensibleModel
 
 ThemeName = Literal["light", "dark"]
 LanguageName = Literal["en", "ru"]
 NumberList = list[float | None]
-
-
-class ExtensibleModel(BaseModel):
-    """A response that may get further fields."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class ParityOut(ExtensibleModel):

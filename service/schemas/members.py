@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from service.schemas.common import ExtensibleModel
 
 Member = Literal["accurate", "compact", "formula", "linear", "rivals"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear", "rivals"]
@@ -28,10 +30,8 @@ EDGES_DESCRIPTION = (
 )
 
 
-class NetworkOut(BaseModel):
+class NetworkOut(ExtensibleModel):
     """Shape of the network."""
-
-    model_config = ConfigDict(extra="allow")
 
     width: list[int] = Field(description="Nodes per layer, inputs first.")
     grid: int = Field(description="Grid intervals G of every activation.")
@@ -49,19 +49,15 @@ class NetworkOut(BaseModel):
     )
 
 
-class NetworkMemberOut(BaseModel):
+class NetworkMemberOut(ExtensibleModel):
     """Metrics and shape of a network of a model."""
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     network: NetworkOut
 
 
-class CompactStepOut(BaseModel):
+class CompactStepOut(ExtensibleModel):
     """A network on the path of compact networks, measured on the hold-out rows."""
-
-    model_config = ConfigDict(extra="allow")
 
     edges: int = Field(description=EDGES_DESCRIPTION)
     fidelity: float | None = Field(description="As of the compact network.")
@@ -69,13 +65,11 @@ class CompactStepOut(BaseModel):
     log_loss: float | None = Field(default=None, description="For a classification.")
 
 
-class CompactMemberOut(BaseModel):
+class CompactMemberOut(ExtensibleModel):
     """Metrics and shape of the compact network, and the networks with fewer or more curves.
 
     In `network` and in `path`, `edges` counts curves.
     """
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     network: NetworkOut
@@ -90,10 +84,8 @@ class CompactMemberOut(BaseModel):
     )
 
 
-class LinearMemberOut(BaseModel):
+class LinearMemberOut(ExtensibleModel):
     """Metrics of the linear model of the encoded columns."""
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     kind: Literal["constant", "linear", "log_linear", "logistic"] = Field(
@@ -104,10 +96,8 @@ class LinearMemberOut(BaseModel):
     fidelity: float | None = Field(description="As of the compact network.")
 
 
-class FormulaMemberOut(BaseModel):
+class FormulaMemberOut(ExtensibleModel):
     """Metrics and verdict of a model's formulas."""
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     complexity: int = Field(description="Total over all formulas.")
