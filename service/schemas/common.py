@@ -54,6 +54,11 @@ class Setting:
     flag: str = ""
 
 
+def is_null(value: Any) -> bool:
+    """Whether a field is left out of an answer, rather than sent as null."""
+    return value is None
+
+
 class ExtensibleModel(BaseModel):
     """An answer, or a document of a model, that may get further fields."""
 

@@ -8,13 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from service.schemas.common import ExtensibleModel
-
-
-def is_null(value: Any) -> bool:
-    """Whether a field is left out of an answer, rather than sent as null."""
-    return value is None
-
+from service.schemas.common import ExtensibleModel, is_null
 
 Tree = Annotated[
     SkipJsonSchema[dict[str, Any] | None],  # a model keeps it; the API does not send it

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from jaxtyping import Shaped
 
     from service.db.repositories.revisions import Revision
+    from service.schemas.figures import FiguresDocument
     from service.schemas.formulas import SymbolicDocument
-    from worker.results.figures import ModelFigures
     from worker.results.records import ModelRecord, RevisedRecord
 
 
@@ -95,6 +95,6 @@ class Outcome:
     symbolic: SymbolicDocument | Mapping[str, Any] | None
     edges: dict[str, Any]
     task: str
-    figures: ModelFigures | None = None
+    figures: FiguresDocument | None = None
     cut_by: str | None = None
     is_first: bool = False
