@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from service.documents.portable_model import (
     PortableSymbolic,
 )
 from service.schemas.formulas import SymbolicDocument
-from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut, NetworkOut
+from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Num, Shaped
@@ -100,9 +100,9 @@ def build_record(predictor: Predictor, document: PortableModel | None) -> Docume
     return fields | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
         "threshold": predictor.threshold,
-        "features": [asdict(feature) for feature in describe_features(predictor.encoding)],
+        "features": [feature.to_json() for feature in describe_features(predictor.encoding)],
         "classes": None if predictor.classes is None else list(predictor.classes),
-        "network": asdict(shape),
+        "network": shape.to_json(),
     }
 
 
@@ -205,7 +205,7 @@ def build_compact_member(predictor: Predictor, document: PortableModel | None) -
     return {
         "compact": CompactMemberOut(
             metrics=entry.metrics,
-            network=NetworkOut(**asdict(replace(shape, edges=member.network.curve_count))),
+            network=shape.model_copy(update={"edges": member.network.curve_count}),
             serves=member.serves,
             fidelity=entry.fidelity,
             path=[CompactStepOut(**step.model_dump()) for step in entry.path],
