@@ -5,7 +5,7 @@ The order of the fields is that of the members in JSON. What a worker does not s
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from service.schemas.common import ExtensibleModel, is_null
@@ -219,17 +219,7 @@ class FormulaOut(ExtensibleModel):
     )
 
 
-class _NullIfMissing(BaseModel):
-    """A part of the evidence: imports of earlier versions left out what was null."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _add_nulls(cls, body: Any) -> Any:
-        required = [name for name, field in cls.model_fields.items() if field.is_required()]
-        return {**dict.fromkeys(required), **body} if isinstance(body, dict) else body
-
-
-class ComparisonOut(_NullIfMissing):
+class ComparisonOut(BaseModel):
     """Another model, compared with the formula on the same folds."""
 
     rmse: float | None
@@ -255,7 +245,7 @@ class SearchedOut(BaseModel):
     )
 
 
-class EvidenceOut(_NullIfMissing):
+class EvidenceOut(BaseModel):
     """Evidence for the verdict; all errors are on rows that the constants were not fitted to."""
 
     model_config = ConfigDict(extra="ignore")

@@ -109,11 +109,6 @@ class FormulaMemberOut(ExtensibleModel):
     )
 
 
-def read_verdict(symbolic: Mapping[str, Any]) -> str:
-    """The verdict of the formulas; models of older versions only record whether they are exact."""
-    return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
-
-
 def is_serving(verdict: str, serves_within: Sequence[float | None] | None) -> bool:
     """Whether formulas answer by default: exact ones, and those with bounds of their answers."""
     return verdict == "exact" or serves_within is not None
@@ -129,7 +124,7 @@ def make_formula_member(
         metrics: Their metrics on the hold-out rows.
         fidelity: R² of the formulas against the network, on the same rows.
     """
-    verdict = read_verdict(symbolic)
+    verdict = symbolic["verdict"]
     return FormulaMemberOut(
         metrics=metrics,
         complexity=sum(output["complexity"] for output in symbolic["outputs"]),

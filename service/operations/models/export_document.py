@@ -29,6 +29,7 @@ from service.documents.portable_model import (
     PortableRecord,
     PortableSymbolic,
 )
+from service.schemas.earlier_documents import upgrade_symbolic
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut
 
@@ -123,7 +124,7 @@ def build_symbolic(
     formulas = [
         _print_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in symbolic.outputs
     ]
-    facts = _select(symbolic, SYMBOLIC_FIELDS)
+    facts = upgrade_symbolic(_select(symbolic, SYMBOLIC_FIELDS))
     return SymbolicDocument.model_validate(facts | {"outputs": formulas}).to_json()
 
 
