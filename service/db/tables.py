@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
-from service.schemas.earlier_documents import upgrade_symbolic
+from service.db.earlier_documents import upgrade_symbolic
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -76,7 +76,7 @@ class SymbolicJson(TypeDecorator[dict[str, Any]]):
     impl = Json
     cache_ok = True
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Upgrade the document."""
         return None if value is None else upgrade_symbolic(value)
 

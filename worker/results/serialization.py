@@ -41,8 +41,8 @@ def to_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _convert_fields(record: DataclassInstance) -> dict[str, Any]:
-    data: dict[str, Any] = {}
+def _convert_fields(record: DataclassInstance) -> dict[str, object]:
+    data: dict[str, object] = {}
     for entry in fields(record):
         value = getattr(record, entry.name)
         if "inlined" in entry.metadata:

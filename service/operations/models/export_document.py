@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from kan_engine import complexity, from_json, safe_names, to_json, to_text, variables
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.evaluation import Number, Parameter, count_nodes, walk
+from service.db.earlier_documents import upgrade_symbolic
 from service.db.tables import Model
 from service.documents.model_summary import describe_features, describe_formula, describe_network
 from service.documents.portable_model import (
@@ -29,7 +30,6 @@ from service.documents.portable_model import (
     PortableRecord,
     PortableSymbolic,
 )
-from service.schemas.earlier_documents import upgrade_symbolic
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut
 

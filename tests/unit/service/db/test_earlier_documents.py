@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.schemas.earlier_documents import upgrade_symbolic
+from service.db.earlier_documents import upgrade_symbolic
 from service.schemas.formulas import SymbolicDocument
 
 # As they were stored
