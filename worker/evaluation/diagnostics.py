@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn import metrics
 
 from kan_engine import LabelledRows, Predictor, choose_classes
-from kan_engine.assessment.monitoring.reliability import compute_reliability
+from kan_engine.assessment.monitoring.reliability import ReliabilityCurve, compute_reliability
 from kan_engine.data.labels import class_name
-from service.schemas.figures import ConfusionOut, ParityOut, ReliabilityOut, RocOut
 from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
 
 OTHER_CLASSES = "all other classes"
@@ -28,10 +28,37 @@ class Diagnostics:
     """
 
     rows: int
-    parity: ParityOut | None = None
-    confusion: ConfusionOut | None = None
-    roc: list[RocOut] | None = None
-    reliability: ReliabilityOut | None = None
+    parity: ParityPlot | None = None
+    confusion: ConfusionMatrix | None = None
+    roc: Sequence[RocCurve] | None = None
+    reliability: ReliabilityCurve | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityPlot:
+    """True and predicted values of the same rows, and their numbers in the dataset, from 0."""
+
+    true: Sequence[float]
+    predicted: Sequence[float]
+    numbers: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionMatrix:
+    """Numbers of rows by true class (first axis) and predicted class (second axis)."""
+
+    classes: Sequence[str]
+    counts: Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RocCurve:
+    """The ROC curve of a class against all others, and the area under it."""
+
+    class_: str
+    auc: float
+    false_positive_rate: Sequence[float]
+    true_positive_rate: Sequence[float]
 
 
 def compute_diagnostics(
@@ -60,7 +87,7 @@ def _regression_diagnostics(
     predictor: Predictor, part: LabelledRows, numbers: Int[np.ndarray, " rows"]
 ) -> Diagnostics:
     predictions = predictor.predict(part.x).astype(float)
-    parity = ParityOut(true=part.y.tolist(), predicted=predictions.tolist(), numbers=numbers.tolist())
+    parity = ParityPlot(true=part.y.tolist(), predicted=predictions.tolist(), numbers=numbers.tolist())
     return Diagnostics(rows=len(part), parity=parity)
 
 
@@ -84,9 +111,7 @@ def _classifier_diagnostics(
             for c in curves
             if (curve := _roc_curve(names[c], true == c, probabilities[:, c], thresholds)) is not None
         ],
-        reliability=ReliabilityOut(
-            **asdict(compute_reliability(true, probabilities, names, thresholds.reliability_bins))
-        ),
+        reliability=compute_reliability(true, probabilities, names, thresholds.reliability_bins),
     )
 
 
@@ -95,7 +120,7 @@ def _confusion_matrix(
     decisions: Int[np.ndarray, " rows"],
     names: list[str],
     frequent: Int[np.ndarray, " frequent"],
-) -> ConfusionOut:
+) -> ConfusionMatrix:
     indices = sorted(frequent.tolist())
     class_names = [names[c] for c in indices] + ([OTHER_CLASSES] if len(names) > len(indices) else [])
     # Every frequent class has its own row and column; the last ones are shared by all others
@@ -103,7 +128,7 @@ def _confusion_matrix(
     places[indices] = np.arange(len(indices))
     counts = np.zeros((len(class_names), len(class_names)), dtype=int)
     np.add.at(counts, (places[true], places[decisions]), 1)
-    return ConfusionOut(classes=class_names, counts=counts.tolist())
+    return ConfusionMatrix(classes=class_names, counts=counts.tolist())
 
 
 def _roc_curve(
@@ -111,7 +136,7 @@ def _roc_curve(
     is_class: Bool[np.ndarray, " rows"],
     score: Float[np.ndarray, " rows"],
     thresholds: DiagnosticThresholds,
-) -> RocOut | None:
+) -> RocCurve | None:
     """Return the ROC curve of a class, thinned; None if all rows are on one side."""
     if is_class.all() or not is_class.any():
         return None
@@ -120,7 +145,7 @@ def _roc_curve(
     points = min(thresholds.max_curve_points, len(false))
     # Equally spaced points of the curve with both ends, each only once
     places = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
-    return RocOut(
+    return RocCurve(
         class_=name,
         auc=auc,
         false_positive_rate=false[places].tolist(),

@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine import Feature, LabelledRows, Predictor
-from service.schemas.figures import ImportanceOut, WeightOut
 from worker.data.preparation import PreparedData
 from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermutationImportance:
+    """Permutation importance of features, the most important first.
+
+    Attributes:
+        metric: Name of the error.
+        error: The error with all features as they are.
+        rows: Number of rows that it is measured on.
+        shuffles: Number of shuffles per feature.
+        features: Rise of the error per feature.
+        left_out: Number of features that were not computed.
+    """
+
+    metric: str
+    error: float
+    rows: int
+    shuffles: int
+    features: Sequence[FeatureImportance]
+    left_out: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureImportance:
+    """Rise of the error when a feature is shuffled: mean and standard deviation over the shuffles."""
+
+    name: str
+    mean: float
+    std: float
 
 
 def compute_importance(
@@ -21,7 +51,7 @@ def compute_importance(
     rows_each: int,
     should_stop: Callable[[], bool],
     thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
-) -> ImportanceOut:
+) -> PermutationImportance:
     """Compute the permutation importance of features (Breiman 2001, section 10).
 
     The error is the RMSE of a regression in the target's units, or the log loss of a classifier. Unused
@@ -43,7 +73,7 @@ def compute_importance(
     # Importance is the rise above the error with all features intact
     usual = _prediction_error(predictor, part.x, part, thresholds)
     importances = [
-        WeightOut(name=feature.name, mean=0.0, std=0.0)
+        FeatureImportance(name=feature.name, mean=0.0, std=0.0)
         for feature in data.encoding.features
         if feature.name in predictor.unused
     ]
@@ -56,13 +86,15 @@ def compute_importance(
             _shuffle_error(predictor, part, _feature_places(feature, data), random, thresholds) - usual
             for _ in range(shuffles)
         ]
-        importances.append(WeightOut(name=feature.name, mean=float(np.mean(rises)), std=float(np.std(rises))))
-    return ImportanceOut(
+        importances.append(
+            FeatureImportance(name=feature.name, mean=float(np.mean(rises)), std=float(np.std(rises)))
+        )
+    return PermutationImportance(
         metric="rmse" if predictor.classes is None else "log_loss",
         error=usual,
         rows=len(part),
         shuffles=shuffles,
-        features=sorted(importances, key=lambda entry: -np.nan_to_num(entry.mean or 0.0)),
+        features=sorted(importances, key=lambda entry: -np.nan_to_num(entry.mean)),
         left_out=len(data.encoding.features) - len(importances),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from jaxtyping import Float
 
@@ -42,7 +44,7 @@ def make_density_figures(
         figure.dots = _sample_rows(rows.evaluation_values, thresholds.max_dots).tolist()
     return FiguresDocument(
         measured_on=rows.evaluation_split,
-        **vars(Diagnostics(rows=len(rows.evaluation_values))),
+        **asdict(Diagnostics(rows=len(rows.evaluation_values))),
         effects=[],
         importance=None,
         density=figure,

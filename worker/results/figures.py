@@ -15,7 +15,7 @@ import numpy as np
 from kan_engine import Feature, Predictor
 from kan_engine.assessment.monitoring.reference import summarize_inputs
 from kan_engine.assessment.partial_dependence import compute_partial_dependence
-from service.schemas.figures import EffectOut, FiguresDocument, RowSampleOut
+from service.schemas.figures import EffectOut, FiguresDocument, ImportanceOut, RowSampleOut
 from worker.data.preparation import PreparedData
 from worker.evaluation.diagnostics import compute_diagnostics
 from worker.evaluation.permutation_importance import compute_importance
@@ -59,9 +59,9 @@ def compute_figures(
     reference = summarize_inputs(data.encoding, data.training, predictor.unused, seed=seed)
     return FiguresDocument(
         measured_on="hold-out" if is_measured else "training",
-        **vars(compute_diagnostics(predictor, part, numbers, seed, thresholds.diagnostics)),
+        **asdict(compute_diagnostics(predictor, part, numbers, seed, thresholds.diagnostics)),
         effects=[EffectOut(**asdict(effect)) for effect in effects],
-        importance=importance,
+        importance=ImportanceOut(**asdict(importance)),
         reference=asdict(reference),
         sample=_sample_rows(data, thresholds.max_sample_rows),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float
@@ -56,7 +57,7 @@ def make_solution_figures(
         ],
     )
     return FiguresDocument(
-        measured_on="training", **vars(Diagnostics(rows=0)), effects=[], importance=None, solution=figure
+        measured_on="training", **asdict(Diagnostics(rows=0)), effects=[], importance=None, solution=figure
     )
 
 
