@@ -38,6 +38,7 @@ class FormReport:
         if self.free is not None:
             free = {
                 **self.free.to_dict(),
+                "unit_status": self.free.unit_status,
                 "out_of_sample_rmse": self.free_rmse,
                 "is_better": self.is_free_better,
                 "is_case_of_form": self.contains_free,

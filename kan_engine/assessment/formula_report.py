@@ -100,7 +100,7 @@ class OutputFormulas:
             "pareto": [entry.rename_columns(names).to_dict() for entry in self.front],
             "quantity": self.quantity,
         }
-        if self.rivals:
+        if best.probability is not None:
             data["rivals"] = [rival.rename_columns(names).to_dict() for rival in self.rivals]
         if self.measured is not None:
             data["constants"] = [asdict(constant) for constant in self.measured.constants]

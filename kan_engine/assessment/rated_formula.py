@@ -28,8 +28,8 @@ class FormulaDocument(TypedDict):
     size: int
     rmse: float
     r2: float | None
-    unit_status: NotRequired[UnitStatus | None]
-    log_loss: NotRequired[float | None]
+    unit_status: NotRequired[UnitStatus]
+    log_loss: NotRequired[float]
     sound: NotRequired[dict[str, Any]]
     probability: NotRequired[float]
     differs: NotRequired[dict[str, Any]]
@@ -71,8 +71,9 @@ class RatedFormula:
             "size": self.size,
             "rmse": self.rmse,
             "r2": self.r2,
-            "unit_status": self.unit_status,
         }
+        if self.unit_status is not None:
+            data["unit_status"] = self.unit_status
         if self.log_loss is not None:
             data["log_loss"] = self.log_loss
         if self.sound is not None:

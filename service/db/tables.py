@@ -29,6 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
+from service.db.earlier_documents import upgrade_symbolic
+
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -66,6 +68,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class SymbolicJson(TypeDecorator[dict[str, Any]]):
+    """The formulas of a model; those that an earlier version stored are read as this one would store them."""
+
+    impl = Json
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Upgrade the document."""
+        return None if value is None else upgrade_symbolic(value)
 
 
 class TableBase(DeclarativeBase):
@@ -281,7 +294,7 @@ class Model(SearchMixin, TenantMixin, TableBase):
     target: Mapped[str] = mapped_column(Text)
     record: Mapped[dict[str, Any]] = mapped_column(Json)
     tags: Mapped[dict[str, str]] = mapped_column(Json)
-    symbolic: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
+    symbolic: Mapped[dict[str, Any] | None] = mapped_column(SymbolicJson, deferred=True)
     edges: Mapped[dict[str, Any]] = mapped_column(Json, deferred=True)
     figures: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
     artifact_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kan_engine
 from service.errors import Conflict
-from service.schemas.members import Member, MemberChoice, read_verdict
+from service.schemas.members import Member, MemberChoice
 
 if TYPE_CHECKING:
     from kan_engine import FormulaPredictor, Predictor
@@ -42,7 +42,7 @@ class Members:
         """
         if symbolic is None:
             return Members(predictor)
-        is_exact, within = read_verdict(symbolic) == "exact", symbolic.get("serves_within")
+        is_exact, within = symbolic["verdict"] == "exact", symbolic.get("serves_within")
         formula = _make_formula_predictor(predictor, symbolic, is_exact=is_exact)
         bounds = None
         if within is not None:

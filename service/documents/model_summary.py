@@ -4,45 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from kan_engine import to_latex, to_text, variables
 from kan_engine.data.datetime_parts import format_iso_time
+from service.schemas.members import NetworkOut
+from service.schemas.models import FeatureOut
 
 if TYPE_CHECKING:
     from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler
-    from kan_engine.data.labels import Label
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeatureSummary:
-    """An input column of the model, with its values in training, as in `schemas.models.FeatureOut`."""
-
-    name: str
-    type: str
-    min: float | str | None
-    max: float | str | None
-    categories: list[Label] | None
-    has_missing: bool
-    fill: float | str | None
-    margin: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkSummary:
-    """Shape of the network, and the scaling of its inputs and target."""
-
-    width: list[int]
-    grid: int
-    order: int
-    products: int
-    parameters: int
-    edges: int
-    direct: bool
-    target_transform: str
-    input_scaling: Literal["range", "quantiles"]
-    optimizer: str | None
-    device: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +26,10 @@ class FormulaSummary:
     fills: dict[str, float]
 
 
-def describe_features(encoding: Encoding) -> list[FeatureSummary]:
+def describe_features(encoding: Encoding) -> list[FeatureOut]:
     """The input columns of the model."""
     return [
-        FeatureSummary(
+        FeatureOut(
             name=feature.name,
             type=feature.type,
             min=_format_value(feature, feature.min),
@@ -84,9 +54,9 @@ def describe_network(
     outputs: TargetScaler | None,
     optimizer: str | None,
     device: str | None = "cpu",
-) -> NetworkSummary:
+) -> NetworkOut:
     """Describe a network with its scalings, the optimizer that trained it, and the device where it did."""
-    return NetworkSummary(
+    return NetworkOut(
         width=list(network.config.width),
         grid=network.stack[0].grid_size,
         order=network.config.order,

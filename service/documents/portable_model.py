@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT_CHARACTERS
-from service.schemas.formulas import DifferenceOut, LawOut, Probability, Sound, UnitStatus
 from service.schemas.models import (
     MAX_PICTURED_EDGES,
     DecisionOut,
@@ -18,10 +17,19 @@ from service.schemas.models import (
     ScreeningOut,
 )
 
-MAX_CONSTANTS = 1_000  # of a formula
+# Fields of the formulas that are read from a file, besides trees, as their schemas describe them
+SYMBOLIC_FIELDS = ("exact", "verdict", "evidence", "serves_within", "measured_on")
+ENTRY_FIELDS = ("rmse", "r2", "log_loss", "unit_status", "sound", "probability", "differs")
+FORMULA_FIELDS = (
+    *ENTRY_FIELDS,
+    "max_error",
+    "mean_log_likelihood",
+    "law",
+    "constants",
+    "undetermined",
+    "exact_units",
+)
 
-PrintedUnit = Annotated[str, Field(max_length=1_000)]  # a product of powers of units of columns
-JSON_PAIR = Field(strict=False)  # JSON has lists, which strict validation does not take as tuples
 OptionalNumber = int | float | None
 NumberMap = dict[str, OptionalNumber]
 Scalar = str | int | float | bool | None
@@ -95,91 +103,28 @@ class PortableRecord(PortableSchema):
     timings: NumberMap = {}
 
 
-class PortablePareto(PortableSchema):
-    """An alternative formula."""
+class PortableEntry(PortableSchema):
+    """Another formula as a tree; of its other fields those of ``ENTRY_FIELDS`` are read."""
+
+    model_config = ConfigDict(extra="allow")
 
     tree: dict[str, Any]
-    rmse: OptionalNumber = None
-    r2: OptionalNumber = None
-    log_loss: OptionalNumber = None
-    unit_status: UnitStatus = None
-    sound: Sound = None
-    probability: Probability = None
-    differs: DifferenceOut | None = None
 
 
-class PortableConstant(PortableSchema):
-    """A measured constant."""
-
-    value: float
-    standard_error: float | None = None
-    unit: PrintedUnit | None = None
-    name: Annotated[str, Field(max_length=100)] | None = None
-    symbol: Annotated[str, Field(max_length=200)] | None = None
-
-
-class PortableFormula(PortableSchema):
-    """A formula as a tree, with its errors; texts are printed again."""
+class PortableFormula(PortableEntry):
+    """A formula as a tree; of its other fields those of ``FORMULA_FIELDS`` are read."""
 
     name: str
-    tree: dict[str, Any]
-    r2: OptionalNumber = None
-    rmse: OptionalNumber = None
-    max_error: OptionalNumber = None
-    log_loss: OptionalNumber = None
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
-    constants: Annotated[list[PortableConstant], Field(max_length=MAX_CONSTANTS)] | None = None
-    undetermined: Annotated[list[list[int]], Field(max_length=MAX_CONSTANTS)] = []
-    unit_status: UnitStatus = None
-    sound: Sound = None
-    probability: Probability = None
-    exact_units: Annotated[
-        list[Annotated[tuple[float, PrintedUnit], JSON_PAIR]], Field(max_length=MAX_CONSTANTS)
-    ] = []
-    law: LawOut | None = None
-    mean_log_likelihood: OptionalNumber = None
-    rivals: Annotated[list[PortablePareto], Field(max_length=100)] = []
-    pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []
-
-
-class PortableComparison(PortableSchema):
-    """A model that the formula is compared with."""
-
-    rmse: OptionalNumber = None
-    is_better: bool
-
-
-class PortableReason(PortableSchema):
-    """Why a formula is not consistent."""
-
-    code: Annotated[str, Field(max_length=100)]
-    detail: Annotated[str, Field(max_length=1_000)]
-
-
-class PortableEvidence(PortableSchema):
-    """Evidence for a verdict."""
-
-    noise: OptionalNumber = None
-    explained: OptionalNumber = None
-    rows: int
-    constants: int
-    compared_with: Annotated[dict[str, PortableComparison], Field(max_length=20)] = {}
-    p_value: OptionalNumber = None
-    power: OptionalNumber = None
-    stability: OptionalNumber = None
-    probability: Probability = None
-    none_of_these: OptionalNumber = None
-    reasons: Annotated[list[PortableReason], Field(max_length=20)] = []
+    rivals: Annotated[list[PortableEntry], Field(max_length=100)] = []
+    pareto: Annotated[list[PortableEntry], Field(max_length=1_000)] = []
 
 
 class PortableSymbolic(PortableSchema):
-    """All formulas."""
+    """All formulas; of their other fields those of ``SYMBOLIC_FIELDS`` are read."""
 
-    exact: bool
-    verdict: Literal["exact", "consistent", "approximation", "weak"] | None = None
-    evidence: PortableEvidence | None = None
-    serves_within: Annotated[tuple[float | None, float | None], JSON_PAIR] | None = None
-    measured_on: Literal["hold-out", "training"] | None = None
+    model_config = ConfigDict(extra="allow")
+
     outputs: list[PortableFormula]
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -58,6 +59,28 @@ class Setting:
     kind: str = ""
     example: str = ""
     flag: str = ""
+
+
+def is_null(value: Any) -> bool:
+    """Whether a field is left out of an answer, rather than sent as null."""
+    return value is None
+
+
+class ExtensibleModel(BaseModel):
+    """An answer, or a document of a model, that may get further fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as a model keeps it: with the fields that were set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def select_fields(schema: type[BaseModel], names: str) -> type[BaseModel]:
+    """The base of a schema that has these fields of another one."""
+    fields = {name: schema.model_fields[name] for name in names.split()}
+    definitions: Any = {name: (field.annotation, field) for name, field in fields.items()}
+    return create_model(f"{schema.__name__}Fields", **definitions)
 
 
 class RequestModel(BaseModel):

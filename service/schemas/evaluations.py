@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, report_first_wrong, require_one_of
+from service.schemas.common import ExtensibleModel, RequestModel, report_first_wrong, require_one_of
 from service.schemas.figures import ReliabilityOut
 from service.schemas.members import AnsweringMember, Member, Metrics
 
@@ -78,10 +78,8 @@ class DriftOut(BaseModel):
     )
 
 
-class EvaluationOut(BaseModel):
+class EvaluationOut(ExtensibleModel):
     """How a model does on labelled rows, compared with its training."""
-
-    model_config = ConfigDict(extra="allow")
 
     id: str
     model_id: str

@@ -3,16 +3,13 @@
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from service.schemas.common import ExtensibleModel, is_null
 
 ThemeName = Literal["light", "dark"]
 LanguageName = Literal["en", "ru"]
 NumberList = list[float | None]
-
-
-class ExtensibleModel(BaseModel):
-    """A response that may get further fields."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class ParityOut(ExtensibleModel):
@@ -38,6 +35,8 @@ class ConfusionOut(ExtensibleModel):
 class RocOut(ExtensibleModel):
     """ROC curve of a class, thinned to at most 200 points."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     class_: str = Field(alias="class", description="This class against all others.")
     auc: float = Field(description="Area under the whole curve.")
     false_positive_rate: list[float]
@@ -46,6 +45,8 @@ class RocOut(ExtensibleModel):
 
 class ReliabilityOut(ExtensibleModel):
     """Calibration curve: ten bins of equal width; null in bins without rows."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     class_: str | None = Field(
         alias="class",
@@ -142,10 +143,21 @@ class SolutionOut(ExtensibleModel):
     unknowns: list[UnknownOut]
 
 
-class FiguresOut(ExtensibleModel):
-    """Data for the figures of a model."""
+class RowSampleOut(BaseModel):
+    """Numbers of rows of the dataset, from 0, in ascending order."""
 
-    model_id: str
+    training: list[int] = Field(description="Rows that the model was fitted and chosen on.")
+    hold_out: list[int] = Field(description="Rows that it was measured on.")
+
+
+class FiguresDocument(ExtensibleModel):
+    """Data for the figures of a model as it keeps them.
+
+    Attributes:
+        reference: What evaluations and explanations compare with, as ``InputReference`` of the engine.
+        sample: Rows that are drawn with the model.
+    """
+
     measured_on: Literal["hold-out", "training"] = Field(
         description="Rows of all figures except `effects`; `training` if no rows were held out."
     )
@@ -163,6 +175,14 @@ class FiguresOut(ExtensibleModel):
     importance: ImportanceOut | None = Field(description="Null for a density and for a solution.")
     density: DensityOut | None = Field(default=None, description="For a density.")
     solution: SolutionOut | None = Field(default=None, description="For solved equations.")
+    reference: SkipJsonSchema[dict[str, Any] | None] = Field(default=None, exclude_if=is_null)
+    sample: SkipJsonSchema[RowSampleOut | None] = Field(default=None, exclude_if=is_null)
+
+
+class FiguresOut(FiguresDocument):
+    """Data for the figures of a model."""
+
+    model_id: str
 
 
 class ModelColumnOut(BaseModel):

@@ -1,8 +1,19 @@
-"""Schemas of the formulas of a model, their errors and the evidence for their verdict."""
+"""The formulas of a model: the worker fills these schemas, a model keeps them, and the API sends them.
+
+The order of the fields is that of the members in JSON. What a worker does not set is neither stored nor sent.
+"""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from service.schemas.common import ExtensibleModel, is_null
+
+Tree = Annotated[
+    SkipJsonSchema[dict[str, Any] | None],  # a model keeps it; the API does not send it
+    Field(description="The formula as ``kan_engine.from_json`` reads it."),
+]
 
 Size = Annotated[
     int | None,
@@ -27,12 +38,13 @@ UnitStatus = Annotated[
 ]
 
 
-class SoundOut(BaseModel):
+SoundnessStatus = Literal["proved", "sampled", "violated"]
+
+
+class SoundOut(ExtensibleModel):
     """Whether a formula is defined and bounded all over the ranges of its columns, not only at the rows."""
 
-    model_config = ConfigDict(extra="allow")
-
-    status: Literal["proved", "sampled", "violated"] = Field(
+    status: SoundnessStatus = Field(
         description="`proved` by interval arithmetic; `sampled`: nothing was found at thousands of points; "
         "`violated`: it is undefined, infinite, or far beyond the values of the target at a point."
     )
@@ -70,26 +82,26 @@ class DifferenceOut(BaseModel):
     there: float | None = Field(default=None, description="Mean absolute difference beyond that end.")
 
 
-class ParetoOut(BaseModel):
-    """An alternative to the best formula: smaller, or more accurate."""
-
-    model_config = ConfigDict(extra="allow")
+class ParetoOut(ExtensibleModel):
+    """Another formula: smaller than the best one, more accurate, or a rival that may be the law instead."""
 
     expression: str
-    complexity: int
-    size: Size = None
-    rmse: float | None
-    r2: float | None
-    log_loss: LogLoss = None
+    tree: Tree = Field(default=None, exclude_if=is_null)
+    law: str | None = Field(default=None, exclude_if=is_null, description="Name of the law, for a density.")
     unit_status: UnitStatus = None
     sound: Sound = None
     probability: Probability = None
-
-
-class RivalOut(ParetoOut):
-    """Another formula that may be the law."""
-
-    differs: DifferenceOut | None = Field(default=None, description="From the best formula.")
+    differs: DifferenceOut | None = Field(
+        default=None, exclude_if=is_null, description="Of a rival: from the best formula."
+    )
+    complexity: int
+    size: Size = None
+    mean_log_likelihood: float | None = Field(
+        default=None, exclude_if=is_null, description="For a density, as of the best formula."
+    )
+    rmse: float | None
+    r2: float | None
+    log_loss: LogLoss = None
 
 
 class ConstantOut(BaseModel):
@@ -126,10 +138,8 @@ class ParameterOut(BaseModel):
     high: float | None
 
 
-class LawOut(BaseModel):
+class LawOut(ExtensibleModel):
     """The closed-form law of a density."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str = Field(description="Such as `normal`, `exponential`, `mixture of two normal laws`.")
     parameters: list[ParameterOut]
@@ -140,26 +150,14 @@ class LawOut(BaseModel):
     p_value: float = Field(description="Of the goodness-of-fit test, on rows left out of the fit.")
 
 
-class FormulaOut(BaseModel):
+class FormulaOut(ExtensibleModel):
     """A formula for one output, with its errors on the hold-out rows."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str
     expression: str = Field(description="For `sympy.sympify`, with `locals` naming the columns.")
     latex: str
     symbols: dict[str, str] = Field(
         description="Names in the expression that are not columns, with the column or the meaning of each."
-    )
-    quantity: Literal["value", "log-odds", "logit", "density"] = Field(
-        default="value",
-        description="What the formula gives: the `value` of the target; a `density`, which integrates to 1; "
-        "the `log-odds` of the second of two classes, whose probability is 1/(1 + exp(-value)); "
-        "or the `logit` of one of several classes, whose probabilities are the softmax over the "
-        "outputs.",
-    )
-    units: dict[str, str] = Field(
-        default={}, description="Units of the columns in the formula, and of the output, by name."
     )
     derived: dict[str, dict[str, Any]] = Field(
         default={},
@@ -170,21 +168,22 @@ class FormulaOut(BaseModel):
         default={},
         description="Value that replaces a missing one, for columns that had missing values in training.",
     )
+    tree: Tree = Field(default=None, exclude_if=is_null)
     complexity: int
     size: Size = None
-    r2: float | None
-    rmse: float | None
-    max_error: float | None
-    log_loss: LogLoss = None
     mean_log_likelihood: float | None = Field(
         default=None,
         description="For a density, on the hold-out rows. It replaces `rmse`, `r2` and `max_error`, which "
         "are null: there are no true values to compare with.",
     )
-    law: LawOut | None = Field(default=None, description="For a density.")
+    rmse: float | None
+    r2: float | None
+    log_loss: LogLoss = None
+    max_error: float | None
     domain: dict[str, Any] = Field(
         description="Smallest and largest value of each variable in the training rows."
     )
+    law: LawOut | None = Field(default=None, description="For a density.")
     constants: list[ConstantOut] = Field(
         default=[],
         description="Measured constants in the order of the formula's tree, or those of the form. If the "
@@ -202,11 +201,21 @@ class FormulaOut(BaseModel):
     )
     sound: Sound = None
     probability: Probability = None
-    rivals: list[RivalOut] = Field(
+    rivals: list[ParetoOut] = Field(
         default=[], description="Other formulas that may be the law, at most five, the most probable first."
     )
     pareto: list[ParetoOut] = Field(
         default=[], description="Formulas that no other beats in size and error, the smallest first."
+    )
+    quantity: Literal["value", "log-odds", "logit", "density"] = Field(
+        default="value",
+        description="What the formula gives: the `value` of the target; a `density`, which integrates to 1; "
+        "the `log-odds` of the second of two classes, whose probability is 1/(1 + exp(-value)); "
+        "or the `logit` of one of several classes, whose probabilities are the softmax over the "
+        "outputs.",
+    )
+    units: dict[str, str] = Field(
+        default={}, description="Units of the columns in the formula, and of the output, by name."
     )
 
 
@@ -247,10 +256,6 @@ class EvidenceOut(BaseModel):
     )
     explained: float | None = Field(description="Share of the target's variance that the formula explains.")
     rows: int = Field(description="Training rows.")
-    constants: int = Field(
-        description="Measured constants of the formula, as many as its `constants` lists; in models of "
-        "earlier versions the same as `non_structural_constants`."
-    )
     non_structural_constants: int | None = Field(
         default=None,
         description="Those that the verdict compares with the number of rows, and `max_constants` limits: "
@@ -260,6 +265,9 @@ class EvidenceOut(BaseModel):
     compared_with: dict[str, ComparisonOut] = Field(
         description="Other models: `constant`, `linear`, `log_linear` (the exponential of a line), "
         "`boosting`, `network`."
+    )
+    beats_constant: bool | None = Field(
+        default=None, exclude_if=is_null, description="Whether the formula is better than a constant."
     )
     p_value: float | None = Field(
         description="Of a test whether the formula's residuals depend on the columns; null if not tested."
@@ -277,6 +285,9 @@ class EvidenceOut(BaseModel):
         "that of the constants. Near 1 the residuals are as large as the errors; far above 1 the formula "
         "misses something, or the errors are too small; far below 1 the errors are too large.",
     )
+    soundness: SoundnessStatus | None = Field(
+        default=None, exclude_if=is_null, description="`status` of `sound` of the formula."
+    )
     searched: SearchedOut | None = Field(
         default=None, description="Null for models of earlier versions and of revisions."
     )
@@ -285,6 +296,10 @@ class EvidenceOut(BaseModel):
         default=None,
         description="Probability that the law is none of the formulas that were found. Null where they were "
         "not compared.",
+    )
+    constants: int = Field(
+        description="Measured constants of the formula, as many as its `constants` lists; in models of "
+        "earlier versions the same as `non_structural_constants`."
     )
     reasons: list[ReasonOut] = Field(description="Why the verdict is not `consistent`; empty if it is.")
 
@@ -303,15 +318,18 @@ class FormConstantOut(BaseModel):
     is_at_bound: bool = Field(description="Whether the form fits better beyond a bound of the constant.")
 
 
-class FreeFormulaOut(BaseModel):
+class FreeFormulaOut(ExtensibleModel):
     """The best formula of the free search, to compare a form with."""
 
-    model_config = ConfigDict(extra="allow")
-
-    expression: str
+    tree: Tree = Field(default=None, exclude_if=is_null)
     complexity: int
+    size: Size = None
     rmse: float | None = Field(description="On the same rows as that of the form.")
     r2: float | None
+    unit_status: UnitStatus = None
+    log_loss: LogLoss = None
+    sound: Sound = None
+    probability: Probability = None
     out_of_sample_rmse: float | None = Field(description="On the same folds as that of the form.")
     is_better: bool = Field(
         description="Whether it is significantly better than the form on these folds, and not a case of it."
@@ -321,22 +339,19 @@ class FreeFormulaOut(BaseModel):
         description="Whether it is the form with certain constants, such as rounded ones. It then shows "
         "nothing that the form misses, whatever its error is.",
     )
+    expression: str
 
 
-class FormFunctionOut(BaseModel):
+class FormFunctionOut(ExtensibleModel):
     """An unknown function of a form, as it was read."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str
     columns: list[str]
     expression: str
 
 
-class FormGroupsOut(BaseModel):
+class FormGroupsOut(ExtensibleModel):
     """Which constants of a form are a group's own."""
-
-    model_config = ConfigDict(extra="allow")
 
     column: str
     groups: list[str]
@@ -344,35 +359,31 @@ class FormGroupsOut(BaseModel):
     shared: list[str]
 
 
-class FormOut(BaseModel):
+class FormOut(ExtensibleModel):
     """The form of the request, which is the first formula, beside the best formula of the free search."""
 
-    model_config = ConfigDict(extra="allow")
-
     text: str = Field(description="As in the request.")
-    level: float = Field(description="Confidence level of the intervals of constants.")
+    tree: Tree = Field(default=None, exclude_if=is_null)
     constants: list[FormConstantOut]
     correlation: list[list[float]] = Field(
         description="Correlation of the constants that are not held, in their order."
     )
-    out_of_sample_rmse: float | None = Field(
-        description="By cross-validation, with constants fitted to other rows."
-    )
-    free: FreeFormulaOut | None = Field(description="Null if the search found no formula.")
     warnings: list[str] = Field(default=[], description="What limits the use of the constants.")
-    groups: FormGroupsOut | None = Field(default=None, description="If the request had `per_group`.")
     functions: list[FormFunctionOut] = Field(
         default=[],
         description="Unknown functions of the form. Their constants are among `constants`, such as `f[1]`.",
     )
+    groups: FormGroupsOut | None = Field(default=None, description="If the request had `per_group`.")
+    level: float = Field(description="Confidence level of the intervals of constants.")
+    out_of_sample_rmse: float | None = Field(
+        description="By cross-validation, with constants fitted to other rows."
+    )
+    free: FreeFormulaOut | None = Field(description="Null if the search found no formula.")
 
 
-class SymbolicOut(BaseModel):
-    """Formulas of the model in the client's columns and units."""
+class SymbolicDocument(ExtensibleModel):
+    """The formulas of a model as it keeps them."""
 
-    model_config = ConfigDict(extra="allow")
-
-    model_id: str
     exact: bool = Field(
         description="Whether the error of every formula is below 1e-7 of the spread of its output."
     )
@@ -387,14 +398,34 @@ class SymbolicOut(BaseModel):
     evidence: EvidenceOut | None = Field(
         default=None, description="Evidence for the verdict; only for regressions."
     )
+    outputs: list[FormulaOut]
     serves_within: tuple[float | None, float | None] | None = Field(
         default=None,
         description="Bounds of the answers of an inexact formula that answers in place of the network, "
         "because its out-of-sample error is lower. Two nulls for a line, which is not bounded. "
         "Null where the network or an exact formula answers.",
     )
+    measured_on: str | None = Field(
+        default=None,
+        exclude_if=is_null,
+        description="Rows of the errors: `hold-out`, `training` if none were held out, or `points of the "
+        "domain` of solved equations.",
+    )
     form: FormOut | None = Field(default=None, description="If the request had a `form`.")
-    outputs: list[FormulaOut]
+    equation_residual: float | None = Field(
+        default=None,
+        exclude_if=is_null,
+        description="For solved equations: largest residual of the formulas in them, relative to its terms.",
+    )
+    condition_residual: float | None = Field(
+        default=None, exclude_if=is_null, description="The same in the conditions."
+    )
+
+
+class SymbolicOut(SymbolicDocument):
+    """Formulas of the model in the client's columns and units."""
+
+    model_id: str
 
 
 class LanguageOut(BaseModel):

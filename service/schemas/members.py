@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from service.schemas.common import Setting
+from service.schemas.common import ExtensibleModel, Setting
 
 Member = Literal["accurate", "compact", "formula", "linear", "rivals"]
 MemberChoice = Literal["auto", "accurate", "compact", "formula", "linear", "rivals"]
@@ -35,10 +35,8 @@ EDGES_DESCRIPTION = (
 )
 
 
-class NetworkOut(BaseModel):
+class NetworkOut(ExtensibleModel):
     """Shape of the network."""
-
-    model_config = ConfigDict(extra="allow")
 
     width: list[int] = Field(description="Nodes per layer, inputs first.")
     grid: int = Field(description="Grid intervals G of every activation.")
@@ -56,19 +54,15 @@ class NetworkOut(BaseModel):
     )
 
 
-class NetworkMemberOut(BaseModel):
+class NetworkMemberOut(ExtensibleModel):
     """Metrics and shape of a network of a model."""
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     network: NetworkOut
 
 
-class CompactStepOut(BaseModel):
+class CompactStepOut(ExtensibleModel):
     """A network on the path of compact networks, measured on the hold-out rows."""
-
-    model_config = ConfigDict(extra="allow")
 
     edges: int = Field(description=EDGES_DESCRIPTION)
     fidelity: float | None = Field(description="As of the compact network.")
@@ -76,13 +70,11 @@ class CompactStepOut(BaseModel):
     log_loss: float | None = Field(default=None, description="For a classification.")
 
 
-class CompactMemberOut(BaseModel):
+class CompactMemberOut(ExtensibleModel):
     """Metrics and shape of the compact network, and the networks with fewer or more curves.
 
     In `network` and in `path`, `edges` counts curves.
     """
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     network: NetworkOut
@@ -97,10 +89,8 @@ class CompactMemberOut(BaseModel):
     )
 
 
-class LinearMemberOut(BaseModel):
+class LinearMemberOut(ExtensibleModel):
     """Metrics of the linear model of the encoded columns."""
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     kind: Literal["constant", "linear", "log_linear", "logistic"] = Field(
@@ -111,10 +101,8 @@ class LinearMemberOut(BaseModel):
     fidelity: float | None = Field(description="As of the compact network.")
 
 
-class FormulaMemberOut(BaseModel):
+class FormulaMemberOut(ExtensibleModel):
     """Metrics and verdict of a model's formulas."""
-
-    model_config = ConfigDict(extra="allow")
 
     metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
     complexity: int = Field(description="Total over all formulas.")
@@ -124,11 +112,6 @@ class FormulaMemberOut(BaseModel):
         description="R² of the formula against the network on the hold-out rows; for a classifier, of the "
         "log-odds or logits. Null if it was not measured."
     )
-
-
-def read_verdict(symbolic: Mapping[str, Any]) -> str:
-    """The verdict of the formulas; models of older versions only record whether they are exact."""
-    return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
 
 
 def is_serving(verdict: str, serves_within: Sequence[float | None] | None) -> bool:
@@ -146,7 +129,7 @@ def make_formula_member(
         metrics: Their metrics on the hold-out rows.
         fidelity: R² of the formulas against the network, on the same rows.
     """
-    verdict = read_verdict(symbolic)
+    verdict = symbolic["verdict"]
     return FormulaMemberOut(
         metrics=metrics,
         complexity=sum(output["complexity"] for output in symbolic["outputs"]),

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from service.schemas.common import ModelName, RequestModel, Tags, match_pattern
+from service.schemas.common import ExtensibleModel, ModelName, RequestModel, Tags, match_pattern
 from service.schemas.members import MemberOut, Metrics, NetworkOut, describe_members
 
 Alias = Annotated[
@@ -31,10 +31,8 @@ MAX_SHOWN_EDGES = 20  # of the served network; with more, the compact one is sho
 MAX_PICTURED_EDGES = 10_000  # more would be illegible, and the response as large as many datasets
 
 
-class FeatureOut(BaseModel):
+class FeatureOut(ExtensibleModel):
     """An input column of the model, with its values in training."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str
     type: str
@@ -55,19 +53,15 @@ class FeatureOut(BaseModel):
     )
 
 
-class SourceOut(BaseModel):
+class SourceOut(ExtensibleModel):
     """The dataset at the time of training; a model survives it."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str
     rows: int
 
 
-class GridOut(BaseModel):
+class GridOut(ExtensibleModel):
     """The network on one of the grids of its refinement."""
-
-    model_config = ConfigDict(extra="allow")
 
     grid: int
     parameters: int
@@ -75,10 +69,8 @@ class GridOut(BaseModel):
     metrics: Metrics = Field(default={}, description="On the hold-out rows, before pruning.")
 
 
-class DecisionOut(BaseModel):
+class DecisionOut(ExtensibleModel):
     """The rule that turns a classifier's probabilities into a label, and its metrics on the hold-out rows."""
-
-    model_config = ConfigDict(extra="allow")
 
     rule: Literal["likeliest", "class_weight", "f1"] = Field(
         description="`likeliest`: the class with the largest probability, which maximises the accuracy. "
@@ -112,10 +104,8 @@ class DroppedOut(BaseModel):
     error_without: float
 
 
-class KeptColumnOut(BaseModel):
+class KeptColumnOut(ExtensibleModel):
     """A column that the search reads."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str
     reason: Literal["single", "product", "line", "required", "first"] = Field(
@@ -133,10 +123,8 @@ class KeptColumnOut(BaseModel):
     )
 
 
-class ScreeningOut(BaseModel):
+class ScreeningOut(ExtensibleModel):
     """Which columns of a wide table the search read. Only training rows were tested."""
-
-    model_config = ConfigDict(extra="allow")
 
     columns: int = Field(description="Number of columns before.")
     rows: int = Field(description="Training rows that were tested.")
@@ -150,10 +138,8 @@ class ScreeningOut(BaseModel):
     kept: list[KeptColumnOut]
 
 
-class ModelOut(BaseModel):
+class ModelOut(ExtensibleModel):
     """A trained model. Metrics are on the hold-out rows, in the target's units."""
-
-    model_config = ConfigDict(extra="allow")
 
     id: str
     name: str
@@ -190,10 +176,10 @@ class ModelOut(BaseModel):
         "probability is above this value. All metrics of labels use this threshold.",
     )
     decision: DecisionOut | None = Field(default=None, description="For a classifier.")
-    per_class: dict[str, Any] = {}
+    per_class: dict[str, Any] = Field(default={})
     training_metrics: Metrics = Field({}, description="On at most 100,000 of the training rows.")
-    baselines: dict[str, Any] = {}
-    split: dict[str, Any] = {}
+    baselines: dict[str, Any] = Field(default={})
+    split: dict[str, Any] = Field(default={})
     history: list[dict[str, Any]] = Field(
         default=[],
         description="`loss` of the training, step by step, thinned if there are many steps. For equations: "
@@ -226,7 +212,7 @@ class ModelOut(BaseModel):
         description="Seconds of every stage, and in `cpu_seconds` the processor time of the job, as in its "
         "`timings`.",
     )
-    lineage: dict[str, Any] = {}
+    lineage: dict[str, Any] = Field(default={})
     tags: dict[str, str]
     created_at: datetime
 
@@ -263,10 +249,8 @@ class ImportFields(RequestModel):
     name: ModelName | None = None
 
 
-class NodeOut(BaseModel):
+class NodeOut(ExtensibleModel):
     """A node of the network."""
-
-    model_config = ConfigDict(extra="allow")
 
     name: str
     operation: Literal["sum", "product"] | None = Field(
@@ -304,13 +288,11 @@ class LevelCurveOut(BaseModel):
     levels: list[LevelOut]
 
 
-class EdgesOut(BaseModel):
+class EdgesOut(ExtensibleModel):
     """Every active edge with its activation curve, its score, and functions that fit it, best first.
 
     If there are very many edges, these are the 10,000 with the highest scores.
     """
-
-    model_config = ConfigDict(extra="allow")
 
     model_id: str
     network: Literal["accurate", "compact"] = Field(

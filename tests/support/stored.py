@@ -27,9 +27,9 @@ def stored(outcome: Outcome) -> StoredOutcome:
     return StoredOutcome(
         artifact=outcome.artifact,
         record=to_json(outcome.record),
-        symbolic=None if outcome.symbolic is None else to_json(outcome.symbolic),
+        symbolic=to_json(outcome.symbolic),
         edges=outcome.edges,
-        figures=None if outcome.figures is None else to_json(outcome.figures),
+        figures=to_json(outcome.figures),
         task=outcome.task,
         cut_by=outcome.cut_by,
     )

@@ -14,9 +14,10 @@ from kan_engine.assessment.metrics import (
 )
 from kan_engine.data.labels import class_name
 from kan_engine.inference.decision_rule import Decision
+from service.schemas.models import DecisionOut
 from worker.data.preparation import PreparedData
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
-from worker.results.records import DecisionRecord, ModelMeasures
+from worker.results.records import ModelMeasures
 
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
@@ -119,7 +120,7 @@ def _measure_classifier(
     # By the decision rule, and by the likeliest class, to show what the rule costs
     metrics, likeliest = (classification_metrics(truth, p, classes, factors) for factors in (weights, None))
     names = [class_name(label) for label in classes]
-    rule = DecisionRecord(
+    rule = DecisionOut(
         rule=decision.rule,
         reason=decision.reason,
         weights=dict(zip(names, weights or (1.0,) * len(names), strict=True)),
@@ -141,7 +142,7 @@ def _predict_probabilities(predictor: Predictor, part: LabelledRows) -> Float[np
     return predictor.probabilities(part.x) if len(part) else np.zeros((0, len(predictor.classes or ())))
 
 
-def _low_accuracy_warnings(accuracy: float | None, decision: DecisionRecord) -> list[str]:
+def _low_accuracy_warnings(accuracy: float | None, decision: DecisionOut) -> list[str]:
     guess, likeliest = decision.constant_guess_accuracy, decision.likeliest["accuracy"]
     if accuracy is None or guess is None or accuracy > guess:
         return []

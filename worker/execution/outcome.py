@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from jaxtyping import Shaped
 
     from service.db.repositories.revisions import Revision
-    from worker.results.figures import ModelFigures
+    from service.schemas.figures import FiguresDocument
+    from service.schemas.formulas import SymbolicDocument
     from worker.results.records import ModelRecord, RevisedRecord
-    from worker.results.symbolic_document import RevisedSymbolic, SymbolicDocument
 
 
 READ_ERRORS = (ArithmeticError, AttributeError, KANEngineError, LookupError, TypeError, ValueError)
@@ -82,7 +82,7 @@ class Outcome:
     Args:
         artifact: The network, as ``kan_engine`` saves it.
         record: Of ``GET /models/{id}``.
-        symbolic: The formulas; None without a formula.
+        symbolic: The formulas, or the stored document if they stay as they are; None without a formula.
         edges: Activation curves and suggestions per edge, as ``describe_edges`` of the engine returns them.
         task: ``regression``, ``classification`` or ``density``.
         figures: Numbers for further figures; None if there are none.
@@ -92,9 +92,9 @@ class Outcome:
 
     artifact: bytes
     record: ModelRecord | RevisedRecord
-    symbolic: SymbolicDocument | RevisedSymbolic | None
+    symbolic: SymbolicDocument | Mapping[str, Any] | None
     edges: dict[str, Any]
     task: str
-    figures: ModelFigures | None = None
+    figures: FiguresDocument | None = None
     cut_by: str | None = None
     is_first: bool = False

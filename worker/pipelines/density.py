@@ -15,6 +15,7 @@ from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.drawing.network_curves import describe_edges
 from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
+from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import FormulaMemberOut
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
@@ -34,8 +35,7 @@ from worker.results.records import (
     ModelRecord,
     SplitRecord,
 )
-from worker.results.serialization import to_json
-from worker.results.symbolic_document import SymbolicDocument, finite_ends
+from worker.results.symbolic_document import finite_ends
 
 LIKELIHOOD_METRIC, LAW_LIKELIHOOD_METRIC = "mean_log_likelihood", "law_mean_log_likelihood"
 
@@ -160,7 +160,7 @@ def _make_members(
     """Return the entry of the law among the members of the model; empty without a law."""
     if symbolic is None:
         return {}
-    formula = Members.build(predictor, to_json(symbolic)).formula
+    formula = Members.build(predictor, symbolic.to_json()).formula
     if formula is None:
         return {}
     return describe_formula_member(

@@ -39,6 +39,7 @@ from service.db.tables import Job
 from service.documents.answering_member import Members
 from service.documents.equations import read_problem
 from service.schemas.equations import SolveRequest
+from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import FormulaMemberOut
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped, Outcome
@@ -55,9 +56,8 @@ from worker.results.model_storage import ModelSource, store_model, store_preview
 from worker.results.records import (
     ErrorPoint,
 )
-from worker.results.serialization import to_json
 from worker.results.solution_figures import EvaluateSolution, make_solution_figures
-from worker.results.symbolic_document import SymbolicDocument, make_symbolic_document
+from worker.results.symbolic_document import make_symbolic_document
 
 if TYPE_CHECKING:
     from kan_engine.differential.thresholds import EquationThresholds, SolutionLawThresholds
@@ -357,14 +357,14 @@ def _make_symbolic_document(
         return None
     # Residuals of the laws themselves, free of the error of the numerical solution
     by_equation, by_condition = solution.law_violations(laws)
-    return replace(
-        make_symbolic_document(report, _make_encoding(solution)),
-        exact=not solution.estimates,
-        verdict="consistent" if solution.estimates else "exact",
-        measured_on="points of the domain",
-        equation_residual=max(violation.relative for violation in by_equation),
-        condition_residual=max((violation.relative for violation in by_condition), default=0.0),
-    )
+    facts = {
+        "exact": not solution.estimates,
+        "verdict": "consistent" if solution.estimates else "exact",
+        "measured_on": "points of the domain",
+        "equation_residual": max(violation.relative for violation in by_equation),
+        "condition_residual": max((violation.relative for violation in by_condition), default=0.0),
+    }
+    return make_symbolic_document(report, _make_encoding(solution)).model_copy(update=facts)
 
 
 def _make_members(
@@ -373,7 +373,7 @@ def _make_members(
     """Return the entry of the laws among the members of the model; empty without laws."""
     if symbolic is None:
         return {}
-    formula = Members.build(predictor, to_json(symbolic)).formula
+    formula = Members.build(predictor, symbolic.to_json()).formula
     if formula is None:
         return {}
     metrics = {

@@ -21,8 +21,7 @@ from worker.results.member_metrics import measure_answering_member
 from worker.results.members import describe_networks_beside
 from worker.results.network_pictures import describe_compact_network
 from worker.results.records import RevisedRecord
-from worker.results.serialization import to_json
-from worker.results.symbolic_document import RevisedSymbolic, finite_ends
+from worker.results.symbolic_document import finite_ends
 
 
 def change_networks(
@@ -64,15 +63,14 @@ def switch_member(
         thresholds: Decision numbers.
     """
     symbolic = _switch_formula(revises, data)
-    document = None if symbolic is None else to_json(symbolic)
-    members = Members.build(predictor, document)
+    members = Members.build(predictor, symbolic)
     model = Model(predictor=predictor, formula=members.formula, serving=members.serving)
     edges = describe_changed_edges(revises, predictor, data, should_stop)
     record = RevisedRecord(
         earlier=revises.model.record,
         members={
             **describe_networks_beside(predictor, data, config.thresholds.max_log_odds),
-            **_describe_formula(revises.model.record, document),
+            **_describe_formula(revises.model.record, symbolic),
         },
     )
     return Outcome(
@@ -123,7 +121,7 @@ def describe_changed_edges(
     return edges | describe_compact_network(predictor, data, should_stop)
 
 
-def _switch_formula(revises: SourceModel, data: PreparedData) -> RevisedSymbolic | None:
+def _switch_formula(revises: SourceModel, data: PreparedData) -> Mapping[str, Any] | None:
     """The formulas with the bounds within which they answer; None without formulas."""
     symbolic, serve = revises.model.symbolic, revises.model.changes.serve
     if symbolic is None:
@@ -132,8 +130,8 @@ def _switch_formula(revises: SourceModel, data: PreparedData) -> RevisedSymbolic
     if serve == "formula":
         trees = [from_json(output["tree"]) for output in symbolic["outputs"]]
         within = finite_ends(compute_answer_bounds(trees, data))
-    earlier = {name: value for name, value in symbolic.items() if name != "serves_within"}
-    return RevisedSymbolic(earlier=earlier, serves_within=within)
+    unbounded = {name: value for name, value in symbolic.items() if name != "serves_within"}
+    return unbounded if within is None else unbounded | {"serves_within": list(within)}
 
 
 def _describe_formula(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from kan_engine import LabelledRows, Predictor
 from kan_engine.inference.network_member import NetworkMember
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.documents.model_summary import describe_network
-from service.schemas.members import CompactMemberOut, CompactStepOut, NetworkOut
+from service.schemas.members import CompactMemberOut, CompactStepOut
 from worker.data.preparation import PreparedData
 from worker.evaluation.thresholds import DEFAULT_METRICS
 from worker.results.member_metrics import measure_fidelity, measure_member
@@ -37,7 +37,7 @@ def describe_compact_member(
     return {
         "compact": CompactMemberOut(
             metrics=measure_member(predictor, data.test, data),
-            network=NetworkOut(**asdict(replace(shape, edges=member.network.curve_count))),
+            network=shape.model_copy(update={"edges": member.network.curve_count}),
             serves=member.serves,
             fidelity=measure_fidelity(accurate, predictor, data.test.x, max_log_odds),
             path=list(_measure_path(accurate, member, part, data, max_log_odds)),

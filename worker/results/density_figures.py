@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine import Predictor
 from kan_engine.density.law_recognition import RecognisedLaw
+from service.schemas.figures import DensityOut, FiguresDocument
 from worker.data.density_rows import DensityRows
 from worker.evaluation.diagnostics import Diagnostics
-from worker.results.figures import ModelFigures
 from worker.results.thresholds import DEFAULT_DENSITY_FIGURES, DensityFigureThresholds
-
-
-@dataclass(frozen=True, kw_only=True)
-class DensityFigure:
-    """A density over one or two columns.
-
-    Attributes:
-        columns: Names of the columns.
-        axes: Points per column.
-        density: The density at all combinations of points.
-        law: Name of the law; None without one.
-        law_density: Its density there.
-        edges: Ends of the bars of a histogram of the rows; for one column.
-        bars: Their heights.
-        dots: A sample of the rows; for two columns.
-    """
-
-    columns: Sequence[str]
-    axes: Sequence[Sequence[float]]
-    density: Sequence[float] | Sequence[Sequence[float]]
-    law: str | None
-    law_density: Sequence[float] | Sequence[Sequence[float]] | None
-    edges: Sequence[float] | None = None
-    bars: Sequence[float] | None = None
-    dots: Sequence[Sequence[float]] | None = None
 
 
 def make_density_figures(
@@ -46,7 +20,7 @@ def make_density_figures(
     rows: DensityRows,
     law: RecognisedLaw | None,
     thresholds: DensityFigureThresholds = DEFAULT_DENSITY_FIGURES,
-) -> ModelFigures:
+) -> FiguresDocument:
     """The figures of a density."""
     points = thresholds.line_points if len(rows.names) == 1 else thresholds.plane_points
     axes = [_make_axis(values, points, thresholds) for values in rows.training.T]
@@ -54,20 +28,25 @@ def make_density_figures(
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
     shape = mesh.shape[:-1]
-    figure = DensityFigure(
+    figure = DensityOut(
         columns=rows.names,
         axes=[axis.tolist() for axis in axes],
         density=predictor.predict(places).reshape(shape).tolist(),
         law=None if law is None else law.name,
         law_density=None if law is None else np.exp(law.log_density(places)).reshape(shape).tolist(),
+        edges=None,
+        bars=None,
+        dots=None,
     )
     if len(axes) == 1:
-        figure = _add_histogram(figure, rows.evaluation_values[:, 0], axes[0], thresholds.max_bars)
+        _add_histogram(figure, rows.evaluation_values[:, 0], axes[0], thresholds.max_bars)
     else:
-        figure = replace(figure, dots=_sample_rows(rows.evaluation_values, thresholds.max_dots).tolist())
-    return ModelFigures(
+        figure.dots = _sample_rows(rows.evaluation_values, thresholds.max_dots).tolist()
+    return FiguresDocument(
         measured_on=rows.evaluation_split,
-        diagnostics=Diagnostics(rows=len(rows.evaluation_values)),
+        **asdict(Diagnostics(rows=len(rows.evaluation_values))),
+        effects=[],
+        importance=None,
         density=figure,
     )
 
@@ -91,11 +70,11 @@ def _extend_range(values: Float[np.ndarray, " rows"], side: int) -> float:
 
 
 def _add_histogram(
-    figure: DensityFigure,
+    figure: DensityOut,
     values: Float[np.ndarray, " rows"],
     axis: Float[np.ndarray, " points"],
     max_bars: int,
-) -> DensityFigure:
+) -> None:
     """Add the density of the rows in at most ``max_bars`` equal bars (Freedman and Diaconis 1981)."""
     # The interquartile range is robust: heavy tails would widen the bars by the standard deviation
     lower, upper = np.quantile(values, [0.25, 0.75])
@@ -103,7 +82,8 @@ def _add_histogram(
     reach = float(np.ptp(axis))
     bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, max_bars))
     counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
-    return replace(figure, edges=edges.tolist(), bars=(counts / (len(values) * np.diff(edges))).tolist())
+    figure.edges = edges.tolist()
+    figure.bars = (counts / (len(values) * np.diff(edges))).tolist()
 
 
 def _sample_rows(

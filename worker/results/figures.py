@@ -7,61 +7,19 @@ network, rows and seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from kan_engine import Feature, Predictor
-from kan_engine.assessment.monitoring.reference import InputReference, summarize_inputs
-from kan_engine.assessment.partial_dependence import PartialDependence, compute_partial_dependence
+from kan_engine.assessment.monitoring.reference import summarize_inputs
+from kan_engine.assessment.partial_dependence import compute_partial_dependence
+from service.schemas.figures import EffectOut, FiguresDocument, ImportanceOut, RowSampleOut
 from worker.data.preparation import PreparedData
-from worker.evaluation.diagnostics import Diagnostics, compute_diagnostics
-from worker.evaluation.permutation_importance import PermutationImportance, compute_importance
-from worker.results.serialization import INLINED, OMIT_NONE
+from worker.evaluation.diagnostics import compute_diagnostics
+from worker.evaluation.permutation_importance import compute_importance
 from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
-
-if TYPE_CHECKING:
-    from worker.results.density_figures import DensityFigure
-    from worker.results.solution_figures import SolutionFigure
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFigures:
-    """The body of ``GET /models/{id}/figures``.
-
-    Attributes:
-        measured_on: Name of the rows.
-        diagnostics: Diagnostic curves of a model of a table.
-        effects: Its partial dependence, by importance.
-        importance: Its permutation importance.
-        density: The figure of a density.
-        solution: The figure of a solved equation.
-        reference: What evaluations and explanations compare with; no part of the body.
-        sample: Rows that are drawn with the model; no part of the body.
-    """
-
-    measured_on: str
-    diagnostics: Diagnostics = field(metadata=INLINED)
-    effects: Sequence[PartialDependence] = ()
-    importance: PermutationImportance | None = None
-    density: DensityFigure | None = field(default=None, metadata=OMIT_NONE)
-    solution: SolutionFigure | None = field(default=None, metadata=OMIT_NONE)
-    reference: InputReference | None = field(default=None, metadata=OMIT_NONE)
-    sample: RowSample | None = field(default=None, metadata=OMIT_NONE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowSample:
-    """Numbers of rows of the dataset, from 0, in ascending order.
-
-    Attributes:
-        training: Rows that the model was fitted and chosen on.
-        hold_out: Rows that it was measured on.
-    """
-
-    training: Sequence[int]
-    hold_out: Sequence[int]
 
 
 def compute_figures(
@@ -70,7 +28,7 @@ def compute_figures(
     picture: Mapping[str, Any],
     should_stop: Callable[[], bool] = lambda: False,
     thresholds: FigureThresholds = DEFAULT_FIGURES,
-) -> ModelFigures:
+) -> FiguresDocument:
     """The figures of a model of a table.
 
     Args:
@@ -97,21 +55,19 @@ def compute_figures(
     effects = compute_partial_dependence(
         predictor, data.training, by_weight, rows_each, seed=data.plan.request.seed, should_stop=stop
     )
-    return ModelFigures(
+    seed = data.plan.request.seed
+    reference = summarize_inputs(data.encoding, data.training, predictor.unused, seed=seed)
+    return FiguresDocument(
         measured_on="hold-out" if is_measured else "training",
-        diagnostics=compute_diagnostics(
-            predictor, part, numbers, data.plan.request.seed, thresholds.diagnostics
-        ),
-        effects=effects,
-        importance=importance,
-        reference=summarize_inputs(
-            data.encoding, data.training, predictor.unused, seed=data.plan.request.seed
-        ),
+        **asdict(compute_diagnostics(predictor, part, numbers, seed, thresholds.diagnostics)),
+        effects=[EffectOut(**asdict(effect)) for effect in effects],
+        importance=ImportanceOut(**asdict(importance)),
+        reference=asdict(reference),
         sample=_sample_rows(data, thresholds.max_sample_rows),
     )
 
 
-def _sample_rows(data: PreparedData, max_rows: int) -> RowSample:
+def _sample_rows(data: PreparedData, max_rows: int) -> RowSampleOut:
     """At most this many rows, with about the share of hold-out rows that all rows have."""
     total, split = len(data.numbers), len(data.training)
     random = np.random.default_rng(data.plan.request.seed)
@@ -119,7 +75,7 @@ def _sample_rows(data: PreparedData, max_rows: int) -> RowSample:
     sample = random.permutation(total)[:max_rows]
     parts = (sample[sample < split], sample[sample >= split])
     training, hold_out = (sorted(data.numbers[part].tolist()) for part in parts)
-    return RowSample(training=training, hold_out=hold_out)
+    return RowSampleOut(training=training, hold_out=hold_out)
 
 
 def _never() -> bool:

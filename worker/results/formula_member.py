@@ -8,9 +8,9 @@ from jaxtyping import Float
 from kan_engine import FormulaPredictor, Predictor
 from kan_engine.assessment.metrics import Metrics
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
-from service.schemas.members import FormulaMemberOut, is_serving
+from service.schemas.formulas import SymbolicDocument
+from service.schemas.members import FormulaMemberOut, make_formula_member
 from worker.results.member_metrics import measure_fidelity
-from worker.results.symbolic_document import SymbolicDocument
 
 
 def describe_formula_member(
@@ -31,11 +31,5 @@ def describe_formula_member(
         rows: Encoded rows on which both are compared.
         max_log_odds: See ``measure_fidelity``.
     """
-    member = FormulaMemberOut(
-        metrics=metrics,
-        complexity=symbolic.complexity,
-        verdict=symbolic.verdict,
-        serves=is_serving(symbolic.verdict, symbolic.serves_within),
-        fidelity=measure_fidelity(predictor, formula, rows, max_log_odds),
-    )
-    return {"formula": member}
+    fidelity = measure_fidelity(predictor, formula, rows, max_log_odds)
+    return {"formula": make_formula_member(symbolic.to_json(), metrics, fidelity)}

@@ -6,12 +6,12 @@ from kan_engine import Predictor
 from kan_engine.inference.linear_network import classify_linear_network
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
+from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import CompactMemberOut, LinearMemberOut, RecordedMember
 from worker.data.preparation import PreparedData
 from worker.results.compact_member import describe_compact_member
 from worker.results.formula_member import describe_formula_member
 from worker.results.member_metrics import measure_fidelity, measure_member
-from worker.results.symbolic_document import SymbolicDocument
 
 
 def describe_networks_beside(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from kan_engine import SearchResult
 from kan_engine.assessment.comparison import describe_formula_gain
@@ -11,14 +12,13 @@ from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING
 from kan_engine.search.time_warnings import LAW_ENDED_EARLY_WARNING, merge_time_warnings
 from service.documents.model_summary import describe_features, describe_network
+from service.schemas.models import DroppedOut, KeptColumnOut, ScreeningOut
 from worker.data.preparation import PreparedData
 from worker.results.records import (
-    DroppedInput,
     GridStage,
     LossPoint,
     ModelMeasures,
     ModelRecord,
-    ScreeningRecord,
     SplitRecord,
 )
 
@@ -43,7 +43,7 @@ def make_record(
         ),
         formula_of=result.formula_of,
         dropped=[
-            DroppedInput(input=name, error_with=with_it, error_without=without)
+            DroppedOut(input=name, error_with=with_it, error_without=without)
             for name, (with_it, without) in result.dropped.items()
         ],
         screening=_describe_screening(data),
@@ -73,17 +73,17 @@ def make_record(
     )
 
 
-def _describe_screening(data: PreparedData) -> ScreeningRecord | None:
+def _describe_screening(data: PreparedData) -> ScreeningOut | None:
     screening = data.screening
     if screening is None:
         return None
-    return ScreeningRecord(
+    return ScreeningOut(
         columns=screening.columns,
         rows=screening.rows,
         level=screening.level,
         line_r2=screening.line.line_share,
         selected_r2=screening.line.selected_share,
-        kept=screening.kept,
+        kept=[KeptColumnOut(**asdict(column)) for column in screening.kept],
     )
 
 

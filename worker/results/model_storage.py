@@ -73,9 +73,9 @@ def store_model(
         record=_add_cpu_seconds(to_json(outcome.record), session.get_one(Job, job_id))
         | {"lineage": to_json(lineage)}
         | ({"preview_of": job_id} if is_preview else {}),
-        symbolic=None if outcome.symbolic is None else to_json(outcome.symbolic),
+        symbolic=to_json(outcome.symbolic),
         edges=outcome.edges,
-        figures=None if outcome.figures is None else to_json(outcome.figures),
+        figures=to_json(outcome.figures),
         artifact_sha256=put_bytes(session, outcome.artifact),
         tags=request.tags,
     )

@@ -11,9 +11,8 @@ from worker.results.serialization import INLINED, OMIT_NONE
 if TYPE_CHECKING:
     from kan_engine.assessment.metrics import Metrics
     from kan_engine.data.labels import Label
-    from kan_engine.data.screening.screening import KeptColumn
-    from service.documents.model_summary import FeatureSummary, NetworkSummary
-    from service.schemas.members import RecordedMember
+    from service.schemas.members import NetworkOut, RecordedMember
+    from service.schemas.models import DecisionOut, DroppedOut, FeatureOut, ScreeningOut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +39,14 @@ class ModelRecord:
         timings: Seconds of every stage.
     """
 
-    features: Sequence[FeatureSummary]
+    features: Sequence[FeatureOut]
     outputs: Sequence[str]
     ignored_columns: Sequence[str] | None = field(default=None, metadata=OMIT_NONE)
     classes: Sequence[Label] | None = None
-    network: NetworkSummary
+    network: NetworkOut
     formula_of: str | None
-    dropped: Sequence[DroppedInput] = ()
-    screening: ScreeningRecord | None = field(default=None, metadata=OMIT_NONE)
+    dropped: Sequence[DroppedOut] = ()
+    screening: ScreeningOut | None = field(default=None, metadata=OMIT_NONE)
     measures: ModelMeasures | EquationMeasures = field(metadata=INLINED)
     density: DensityProperties | None = field(default=None, metadata=OMIT_NONE)
     split: SplitRecord
@@ -84,29 +83,8 @@ class RevisedRecord:
     network_metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
     per_class: Mapping[str, Metrics] | None = field(default=None, metadata=OMIT_NONE)
     threshold: float | None = field(default=None, metadata=OMIT_NONE)
-    decision: DecisionRecord | None = field(default=None, metadata=OMIT_NONE)
+    decision: DecisionOut | None = field(default=None, metadata=OMIT_NONE)
     timings: Mapping[str, float] | None = field(default=None, metadata=OMIT_NONE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DroppedInput:
-    """An input that the search removed, with the validation error of the model with and without it."""
-
-    input: str
-    error_with: float
-    error_without: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScreeningRecord:
-    """A screening, as in ``kan_engine.data.screening.screening.Screening``."""
-
-    columns: int
-    rows: int
-    level: float
-    line_r2: float
-    selected_r2: float
-    kept: Sequence[KeptColumn]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,30 +105,9 @@ class ModelMeasures:
     per_class: Mapping[str, Metrics] = field(default_factory=dict)
     training_metrics: Metrics
     threshold: float | None = None
-    decision: DecisionRecord | None = None
+    decision: DecisionOut | None = None
     warnings: Sequence[str] = ()
     network_metrics: Metrics | None = field(default=None, metadata=OMIT_NONE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionRecord:
-    """How labels are chosen from probabilities.
-
-    Attributes:
-        rule: Name of the rule.
-        reason: Why it was chosen.
-        weights: Weights of the probabilities, by class.
-        positive_class: The second of two classes; None for more.
-        likeliest: The metrics that depend on the rule, for the likeliest class as label.
-        constant_guess_accuracy: Accuracy of always guessing the most frequent class.
-    """
-
-    rule: str
-    reason: str
-    weights: Mapping[str, float]
-    positive_class: str | None
-    likeliest: Metrics
-    constant_guess_accuracy: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

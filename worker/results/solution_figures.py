@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine import Measurements, Solution
+from service.schemas.figures import FiguresDocument, SolutionOut, UnknownOut
 from worker.evaluation.diagnostics import Diagnostics
-from worker.results.figures import ModelFigures
 from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES, SolutionFigureThresholds
 
 EvaluateSolution = Callable[[Sequence[Float[np.ndarray, " _"]]], Float[np.ndarray, " unknowns *points"]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SolutionFigure:
-    """The unknowns of a solved equation over its domain.
-
-    Attributes:
-        independent: Names of the variables of the axes.
-        axes: Points per variable.
-        at: Values of the other variables.
-        unknowns: The unknowns over the axes.
-    """
-
-    independent: Sequence[str]
-    axes: Sequence[Sequence[float]]
-    at: Mapping[str, float]
-    unknowns: Sequence[UnknownFigure]
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnknownFigure:
-    """An unknown: its values at all combinations of points, and its measurements, each as point and value."""
-
-    name: str
-    values: Sequence[float] | Sequence[Sequence[float]]
-    measured: Sequence[Sequence[float]] | None
 
 
 def make_solution_figures(
@@ -48,7 +22,7 @@ def make_solution_figures(
     unknowns: list[str],
     measurements: Mapping[int, Measurements],
     thresholds: SolutionFigureThresholds = DEFAULT_SOLUTION_FIGURES,
-) -> ModelFigures:
+) -> FiguresDocument:
     """The figures of a solution; a third variable is fixed at its middle.
 
     Args:
@@ -65,12 +39,12 @@ def make_solution_figures(
     # Variables beyond the second are fixed at the middle of their range
     places = [*axes, *(np.array([place]) for place in at.values())]
     values = values_at(places).reshape(-1, *map(len, axes))
-    figure = SolutionFigure(
+    figure = SolutionOut(
         independent=axis_names,
         axes=[axis.tolist() for axis in axes],
         at=at,
         unknowns=[
-            UnknownFigure(
+            UnknownOut(
                 name=name,
                 values=_round_values(values[place], thresholds.significant_digits).tolist(),
                 measured=None
@@ -82,7 +56,9 @@ def make_solution_figures(
             for place, name in enumerate(unknowns)
         ],
     )
-    return ModelFigures(measured_on="training", diagnostics=Diagnostics(rows=0), solution=figure)
+    return FiguresDocument(
+        measured_on="training", **asdict(Diagnostics(rows=0)), effects=[], importance=None, solution=figure
+    )
 
 
 def _round_values(values: Float[np.ndarray, "*points"], digits: int) -> Float[np.ndarray, "*points"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -25,12 +24,11 @@ from service.operations.models.model_formats import MODEL_FORMATS
 from service.operations.models.pictured_network import select_network
 from service.operations.prediction import predict as prediction
 from service.rendering.png import to_png
-from service.schemas.common import RequestModel
+from service.schemas.common import RequestModel, select_fields
 from service.schemas.evaluations import EvaluateRequest, EvaluationOut
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import ReasonOut, SymbolicOut
-from service.schemas.members import Metrics
-from service.schemas.models import FeatureOut, ModelOut, ModelPatch, NetworkChoice
+from service.schemas.models import ModelOut, ModelPatch, NetworkChoice
 from service.schemas.next_rows import NextRowsOut, NextRowsRequest
 from service.schemas.prediction import PredictionOut, PredictRequest
 from service.schemas.registry import CompareOut
@@ -107,41 +105,24 @@ class ListModelsArguments(ListArguments):
     name: str | None = Field(default=None, max_length=200, description="Only the versions of this name.")
 
 
-class ModelReport(BaseModel):
+class ModelReport(
+    select_fields(  # type: ignore[misc]  # mypy knows no class that is made at run time
+        ModelOut,
+        "id name version aliases task target features outputs units classes metrics baselines warnings "
+        "dataset_id job_id created_at",
+    )
+):
     """A model, its inputs with their ranges in training, and its errors on the hold-out rows."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: str
-    name: str
-    version: int
-    aliases: list[str]
-    task: str
-    target: str
-    features: list[FeatureOut]
-    outputs: list[str]
-    units: dict[str, str]
-    classes: list[Any] | None
-    metrics: Metrics = Field(description="In the target's units.")
-    baselines: dict[str, Any] = Field(description="Other models on the same rows, to compare with.")
-    warnings: list[str | dict[str, Any]]
-    dataset_id: str | None
-    job_id: str
-    created_at: datetime
 
-
-class ModelEntry(BaseModel):
+class ModelEntry(
+    select_fields(ModelOut, "id name version task target metrics created_at")  # type: ignore[misc]  # as above
+):
     """A model in a list."""
 
     model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    name: str
-    version: int
-    task: str
-    target: str
-    metrics: Metrics
-    created_at: datetime
 
 
 class ModelEntries(BaseModel):
@@ -196,7 +177,8 @@ def describe_model(arguments: ModelArguments, context: ToolContext, _: ProgressR
         models = TrainedModels(session)
         model = models.get(arguments.model)
         out = ModelOut.from_row(model, models.list_aliases([model])[model.id])
-    return ModelReport.model_validate(out)
+    report: ModelReport = ModelReport.model_validate(out)
+    return report
 
 
 def read_formula(arguments: FormulaArguments, context: ToolContext, _: ProgressReporter) -> FormulaReport:
@@ -261,7 +243,7 @@ def propose_rows(arguments: NextRowsArguments, context: ToolContext, _: Progress
     them foretells there.
     """
     folder = context.settings.data_dir
-    return NextRowsOut(**next_rows.propose_next_rows(arguments.model, arguments, context.serving, folder))
+    return next_rows.propose_next_rows(arguments.model, arguments, context.serving, folder)
 
 
 async def draw_plot(arguments: PlotArguments, context: ToolContext, _: ProgressReporter) -> Picture:
@@ -283,7 +265,8 @@ def change_model(arguments: ChangeModelArguments, context: ToolContext, _: Progr
         model_id = TrainedModels(session).get(arguments.model).id
     out = management.change_model(model_id, patch, context.sessions)
     context.serving.directory.clear()
-    return ModelReport.model_validate(out)
+    report: ModelReport = ModelReport.model_validate(out)
+    return report
 
 
 def compare_models(arguments: CompareArguments, context: ToolContext, _: ProgressReporter) -> CompareOut:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
+from kan_engine.cost import OPTIMIZERS
 from kan_engine.expressions.printing.languages import LANGUAGES
 from service.documents.plots import PLOTS, STUDY_PLOTS
 from service.operations.models.model_formats import MODEL_FORMATS
 from service.schemas.baselines import BaselineName
 from service.schemas.job_kinds import JOB_KINDS
-
-from kan_engine.cost import OPTIMIZERS
 
 Schema = dict[str, Any]
 

@@ -20,4 +20,4 @@ def propose_next_rows(
     Where they do not differ, those from which their constants gain most (D-optimal).
     """
     serving = make_prediction_context(request)
-    return NextRowsOut(**next_rows.propose_next_rows(model_id, body, serving, settings.data_dir))
+    return next_rows.propose_next_rows(model_id, body, serving, settings.data_dir)

@@ -8,7 +8,6 @@ from kan_engine.formulas.core.thresholds import MAX_EDGES
 from service.db.repositories.revisions import Revision
 from service.errors import format_names
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
-from service.schemas.members import read_verdict
 
 Check = Callable[[Revision], Mistakes]
 
@@ -144,6 +143,6 @@ def _check_member(revision: Revision) -> Mistakes:
             ["serve"],
             "the model has no formula; see forbid and max_complexity, or train again",
         )
-    elif read_verdict(revision.symbolic) == "weak" and changes.choose is None:
+    elif revision.symbolic["verdict"] == "weak" and changes.choose is None:
         detail = "the formula is no better than a constant; serve another member"
         yield "no_formula", ["serve"], detail

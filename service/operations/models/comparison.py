@@ -7,7 +7,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
-from service.schemas.members import Metrics, read_verdict
+from service.schemas.members import Metrics
 from service.schemas.models import ModelOut
 from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
 
@@ -83,7 +83,7 @@ def _describe_compared(reference: str, model: ModelOut, row: Model) -> ComparedO
     return ComparedOut(
         reference=reference,
         **{name: getattr(model, name) for name in SHARED_FIELDS},
-        verdict=read_verdict(row.symbolic) if row.symbolic else None,
+        verdict=row.symbolic["verdict"] if row.symbolic else None,
         formulas=formulas,
         complexity=sum(formula.complexity for formula in formulas) if formulas else None,
         seconds=model.seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,24 @@ from pydantic import BaseModel
 from kan_engine import complexity, from_json, safe_names, to_json, to_text, variables
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.evaluation import Number, Parameter, count_nodes, walk
+from service.db.earlier_documents import upgrade_symbolic
 from service.db.tables import Model
 from service.documents.model_summary import describe_features, describe_formula, describe_network
 from service.documents.portable_model import (
+    ENTRY_FIELDS,
+    FORMULA_FIELDS,
+    SYMBOLIC_FIELDS,
     PortableCompact,
     PortableEdge,
+    PortableEntry,
     PortableFormula,
     PortableMember,
     PortableModel,
-    PortablePareto,
     PortableRecord,
     PortableSymbolic,
 )
-from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut, NetworkOut
+from service.schemas.formulas import SymbolicDocument
+from service.schemas.members import CompactMemberOut, CompactStepOut, LinearMemberOut
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Num, Shaped
@@ -40,7 +45,7 @@ METADATA_KEY = "model"  # of the description in the metadata of an artifact
 # Attached arrays: the concatenated curves of all edges, of the accurate and of the compact network
 CURVES = "edges.x", "edges.y"
 COMPACT_CURVES = "compact_edges.x", "compact_edges.y"
-MAX_NODES = 5_000  # of a formula
+MAX_NODES, MAX_ENTRIES = 5_000, 1_000  # of a formula, and of each of its lists
 
 
 def describe_model(model: Model) -> tuple[Document, AttachedArrays]:
@@ -96,9 +101,9 @@ def build_record(predictor: Predictor, document: PortableModel | None) -> Docume
     return fields | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),
         "threshold": predictor.threshold,
-        "features": [asdict(feature) for feature in describe_features(predictor.encoding)],
+        "features": [feature.to_json() for feature in describe_features(predictor.encoding)],
         "classes": None if predictor.classes is None else list(predictor.classes),
-        "network": asdict(shape),
+        "network": shape.to_json(),
     }
 
 
@@ -109,6 +114,7 @@ def build_symbolic(
 
     Raises:
         ArtifactError: A tree is not a formula of the model's columns, or formulas do not match the outputs.
+        ValidationError: A field is not as the schema describes it.
     """
     if symbolic is None:
         return None
@@ -118,8 +124,8 @@ def build_symbolic(
     formulas = [
         _print_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in symbolic.outputs
     ]
-    fields = {"exact", "verdict", "evidence", "serves_within", "measured_on"}
-    return symbolic.model_dump(include=fields, exclude_none=True) | {"outputs": formulas}
+    facts = upgrade_symbolic(_select(symbolic, SYMBOLIC_FIELDS))
+    return SymbolicDocument.model_validate(facts | {"outputs": formulas}).to_json()
 
 
 def _quantity(predictor: Predictor, outputs: int) -> str:
@@ -134,48 +140,46 @@ def _print_formula(formula: PortableFormula, encoding: Encoding) -> Document:
     tree = _read_tree(formula.tree, names)
     # For variables whose domain is not described: their range in training
     ranges = {feature.name: [feature.min or 0.0, feature.max or 0.0] for feature in encoding.features}
-    inputs = variables(tree)
+    facts = _select(formula, FORMULA_FIELDS)
+    lists = {"pareto": formula.pareto} | ({"rivals": formula.rivals} if "probability" in facts else {})
     return {
-        "name": formula.name,
+        **{"max_error": None, "exact_units": [], "undetermined": []},
+        **_describe_tree(tree),
+        **facts,
         **asdict(describe_formula(tree, names, encoding)),
-        "complexity": complexity(tree),
-        "size": count_nodes(tree),
-        "r2": formula.r2,
-        "rmse": formula.rmse,
-        "max_error": formula.max_error,
-        "domain": {names[v]: formula.domain.get(names[v], ranges.get(v, [0.0, 1.0])) for v in inputs},
-        "pareto": [_print_entry(entry, names) for entry in formula.pareto],
-        "tree": to_json(tree),
-        "exact_units": formula.exact_units,
-        "undetermined": formula.undetermined,
-        **_dump_known(
-            formula, {"law", "mean_log_likelihood", "unit_status", "log_loss", "sound", "probability"}
-        ),
-        **(
-            {}
-            if formula.probability is None
-            else {"rivals": [_print_entry(rival, names) for rival in formula.rivals]}
-        ),
-        **({} if formula.constants is None else formula.model_dump(include={"constants"})),
+        "name": formula.name,
+        "domain": {
+            names[v]: formula.domain.get(names[v], ranges.get(v, [0.0, 1.0])) for v in variables(tree)
+        },
+        **{name: [_print_entry(entry, names) for entry in entries] for name, entries in lists.items()},
     }
 
 
-def _print_entry(entry: PortablePareto, names: Mapping[str, str]) -> Document:
+def _print_entry(entry: PortableEntry, names: Mapping[str, str]) -> Document:
     tree = _read_tree(entry.tree, names)
+    return _describe_tree(tree) | _select(entry, ENTRY_FIELDS) | {"expression": to_text(tree, names)}
+
+
+def _select(document: BaseModel, names: Sequence[str]) -> Document:
+    """These fields of a file, except those that are null."""
+    fields = document.model_extra or {}
+    facts = {name: fields[name] for name in names if fields.get(name) is not None}
+    if long := [
+        name for name, value in facts.items() if isinstance(value, list) and len(value) > MAX_ENTRIES
+    ]:
+        raise ArtifactError(f"a formula has over {MAX_ENTRIES} entries of {long[0]!r}")
+    return facts
+
+
+def _describe_tree(tree: Expression) -> Document:
+    """What is known of a formula without rows."""
     return {
-        "expression": to_text(tree, names),
         "tree": to_json(tree),
         "complexity": complexity(tree),
         "size": count_nodes(tree),
-        "rmse": entry.rmse,
-        "r2": entry.r2,
-        **_dump_known(entry, {"unit_status", "log_loss", "sound", "probability", "differs"}),
+        "rmse": None,
+        "r2": None,
     }
-
-
-def _dump_known(model: BaseModel, names: set[str]) -> Document:
-    """These fields, except those that are null."""
-    return {name: value for name, value in model.model_dump(include=names).items() if value is not None}
 
 
 def _read_tree(data: Document, names: Mapping[str, str]) -> Expression:
@@ -202,7 +206,7 @@ def build_compact_member(predictor: Predictor, document: PortableModel | None) -
     return {
         "compact": CompactMemberOut(
             metrics=entry.metrics,
-            network=NetworkOut(**asdict(replace(shape, edges=member.network.curve_count))),
+            network=shape.model_copy(update={"edges": member.network.curve_count}),
             serves=member.serves,
             fidelity=entry.fidelity,
             path=[CompactStepOut(**step.model_dump()) for step in entry.path],

@@ -17,7 +17,6 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
 from service.operations.models.stored_soundness import read_sound_formulas
-from service.schemas.members import read_verdict
 
 FRONT_LANGUAGES = ("text", "latex", "mathml")  # the others need the definitions of all derived variables
 PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
@@ -96,7 +95,7 @@ class ModelFormulas:
     def to_json(self) -> dict[str, JsonValue]:
         """The body of ``GET /models/{id}/symbolic``."""
         outputs: list[JsonValue] = [output.to_json() for output in self.outputs]
-        document: dict[str, JsonValue] = {"verdict": read_verdict(self.stored), "outputs": outputs}
+        document: dict[str, JsonValue] = {"outputs": outputs}
         form = self.stored.get("form")
         if form is not None:
             free = form["free"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -133,16 +135,22 @@ def _read_description(metadata: dict[str, Any], predictor: Predictor) -> Portabl
     """The description of the model in the metadata; None if there is none."""
     if export_document.METADATA_KEY not in metadata:
         return None
-    try:
+    with _refuse_invalid():
         document = PortableModel.model_validate(metadata[export_document.METADATA_KEY])
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise _make_refusal(f"its description is wrong at {place!r}: {fault['msg']}") from None
     outputs, count = document.record.outputs, predictor.network.config.width[-1]
     if len(set(outputs)) != count or len(outputs) != count:
         raise _make_refusal(f"its network has {count} outputs, but its description names {outputs[:10]}")
     return document
+
+
+@contextmanager
+def _refuse_invalid(prefix: str = "") -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        place = prefix + ".".join(map(str, fault["loc"]))
+        raise _make_refusal(f"its description is wrong at {place!r}: {fault['msg']}") from None
 
 
 @dataclass(frozen=True)
@@ -158,9 +166,10 @@ def _build_model(
     predictor: Predictor, document: PortableModel | None, arrays: export_document.AttachedArrays
 ) -> _ImportedDocuments:
     record = export_document.build_record(predictor, document)
-    formulas = export_document.build_symbolic(
-        predictor, document.symbolic if document else None, record["outputs"]
-    )
+    with _refuse_invalid("symbolic."):
+        formulas = export_document.build_symbolic(
+            predictor, document.symbolic if document else None, record["outputs"]
+        )
     networks = {
         **export_document.build_compact_member(predictor, document),
         **export_document.build_linear_member(predictor, document),

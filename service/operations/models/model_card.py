@@ -7,7 +7,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
 from service.operations.models.stored_soundness import read_sound_formulas
-from service.schemas.members import describe_members, read_verdict, select_automatic_member
+from service.schemas.members import describe_members, select_automatic_member
 from service.schemas.models import FeatureOut, ModelOut
 from service.schemas.registry.card import (
     CardBaseline,
@@ -126,13 +126,11 @@ def _make_formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
     if symbolic is None:
         return None
     return CardFormulas(
-        verdict=read_verdict(symbolic),
+        verdict=symbolic["verdict"],
         exact=symbolic["exact"],
         reasons=[reason["detail"] for reason in (symbolic.get("evidence") or {}).get("reasons", [])],
         measured_on=symbolic.get("measured_on"),
-        outputs=[
-            CardFormula.model_validate({"quantity": "value"} | output) for output in symbolic["outputs"]
-        ],
+        outputs=[CardFormula.model_validate(output) for output in symbolic["outputs"]],
     )
 
 

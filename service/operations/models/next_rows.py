@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from service.db.tables import Dataset, Model
 from service.errors import Conflict, Invalid
 from service.operations.models.rows import list_training_rows
 from service.operations.prediction.predict import PredictionContext, load_members
-from service.schemas.next_rows import NextRowsRequest
+from service.schemas.next_rows import NextRowOut, NextRowsOut, NextRowsRequest
 from service.storage.stored_table import (
     StoredTable,
     column_values,
@@ -35,8 +35,8 @@ MAX_ROWS = 2_000  # of training that are read
 
 def propose_next_rows(
     reference: str, request: NextRowsRequest, serving: PredictionContext, folder: Path
-) -> dict[str, Any]:
-    """The JSON of ``NextRowsOut``.
+) -> NextRowsOut:
+    """Rows that tell most about which formula is the law.
 
     Args:
         reference: Id, name or ``name@alias`` of the model.
@@ -72,7 +72,7 @@ def propose_next_rows(
     names = safe_names([column.name for column in predictor.encoding.names])
     report = None if symbolic is None else FormulaReport.from_dict(symbolic, names)
     proposals = propose_rows(predictor, report, training_rows, settings, request.count)
-    return {"model_id": model.id, "items": [asdict(row) for row in proposals]}
+    return NextRowsOut(model_id=model.id, items=[NextRowOut(**asdict(row)) for row in proposals])
 
 
 def _read_settings(

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.formulas import ConstantOut, Probability, Sound, UnitStatus
+from service.schemas.common import select_fields
+from service.schemas.formulas import FormulaOut
 from service.schemas.members import Member, MemberOut, Metrics
 
 
@@ -41,26 +42,14 @@ class CardBaseline(BaseModel):
     seconds: float | None = Field(default=None, description="Training time.")
 
 
-class CardFormula(BaseModel):
-    """A formula with its valid range and errors."""
-
-    name: str
-    expression: str
-    quantity: str
-    symbols: dict[str, str]
-    domain: dict[str, Any]
-    complexity: int
-    r2: float | None
-    rmse: float | None
-    max_error: float | None
-    mean_log_likelihood: float | None = Field(default=None, description="For a density.")
-    constants: list[ConstantOut] = Field(default=[], description="Measured constants, with their units.")
-    undetermined: list[list[int]] = Field(
-        default=[], description="Sets of indices of `constants` that the rows do not determine one by one."
+class CardFormula(
+    select_fields(  # type: ignore[misc]  # mypy knows no class that is made at run time
+        FormulaOut,
+        "name expression quantity symbols domain complexity r2 rmse max_error mean_log_likelihood constants "
+        "undetermined unit_status sound probability",
     )
-    unit_status: UnitStatus = None
-    sound: Sound = None
-    probability: Probability = None
+):
+    """A formula with its valid range and errors."""
 
 
 class CardFormulas(BaseModel):

@@ -15,7 +15,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.models.evaluations import REFERENCE
 from tests.support.factories import FIGURES, make_model, make_predictor, make_symbolic
-from worker.results.serialization import _convert as as_json
+from worker.results.serialization import to_json
 
 X1, X2 = Variable("x1"), Variable("x2")
 NOISE = 0.5
@@ -46,7 +46,7 @@ def model(sessions: Sessions) -> Model:
     predictor = replace(usual, residuals=residuals, formula_residuals=residuals)
     x = predictor.encoding.transform(TRAINING)
     labelled = LabelledRows(x, x[:, 0], np.ones(len(x)), ("x1", "x2"))
-    reference = as_json(summarize_inputs(predictor.encoding, labelled, frozenset()))
+    reference = to_json(summarize_inputs(predictor.encoding, labelled, frozenset()))
     record = make_model(sessions).record
     record |= {"split": {"kind": "random", "training_rows": 300, "validation_rows": 100, "test_rows": 100}}
     symbolic = make_symbolic("consistent", X1 + X2**2)

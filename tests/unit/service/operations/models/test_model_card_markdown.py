@@ -113,7 +113,7 @@ def card_of(text: str) -> CardOut:
                 CardFormula(
                     name=text,
                     expression=text,
-                    quantity=text,
+                    quantity="value",
                     symbols={text: text},
                     domain={text: [text]},
                     complexity=1,
