@@ -9,12 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int, Num, UInt
+from jaxtyping import Float, Int, Num
 
-from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
+from kan_engine import Encoding, InvalidData, LabelledRows, TrainingData
 from kan_engine.data.choice_rows import draw_choice_rows
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
@@ -33,41 +32,10 @@ from service.storage.stored_table import StoredTable
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedData(TrainingData):
-    """The rows of a dataset as a job trains on them.
-
-    Attributes:
-        plan: What the request asks for.
-    """
-
-    plan: TrainingPlan
-
-    @cached_property
-    def duplicate_count(self) -> int:
-        """Number of hold-out rows whose encoded columns and target equal those of a training row."""
-        training_hashes = [_hash_rows(part) for part in (self.training, self.reserve) if part is not None]
-        return int(np.isin(_hash_rows(self.test), np.concatenate(training_hashes)).sum())
-
-
-def prepare_search(table: StoredTable, request: TrainRequest, config: SearchConfig) -> PreparedData:
-    """The rows that a search reads: as a request asks, without gross errors.
-
-    Raises:
-        InvalidData: No model can be trained on the remaining rows.
-    """
-    return exclude_outliers(
-        prepare_data(table, request, config.thresholds.data),
-        seed=config.seed,
-        is_ordered=config.is_ordered,
-        thresholds=config.thresholds.assessment,
-    )
-
-
 def prepare_data(
-    table: StoredTable, request: TrainRequest, thresholds: DataThresholds = DEFAULT_DATA
-) -> PreparedData:
-    """Read, split and encode the rows of a table as a request asks.
+    table: StoredTable, plan: TrainingPlan, thresholds: DataThresholds = DEFAULT_DATA
+) -> TrainingData:
+    """Read, split and encode the rows of a table as planned.
 
     Rows without a target or with the weight 0 are left out. The encoding (ranges, medians, categories) is
     fitted on the training rows and only applied to the hold-out rows.
@@ -75,7 +43,7 @@ def prepare_data(
     Raises:
         InvalidData: No model can be trained on the remaining rows.
     """
-    plan = TrainingPlan(request, {report.name: report for report in table.reports}, table.rows)
+    request = plan.request
     target, present = _read_target(table, plan)
     split = _split_table(table, plan, target, present)
     fit_rows, judge_rows = split_training_rows(
@@ -143,8 +111,7 @@ def prepare_data(
         unit_error=unit_error,
     )
     count = len(order) - len(reserve)
-    return PreparedData(
-        plan=plan,
+    return TrainingData(
         encoding=encoding,
         target=request.goal,
         rows=labelled_rows[:count],
@@ -343,17 +310,6 @@ def _list_counts(counts: Mapping[str, int], max_columns: int = 20) -> str:
     """The names of at most ``max_columns`` columns, with their counts."""
     listing = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:max_columns])
     return listing + (f" and {len(counts) - max_columns} more columns" if len(counts) > max_columns else "")
-
-
-def _hash_rows(rows: LabelledRows) -> UInt[np.ndarray, " rows"]:
-    """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
-    hashes = np.zeros(len(rows), np.uint64)
-    for values in (*rows.x.T, rows.y):
-        bits = (values + 0.0).view(np.uint64)  # without the sign of zero
-        # Fibonacci hashing: a product by 2^64 over the golden ratio mixes bits upwards, the shift back down
-        hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
 
 
 def _encode_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine import LabelledRows, Predictor
+from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.assessment.metrics import (
     class_metrics,
     classification_metrics,
@@ -14,7 +14,6 @@ from kan_engine.assessment.metrics import (
 )
 from kan_engine.data.labels import class_name
 from kan_engine.inference.decision_rule import Decision
-from worker.data.preparation import PreparedData
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import DecisionRecord, ModelMeasures
 
@@ -23,7 +22,7 @@ LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  
 
 def measure_model(
     predictor: Predictor,
-    data: PreparedData,
+    data: TrainingData,
     decision: Decision | None,
     thresholds: MetricThresholds = DEFAULT_METRICS,
 ) -> ModelMeasures:
@@ -42,7 +41,7 @@ def measure_model(
 
 
 def _measure_regression(
-    predictor: Predictor, data: PreparedData, training: LabelledRows, thresholds: MetricThresholds
+    predictor: Predictor, data: TrainingData, training: LabelledRows, thresholds: MetricThresholds
 ) -> ModelMeasures:
     predictions, fitted_values = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y
@@ -57,7 +56,7 @@ def _measure_regression(
 
 
 def _large_error_warnings(
-    predictor: Predictor, data: PreparedData, errors: Float[np.ndarray, " test"], thresholds: MetricThresholds
+    predictor: Predictor, data: TrainingData, errors: Float[np.ndarray, " test"], thresholds: MetricThresholds
 ) -> list[str]:
     """Return a warning with a likely cause if the hold-out error is far above the validation error."""
     validation_squares, squares = predictor.residuals**2, errors**2
@@ -78,7 +77,7 @@ def _large_error_warnings(
 
 
 def _likely_cause(
-    data: PreparedData,
+    data: TrainingData,
     squares: Float[np.ndarray, " test"],
     validation_mse: float,
     thresholds: MetricThresholds,
@@ -111,7 +110,7 @@ def _predict_values(predictor: Predictor, part: LabelledRows) -> Float[np.ndarra
 
 
 def _measure_classifier(
-    predictor: Predictor, data: PreparedData, training: LabelledRows, decision: Decision
+    predictor: Predictor, data: TrainingData, training: LabelledRows, decision: Decision
 ) -> ModelMeasures:
     classes, weights = data.classes or (), predictor.decision_weights
     p, training_p = (_predict_probabilities(predictor, part) for part in (data.test, training))

@@ -23,7 +23,7 @@ from worker.evaluation.kernel_density import fit_kernel_baseline
 from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
-from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
+from worker.pipelines.thresholds import PipelineThresholds
 from worker.results.density_document import make_density_document
 from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
@@ -44,7 +44,7 @@ def run_density(
     table: StoredTable,
     request: TrainRequest,
     watch: StageTimer,
-    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
+    thresholds: PipelineThresholds,
 ) -> Outcome:
     """Fit a density to one or two columns, recognise its law, and measure both and a kernel estimate.
 
@@ -88,16 +88,14 @@ def run_density(
             scaler=predictor.outputs,
         ).to_dict()
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
-        kernel = thresholds.baselines.kernel
-        baselines = fit_kernel_baseline(rows, request.seed, kernel) if request.baselines else {}
+        baselines = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
     return Outcome(
         artifact=save(predictor),
-        record=replace(record, members=members, baselines=baselines, timings=watch.seconds),
+        record=replace(record, members=members, baselines=baselines),
         symbolic=symbolic,
         edges=picture,
         task="density",
         figures=figures,
-        cut_by=watch.cut_by,
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from kan_engine import SearchResult
+from kan_engine import SearchResult, TrainingData
 from kan_engine.search.assembly import assemble_stage
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
-from worker.data.preparation import PreparedData
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import GridStage
@@ -13,7 +12,7 @@ from worker.results.records import GridStage
 
 def measure_grids(
     result: SearchResult,
-    data: PreparedData,
+    data: TrainingData,
     search: SearchThresholds = DEFAULT_THRESHOLDS,
     metrics: MetricThresholds = DEFAULT_METRICS,
 ) -> list[GridStage]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine import Measurements, Solution
-from worker.evaluation.diagnostics import Diagnostics
+from kan_engine.assessment.diagnostics import Diagnostics
 from worker.results.figures import ModelFigures
 from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES, SolutionFigureThresholds
 

@@ -16,7 +16,7 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
     """Draw a bar per feature: the increase of the error when its values are shuffled among the rows.
 
     Args:
-        importance: Result of ``worker.evaluation.permutation_importance``.
+        importance: Result of ``kan_engine.assessment.permutation_importance``.
         subject: The model.
         theme: Colours and language.
     """

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import KAN, KANConfig, Predictor, Standardizer
+from kan_engine import KAN, KANConfig, Predictor, Standardizer, TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
+from tests.support.training_rows import prepare_data
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import MetricThresholds
 from worker.results.serialization import to_json
@@ -22,7 +22,7 @@ def log_odds(x: np.ndarray, offset: float) -> np.ndarray:
     return 2.5 * x + offset
 
 
-def prepared(*, offset: float = 0.0, labels: tuple[str, str] = ("no", "yes"), **body: Any) -> PreparedData:
+def prepared(*, offset: float = 0.0, labels: tuple[str, str] = ("no", "yes"), **body: Any) -> TrainingData:
     """Rows of one column x in [-1, 1]; the second label is drawn with these log-odds."""
     generator = np.random.default_rng(0)
     x = generator.uniform(-1, 1, ROWS)
@@ -38,7 +38,7 @@ def line(slope: float, offset: float) -> KAN:
     return network
 
 
-def predictor_of(data: PreparedData, network: KAN) -> Predictor:
+def predictor_of(data: TrainingData, network: KAN) -> Predictor:
     return Predictor(
         encoding=data.encoding,
         inputs=Standardizer(np.zeros(1), np.ones(1)),
@@ -50,7 +50,7 @@ def predictor_of(data: PreparedData, network: KAN) -> Predictor:
     )
 
 
-def decided(data: PreparedData, network: KAN) -> tuple[Predictor, dict[str, Any]]:
+def decided(data: TrainingData, network: KAN) -> tuple[Predictor, dict[str, Any]]:
     predictor = predictor_of(data, network)
     decision = choose_decision(predictor, data)
     predictor = replace(predictor, decision_weights=decision.weights)

@@ -14,7 +14,7 @@ from kan_engine.assessment.evidence.stability import measure_stability
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
+from tests.support.training_rows import prepare_data
 
 ROWS = 400
 RNG = np.random.default_rng(0)
