@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from kan_engine import Encoding, InvalidData, LabelledRows, TrainingData
-from kan_engine.data.choice_rows import draw_choice_rows
+from kan_engine import Encoding, InvalidData, TrainingData
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
-from kan_engine.data.screening.columns import screen_columns
-from kan_engine.data.screening.screening import Screening
+from kan_engine.data.preparation import encode_training_data
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.expressions.constraints import FINAL_POINTS
@@ -84,48 +82,39 @@ def prepare_data(
             )
     # A row of weight 0 counts nowhere: neither in a fit nor in a metric
     fit_rows, judge_rows, test_rows = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, test_rows))
-    # Structure and formulas are chosen on a sample of a large table, at a bounded cost
-    choice = draw_choice_rows(
+    # The search needs most of the time, so the screening of a wide table has a share of it
+    until = time.monotonic() + thresholds.screening.time_share * request.max_seconds
+    data = encode_training_data(
+        lambda narrowed, rows: _encode_rows(table, narrowed, present[rows]),
+        encoding,
+        target.numbers,
+        weights,
         fit_rows,
         judge_rows,
-        request.seed,
-        most=thresholds.max_choice_rows,
-        classes=None if classes is None else target.numbers,
-    )
-    training = choice.drawn
-    screening = _screen_columns(
-        table, plan, encoding, present[training], target.numbers[training], weights[training], thresholds
-    )
-    if screening is not None:
-        encoding = screening.narrow(encoding)
-        warnings += screening.warnings
-    warnings += _sentinel_warnings(plan, encoding)
-    reserve = choice.select_reserve(len(encoding.names), thresholds)
-    # One array for all parts, which are slices of it and thus share its memory
-    order = np.concatenate([training, test_rows, reserve])
-    labelled_rows = LabelledRows(
-        x=_encode_rows(table, encoding, present[order]),
-        y=target.numbers[order].astype(float),
-        weights=weights[order],
-        names=tuple(column.name for column in encoding.names),
-        unit_error=unit_error,
-    )
-    count = len(order) - len(reserve)
-    return TrainingData(
-        encoding=encoding,
+        test_rows,
         target=request.goal,
-        rows=labelled_rows[:count],
-        reserve=labelled_rows[count:] if len(reserve) else None,
-        left_out=len(choice.others) - len(reserve),
-        fit_count=len(choice.fit),
-        validation_count=len(choice.validation),
         classes=classes,
         class_weights=class_weights,
-        warnings=(*warnings, *choice.describe(len(test_rows)), *describe_shape(request)),
-        bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
-        numbers=present[order[:count]],
+        unit_error=unit_error,
         units=table.units,
-        screening=screening,
+        required=plan.required_features if plan.is_screened else None,
+        seed=request.seed,
+        is_ordered=request.split.kind == "tail",
+        is_late=lambda: time.monotonic() > until,
+        thresholds=thresholds,
+    )
+    # Row numbers so far count the rows with a target
+    return replace(
+        data,
+        numbers=present[data.numbers],
+        bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
+        warnings=(
+            *warnings,
+            *(data.screening.warnings if data.screening else ()),
+            *_sentinel_warnings(plan, data.encoding),
+            *data.warnings,
+            *describe_shape(request),
+        ),
     )
 
 
@@ -227,34 +216,6 @@ def _fit_encoding(
     )
     warnings += [f"column {name!r} is left out: it is the same in all training rows" for name in constant]
     return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(feature_names) else warnings
-
-
-def _screen_columns(
-    table: StoredTable,
-    plan: TrainingPlan,
-    encoding: Encoding,
-    rows: Int[np.ndarray, " rows"],
-    y: Num[np.ndarray, " rows"],
-    weights: Float[np.ndarray, " rows"],
-    thresholds: DataThresholds,
-) -> Screening | None:
-    """Screen the columns of a wide table on its training rows; None where the search reads all columns."""
-    request = plan.request
-    if not plan.is_screened:
-        return None
-    until = time.monotonic() + thresholds.screening.time_share * request.max_seconds
-    return screen_columns(
-        encoding,
-        lambda indices: _encode_rows(table, encoding, rows[indices]),
-        y,
-        weights,
-        is_classification=plan.task == "classification",
-        required=plan.required_features,
-        seed=request.seed,
-        is_ordered=request.split.kind == "tail",
-        is_late=lambda: time.monotonic() > until,
-        thresholds=thresholds.screening,
-    )
 
 
 def _exclusion_reason(report: ColumnReport, plan: TrainingPlan) -> str:

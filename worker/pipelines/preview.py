@@ -6,11 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
 from kan_engine import Callbacks, SearchResult, TrainingData
-from kan_engine.assessment.comparison import compute_paired_rmse
-from kan_engine.search.preview import find_preview
+from kan_engine.search.preview import find_preview, is_as_good
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.model_outcome import make_outcome
@@ -73,21 +70,11 @@ class Preview:
         """
         if self._publish is None or self._best is None or time.monotonic() < self._next:
             return
-        if self._plan.config.is_automatic and not self._is_as_good(result, self._best):
+        if self._plan.config.is_automatic and not is_as_good(result, self._best, self._data):
             return
         self._best = result if result.formulas else replace(result, formulas=self._best.formulas)
         self._publish(self._make_outcome(self._best))
         self._next = time.monotonic() + self._limits.period_s
-
-    def _is_as_good(self, result: SearchResult, earlier: SearchResult) -> bool:
-        """Whether a result has no larger error out of sample than another, on the rows that both have."""
-        if not len(result.errors) or not len(earlier.errors):
-            return True
-        # NaN marks rows without an out-of-sample error; without common rows there is nothing to compare
-        if not (~np.isnan(result.errors + earlier.errors)).any():
-            return True
-        rmse, earlier_rmse = compute_paired_rmse(result.errors, earlier.errors, self._data.training.weights)
-        return rmse <= earlier_rmse
 
     def _make_outcome(self, result: SearchResult) -> Outcome:
         """Measure a model; of the work for its pictures only the smallest share is done."""

@@ -83,9 +83,14 @@ def _make_callbacks(job: JobCallbacks, watch: StageTimer) -> Callbacks:
 def _train_model(
     plan: SearchPlan, data: TrainingData, job: JobCallbacks, callbacks: Callbacks, watch: StageTimer
 ) -> Outcome:
-    """Search, measure, and compare with the baselines; a checkpoint leaves out the search."""
+    """Search, measure, and compare with the baselines; from a checkpoint the search is left out."""
     if job.resume is None:
-        trained = _search(plan, data, job, callbacks, watch)
+        preview = Preview(plan, data, job.publish)
+        preview.publish_if_due()
+        with watch.stage("train", 0.05, "looking for a structure"):
+            result = find_model(data, plan.config, preview.observe(callbacks), job.parts)
+            grids = measure_grids(result, data, plan.config.thresholds, plan.thresholds.metrics)
+        trained = TrainedNetwork.assemble(result, plan, data, grids)
         if watch.cut_by is None:
             job.checkpoint(trained.to_checkpoint())
     else:
@@ -93,17 +98,6 @@ def _train_model(
     outcome = make_outcome(trained, plan, data, watch)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         return _add_baselines(outcome, trained, plan, data, watch.should_stop)
-
-
-def _search(
-    plan: SearchPlan, data: TrainingData, job: JobCallbacks, callbacks: Callbacks, watch: StageTimer
-) -> TrainedNetwork:
-    preview = Preview(plan, data, job.publish)
-    preview.publish_if_due()
-    with watch.stage("train", 0.05, "looking for a structure"):
-        result = find_model(data, plan.config, preview.observe(callbacks), job.parts)
-        grids = measure_grids(result, data, plan.config.thresholds, plan.thresholds.metrics)
-    return TrainedNetwork.assemble(result, plan, data, grids)
 
 
 def _add_baselines(

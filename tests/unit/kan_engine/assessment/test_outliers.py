@@ -5,8 +5,8 @@ import pytest
 
 from kan_engine import TrainingData
 from kan_engine.assessment.outliers import exclude_outliers
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 
 ROWS = 160
 WRONG = 17  # a row that a random split with seed 0 leaves among the training rows

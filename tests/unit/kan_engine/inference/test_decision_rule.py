@@ -8,8 +8,8 @@ import pytest
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.evaluation.model_metrics import measure_model
 from worker.evaluation.thresholds import MetricThresholds
 from worker.results.serialization import to_json

@@ -21,8 +21,8 @@ from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import FormResult
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from tests.unit.kan_engine.search.test_choice import NOISE, OBSERVED, A, B, network_of, run_of
 from worker.pipelines.search_config import make_search_config
 

@@ -20,8 +20,8 @@ from kan_engine.search.config import Member
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 A, B = np.random.default_rng(0).uniform(0.5, 3.0, (2, 150))

@@ -15,8 +15,8 @@ from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.context import SearchContext
 from tests.support.compact import make_path
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 
 ROWS = 160
 A, B, C = np.random.default_rng(0).uniform(-1, 1, (3, ROWS))

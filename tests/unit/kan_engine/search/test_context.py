@@ -7,8 +7,8 @@ import numpy as np
 from kan_engine import Standardizer
 from kan_engine.search.context import SearchContext
 from kan_engine.search.thresholds import SearchThresholds
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 

@@ -21,8 +21,8 @@ from kan_engine.search.formulas import form
 from kan_engine.search.laws import law_subtask
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -11,8 +11,8 @@ from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.networks.monotone_network import find_monotone_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 RNG = np.random.default_rng(0)

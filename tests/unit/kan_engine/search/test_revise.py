@@ -25,8 +25,8 @@ from kan_engine import (
 from kan_engine.expressions.nodes import Call
 from kan_engine.formulas.callbacks import Callbacks
 from tests.support.engine.networks import fresh_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")

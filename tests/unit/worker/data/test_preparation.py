@@ -10,8 +10,8 @@ import pytest
 from kan_engine import InvalidData, TrainingData
 from kan_engine.data.splitting import split_rows
 from kan_engine.data.thresholds import DEFAULT_DATA
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.data.preparation import NO_FEATURE_WARNING
 
 ROWS = 40

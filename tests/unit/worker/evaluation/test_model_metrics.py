@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kan_engine import TrainingData
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.evaluation.model_metrics import measure_model
 
 ROWS = 200

@@ -27,9 +27,9 @@ from kan_engine.search.subtasks import Subtask
 from kan_engine.structure.search import StructureSearch
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
+from tests.support.engine.training_rows import prepare_data
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.execution.job_callbacks import JobCallbacks
 from worker.pipelines import search_config
 from worker.pipelines.search_config import make_search_config

@@ -34,9 +34,9 @@ from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
 from tests.support.engine.shared import share
+from tests.support.engine.training_rows import prepare_data
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.outcome import JobProgress
 from worker.pipelines import search_config

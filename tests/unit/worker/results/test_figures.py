@@ -10,8 +10,8 @@ from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler, Tr
 from kan_engine.assessment.diagnostics import compute_diagnostics
 from kan_engine.assessment.partial_dependence import OTHER_CATEGORIES
 from kan_engine.network.kan import initialise_
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.results.figures import compute_figures
 from worker.results.serialization import to_json
 from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds

@@ -23,8 +23,8 @@ from kan_engine.search.formulas.front_subtask import (
 )
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -14,8 +14,8 @@ from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.log_odds import fit_final_logits, make_log_odds_problem
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -17,8 +17,8 @@ from kan_engine.search.context import (
     make_problem,
 )
 from kan_engine.search.laws.find_law import find_law
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from tests.support.training_rows import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
