@@ -1,33 +1,8 @@
-"""Decision numbers of the evaluation of a model: metrics and baselines."""
+"""Decision numbers of the baselines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricThresholds:
-    """Decision numbers of metrics and of the warnings about them.
-
-    Attributes:
-        max_training_rows: Training rows for the training metrics: more delay the result and change it little.
-        max_path_rows: Hold-out rows for every network of the path of compact ones: a standard error of R² of
-            about 0.005 suffices to compare them.
-        max_rmse_ratio: Multiple of the validation RMSE above which a hold-out RMSE needs an explanation.
-        chance_standard_errors: Standard errors of the mean square within which a difference counts as chance.
-        rounding_error: Share of the target's standard deviation below which errors are rounding errors.
-        main_cause_share: Share of the squared error that one cause has to explain.
-        outlier_rmse_ratio: Ratio to the RMSE of validation and of all other rows, above which a row is an
-            outlier.
-    """
-
-    max_training_rows: int = 100_000
-    max_path_rows: int = 10_000
-    max_rmse_ratio: float = 2.0
-    chance_standard_errors: float = 4.0
-    rounding_error: float = 1e-7
-    main_cause_share: float = 0.5
-    outlier_rmse_ratio: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +38,6 @@ class MlpThresholds:
     prediction_batch_rows: int = 4_096
 
 
-DEFAULT_METRICS = MetricThresholds()
 DEFAULT_MLP = MlpThresholds()
 
 

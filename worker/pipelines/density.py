@@ -20,7 +20,6 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
-from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.thresholds import PipelineThresholds
@@ -73,7 +72,7 @@ def run_density(
             )
     law = verdict.accepted[0] if verdict.accepted else None
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
-        record = _make_record(rows, predictor, density, verdict, request, thresholds.metrics)
+        record = _make_record(rows, predictor, density, verdict, request)
         symbolic = make_density_document(verdict.accepted, rows, request.goal)
         members = _make_members(predictor, symbolic, record.measures.metrics, rows)
     with watch.stage("figures", 0.92, "drawing the density"):
@@ -116,13 +115,14 @@ def _make_record(
     density: Density,
     verdict: RecognitionResult,
     request: TrainRequest,
-    thresholds: MetricThresholds,
+    *,
+    max_training_rows: int = 100_000,
 ) -> ModelRecord:
-    """Return the record of a density."""
+    """Return the record of a density, with training metrics of at most ``max_training_rows``."""
     law = verdict.accepted[0] if verdict.accepted else None
     # A random sample determines the mean over the training rows well enough
     order = np.random.default_rng(0).permutation(len(rows.training))
-    sample = rows.training[order[: thresholds.max_training_rows]]
+    sample = rows.training[order[:max_training_rows]]
     metrics = _compute_metrics(predictor, law, rows.test)
     # One row of density 0 makes the mean log-likelihood minus infinity
     zeros = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0

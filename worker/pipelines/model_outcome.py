@@ -8,7 +8,6 @@ from dataclasses import replace
 from kan_engine import TrainingData, save
 from kan_engine.inference.decision_rule import choose_decision
 from kan_engine.search.assembly import Model, assemble_model
-from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.search_plan import SearchPlan
@@ -37,7 +36,7 @@ def make_outcome(trained: TrainedNetwork, plan: SearchPlan, data: TrainingData, 
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
         record = make_record(
             trained.result,
-            measure_answering_member(model, data, limits.metrics),
+            measure_answering_member(model, data),
             model.report,
             plan.request,
             data,
@@ -84,7 +83,7 @@ def make_revised_outcome(
         edges = edges | describe_compact_network(model.predictor, data, should_stop)
     return Outcome(
         artifact=save(model.predictor),
-        record=_add_measures(record, model, data, limits.metrics),
+        record=_add_measures(record, model, data),
         symbolic=symbolic,
         edges=edges,
         task=data.task,
@@ -92,16 +91,14 @@ def make_revised_outcome(
     )
 
 
-def _add_measures(
-    record: RevisedRecord, model: Model, data: TrainingData, thresholds: MetricThresholds
-) -> RevisedRecord:
+def _add_measures(record: RevisedRecord, model: Model, data: TrainingData) -> RevisedRecord:
     """Add the metrics of the member that answers; those of an unchanged classifier stay."""
     if data.classes is not None:
         if not record.earlier.get("network_metrics") and model.answering is model.predictor:
             return record
         decision = choose_decision(model.answering, data)
         model = replace(model, decision=replace(decision, weights=model.answering.decision_weights))
-    measures = measure_answering_member(model, data, thresholds)
+    measures = measure_answering_member(model, data)
     record = replace(
         record,
         metrics=measures.metrics,

@@ -89,7 +89,7 @@ def _train_model(
         preview.publish_if_due()
         with watch.stage("train", 0.05, "looking for a structure"):
             result = find_model(data, plan.config, preview.observe(callbacks), job.parts)
-            grids = measure_grids(result, data, plan.config.thresholds, plan.thresholds.metrics)
+            grids = measure_grids(result, data, plan.config.thresholds)
         trained = TrainedNetwork.assemble(result, plan, data, grids)
         if watch.cut_by is None:
             job.checkpoint(trained.to_checkpoint())

@@ -12,18 +12,15 @@ from kan_engine.assessment.metrics import Metrics, classification_metrics, regre
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from worker.evaluation.model_metrics import measure_model
-from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import ModelMeasures
 
 
-def measure_answering_member(
-    model: Model, data: TrainingData, thresholds: MetricThresholds = DEFAULT_METRICS
-) -> ModelMeasures:
+def measure_answering_member(model: Model, data: TrainingData) -> ModelMeasures:
     """Hold-out metrics of the member that answers, and of the accurate network if another one answers."""
-    network_measures = measure_model(model.predictor, data, model.decision, thresholds)
+    network_measures = measure_model(model.predictor, data, model.decision)
     if model.answering is model.predictor:
         return replace(network_measures, network_metrics={})
-    measures = measure_model(model.answering, data, model.decision, thresholds)
+    measures = measure_model(model.answering, data, model.decision)
     return replace(measures, network_metrics=network_measures.metrics)
 
 

@@ -11,7 +11,6 @@ from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_
 from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from worker.evaluation.model_metrics import measure_model
-from worker.evaluation.thresholds import MetricThresholds
 from worker.results.serialization import to_json
 
 ROWS = 3_000
@@ -167,6 +166,6 @@ def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: p
     predictor = predictor_of(data, line(2.5, 0.0))
     decision = choose_decision(predictor, data)
     monkeypatch.setattr(Predictor, "probabilities", counted)
-    worth = to_json(measure_model(predictor, data, decision, MetricThresholds(max_training_rows=told)))
+    worth = to_json(measure_model(predictor, data, decision, max_training_rows=told))
     assert sorted(asked) == sorted([len(data.test), min(told, len(data.training))])
     assert worth["training_metrics"]["log_loss"] == pytest.approx(worth["metrics"]["log_loss"], rel=0.15)
