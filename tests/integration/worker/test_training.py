@@ -524,10 +524,12 @@ def test_a_resumed_job_has_only_the_time_that_is_left(sessions: Sessions, submit
 class ForgetfulPipeline(ToyPipeline):
     """Reads no checkpoint."""
 
-    def __call__(self, *args: Any, resume: bytes | None, **options: Any) -> Outcome:
-        if resume is not None:
+    def __call__(
+        self, table: StoredTable, request: TrainRequest, job: JobCallbacks, revises: SourceModel | None
+    ) -> Outcome:
+        if job.resume is not None:
             raise CheckpointUnreadable("ArtifactError: not a saved model")
-        return super().__call__(*args, resume=resume, **options)
+        return super().__call__(table, request, job, revises)
 
 
 def test_a_job_whose_checkpoint_cannot_be_read_begins_anew_with_its_whole_time_and_tells_so(
