@@ -7,7 +7,6 @@ few and far from all others, and a fit without them predicts the others better.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,16 +23,14 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.splines.knots import robust_range
 
-Data = TypeVar("Data", bound=TrainingData)
-
 
 def exclude_outliers(
-    data: Data,
+    data: TrainingData,
     *,
     seed: int,
     is_ordered: bool = False,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
-) -> Data:
+) -> TrainingData:
     """Exclude training rows with gross errors from the data of a regression; warnings name them.
 
     Args:

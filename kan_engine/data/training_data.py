@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped, UInt
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labelled_rows import LabelledRows
@@ -77,6 +77,12 @@ class TrainingData:
         """Hold-out rows, read once: for the reported metrics."""
         return self.rows[self.fit_count + self.validation_count :]
 
+    @cached_property
+    def duplicate_count(self) -> int:
+        """Number of hold-out rows whose encoded columns and target equal those of a training row."""
+        training_hashes = [_hash_rows(part) for part in (self.training, self.reserve) if part is not None]
+        return int(np.isin(_hash_rows(self.test), np.concatenate(training_hashes)).sum())
+
     @property
     def available_count(self) -> int:
         """Number of training rows of the table, used or not."""
@@ -122,3 +128,14 @@ class TrainingData:
             return part.weights
         weights: np.ndarray = part.weights / self.class_weights[part.classes]
         return weights
+
+
+def _hash_rows(rows: LabelledRows) -> UInt[np.ndarray, " rows"]:
+    """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
+    hashes = np.zeros(len(rows), np.uint64)
+    for values in (*rows.x.T, rows.y):
+        bits = (values + 0.0).view(np.uint64)  # without the sign of zero
+        # Fibonacci hashing: a product by 2^64 over the golden ratio mixes bits upwards, the shift back down
+        hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from importlib.util import find_spec
 from typing import Any
@@ -12,13 +13,11 @@ import numpy as np
 from jaxtyping import Float, Num, Shaped
 from narwhals.dependencies import is_into_dataframe
 
-from kan_engine.data.choice_rows import draw_choice_rows
 from kan_engine.data.columns import read_labels
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature, is_unseen
-from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
-from kan_engine.data.screening.columns import screen_columns
+from kan_engine.data.preparation import encode_training_data
 from kan_engine.data.splitting import split_training_rows
 from kan_engine.data.training_data import TrainingData
 from kan_engine.errors import InvalidData
@@ -150,53 +149,26 @@ def make_training_data(
     fit, validation = split_training_rows(
         weighted_rows, y, task, config.seed, kind=kind, share=limits.validation_share
     )
-    choice = draw_choice_rows(
-        fit, validation, config.seed, most=limits.max_choice_rows, classes=None if classes is None else y
-    )
-    training = choice.drawn
-    # A given network reads all columns, so only a search screens them
-    screening = None
-    if config.hidden is None:
-        screening = screen_columns(
-            encoding,
-            lambda places: encoding.transform({n: values[training[places]] for n, values in columns.items()}),
-            y[training],
-            weights[training],
-            is_classification=classes is not None,
-            required=config.required_columns,
-            seed=config.seed,
-            is_ordered=config.is_ordered,
-            is_late=is_late,
-            thresholds=limits.screening,
-        )
-    if screening is not None:
-        encoding = screening.narrow(encoding)
-    reserve = choice.select_reserve(len(encoding.names), limits)
-    # Sample and reserve are encoded as one table, since a copy of either is large
-    order = np.concatenate([training, reserve])
-    rows = LabelledRows(
-        x=encoding.transform({name: values[order] for name, values in columns.items()}),
-        y=y[order].astype(float),
-        weights=weights[order].astype(float),
-        names=tuple(column.name for column in encoding.names),
-        unit_error=unit_error,
-    )
-    return TrainingData(
-        encoding=encoding,
+    data = encode_training_data(
+        lambda narrowed, rows: narrowed.transform({name: values[rows] for name, values in columns.items()}),
+        encoding,
+        y,
+        weights,
+        fit,
+        validation,
+        fit[:0],
         target=target,
-        rows=rows[: len(training)],
-        reserve=rows[len(training) :] if len(reserve) else None,
-        left_out=len(choice.others) - len(reserve),
-        fit_count=len(choice.fit),
-        validation_count=len(choice.validation),
         classes=classes,
         class_weights=class_weights,
-        numbers=training,
+        unit_error=unit_error,
         units=units,
-        warnings=(
-            *(f"column {name!r} is left out: it is the same in all rows" for name in constant),
-            *(screening.warnings if screening else ()),
-            *choice.describe(),
-        ),
-        screening=screening,
+        # A given network reads all columns, so only a search screens them
+        required=config.required_columns if config.hidden is None else None,
+        seed=config.seed,
+        is_ordered=config.is_ordered,
+        is_late=is_late,
+        thresholds=limits,
     )
+    constant_warnings = (f"column {name!r} is left out: it is the same in all rows" for name in constant)
+    screening_warnings = data.screening.warnings if data.screening else ()
+    return replace(data, warnings=(*constant_warnings, *screening_warnings, *data.warnings))

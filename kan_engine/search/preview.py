@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import OrthogonalMatchingPursuit
 
+from kan_engine.assessment.comparison import compute_paired_rmse
 from kan_engine.data.training_data import TrainingData
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.linear_network import LinearKind, linear_formula
@@ -46,6 +47,17 @@ def find_preview(data: TrainingData, config: SearchConfig) -> SearchResult:
     formulas = list_allowed([_fit_short_line(run, kind)], run) if config.symbolic else []
     warnings = [NO_ALLOWED_FORMULA_WARNING] if config.symbolic and not formulas else []
     return replace(network, formulas=[formulas] if formulas else []).add_warnings(*warnings)
+
+
+def is_as_good(result: SearchResult, earlier: SearchResult, data: TrainingData) -> bool:
+    """Whether a result has no larger error out of sample than another, on the rows that both have."""
+    if not len(result.errors) or not len(earlier.errors):
+        return True
+    # NaN marks rows without an out-of-sample error; without common rows there is nothing to compare
+    if not (~np.isnan(result.errors + earlier.errors)).any():
+        return True
+    rmse, earlier_rmse = compute_paired_rmse(result.errors, earlier.errors, data.training.weights)
+    return rmse <= earlier_rmse
 
 
 def _fit_short_line(run: SearchContext, kind: LinearKind, max_terms: int = 5) -> Formula:

@@ -17,8 +17,8 @@ import numpy as np
 from scipy import integrate, stats
 
 from kan_engine import DensityConfig, Encoding, fit_bivariate_density, fit_univariate_density
+from kan_engine.density.kernel import KernelDensity
 from kan_engine.density.law_recognition import recognise_bivariate_laws, recognise_univariate_laws
-from worker.evaluation.kernel_density import KernelDensity
 
 FRESH, FRESH_OF_KERNEL = 20_000, 5_000
 

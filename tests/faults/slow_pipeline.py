@@ -7,14 +7,11 @@ the job; the log file is named by ``KAN_TEST_NOTES``.
 import os
 import signal
 import time
-from collections.abc import Callable
 
 import numpy as np
 from celery import signals
 from sqlalchemy.orm import Session
 
-from kan_engine.formulas.callbacks import TrialReport
-from kan_engine.search.subtasks import SubtaskCache
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from tests.faults import points, troubles
@@ -22,8 +19,8 @@ from tests.faults.points import note
 from tests.support.stored import bare_record
 from worker import tasks
 from worker.execution.attempt import Attempt, JobResult, StoredResult
+from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.outcome import JobProgress, Outcome, SourceModel
-from worker.execution.search_recorder import SearchRecorder
 from worker.jobs.train import make_training_handlers
 
 MiB = 2**20
@@ -36,20 +33,9 @@ troubles.arm()
 
 
 def slow_pipeline(
-    table: StoredTable,
-    request: TrainRequest,
-    *,
-    report: Callable[[JobProgress], None],
-    record_trial: Callable[[TrialReport], None],
-    recorder: SearchRecorder,
-    should_stop: Callable[[], bool],
-    resume: bytes | None,
-    checkpoint: Callable[[bytes], None],
-    revises: SourceModel | None,
-    parts: SubtaskCache,
-    publish: Callable[[Outcome], None],
+    table: StoredTable, request: TrainRequest, job: JobCallbacks, revises: SourceModel | None
 ) -> Outcome:
-    first = int(resume or b"0")
+    first = int(job.resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))
     if first:
         step_s *= RESUMED
@@ -58,13 +44,14 @@ def slow_pipeline(
     if "number" in request.tags:
         note(f"number {request.tags['number']} {os.getpid()}")
     if "publishes" in request.tags:
-        report(JobProgress("slow", 0.0, "publishing"))
-        publish(outcome())
+        job.report(JobProgress("slow", 0.0, "publishing"))
+        assert job.publish is not None
+        job.publish(outcome())
     while "deaf" in request.tags:
         time.sleep(step_s)
     for step in range(first, steps):
-        report(JobProgress("slow", step / steps, f"step {step}"))
-        if should_stop():
+        job.report(JobProgress("slow", step / steps, f"step {step}"))
+        if job.should_stop():
             return outcome(cut_by="slow")
         time.sleep(step_s)
         if "hoards" in request.tags:
@@ -74,7 +61,7 @@ def slow_pipeline(
         if step == 7:
             points.reach(points.TRAINING)
         if step % 5 == 4:
-            checkpoint(str(step + 1).encode())
+            job.checkpoint(str(step + 1).encode())
             note(f"saved {step + 1}")
     note(f"end {os.getpid()}")
     return outcome()

@@ -17,6 +17,7 @@ from service.errors import Invalid
 from service.operations.jobs.training_checks import check_training
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
+from worker.execution.job_callbacks import JobCallbacks
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = [
@@ -101,7 +102,9 @@ def outcome_of(columns: dict[str, list[Any]], **body: Any) -> StoredOutcome | No
     until = time.monotonic() + SECONDS
     outcome = stored(
         run_pipeline(
-            table, request, parts=Kept(), checkpoint=kept.append, should_stop=lambda: time.monotonic() > until
+            table,
+            request,
+            JobCallbacks(parts=Kept(), checkpoint=kept.append, should_stop=lambda: time.monotonic() > until),
         )
     )
     for document in (outcome.record, outcome.symbolic, outcome.edges, outcome.figures):

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int, Num, UInt
+from jaxtyping import Float, Int, Num
 
-from kan_engine import Encoding, InvalidData, LabelledRows, SearchConfig, TrainingData, exclude_outliers
-from kan_engine.data.choice_rows import draw_choice_rows
+from kan_engine import Encoding, InvalidData, TrainingData
 from kan_engine.data.columns import missing_mask
 from kan_engine.data.folds import encode_labels
 from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
-from kan_engine.data.screening.columns import screen_columns
-from kan_engine.data.screening.screening import Screening
+from kan_engine.data.preparation import encode_training_data
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
 from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
 from kan_engine.expressions.constraints import FINAL_POINTS
@@ -33,41 +30,10 @@ from service.storage.stored_table import StoredTable
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedData(TrainingData):
-    """The rows of a dataset as a job trains on them.
-
-    Attributes:
-        plan: What the request asks for.
-    """
-
-    plan: TrainingPlan
-
-    @cached_property
-    def duplicate_count(self) -> int:
-        """Number of hold-out rows whose encoded columns and target equal those of a training row."""
-        training_hashes = [_hash_rows(part) for part in (self.training, self.reserve) if part is not None]
-        return int(np.isin(_hash_rows(self.test), np.concatenate(training_hashes)).sum())
-
-
-def prepare_search(table: StoredTable, request: TrainRequest, config: SearchConfig) -> PreparedData:
-    """The rows that a search reads: as a request asks, without gross errors.
-
-    Raises:
-        InvalidData: No model can be trained on the remaining rows.
-    """
-    return exclude_outliers(
-        prepare_data(table, request, config.thresholds.data),
-        seed=config.seed,
-        is_ordered=config.is_ordered,
-        thresholds=config.thresholds.assessment,
-    )
-
-
 def prepare_data(
-    table: StoredTable, request: TrainRequest, thresholds: DataThresholds = DEFAULT_DATA
-) -> PreparedData:
-    """Read, split and encode the rows of a table as a request asks.
+    table: StoredTable, plan: TrainingPlan, thresholds: DataThresholds = DEFAULT_DATA
+) -> TrainingData:
+    """Read, split and encode the rows of a table as planned.
 
     Rows without a target or with the weight 0 are left out. The encoding (ranges, medians, categories) is
     fitted on the training rows and only applied to the hold-out rows.
@@ -75,7 +41,7 @@ def prepare_data(
     Raises:
         InvalidData: No model can be trained on the remaining rows.
     """
-    plan = TrainingPlan(request, {report.name: report for report in table.reports}, table.rows)
+    request = plan.request
     target, present = _read_target(table, plan)
     split = _split_table(table, plan, target, present)
     fit_rows, judge_rows = split_training_rows(
@@ -116,49 +82,39 @@ def prepare_data(
             )
     # A row of weight 0 counts nowhere: neither in a fit nor in a metric
     fit_rows, judge_rows, test_rows = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, test_rows))
-    # Structure and formulas are chosen on a sample of a large table, at a bounded cost
-    choice = draw_choice_rows(
+    # The search needs most of the time, so the screening of a wide table has a share of it
+    until = time.monotonic() + thresholds.screening.time_share * request.max_seconds
+    data = encode_training_data(
+        lambda narrowed, rows: _encode_rows(table, narrowed, present[rows]),
+        encoding,
+        target.numbers,
+        weights,
         fit_rows,
         judge_rows,
-        request.seed,
-        most=thresholds.max_choice_rows,
-        classes=None if classes is None else target.numbers,
-    )
-    training = choice.drawn
-    screening = _screen_columns(
-        table, plan, encoding, present[training], target.numbers[training], weights[training], thresholds
-    )
-    if screening is not None:
-        encoding = screening.narrow(encoding)
-        warnings += screening.warnings
-    warnings += _sentinel_warnings(plan, encoding)
-    reserve = choice.select_reserve(len(encoding.names), thresholds)
-    # One array for all parts, which are slices of it and thus share its memory
-    order = np.concatenate([training, test_rows, reserve])
-    labelled_rows = LabelledRows(
-        x=_encode_rows(table, encoding, present[order]),
-        y=target.numbers[order].astype(float),
-        weights=weights[order],
-        names=tuple(column.name for column in encoding.names),
-        unit_error=unit_error,
-    )
-    count = len(order) - len(reserve)
-    return PreparedData(
-        plan=plan,
-        encoding=encoding,
+        test_rows,
         target=request.goal,
-        rows=labelled_rows[:count],
-        reserve=labelled_rows[count:] if len(reserve) else None,
-        left_out=len(choice.others) - len(reserve),
-        fit_count=len(choice.fit),
-        validation_count=len(choice.validation),
         classes=classes,
         class_weights=class_weights,
-        warnings=(*warnings, *choice.describe(len(test_rows)), *describe_shape(request)),
-        bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
-        numbers=present[order[:count]],
+        unit_error=unit_error,
         units=table.units,
-        screening=screening,
+        required=plan.required_features if plan.is_screened else None,
+        seed=request.seed,
+        is_ordered=request.split.kind == "tail",
+        is_late=lambda: time.monotonic() > until,
+        thresholds=thresholds,
+    )
+    # Row numbers so far count the rows with a target
+    return replace(
+        data,
+        numbers=present[data.numbers],
+        bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
+        warnings=(
+            *warnings,
+            *(data.screening.warnings if data.screening else ()),
+            *_sentinel_warnings(plan, data.encoding),
+            *data.warnings,
+            *describe_shape(request),
+        ),
     )
 
 
@@ -262,34 +218,6 @@ def _fit_encoding(
     return encoding, [*warnings, NO_FEATURE_WARNING] if len(constant) == len(feature_names) else warnings
 
 
-def _screen_columns(
-    table: StoredTable,
-    plan: TrainingPlan,
-    encoding: Encoding,
-    rows: Int[np.ndarray, " rows"],
-    y: Num[np.ndarray, " rows"],
-    weights: Float[np.ndarray, " rows"],
-    thresholds: DataThresholds,
-) -> Screening | None:
-    """Screen the columns of a wide table on its training rows; None where the search reads all columns."""
-    request = plan.request
-    if not plan.is_screened:
-        return None
-    until = time.monotonic() + thresholds.screening.time_share * request.max_seconds
-    return screen_columns(
-        encoding,
-        lambda indices: _encode_rows(table, encoding, rows[indices]),
-        y,
-        weights,
-        is_classification=plan.task == "classification",
-        required=plan.required_features,
-        seed=request.seed,
-        is_ordered=request.split.kind == "tail",
-        is_late=lambda: time.monotonic() > until,
-        thresholds=thresholds.screening,
-    )
-
-
 def _exclusion_reason(report: ColumnReport, plan: TrainingPlan) -> str:
     if report.distinct in (0, 1):
         return "it is constant" if report.distinct else "it has no values"
@@ -343,17 +271,6 @@ def _list_counts(counts: Mapping[str, int], max_columns: int = 20) -> str:
     """The names of at most ``max_columns`` columns, with their counts."""
     listing = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:max_columns])
     return listing + (f" and {len(counts) - max_columns} more columns" if len(counts) > max_columns else "")
-
-
-def _hash_rows(rows: LabelledRows) -> UInt[np.ndarray, " rows"]:
-    """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
-    hashes = np.zeros(len(rows), np.uint64)
-    for values in (*rows.x.T, rows.y):
-        bits = (values + 0.0).view(np.uint64)  # without the sign of zero
-        # Fibonacci hashing: a product by 2^64 over the golden ratio mixes bits upwards, the shift back down
-        hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
 
 
 def _encode_rows(

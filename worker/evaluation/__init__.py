@@ -1,1 +1,1 @@
-"""Evaluates models: metrics, baselines, diagnostics."""
+"""Evaluates models: metrics and baselines."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine import LabelledRows, Predictor
+from kan_engine import LabelledRows, Predictor, TrainingData
+from kan_engine.assessment.holdout_error import explain_holdout_error
 from kan_engine.assessment.metrics import (
     class_metrics,
     classification_metrics,
@@ -15,8 +16,6 @@ from kan_engine.assessment.metrics import (
 from kan_engine.data.labels import class_name
 from kan_engine.inference.decision_rule import Decision
 from service.schemas.models import DecisionOut
-from worker.data.preparation import PreparedData
-from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import ModelMeasures
 
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
@@ -24,9 +23,10 @@ LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  
 
 def measure_model(
     predictor: Predictor,
-    data: PreparedData,
+    data: TrainingData,
     decision: Decision | None,
-    thresholds: MetricThresholds = DEFAULT_METRICS,
+    *,
+    max_training_rows: int = 100_000,
 ) -> ModelMeasures:
     """Measure a model.
 
@@ -34,77 +34,27 @@ def measure_model(
         predictor: The model; the residuals of a regression are its validation errors.
         data: Its rows.
         decision: The decision rule of a classifier; None for a regression.
-        thresholds: Decision numbers.
+        max_training_rows: Training rows for the training metrics: more change them little.
     """
-    training = data.training.sample(thresholds.max_training_rows, 0)
+    training = data.training.sample(max_training_rows, 0)
     if decision is None:
-        return _measure_regression(predictor, data, training, thresholds)
+        return _measure_regression(predictor, data, training)
     return _measure_classifier(predictor, data, training, decision)
 
 
-def _measure_regression(
-    predictor: Predictor, data: PreparedData, training: LabelledRows, thresholds: MetricThresholds
-) -> ModelMeasures:
+def _measure_regression(predictor: Predictor, data: TrainingData, training: LabelledRows) -> ModelMeasures:
     predictions, fitted_values = (_predict_values(predictor, part) for part in (data.test, training))
     truth = data.test.y
     count = int((~np.isfinite(predictions)).sum())
+    warning = f"the network has no finite prediction for {count} of {len(predictions)} hold-out rows"
+    # A network that is not finite everywhere has no RMSE to explain
+    if not count:
+        warning = explain_holdout_error(predictions - truth, predictor.residuals, data) or ""
     return ModelMeasures(
         metrics=regression_metrics(truth, predictions),
         training_metrics=regression_metrics(training.y, fitted_values),
-        warnings=[f"the network has no finite prediction for {count} of {len(predictions)} hold-out rows"]
-        if count
-        else _large_error_warnings(predictor, data, predictions - truth, thresholds),
+        warnings=[warning] if warning else [],
     )
-
-
-def _large_error_warnings(
-    predictor: Predictor, data: PreparedData, errors: Float[np.ndarray, " test"], thresholds: MetricThresholds
-) -> list[str]:
-    """Return a warning with a likely cause if the hold-out error is far above the validation error."""
-    validation_squares, squares = predictor.residuals**2, errors**2
-    if not len(squares) or not len(validation_squares):
-        return []
-    validation_mse, test_mse = float(validation_squares.mean()), float(squares.mean())
-    # Standard error of a mean of squares over as many rows as are held out
-    chance = float(validation_squares.std()) / len(squares) ** 0.5
-    is_similar = test_mse <= thresholds.max_rmse_ratio**2 * validation_mse
-    is_expected = is_similar or test_mse <= validation_mse + thresholds.chance_standard_errors * chance
-    if is_expected or test_mse <= float(data.training.y.var()) * thresholds.rounding_error**2:
-        return []
-    comparison = (
-        f"the RMSE on the hold-out rows, {test_mse**0.5:.4g}, is far above that on validation, "
-        f"{validation_mse**0.5:.4g}"
-    )
-    return [f"{comparison}: {_likely_cause(data, squares, validation_mse, thresholds)}"]
-
-
-def _likely_cause(
-    data: PreparedData,
-    squares: Float[np.ndarray, " test"],
-    validation_mse: float,
-    thresholds: MetricThresholds,
-) -> str:
-    low, high = data.training.x.min(0), data.training.x.max(0)
-    # Rows outside the box of the training rows are extrapolated
-    outside = ((data.test.x < low) | (data.test.x > high)).any(1)
-    worst = int(squares.argmax())
-    threshold = thresholds.main_cause_share * squares.sum()
-    decides = squares[worst] > threshold
-    if not decides and outside.any() and squares[outside].sum() > threshold:
-        note = _describe_rmse(squares[~outside])
-        return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{note}"
-    # An outlier stands out against validation and against the other hold-out rows
-    usual = max(validation_mse, float(np.delete(squares, worst).mean()) if len(squares) > 1 else 0.0)
-    if decides or squares[worst] > thresholds.outlier_rmse_ratio**2 * usual:
-        number = int(data.numbers[len(data.training) + worst]) + 1
-        where = " and lies outside the range of the training rows" if outside[worst] else ""
-        note = _describe_rmse(np.delete(squares, worst))
-        return f"row {number} of the dataset, counted from 1, may be an outlier{where}{note}"
-    return "they may come from another distribution than the training rows; check how the rows were split"
-
-
-def _describe_rmse(squares: Float[np.ndarray, " rows"]) -> str:
-    return f"; on the other rows it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
 
 
 def _predict_values(predictor: Predictor, part: LabelledRows) -> Float[np.ndarray, " rows"]:
@@ -112,7 +62,7 @@ def _predict_values(predictor: Predictor, part: LabelledRows) -> Float[np.ndarra
 
 
 def _measure_classifier(
-    predictor: Predictor, data: PreparedData, training: LabelledRows, decision: Decision
+    predictor: Predictor, data: TrainingData, training: LabelledRows, decision: Decision
 ) -> ModelMeasures:
     classes, weights = data.classes or (), predictor.decision_weights
     p, training_p = (_predict_probabilities(predictor, part) for part in (data.test, training))

@@ -1,62 +1,8 @@
-"""Decision numbers of the evaluation of a model: metrics, diagnostics and baselines."""
+"""Decision numbers of the baselines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricThresholds:
-    """Decision numbers of metrics and of the warnings about them.
-
-    Attributes:
-        max_training_rows: Training rows for the training metrics: more delay the result and change it little.
-        max_path_rows: Hold-out rows for every network of the path of compact ones: a standard error of R² of
-            about 0.005 suffices to compare them.
-        max_rmse_ratio: Multiple of the validation RMSE above which a hold-out RMSE needs an explanation.
-        chance_standard_errors: Standard errors of the mean square within which a difference counts as chance.
-        rounding_error: Share of the target's standard deviation below which errors are rounding errors.
-        main_cause_share: Share of the squared error that one cause has to explain.
-        outlier_rmse_ratio: Ratio to the RMSE of validation and of all other rows, above which a row is an
-            outlier.
-    """
-
-    max_training_rows: int = 100_000
-    max_path_rows: int = 10_000
-    max_rmse_ratio: float = 2.0
-    chance_standard_errors: float = 4.0
-    rounding_error: float = 1e-7
-    main_cause_share: float = 0.5
-    outlier_rmse_ratio: float = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiagnosticThresholds:
-    """Sizes of diagnostic curves and of the permutation importance.
-
-    Attributes:
-        max_parity_rows: Rows of the parity plot of a regression.
-        max_classifier_rows: Rows counted for a classifier.
-        max_confusion_classes: Classes with their own row in the confusion matrix; the others share one.
-        max_roc_curves: Classes with an ROC curve, the most frequent.
-        max_curve_points: Points of an ROC curve.
-        reliability_bins: Bins of the reliability curve.
-        max_importance_rows: Most rows that a permutation importance is measured on.
-        min_importance_rows: Fewest such rows.
-        shuffles: Shuffles per feature.
-        min_probability: Lower bound of a probability in the log loss, as in scikit-learn.
-    """
-
-    max_parity_rows: int = 2_000
-    max_classifier_rows: int = 100_000
-    max_confusion_classes: int = 40
-    max_roc_curves: int = 20
-    max_curve_points: int = 200
-    reliability_bins: int = 10
-    max_importance_rows: int = 2_000
-    min_importance_rows: int = 100
-    shuffles: int = 5
-    min_probability: float = 1e-15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,27 +38,7 @@ class MlpThresholds:
     prediction_batch_rows: int = 4_096
 
 
-@dataclass(frozen=True, kw_only=True)
-class KernelThresholds:
-    """A kernel density estimate as a baseline.
-
-    Attributes:
-        bandwidth_factors: Multiples of Scott's bandwidth to choose from.
-        max_bandwidth_rows: Rows that choose the bandwidth, by leave-one-out cross-validation.
-        max_rows: Training rows, and hold-out rows, drawn at random.
-        block_distances: Distances computed at a time.
-    """
-
-    bandwidth_factors: tuple[float, ...] = (0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 1.0, 1.4)
-    max_bandwidth_rows: int = 2_000
-    max_rows: int = 20_000
-    block_distances: int = 4_000_000
-
-
-DEFAULT_METRICS = MetricThresholds()
-DEFAULT_DIAGNOSTICS = DiagnosticThresholds()
 DEFAULT_MLP = MlpThresholds()
-DEFAULT_KERNEL = KernelThresholds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +52,6 @@ class BaselineThresholds:
         max_single_thread_values: Values below which one thread is faster: on a busy machine threads wait for
             each other.
         mlp: Training of MLPs.
-        kernel: The kernel estimate of a density.
     """
 
     validation_divisor: int = 5
@@ -134,7 +59,6 @@ class BaselineThresholds:
     boosting_step: int = 25
     max_single_thread_values: int = 200_000
     mlp: MlpThresholds = DEFAULT_MLP
-    kernel: KernelThresholds = DEFAULT_KERNEL
 
 
 DEFAULT_BASELINES = BaselineThresholds()

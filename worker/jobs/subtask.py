@@ -21,10 +21,9 @@ from kan_engine.search.subtasks import InProcess, Subtask, T
 from service.db.repositories import Jobs
 from service.schemas.job_requests import SubtaskRequest
 from service.storage.blobs import put_bytes
-from worker.data.preparation import prepare_search
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped
-from worker.pipelines.search_config import make_search_config
+from worker.pipelines.search_plan import make_plan, prepare_rows
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +55,13 @@ def run_subtask(attempt: Attempt) -> SubtaskResult:
         with attempt.sessions.begin() as session:
             Jobs(session).drop(attempt.hold(session))
         raise JobStopped
-    config = make_search_config(request.training)
-    if "limits" in request.input:
-        config = replace(config, constraints=FormulaConstraints.from_dict(request.input["limits"]))
     attempt.report(JobProgress("prepare", 0.0, "reading the table"))
     with attempt.open_table(request.training.dataset_id) as table:
-        data = prepare_search(table, request.training, config)
+        plan = make_plan(table, request.training)
+        data = prepare_rows(table, plan)
+    config = plan.config
+    if "limits" in request.input:
+        config = replace(config, constraints=FormulaConstraints.from_dict(request.input["limits"]))
     recorder = _ResultRecorder()
     callbacks = Callbacks(
         report=lambda *progress: attempt.report(JobProgress(*progress)),

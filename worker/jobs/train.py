@@ -4,12 +4,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from kan_engine import SubtaskCache
-from kan_engine.formulas.callbacks import TrialReport
 from service.db.repositories.revisions import read_revision
 from service.db.tables import Job
 from service.schemas.revision import SymbolicRequest
@@ -19,8 +16,8 @@ from service.storage.blobs import read_bytes
 from service.storage.stored_table import StoredTable
 from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
-from worker.execution.outcome import CheckpointUnreadable, JobProgress, Outcome, SourceModel
-from worker.execution.search_recorder import SearchRecorder
+from worker.execution.job_callbacks import JobCallbacks
+from worker.execution.outcome import CheckpointUnreadable, Outcome, SourceModel
 from worker.results.lineage import RevisionRecord
 from worker.results.model_storage import ModelSource, store_model, store_preview
 from worker.results.records import ModelRecord
@@ -31,27 +28,8 @@ BEGAN_ANEW_WARNING = (
     "this version of the service cannot read what an earlier version found in the job: it began anew"
 )
 
-
-class Pipeline(Protocol):
-    """Trains and measures a network on a table; see ``worker.pipelines.tabular.run_pipeline``."""
-
-    def __call__(
-        self,
-        table: StoredTable,
-        request: TrainRequest,
-        *,
-        report: Callable[[JobProgress], None],
-        record_trial: Callable[[TrialReport], None],
-        recorder: SearchRecorder,
-        should_stop: Callable[[], bool],
-        resume: bytes | None,
-        checkpoint: Callable[[bytes], None],
-        revises: SourceModel | None,
-        parts: SubtaskCache,
-        publish: Callable[[Outcome], None],
-    ) -> Outcome:
-        """Train; may raise the errors of the engine, and ``JobStopped``."""
-        ...
+Pipeline = Callable[[StoredTable, TrainRequest, JobCallbacks, SourceModel | None], Outcome]
+"""From a table to a model, like ``worker.pipelines.tabular.run_pipeline``."""
 
 
 def make_training_handlers(pipeline: Pipeline) -> Mapping[str, JobHandler]:
@@ -97,11 +75,6 @@ class _TrainingResult:
 
 def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
     request, revises = _read_request(attempt)
-    if revises is not None and (group := revises.model.changes.fit_group) is not None:
-        with attempt.open_table(group.dataset_id) as table:
-            revises = replace(
-                revises, group_rows={report.name: table.column(report.name) for report in table.reports}
-            )
     device_request = _set_device(request, attempt.device)
     parts = DistributedSubtasks(
         attempt.sessions,
@@ -120,29 +93,24 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
     def publish(outcome: Outcome) -> None:
         attempt.publish(_TrainingResult(attempt.job_id, request, revises, outcome).store_preview)
 
+    callbacks = JobCallbacks(
+        report=attempt.report,
+        record_trial=attempt.record_trial,
+        recorder=attempt.recorder,
+        should_stop=should_stop,
+        resume=attempt.resume,
+        checkpoint=attempt.checkpoint,
+        parts=parts,
+        publish=None if revises else publish,
+    )
     with attempt.open_table(request.dataset_id) as table:
-
-        def run(resume: bytes | None) -> Outcome:
-            return pipeline(
-                table,
-                device_request,
-                report=attempt.report,
-                record_trial=attempt.record_trial,
-                recorder=attempt.recorder,
-                should_stop=should_stop,
-                resume=resume,
-                checkpoint=attempt.checkpoint,
-                revises=revises,
-                parts=parts,
-                publish=publish,
-            )
-
         try:
-            outcome = run(attempt.resume)
+            outcome = pipeline(table, device_request, callbacks, revises)
         except CheckpointUnreadable as error:
             log.warning("job begins anew", extra={"job_id": attempt.job_id, "reason": str(error)})
             attempt.begin_anew()
-            outcome = _add_warning(run(None), BEGAN_ANEW_WARNING)
+            outcome = pipeline(table, device_request, replace(callbacks, resume=None), revises)
+            outcome = _add_warning(outcome, BEGAN_ANEW_WARNING)
     return _TrainingResult(attempt.job_id, request, revises, outcome)
 
 
@@ -158,7 +126,12 @@ def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:
     if isinstance(request, SymbolicRequest):
         with attempt.sessions.read() as session:
             revision = read_revision(request, session)
-            return revision.request, SourceModel(revision, read_bytes(session, revision.artifact_sha256))
+            source = SourceModel(revision, read_bytes(session, revision.artifact_sha256))
+        if request.fit_group is not None:
+            with attempt.open_table(request.fit_group.dataset_id) as table:
+                columns = {report.name: table.column(report.name) for report in table.reports}
+            source = replace(source, group_rows=columns)
+        return revision.request, source
     assert isinstance(request, TrainRequest)  # noqa: S101 - these are the kinds above
     return request, None
 

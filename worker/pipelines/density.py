@@ -21,10 +21,9 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
-from worker.evaluation.thresholds import MetricThresholds
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
-from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
+from worker.pipelines.thresholds import PipelineThresholds
 from worker.results.density_document import make_density_document
 from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
@@ -44,7 +43,7 @@ def run_density(
     table: StoredTable,
     request: TrainRequest,
     watch: StageTimer,
-    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
+    thresholds: PipelineThresholds,
 ) -> Outcome:
     """Fit a density to one or two columns, recognise its law, and measure both and a kernel estimate.
 
@@ -73,7 +72,7 @@ def run_density(
             )
     law = verdict.accepted[0] if verdict.accepted else None
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
-        record = _make_record(rows, predictor, density, verdict, request, thresholds.metrics)
+        record = _make_record(rows, predictor, density, verdict, request)
         symbolic = make_density_document(verdict.accepted, rows, request.goal)
         members = _make_members(predictor, symbolic, record.measures.metrics, rows)
     with watch.stage("figures", 0.92, "drawing the density"):
@@ -88,16 +87,14 @@ def run_density(
             scaler=predictor.outputs,
         ).to_dict()
     with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
-        kernel = thresholds.baselines.kernel
-        baselines = fit_kernel_baseline(rows, request.seed, kernel) if request.baselines else {}
+        baselines = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
     return Outcome(
         artifact=save(predictor),
-        record=replace(record, members=members, baselines=baselines, timings=watch.seconds),
+        record=replace(record, members=members, baselines=baselines),
         symbolic=symbolic,
         edges=picture,
         task="density",
         figures=figures,
-        cut_by=watch.cut_by,
     )
 
 
@@ -118,13 +115,14 @@ def _make_record(
     density: Density,
     verdict: RecognitionResult,
     request: TrainRequest,
-    thresholds: MetricThresholds,
+    *,
+    max_training_rows: int = 100_000,
 ) -> ModelRecord:
-    """Return the record of a density."""
+    """Return the record of a density, with training metrics of at most ``max_training_rows``."""
     law = verdict.accepted[0] if verdict.accepted else None
     # A random sample determines the mean over the training rows well enough
     order = np.random.default_rng(0).permutation(len(rows.training))
-    sample = rows.training[order[: thresholds.max_training_rows]]
+    sample = rows.training[order[:max_training_rows]]
     metrics = _compute_metrics(predictor, law, rows.test)
     # One row of density 0 makes the mean log-likelihood minus infinity
     zeros = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0

@@ -1,56 +1,55 @@
-"""What a search found, with the records and pictures from which the documents of a model are made."""
+"""The outcome of a job: a model, measured and drawn, with the records from which its documents are made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from kan_engine import Predictor, SearchConfig, SearchResult, save
-from kan_engine.inference.decision_rule import Decision
-from kan_engine.search.assembly import assemble_model
-from worker.data.preparation import PreparedData
-from worker.execution.outcome import Outcome
+from kan_engine import TrainingData, save
+from kan_engine.inference.decision_rule import choose_decision
+from kan_engine.search.assembly import Model, assemble_model
+from service.schemas.formulas import SymbolicDocument
+from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
-from worker.pipelines.thresholds import PipelineThresholds
+from worker.pipelines.search_plan import SearchPlan
+from worker.pipelines.trained_network import TrainedNetwork
 from worker.results.figures import compute_figures
 from worker.results.member_metrics import measure_answering_member
 from worker.results.members import describe_members
 from worker.results.model_record import make_record
-from worker.results.network_pictures import describe_networks
-from worker.results.records import GridStage
+from worker.results.network_pictures import describe_compact_network, describe_networks
+from worker.results.records import RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
 
 
-def make_outcome(
-    result: SearchResult,
-    predictor: Predictor,
-    decision: Decision | None,
-    data: PreparedData,
-    config: SearchConfig,
-    watch: StageTimer,
-    thresholds: PipelineThresholds,
-    grids: Sequence[GridStage] = (),
-) -> Outcome:
+def make_outcome(trained: TrainedNetwork, plan: SearchPlan, data: TrainingData, watch: StageTimer) -> Outcome:
     """Measure a model on the hold-out rows and draw it; its record has no baselines yet."""
-    request = data.plan.request
+    config, limits, seed = plan.config, plan.thresholds, plan.config.seed
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         model = assemble_model(
-            result,
-            predictor,
-            decision,
+            trained.result,
+            trained.predictor,
+            trained.decision,
             data,
-            seed=request.seed,
+            seed=seed,
             thresholds=config.thresholds,
         )
         symbolic = None if model.report is None else make_symbolic_document(model.report, data.encoding)
-        measures = measure_answering_member(model, data, thresholds.metrics)
-        max_points = thresholds.max_history_points
-        record = make_record(result, measures, model.report, data, grids, max_history_points=max_points)
+        record = make_record(
+            trained.result,
+            measure_answering_member(model, data),
+            model.report,
+            plan.request,
+            data,
+            trained.grids,
+            max_history_points=limits.max_history_points,
+        )
         members = describe_members(model, symbolic, data, config.thresholds.max_log_odds)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
-        picture = describe_networks(predictor, data, watch.should_stop)
+        picture = describe_networks(trained.predictor, data, watch.should_stop)
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
-        figures = compute_figures(model.answering, data, picture, watch.should_stop, thresholds.figures)
+        figures = compute_figures(model.answering, data, picture, seed, watch.should_stop, limits.figures)
     return Outcome(
         artifact=save(model.predictor),
         record=replace(record, members=members, timings=watch.seconds),
@@ -58,5 +57,58 @@ def make_outcome(
         edges=picture,
         task=data.task,
         figures=figures,
-        cut_by=watch.cut_by,
+    )
+
+
+def make_revised_outcome(
+    revises: SourceModel,
+    model: Model,
+    record: RevisedRecord,
+    symbolic: SymbolicDocument | Mapping[str, Any] | None,
+    plan: SearchPlan,
+    data: TrainingData,
+    should_stop: Callable[[], bool],
+) -> Outcome:
+    """Measure the member that answers and draw it; edges and other networks are those of the earlier model.
+
+    Args:
+        revises: The earlier model.
+        model: The next version.
+        record: Its record, without metrics.
+        symbolic: Its formulas, or the stored document if they stay as they are.
+        plan: The plan of its training.
+        data: Its rows.
+        should_stop: Ends the figures early.
+    """
+    edges, limits = revises.model.edges, plan.thresholds
+    if revises.model.changes.compact is not None:
+        edges = edges | describe_compact_network(model.predictor, data, should_stop)
+    return Outcome(
+        artifact=save(model.predictor),
+        record=_add_measures(record, model, data),
+        symbolic=symbolic,
+        edges=edges,
+        task=data.task,
+        figures=compute_figures(model.answering, data, edges, plan.config.seed, should_stop, limits.figures),
+    )
+
+
+def _add_measures(record: RevisedRecord, model: Model, data: TrainingData) -> RevisedRecord:
+    """Add the metrics of the member that answers; those of an unchanged classifier stay."""
+    if data.classes is not None:
+        if not record.earlier.get("network_metrics") and model.answering is model.predictor:
+            return record
+        decision = choose_decision(model.answering, data)
+        model = replace(model, decision=replace(decision, weights=model.answering.decision_weights))
+    measures = measure_answering_member(model, data)
+    record = replace(
+        record,
+        metrics=measures.metrics,
+        training_metrics=measures.training_metrics,
+        network_metrics=measures.network_metrics,
+    )
+    if data.classes is None:
+        return record
+    return replace(
+        record, per_class=measures.per_class, threshold=measures.threshold, decision=measures.decision
     )

@@ -9,29 +9,22 @@ from kan_engine import (
     KAN,
     Callbacks,
     ModelChanges,
-    SearchConfig,
     SearchResult,
+    TrainingData,
     from_json,
     load,
     revise,
-    save,
 )
 from kan_engine.network.header import EdgePlace
-from kan_engine.search.assembly import add_formulas, assemble_predictor, report_formulas
+from kan_engine.search.assembly import add_formulas, report_formulas
 from service.errors import Conflict
-from worker.data.preparation import PreparedData
 from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
-from worker.pipelines.member_switch import (
-    add_measures,
-    change_networks,
-    describe_changed_edges,
-    switch_member,
-)
-from worker.pipelines.model_outcome import make_outcome
+from worker.pipelines.member_switch import change_networks, switch_member
+from worker.pipelines.model_outcome import make_outcome, make_revised_outcome
 from worker.pipelines.new_group import fit_new_group
-from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
-from worker.results.figures import compute_figures
+from worker.pipelines.search_plan import SearchPlan
+from worker.pipelines.trained_network import TrainedNetwork
 from worker.results.members import describe_members
 from worker.results.records import FittedBaseline, ModelRecord, RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
@@ -39,23 +32,18 @@ from worker.results.symbolic_document import make_symbolic_document
 NO_FORMULA = "no formula was found that satisfies the request; allow more functions, or longer formulas"
 
 
-def revise_model(
-    revises: SourceModel,
-    data: PreparedData,
-    config: SearchConfig,
-    callbacks: Callbacks,
-    thresholds: PipelineThresholds = DEFAULT_PIPELINE,
-) -> Outcome:
+def revise_model(revises: SourceModel, plan: SearchPlan, data: TrainingData, callbacks: Callbacks) -> Outcome:
     """Make the next version of a model, with the same networks except for edges fixed to functions.
 
     Raises:
         Conflict: No formula satisfies the constraints of the request.
         InvalidData: A function cannot be fixed on the edge that the request names.
     """
-    changes, should_stop, r2 = revises.model.changes, callbacks.should_stop, dict[EdgePlace, float]()
-    predictor = change_networks(load(revises.artifact), changes, data, config)
+    changes, config, should_stop = revises.model.changes, plan.config, callbacks.should_stop
+    predictor = change_networks(load(revises.artifact), changes, data, config.thresholds)
     if revises.model.only_changes_member:
-        return switch_member(revises, predictor, data, config, should_stop, thresholds)
+        return switch_member(revises, predictor, plan, data, should_stop)
+    r2 = dict[EdgePlace, float]()
     if changes.fit_group is not None:
         result = fit_new_group(revises, predictor, data).answer_by(config.serve)
     else:
@@ -63,7 +51,7 @@ def revise_model(
     if not result.formulas:
         raise Conflict("no_formula", NO_FORMULA)
     if changes.fix:
-        return _describe_trained(result, r2, revises, data, config, should_stop, thresholds)
+        return _describe_trained(result, r2, revises, plan, data, should_stop)
     report = report_formulas(result, predictor, data, seed=config.seed, thresholds=config.thresholds)
     if report is None:
         raise Conflict("no_formula", NO_FORMULA)
@@ -73,15 +61,7 @@ def revise_model(
         members=describe_members(model, symbolic, data, config.thresholds.max_log_odds),
         formula_of=result.formula_of if changes.changes_formula else None,
     )
-    edges = describe_changed_edges(revises, predictor, data, should_stop)
-    return Outcome(
-        artifact=save(model.predictor),
-        record=add_measures(record, model, data, thresholds),
-        symbolic=symbolic,
-        edges=edges,
-        task=data.task,
-        figures=compute_figures(model.answering, data, edges, should_stop, thresholds.figures),
-    )
+    return make_revised_outcome(revises, model, record, symbolic, plan, data, should_stop)
 
 
 def _read_changes(revises: SourceModel) -> ModelChanges:
@@ -106,20 +86,18 @@ def _describe_trained(
     result: SearchResult,
     r2: Mapping[EdgePlace, float],
     revises: SourceModel,
-    data: PreparedData,
-    config: SearchConfig,
+    plan: SearchPlan,
+    data: TrainingData,
     should_stop: Callable[[], bool],
-    thresholds: PipelineThresholds,
 ) -> Outcome:
     """Measure a network that was trained further; its baselines are those of the earlier version."""
-    predictor, decision = assemble_predictor(result, data, config.thresholds, max_curves=config.max_curves)
     silent = StageTimer(lambda _: None, should_stop)
-    outcome = make_outcome(result, predictor, decision, data, config, silent, thresholds)
+    outcome = make_outcome(TrainedNetwork.assemble(result, plan, data), plan, data, silent)
     if outcome.symbolic is None:
         raise Conflict("no_formula", NO_FORMULA)
     record, earlier = outcome.record, revises.model.record["baselines"]
     assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
-    poor = _poor_fit_warnings(r2, result.network, thresholds.min_function_r2)
+    poor = _poor_fit_warnings(r2, result.network, plan.thresholds.min_function_r2)
     baselines = {name: FittedBaseline(**entry) for name, entry in earlier.items()}
     return replace(outcome, record=replace(record, warnings=[*record.warnings, *poor], baselines=baselines))
 

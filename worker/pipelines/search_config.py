@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kan_engine import FormulaConstraints, SearchConfig
+from kan_engine.formulas.forms.template import FormTemplate
+from kan_engine.search.config import PerGroup
 from kan_engine.search.thresholds import SearchThresholds
-from service.schemas.options.formulas import CompactOptions
+from service.schemas.options.formulas import CompactOptions, PerGroupOptions
 from service.schemas.training import TrainRequest
 
 THRESHOLDS = SearchThresholds()  # of all searches of the service
 
 
-def make_search_config(request: TrainRequest, forbidden_functions: Iterable[str] = ()) -> SearchConfig:
+def make_search_config(
+    request: TrainRequest,
+    forbidden_functions: Iterable[str] = (),
+    *,
+    form: FormTemplate | None = None,
+    without: frozenset[str] = frozenset(),
+) -> SearchConfig:
     """The settings of the search that a training asks for.
 
     Args:
         request: The training.
         forbidden_functions: Functions that no formula may contain.
+        form: The form of the request, in the columns of the table.
+        without: Names of strategies that are left out.
     """
     network, training, symbolic = request.network, request.training, request.symbolic
     return SearchConfig(
@@ -41,11 +51,20 @@ def make_search_config(request: TrainRequest, forbidden_functions: Iterable[str]
             monotone=request.monotone,
         ),
         units=request.units,
+        form=form,
+        per_group=_read_groups(request.per_group),
         compact=request.compact is not None,
         max_curves=request.compact.max_edges if request.compact else CompactOptions().max_edges,
         serve=request.serve,
         is_ordered=request.split.kind == "tail",
+        without=without,
         seed=request.seed,
         max_seconds=request.max_seconds,
         thresholds=THRESHOLDS,
     )
+
+
+def _read_groups(options: PerGroupOptions | None) -> PerGroup | None:
+    if options is None:
+        return None
+    return PerGroup(column=options.column, own=None if options.own is None else tuple(options.own))

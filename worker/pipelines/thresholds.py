@@ -8,9 +8,7 @@ from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
 from kan_engine.differential.thresholds import DEFAULT_EQUATIONS, EquationThresholds
 from worker.evaluation.thresholds import (
     DEFAULT_BASELINES,
-    DEFAULT_METRICS,
     BaselineThresholds,
-    MetricThresholds,
 )
 from worker.results.thresholds import (
     DEFAULT_DENSITY_FIGURES,
@@ -55,7 +53,6 @@ class PipelineThresholds:
         min_function_r2: R² on an edge's activation below which a warning reports the function that replaced
             it.
         preview: When the best model so far is published.
-        metrics: Metrics and the warnings about them.
         baselines: The baselines.
         figures: The figures of a model of a table.
         density_figures: The figure of a density.
@@ -66,7 +63,6 @@ class PipelineThresholds:
     max_history_points: int = 500
     min_function_r2: float = 0.9
     preview: PreviewThresholds = DEFAULT_PREVIEW
-    metrics: MetricThresholds = DEFAULT_METRICS
     baselines: BaselineThresholds = DEFAULT_BASELINES
     figures: FigureThresholds = DEFAULT_FIGURES
     density_figures: DensityFigureThresholds = DEFAULT_DENSITY_FIGURES

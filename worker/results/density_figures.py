@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine import Predictor
+from kan_engine.assessment.diagnostics import Diagnostics
 from kan_engine.density.law_recognition import RecognisedLaw
 from service.schemas.figures import DensityOut, FiguresDocument
 from worker.data.density_rows import DensityRows
-from worker.evaluation.diagnostics import Diagnostics
 from worker.results.thresholds import DEFAULT_DENSITY_FIGURES, DensityFigureThresholds
 
 

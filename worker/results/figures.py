@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Feature, Predictor
+from kan_engine import Feature, Predictor, TrainingData
+from kan_engine.assessment.diagnostics import compute_diagnostics
 from kan_engine.assessment.monitoring.reference import summarize_inputs
 from kan_engine.assessment.partial_dependence import compute_partial_dependence
+from kan_engine.assessment.permutation_importance import compute_importance
 from service.schemas.figures import EffectOut, FiguresDocument, ImportanceOut, RowSampleOut
-from worker.data.preparation import PreparedData
-from worker.evaluation.diagnostics import compute_diagnostics
-from worker.evaluation.permutation_importance import compute_importance
 from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
 
 
 def compute_figures(
     predictor: Predictor,
-    data: PreparedData,
+    data: TrainingData,
     picture: Mapping[str, Any],
+    seed: int,
     should_stop: Callable[[], bool] = lambda: False,
     thresholds: FigureThresholds = DEFAULT_FIGURES,
 ) -> FiguresDocument:
@@ -35,6 +35,7 @@ def compute_figures(
         predictor: The model.
         data: Its rows.
         picture: Its edges, whose scores select features where there are very many.
+        seed: Seed of the samples of rows, and of the shuffles of the importance.
         should_stop: Once true, no further feature is computed. If true from the beginning, about a tenth of
             the work is still done: figures from a few rows are better than none.
         thresholds: Sizes of the figures.
@@ -49,28 +50,27 @@ def compute_figures(
     features = _select_features(candidates, picture, data, thresholds.max_features)
     # Rows to predict per feature.
     rows_each = work // max(1, predictor.network.edge_count * len(features))
-    importance = compute_importance(predictor, part, data, features, rows_each, stop, thresholds.diagnostics)
+    importance = compute_importance(predictor, part, features, rows_each, seed=seed, should_stop=stop)
     weights = {entry.name: entry.mean for entry in importance.features}
     by_weight = sorted(features, key=lambda feature: -(weights.get(feature.name) or 0.0))
     effects = compute_partial_dependence(
-        predictor, data.training, by_weight, rows_each, seed=data.plan.request.seed, should_stop=stop
+        predictor, data.training, by_weight, rows_each, seed=seed, should_stop=stop
     )
-    seed = data.plan.request.seed
     reference = summarize_inputs(data.encoding, data.training, predictor.unused, seed=seed)
     return FiguresDocument(
         measured_on="hold-out" if is_measured else "training",
-        **asdict(compute_diagnostics(predictor, part, numbers, seed, thresholds.diagnostics)),
+        **asdict(compute_diagnostics(predictor, part, numbers, seed)),
         effects=[EffectOut(**asdict(effect)) for effect in effects],
         importance=ImportanceOut(**asdict(importance)),
         reference=asdict(reference),
-        sample=_sample_rows(data, thresholds.max_sample_rows),
+        sample=_sample_rows(data, thresholds.max_sample_rows, seed),
     )
 
 
-def _sample_rows(data: PreparedData, max_rows: int) -> RowSampleOut:
+def _sample_rows(data: TrainingData, max_rows: int, seed: int) -> RowSampleOut:
     """At most this many rows, with about the share of hold-out rows that all rows have."""
     total, split = len(data.numbers), len(data.training)
-    random = np.random.default_rng(data.plan.request.seed)
+    random = np.random.default_rng(seed)
     # A permutation of all rows, so that both parts are drawn in proportion
     sample = random.permutation(total)[:max_rows]
     parts = (sample[sample < split], sample[sample >= split])
@@ -83,7 +83,7 @@ def _never() -> bool:
 
 
 def _select_features(
-    features: Sequence[Feature], picture: Mapping[str, Any], data: PreparedData, max_features: int
+    features: Sequence[Feature], picture: Mapping[str, Any], data: TrainingData, max_features: int
 ) -> list[Feature]:
     """At most ``max_features`` of the features that the network uses, by the scores of their edges."""
     if len(features) <= max_features:

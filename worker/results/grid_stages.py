@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from kan_engine import SearchResult
+from kan_engine import SearchResult, TrainingData
 from kan_engine.search.assembly import assemble_stage
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
-from worker.data.preparation import PreparedData
 from worker.evaluation.model_metrics import measure_model
-from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import GridStage
 
 
 def measure_grids(
     result: SearchResult,
-    data: PreparedData,
+    data: TrainingData,
     search: SearchThresholds = DEFAULT_THRESHOLDS,
-    metrics: MetricThresholds = DEFAULT_METRICS,
 ) -> list[GridStage]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
     models = [assemble_stage(stage, result, data, search) for stage in result.stages]
@@ -24,7 +21,7 @@ def measure_grids(
             grid=stage.network.stack[0].grid_size,
             parameters=stage.network.parameter_count,
             seconds=round(stage.seconds, 3),
-            metrics=measure_model(predictor, data, decision, metrics).metrics,
+            metrics=measure_model(predictor, data, decision).metrics,
         )
         for stage, (predictor, decision) in zip(result.stages, models, strict=True)
     ]

@@ -7,28 +7,24 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine import LabelledRows, Predictor
+from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
-from worker.data.preparation import PreparedData
 from worker.evaluation.model_metrics import measure_model
-from worker.evaluation.thresholds import DEFAULT_METRICS, MetricThresholds
 from worker.results.records import ModelMeasures
 
 
-def measure_answering_member(
-    model: Model, data: PreparedData, thresholds: MetricThresholds = DEFAULT_METRICS
-) -> ModelMeasures:
+def measure_answering_member(model: Model, data: TrainingData) -> ModelMeasures:
     """Hold-out metrics of the member that answers, and of the accurate network if another one answers."""
-    network_measures = measure_model(model.predictor, data, model.decision, thresholds)
+    network_measures = measure_model(model.predictor, data, model.decision)
     if model.answering is model.predictor:
         return replace(network_measures, network_metrics={})
-    measures = measure_model(model.answering, data, model.decision, thresholds)
+    measures = measure_model(model.answering, data, model.decision)
     return replace(measures, network_metrics=network_measures.metrics)
 
 
-def measure_member(predictor: Predictor, part: LabelledRows, data: PreparedData) -> Metrics:
+def measure_member(predictor: Predictor, part: LabelledRows, data: TrainingData) -> Metrics:
     """Metrics of a member on rows of the data."""
     classes = predictor.classes
     if classes is None:

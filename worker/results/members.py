@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from kan_engine import Predictor
+from kan_engine import Predictor, TrainingData
 from kan_engine.inference.linear_network import classify_linear_network
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import CompactMemberOut, LinearMemberOut, RecordedMember
-from worker.data.preparation import PreparedData
 from worker.results.compact_member import describe_compact_member
 from worker.results.formula_member import describe_formula_member
 from worker.results.member_metrics import measure_fidelity, measure_member
 
 
 def describe_networks_beside(
-    predictor: Predictor, data: PreparedData, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
+    predictor: Predictor, data: TrainingData, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
 ) -> dict[str, CompactMemberOut | LinearMemberOut]:
     """Describe the compact network and the line beside the accurate network, as far as there are any."""
     members: dict[str, CompactMemberOut | LinearMemberOut] = {
@@ -35,7 +34,7 @@ def describe_networks_beside(
 def describe_members(
     model: Model,
     symbolic: SymbolicDocument | None,
-    data: PreparedData,
+    data: TrainingData,
     max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
 ) -> dict[str, RecordedMember]:
     """Describe the members beside the accurate network; empty if there are none."""

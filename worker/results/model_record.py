@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from kan_engine import SearchResult
+from kan_engine import SearchResult, TrainingData
 from kan_engine.assessment.comparison import describe_formula_gain
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING
 from kan_engine.search.time_warnings import LAW_ENDED_EARLY_WARNING, merge_time_warnings
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.models import DroppedOut, KeptColumnOut, ScreeningOut
-from worker.data.preparation import PreparedData
+from service.schemas.training import TrainRequest
 from worker.results.records import (
     GridStage,
     LossPoint,
@@ -27,13 +27,14 @@ def make_record(
     result: SearchResult,
     measures: ModelMeasures,
     report: FormulaReport | None,
-    data: PreparedData,
+    request: TrainRequest,
+    data: TrainingData,
     grids: Sequence[GridStage] = (),
     *,
     max_history_points: int,
 ) -> ModelRecord:
     """The record for the network, with its metrics, also on the grids of a schedule."""
-    split = data.plan.request.split
+    split = request.split
     return ModelRecord(
         features=describe_features(data.encoding),
         outputs=data.output_names,
@@ -63,7 +64,7 @@ def make_record(
             [
                 *data.warnings,
                 *result.warnings,
-                *_warn_of_formula(result, report, data),
+                *_warn_of_formula(result, report, request, data),
                 *([] if report is None else report.warnings),
                 *measures.warnings,
                 *_warn_of_repeated_rows(data),
@@ -73,7 +74,7 @@ def make_record(
     )
 
 
-def _describe_screening(data: PreparedData) -> ScreeningOut | None:
+def _describe_screening(data: TrainingData) -> ScreeningOut | None:
     screening = data.screening
     if screening is None:
         return None
@@ -87,13 +88,15 @@ def _describe_screening(data: PreparedData) -> ScreeningOut | None:
     )
 
 
-def _warn_of_formula(result: SearchResult, report: FormulaReport | None, data: PreparedData) -> list[str]:
+def _warn_of_formula(
+    result: SearchResult, report: FormulaReport | None, request: TrainRequest, data: TrainingData
+) -> list[str]:
     """Report that an inexact formula answers because it is better, or that there is none, or none could."""
-    serve = data.plan.request.serve
+    serve = request.serve
     is_useful = report is not None and (report.is_exact or report.serves_within is not None)
     if serve == "formula" and not is_useful:
         return ["no useful formula was found: the accurate network serves"]
-    if data.plan.request.symbolic and report is None and NO_ALLOWED_FORMULA_WARNING not in result.warnings:
+    if request.symbolic and report is None and NO_ALLOWED_FORMULA_WARNING not in result.warnings:
         return [
             "no useful formula was found: on the hold-out rows every formula of an output is undefined or "
             "worse than the mean; see the curves of the network instead"
@@ -104,7 +107,7 @@ def _warn_of_formula(result: SearchResult, report: FormulaReport | None, data: P
     return [f"{gain}; the formula answers"]
 
 
-def _warn_of_repeated_rows(data: PreparedData) -> list[str]:
+def _warn_of_repeated_rows(data: TrainingData) -> list[str]:
     count, rows = data.duplicate_count, len(data.test)
     if not count:
         return []

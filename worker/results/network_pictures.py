@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kan_engine import Predictor
+from kan_engine import Predictor, TrainingData
 from kan_engine.drawing.network_curves import describe_edges
-from worker.data.preparation import PreparedData
 
 
 def describe_networks(
-    predictor: Predictor, data: PreparedData, should_stop: Callable[[], bool] = lambda: False
+    predictor: Predictor, data: TrainingData, should_stop: Callable[[], bool] = lambda: False
 ) -> dict[str, Any]:
     """The edges of the accurate network as JSON, and under ``compact`` those of the compact one."""
     accurate, compact = _describe(predictor, data, should_stop), predictor.compact_predictor
@@ -21,7 +20,7 @@ def describe_networks(
 
 
 def describe_compact_network(
-    predictor: Predictor, data: PreparedData, should_stop: Callable[[], bool] = lambda: False
+    predictor: Predictor, data: TrainingData, should_stop: Callable[[], bool] = lambda: False
 ) -> dict[str, Any]:
     """The edges of the compact network under ``compact``; empty without one."""
     if predictor.compact_predictor is None:
@@ -29,7 +28,7 @@ def describe_compact_network(
     return {"compact": _describe(predictor.compact_predictor, data, should_stop)}
 
 
-def _describe(predictor: Predictor, data: PreparedData, should_stop: Callable[[], bool]) -> dict[str, Any]:
+def _describe(predictor: Predictor, data: TrainingData, should_stop: Callable[[], bool]) -> dict[str, Any]:
     return describe_edges(
         predictor.network,
         predictor.inputs,

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine import Measurements, Solution
+from kan_engine.assessment.diagnostics import Diagnostics
 from service.schemas.figures import FiguresDocument, SolutionOut, UnknownOut
-from worker.evaluation.diagnostics import Diagnostics
 from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES, SolutionFigureThresholds
 
 EvaluateSolution = Callable[[Sequence[Float[np.ndarray, " _"]]], Float[np.ndarray, " unknowns *points"]]

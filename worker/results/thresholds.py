@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
-
 
 @dataclass(frozen=True, kw_only=True)
 class FigureThresholds:
@@ -15,13 +13,11 @@ class FigureThresholds:
         max_features: Features with a partial dependence and an importance.
         max_activations: Activations per kind of figure: about half a second.
         max_sample_rows: Rows that are drawn with the model: as many dots as a chart can still tell apart.
-        diagnostics: Sizes of diagnostic curves and of the importance.
     """
 
     max_features: int = 50
     max_activations: int = 150_000_000
     max_sample_rows: int = 2_000
-    diagnostics: DiagnosticThresholds = DEFAULT_DIAGNOSTICS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     """Draw a bar per feature: the increase of the error when its values are shuffled among the rows.
 
     Args:
-        numbers: With ``importance``, the result of ``worker.evaluation.permutation_importance``.
+        numbers: With ``importance``, the result of ``kan_engine.assessment.permutation_importance``.
         subject: The model.
         theme: Colours and language.
 

@@ -16,6 +16,7 @@ from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
 from tests.benchmarks.rows import Values
 from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
+from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.search_recorder import SearchRecorder
 from worker.pipelines.tabular import run_pipeline
 
@@ -47,8 +48,7 @@ def solve(
         run_pipeline(
             table,
             request,
-            recorder=recorder,
-            should_stop=lambda: time.perf_counter() > start + max_seconds,
+            JobCallbacks(recorder=recorder, should_stop=lambda: time.perf_counter() > start + max_seconds),
             without=without | (BESIDE_NETWORKS if conditions.networks else frozenset()),
         )
     )

@@ -26,7 +26,7 @@ def main() -> None:
     columns = draw_law(job) if "id" in job else draw_table(job)
     *_, target = columns
     request = request_for(target=target, max_seconds=job["seconds"], compact={})
-    outcome = run_pipeline(table_of(**columns), request, should_stop=lambda: False)
+    outcome = run_pipeline(table_of(**columns), request)
     sys.stdout.write(json.dumps(describe(stored(outcome))) + "\n")
 
 

@@ -73,12 +73,15 @@ def solve_in_process(case: Case, max_seconds: float) -> tuple[Mapping[str, Any] 
     """The formulas and the metrics of a default job in this process."""
     from tests.support.stored import stored
     from tests.support.tables import request_for, table_of
+    from worker.execution.job_callbacks import JobCallbacks
     from worker.pipelines.tabular import run_pipeline
 
     table = table_of(**{name: values.tolist() for name, values in case.columns.items()})
     request = request_for(target=TARGET, max_seconds=max_seconds, compact={})
     deadline = time.perf_counter() + max_seconds
-    outcome = stored(run_pipeline(table, request, should_stop=lambda: time.perf_counter() > deadline))
+    outcome = stored(
+        run_pipeline(table, request, JobCallbacks(should_stop=lambda: time.perf_counter() > deadline))
+    )
     return outcome.symbolic, outcome.record["metrics"]
 
 

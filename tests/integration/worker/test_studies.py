@@ -122,12 +122,12 @@ def test_a_training_that_fails_is_a_row_of_the_table_and_no_end_of_the_study(
     client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    def fails_once(table: Any, request: Any, **options: Any) -> Any:
+    def fails_once(table: Any, request: Any, *job: Any) -> Any:
         if request.seed == 1:
             raise MemoryError
-        return run_pipeline(table, request, **options)
+        return run_pipeline(table, request, *job)
 
-    monkeypatch.setitem(HANDLERS, "train", make_training_handlers(fails_once)["train"])  # type: ignore[arg-type]
+    monkeypatch.setitem(HANDLERS, "train", make_training_handlers(fails_once)["train"])
     study = submit({"seed": [0, 1]}).json()
     work()
     found = table(client, study)

@@ -22,25 +22,26 @@ from sqlalchemy.orm import Session
 from kan_engine.errors import DeviceUnavailable, InvalidData, TrainingDiverged
 from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.formulas.trace import TraceStep
-from kan_engine.search.subtasks import SubtaskCache
 from service.caller import Caller
 from service.db.repositories import Datasets, Jobs, TrainedModels
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
 from service.errors import NotFound
 from service.schemas.jobs import JobOut
+from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage.blobs import read_bytes
+from service.storage.stored_table import StoredTable
 from tests.support.databases import ON_ONE_DATABASE
 from tests.support.factories import make_dataset, make_job
 from tests.support.servers import wait_until
 from tests.support.stored import bare_record
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
+from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import CheckpointUnreadable, JobProgress, JobStopped, Outcome, SourceModel
 from worker.execution.runner import run_job
-from worker.execution.search_recorder import SearchRecorder
 from worker.jobs.train import BEGAN_ANEW_WARNING, Pipeline, make_training_handlers
 
 LEASE_S = 0.3  # beats every 0.1 s
@@ -82,37 +83,31 @@ class ToyPipeline:
 
     def __call__(
         self,
-        table: Any,
-        request: Any,
-        *,
-        report: Callable[[JobProgress], None],
-        record_trial: Callable[[TrialReport], None],
-        recorder: SearchRecorder,
-        should_stop: Callable[[], bool],
-        resume: bytes | None,
-        checkpoint: Callable[[bytes], None],
+        table: StoredTable,
+        request: TrainRequest,
+        job: JobCallbacks,
         revises: SourceModel | None,
-        parts: SubtaskCache,
-        publish: Callable[[Outcome], None],
     ) -> Outcome:
-        self.resumed.append(resume)
+        self.resumed.append(job.resume)
         self.revised.append(revises)
         self.tables.append(table)
         self.devices.append(request.training.device)
-        report(JobProgress("fit", 0.5, "half", error=0.25))
-        record_trial(TrialReport(kind="structure", width=(1, 1), grid=5, error=0.25))
+        job.report(JobProgress("fit", 0.5, "half", error=0.25))
+        job.record_trial(TrialReport(kind="structure", width=(1, 1), grid=5, error=0.25))
         if self.strategy is not None:
-            recorder.record_step(TraceStep(strategy=self.strategy))
+            job.recorder.record_step(TraceStep(strategy=self.strategy))
         if self.ended is not None:
-            recorder.record_end(self.ended)
+            job.recorder.record_end(self.ended)
         if self.preview is not None:
-            publish(outcome(self.preview, is_first=True))
+            assert job.publish is not None
+            job.publish(outcome(self.preview, is_first=True))
         if self.better is not None:
-            publish(outcome(self.better))
-        self.during(checkpoint)
+            assert job.publish is not None
+            job.publish(outcome(self.better))
+        self.during(job.checkpoint)
         ends_at = time.monotonic() + self.lasts_s
         while time.monotonic() < ends_at:
-            if not self.is_deaf and should_stop():
+            if not self.is_deaf and job.should_stop():
                 if self.has_best:
                     return outcome(b"best so far", cut_by="fit")
                 raise JobStopped
@@ -529,10 +524,12 @@ def test_a_resumed_job_has_only_the_time_that_is_left(sessions: Sessions, submit
 class ForgetfulPipeline(ToyPipeline):
     """Reads no checkpoint."""
 
-    def __call__(self, *args: Any, resume: bytes | None, **options: Any) -> Outcome:
-        if resume is not None:
+    def __call__(
+        self, table: StoredTable, request: TrainRequest, job: JobCallbacks, revises: SourceModel | None
+    ) -> Outcome:
+        if job.resume is not None:
             raise CheckpointUnreadable("ArtifactError: not a saved model")
-        return super().__call__(*args, resume=resume, **options)
+        return super().__call__(table, request, job, revises)
 
 
 def test_a_job_whose_checkpoint_cannot_be_read_begins_anew_with_its_whole_time_and_tells_so(

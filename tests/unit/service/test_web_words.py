@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -24,7 +23,7 @@ from kan_engine.search.schedule import schedule_classes, schedule_formulas, sche
 from service.schemas.members import Member
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare_data
-from worker.pipelines.search_config import make_search_config
+from worker.pipelines.search_plan import make_plan
 
 WEB = Path("service/web")
 WORDS = {
@@ -130,9 +129,9 @@ def list_strategies() -> list[Strategy]:
     """The strategies of every schedule, also of those inside reductions."""
     x = np.linspace(0, 1, 30)
     request = request_for(form="k*x")
-    data = prepare_data(table_of(x=x, y=2 * x), request)
-    run, members = SearchContext.create(data, make_search_config(request)), Members()
-    run = replace(run, config=replace(run.config, form=data.plan.form))
+    table = table_of(x=x, y=2 * x)
+    plan, members = make_plan(table, request), Members()
+    run = SearchContext.create(prepare_data(table, plan), plan.config)
     steps = [
         *schedule_numbers(run, members),
         *schedule_classes(run, members),

@@ -96,6 +96,7 @@ def solve_table(path: Path, target: str, without: frozenset[str], recorder: Sear
     from tests.benchmarks.front.subjects.ours import HELD_OUT, PART, measure_formulas
     from tests.support.stored import stored
     from tests.support.tables import request_for, table_of
+    from worker.execution.job_callbacks import JobCallbacks
     from worker.pipelines.tabular import run_pipeline
 
     table = pl.read_csv(path)
@@ -109,8 +110,7 @@ def solve_table(path: Path, target: str, without: frozenset[str], recorder: Sear
         run_pipeline(
             table_of(**columns),
             request,
-            recorder=recorder,
-            should_stop=lambda: time.perf_counter() > start + TABLE_SECONDS,
+            JobCallbacks(recorder=recorder, should_stop=lambda: time.perf_counter() > start + TABLE_SECONDS),
             without=without,
         )
     )

@@ -49,13 +49,16 @@ def solve(path: Path, seed: int) -> Values:
     from kan_engine.expressions.evaluation import evaluate, from_json
     from tests.support.stored import stored
     from tests.support.tables import request_for, table_of
+    from worker.execution.job_callbacks import JobCallbacks
     from worker.pipelines.tabular import run_pipeline
 
     frame = pl.read_csv(path)
     request = request_for(target=TARGET, max_seconds=SECONDS, seed=seed, compact={})
     start = time.perf_counter()
     table = table_of(**frame.to_dict(as_series=False))
-    outcome = stored(run_pipeline(table, request, should_stop=lambda: time.perf_counter() > start + SECONDS))
+    outcome = stored(
+        run_pipeline(table, request, JobCallbacks(should_stop=lambda: time.perf_counter() > start + SECONDS))
+    )
     seconds = time.perf_counter() - start
     if outcome.symbolic is None:
         return {"right": 0.0, "seconds": seconds}

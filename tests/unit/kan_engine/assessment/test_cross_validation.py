@@ -15,8 +15,8 @@ from kan_engine.assessment.simple_models import (
 )
 from kan_engine.expressions import evaluation
 from kan_engine.model_selection.thresholds import SelectionThresholds
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 
 ROWS = 150
 RNG = np.random.default_rng(0)

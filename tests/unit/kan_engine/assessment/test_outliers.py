@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from kan_engine import TrainingData
 from kan_engine.assessment.outliers import exclude_outliers
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
 
 ROWS = 160
 WRONG = 17  # a row that a random split with seed 0 leaves among the training rows
@@ -17,7 +18,7 @@ def rows(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, x @ np.array([1.0, 2.0, 3.0]) + 0.3 * generator.normal(size=ROWS)
 
 
-def prepared(x: np.ndarray, y: np.ndarray, **body: object) -> PreparedData:
+def prepared(x: np.ndarray, y: np.ndarray, **body: object) -> TrainingData:
     columns = {f"x{place}": x[:, place] for place in range(x.shape[1])}
     data = prepare_data(table_of(**columns, y=y), request_for(**body))
     assert WRONG in data.numbers[: len(data.training)]

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import KAN, KANConfig, Predictor, Standardizer
+from kan_engine import KAN, KANConfig, Predictor, Standardizer, TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.model_metrics import measure_model
-from worker.evaluation.thresholds import MetricThresholds
 from worker.results.serialization import to_json
 
 ROWS = 3_000
@@ -22,7 +21,7 @@ def log_odds(x: np.ndarray, offset: float) -> np.ndarray:
     return 2.5 * x + offset
 
 
-def prepared(*, offset: float = 0.0, labels: tuple[str, str] = ("no", "yes"), **body: Any) -> PreparedData:
+def prepared(*, offset: float = 0.0, labels: tuple[str, str] = ("no", "yes"), **body: Any) -> TrainingData:
     """Rows of one column x in [-1, 1]; the second label is drawn with these log-odds."""
     generator = np.random.default_rng(0)
     x = generator.uniform(-1, 1, ROWS)
@@ -38,7 +37,7 @@ def line(slope: float, offset: float) -> KAN:
     return network
 
 
-def predictor_of(data: PreparedData, network: KAN) -> Predictor:
+def predictor_of(data: TrainingData, network: KAN) -> Predictor:
     return Predictor(
         encoding=data.encoding,
         inputs=Standardizer(np.zeros(1), np.ones(1)),
@@ -50,7 +49,7 @@ def predictor_of(data: PreparedData, network: KAN) -> Predictor:
     )
 
 
-def decided(data: PreparedData, network: KAN) -> tuple[Predictor, dict[str, Any]]:
+def decided(data: TrainingData, network: KAN) -> tuple[Predictor, dict[str, Any]]:
     predictor = predictor_of(data, network)
     decision = choose_decision(predictor, data)
     predictor = replace(predictor, decision_weights=decision.weights)
@@ -167,6 +166,6 @@ def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: p
     predictor = predictor_of(data, line(2.5, 0.0))
     decision = choose_decision(predictor, data)
     monkeypatch.setattr(Predictor, "probabilities", counted)
-    worth = to_json(measure_model(predictor, data, decision, MetricThresholds(max_training_rows=told)))
+    worth = to_json(measure_model(predictor, data, decision, max_training_rows=told))
     assert sorted(asked) == sorted([len(data.test), min(told, len(data.training))])
     assert worth["training_metrics"]["log_loss"] == pytest.approx(worth["metrics"]["log_loss"], rel=0.15)

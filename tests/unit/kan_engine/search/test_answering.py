@@ -21,9 +21,9 @@ from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import FormResult
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from tests.unit.kan_engine.search.test_choice import NOISE, OBSERVED, A, B, network_of, run_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -150,8 +150,9 @@ def test_classes_have_logistic_regression_as_their_line() -> None:
 
 def test_few_rows_are_said_to_be_few_and_a_clear_line_answers() -> None:
     columns = {"a": A[:9], "b": B[:9]}
-    data = prepare_data(table_of(**columns, y=2 * A[:9] + 0.01 * NOISE[:9]), request_for())
-    run = SearchContext.create(data, make_search_config(data.plan.request))
+    request = request_for()
+    data = prepare_data(table_of(**columns, y=2 * A[:9] + 0.01 * NOISE[:9]), request)
+    run = SearchContext.create(data, make_search_config(request))
     found = chosen(run, accurate=noise_of(run, 0.5))
     assert found.answers == "linear"
     assert f"{len(data.training)} rows are too few to check a model" in found.warnings

@@ -20,8 +20,8 @@ from kan_engine.search.config import Member
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 A, B = np.random.default_rng(0).uniform(0.5, 3.0, (2, 150))
@@ -30,8 +30,9 @@ X, Y = Variable("a"), Variable("b")
 
 def bounds_of(tree: Expression) -> tuple[float, float]:
     noisy = A + B + np.random.default_rng(1).normal(0, 0.01, len(A))
-    data = prepare_data(table_of(a=A, b=B, y=noisy), request_for())
-    run = SearchContext.create(data, make_search_config(data.plan.request))
+    request = request_for()
+    data = prepare_data(table_of(a=A, b=B, y=noisy), request)
+    run = SearchContext.create(data, make_search_config(request))
     network = KAN(KANConfig(width=(2, 1)))
     found = SearchResult(
         network=network,

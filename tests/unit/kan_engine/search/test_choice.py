@@ -36,8 +36,8 @@ from kan_engine.search.result import SmallLaw
 from kan_engine.search.strategies import Growth, Lines
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -66,8 +66,9 @@ OBSERVED = FormulaEvidence(
 def run_of(
     y: Any, *, limits: FormulaConstraints | None = None, thresholds: SearchThresholds = LIMITS, **body: Any
 ) -> SearchContext:
-    data = prepare_data(table_of(a=A, b=B, y=y), request_for(**{"seed": 0, **body}))
-    config = make_search_config(data.plan.request)
+    request = request_for(**{"seed": 0, **body})
+    data = prepare_data(table_of(a=A, b=B, y=y), request)
+    config = make_search_config(request)
     config = replace(config, constraints=limits or FormulaConstraints(), thresholds=thresholds)
     return SearchContext.create(data, config, Callbacks())
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import Formula, SearchConfig, SearchResult, TargetScaler, Variable
+from kan_engine import Formula, SearchConfig, SearchResult, TargetScaler, TrainingData, Variable
 from kan_engine.compact.path import CompactPath
 from kan_engine.data.scaling import Standardizer
 from kan_engine.search import compact_member
@@ -15,23 +15,23 @@ from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.context import SearchContext
 from tests.support.compact import make_path
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
 
 ROWS = 160
 A, B, C = np.random.default_rng(0).uniform(-1, 1, (3, ROWS))
 
 
-def numbers() -> PreparedData:
+def numbers() -> TrainingData:
     return prepare_data(table_of(a=A, b=B, c=C, y=A + B * C), request_for())
 
 
-def labels(rare: bool = False) -> PreparedData:
+def labels(rare: bool = False) -> TrainingData:
     names = np.where((1.2 if rare else 0) < A + B, "yes", "no")
     return prepare_data(table_of(a=A, b=B, c=C, y=names), request_for())
 
 
-def result(data: PreparedData, **fields: Any) -> SearchResult:
+def result(data: TrainingData, **fields: Any) -> SearchResult:
     network = random_network((3, 2, 1))
     scaler = TargetScaler.fit(data.training.y[:, None]) if data.classes is None else None
     inputs = Standardizer.fit(data.training.x)

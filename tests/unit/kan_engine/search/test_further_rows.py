@@ -12,9 +12,9 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.networks.network_search import train_network
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import restore_result, to_metadata
+from tests.support.engine.training_rows import prepare_data
 from tests.support.predictors import make_predictor
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 
 ROWS, TRAINING, CHOICES = 2_500, 2_000, 250
 FIT, VALIDATION = 200, 50

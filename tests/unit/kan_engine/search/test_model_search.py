@@ -21,9 +21,9 @@ from kan_engine.search.formulas import form
 from kan_engine.search.laws import law_subtask
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
-from worker.pipelines.search_config import make_search_config
+from worker.pipelines.search_plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -60,8 +60,9 @@ class Recorder:
 
     def search(self, y: Any, parts: InProcess | None = None, **body: Any) -> SearchResult:
         request = request_for(baselines=False, seed=0, **body)
-        data = prepare_data(table_of(a=A, b=B, y=y), request)
-        config = replace(make_search_config(request), thresholds=QUICK, form=data.plan.form)
+        table = table_of(a=A, b=B, y=y)
+        config = replace(make_plan(table, request).config, thresholds=QUICK)
+        data = prepare_data(table, request)
         return find_model(data, config, self.callbacks, parts)
 
     @property

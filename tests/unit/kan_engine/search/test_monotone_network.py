@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kan_engine import TrainingData
 from kan_engine.formulas.callbacks import TrialReport
 from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.networks.monotone_network import find_monotone_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
 from worker.pipelines.search_config import make_search_config
 
 RNG = np.random.default_rng(0)
@@ -22,7 +23,7 @@ EFFECT = 100 * DOSE**2 / (1 + DOSE**2) - 0.01 * (AGE - 50) ** 2 + 5 * (KIND == "
 NOISY = EFFECT + RNG.normal(0, 12, ROWS)  # far from monotone row by row
 
 
-def prepare(**wishes: Any) -> tuple[PreparedData, SearchContext]:
+def prepare(**wishes: Any) -> tuple[TrainingData, SearchContext]:
     request = request_for(symbolic=False, **wishes)
     data = prepare_data(table_of(dose=DOSE, age=AGE, kind=KIND, y=NOISY), request)
     return data, SearchContext.create(data, make_search_config(request))

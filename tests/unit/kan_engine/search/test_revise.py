@@ -25,8 +25,8 @@ from kan_engine import (
 from kan_engine.expressions.nodes import Call
 from kan_engine.formulas.callbacks import Callbacks
 from tests.support.engine.networks import fresh_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
@@ -35,7 +35,7 @@ A, B = np.random.default_rng(0).uniform(-2, 2, (2, 150))
 SIN_AND_SQUARE = {(0, 0, 0): "sin", (0, 1, 0): "x^2"}
 
 
-def prepare(y: Any) -> PreparedData:
+def prepare(y: Any) -> TrainingData:
     return prepare_data(table_of(a=A, b=B, y=y), request_for())
 
 
@@ -55,20 +55,20 @@ def train_model(data: TrainingData) -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def regression() -> tuple[PreparedData, Predictor]:
+def regression() -> tuple[TrainingData, Predictor]:
     data = prepare(np.sin(A) + B**2 + np.random.default_rng(1).normal(0, 0.05, len(A)))
     return data, train_model(data)
 
 
 def change(
-    model: tuple[PreparedData, Predictor], forbidden: tuple[str, ...] = (), **changes: Any
+    model: tuple[TrainingData, Predictor], forbidden: tuple[str, ...] = (), **changes: Any
 ) -> tuple[SearchResult, dict[tuple[int, int, int], float]]:
     data, predictor = model
-    return revise(predictor, data, ModelChanges(**changes), make_search_config(data.plan.request, forbidden))
+    return revise(predictor, data, ModelChanges(**changes), make_search_config(request_for(), forbidden))
 
 
 def test_the_formula_of_a_regression_has_the_functions_that_its_edges_are_fixed_to(
-    regression: tuple[PreparedData, Predictor],
+    regression: tuple[TrainingData, Predictor],
 ) -> None:
     found, r2 = change(regression, functions=SIN_AND_SQUARE)
     assert r2.keys() == SIN_AND_SQUARE.keys()
@@ -97,13 +97,13 @@ def test_the_formula_of_a_classification_is_that_of_the_log_odds_of_its_network(
     assert found.evidence is None
 
 
-def test_a_function_unlike_its_curve_has_a_low_r2(regression: tuple[PreparedData, Predictor]) -> None:
+def test_a_function_unlike_its_curve_has_a_low_r2(regression: tuple[TrainingData, Predictor]) -> None:
     _, r2 = change(regression, functions={(0, 1, 0): "exp"})
     assert r2[0, 1, 0] < 0.9
 
 
 def test_a_network_without_a_column_is_trained_further_without_it(
-    regression: tuple[PreparedData, Predictor],
+    regression: tuple[TrainingData, Predictor],
 ) -> None:
     found, r2 = change(regression, dropped=["a"])
     assert not r2
@@ -112,7 +112,7 @@ def test_a_network_without_a_column_is_trained_further_without_it(
 
 
 def test_a_search_without_forbidden_functions_leaves_the_network_as_it_is(
-    regression: tuple[PreparedData, Predictor],
+    regression: tuple[TrainingData, Predictor],
 ) -> None:
     found, _ = change(regression, ("sin", "cos"))
     assert found.network is regression[1].network
@@ -122,18 +122,18 @@ def test_a_search_without_forbidden_functions_leaves_the_network_as_it_is(
 
 
 def test_a_search_goes_on_from_the_formulas_of_the_model(
-    regression: tuple[PreparedData, Predictor],
+    regression: tuple[TrainingData, Predictor],
 ) -> None:
     data, predictor = regression
     law = Call("sin", Variable("a")) + Variable("b") ** 2
     changes = ModelChanges(known=[[Variable("b") ** 2, law]])
     stopped = Callbacks(should_stop=lambda: True)
-    found, _ = revise(predictor, data, changes, make_search_config(data.plan.request), stopped)
+    found, _ = revise(predictor, data, changes, make_search_config(request_for()), stopped)
     assert found.formulas[0][0].tree == law
 
 
 def test_the_chosen_formula_is_the_first_and_longer_ones_have_smaller_errors(
-    regression: tuple[PreparedData, Predictor],
+    regression: tuple[TrainingData, Predictor],
 ) -> None:
     square = Variable("b") ** 2.0
     front = [Variable("b"), square, square + Variable("a"), square + Call("sin", Variable("a"))]

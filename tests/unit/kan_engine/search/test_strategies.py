@@ -35,8 +35,8 @@ from kan_engine.search.strategies import Growth, Laws, Lines, TableStrategy
 from kan_engine.search.subtasks import InProcess, Subtask
 from kan_engine.search.thresholds import SearchThresholds
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -64,8 +64,9 @@ def run_of(
     callbacks: Callbacks = Callbacks(),  # noqa: B008 - immutable
     **body: Any,
 ) -> SearchContext:
-    data = prepare_data(table_of(a=A, b=B, y=y), request_for(**{"seed": 0, **body}))
-    config = make_search_config(data.plan.request)
+    request = request_for(**{"seed": 0, **body})
+    data = prepare_data(table_of(a=A, b=B, y=y), request)
+    config = make_search_config(request)
     config = replace(config, constraints=limits or FormulaConstraints(), thresholds=thresholds)
     return SearchContext.create(data, config, callbacks, parts)
 
@@ -137,7 +138,7 @@ def test_weights_of_errors_that_grow_with_the_target_hold_for_all_formulas_of_th
     data = prepare_data(table, request)
     pools = list[Pool]()
     for _ in range(2):  # computed, then loaded
-        run = SearchContext.create(data, make_search_config(data.plan.request), parts=store)
+        run = SearchContext.create(data, make_search_config(request), parts=store)
         pools.append(pool := Pool(make_problem(run)))
         steps = [Step(kind(run, Members()), FORMULAS, is_whole=True) for kind in (Lines, Laws)]
         search(pool, steps, Judge())

@@ -22,8 +22,8 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.networks.search_rows import SearchRows
 from kan_engine.search.networks.trials import EarlyStopping, TrialRunner, split_step
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS as LIMITS
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 X = np.random.default_rng(0).uniform(-1, 1, (40, 1))

@@ -9,8 +9,8 @@ import pytest
 from service.errors import Invalid
 from service.ingest import IngestedTable, read_columns
 from service.settings import Settings
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 
 RNG = np.random.default_rng(0)
 USUAL = RNG.normal(20, 5, 60).round(1).tolist()

@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import InvalidData
+from kan_engine import InvalidData, TrainingData
 from kan_engine.data.splitting import split_rows
 from kan_engine.data.thresholds import DEFAULT_DATA
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import NO_FEATURE_WARNING, PreparedData, prepare_data
+from worker.data.preparation import NO_FEATURE_WARNING
 
 ROWS = 40
 RAMP = [float(i) for i in range(ROWS)]
 TAIL = {"kind": "tail", "test_fraction": 0.25}  # the last 10 rows; the 6 before them validate
 
 
-def prepared(columns: dict[str, Any], **body: Any) -> PreparedData:
+def prepared(columns: dict[str, Any], **body: Any) -> TrainingData:
     return prepare_data(table_of(**columns), request_for(**body))
 
 
@@ -363,7 +364,7 @@ def test_a_requested_shape_reads_all_columns_of_a_wide_table() -> None:
 # --- Large tables --------------------------------------------------------------------------------------
 
 
-def sampled(choices: int, values: int, **body: Any) -> PreparedData:
+def sampled(choices: int, values: int, **body: Any) -> TrainingData:
     few = replace(DEFAULT_DATA, max_choice_rows=choices, max_reserve_values=values)
     return prepare_data(table_of(a=RAMP, b=RAMP[::-1], y=RAMP), request_for(**body), few)
 

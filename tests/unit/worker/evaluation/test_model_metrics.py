@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kan_engine import TrainingData
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
 from worker.evaluation.model_metrics import measure_model
 
 ROWS = 200
@@ -16,7 +17,7 @@ X = RNG.uniform(-1, 1, ROWS)
 NOISE = RNG.normal(0, 0.1, ROWS)
 
 
-def prepared(x: np.ndarray, y: np.ndarray) -> PreparedData:
+def prepared(x: np.ndarray, y: np.ndarray) -> TrainingData:
     return prepare_data(table_of(x=x, y=y), request_for())
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from kan_engine import InvalidData, Variable, evaluate, from_json, load
 from kan_engine.density.distributions import candidate_families
+from kan_engine.density.kernel import KernelDensity
 from kan_engine.density.maximum_likelihood import confidence_intervals, fit_family
 from kan_engine.density.thresholds import DEFAULT_DENSITY
 from kan_engine.density.weighted_values import WeightedValues
@@ -16,7 +17,6 @@ from service.storage.stored_table import StoredTable
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import table_of
 from worker.data.density_rows import DensityRows, read_density_rows
-from worker.evaluation.kernel_density import KernelDensity
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import PipelineThresholds
 

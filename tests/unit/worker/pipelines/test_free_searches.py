@@ -11,6 +11,7 @@ import torch
 
 from kan_engine import (
     Predictor,
+    TrainingData,
     load,
 )
 from kan_engine.assessment.comparison import compute_rmse
@@ -26,9 +27,10 @@ from kan_engine.search.subtasks import Subtask
 from kan_engine.structure.search import StructureSearch
 from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
+from tests.support.engine.training_rows import prepare_data
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
+from worker.execution.job_callbacks import JobCallbacks
 from worker.pipelines import search_config
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.tabular import run_pipeline
@@ -75,7 +77,7 @@ def served(table: StoredTable, **body: Any) -> Predictor:
     return load(run_pipeline(table, request_for(**QUICK | body)).artifact)
 
 
-def searched(table: StoredTable, **body: Any) -> tuple[SearchResult, PreparedData]:
+def searched(table: StoredTable, **body: Any) -> tuple[SearchResult, TrainingData]:
     request = request_for(**QUICK | body)
     data = prepare_data(table, request)
     return find_model(data, make_search_config(request)), data
@@ -88,21 +90,23 @@ class Job:
     table: StoredTable
     outcome: StoredOutcome
     found: SearchResult
-    data: PreparedData
+    data: TrainingData
     checkpoints: list[bytes]
 
     @staticmethod
     def run(table: StoredTable) -> "Job":
-        searches, checkpoints = list[tuple[SearchResult, PreparedData]](), list[bytes]()
+        searches, checkpoints = list[tuple[SearchResult, TrainingData]](), list[bytes]()
 
-        def spied(data: PreparedData, *args: Any) -> SearchResult:
+        def spied(data: TrainingData, *args: Any) -> SearchResult:
             found = find_model(data, *args)
             searches.append((found, data))
             return found
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("worker.pipelines.tabular.find_model", spied)
-            outcome = stored(run_pipeline(table, request_for(**QUICK), checkpoint=checkpoints.append))
+            outcome = stored(
+                run_pipeline(table, request_for(**QUICK), JobCallbacks(checkpoint=checkpoints.append))
+            )
         return Job(table, outcome, *searches[0], checkpoints)
 
     @property
@@ -163,7 +167,7 @@ def test_the_threshold_is_that_of_the_network_that_has_not_seen_the_validation_r
 
 def test_a_resumed_classifier_decides_as_before_the_crash(of_a_rare_class: Job) -> None:
     before, (checkpoint,) = of_a_rare_class.outcome, of_a_rare_class.checkpoints
-    after = stored(run_pipeline(of_a_rare_class.table, request_for(**QUICK), resume=checkpoint))
+    after = stored(run_pipeline(of_a_rare_class.table, request_for(**QUICK), JobCallbacks(resume=checkpoint)))
     assert before.record["decision"]["rule"] == "f1"
     assert after.record["decision"] == before.record["decision"]
     assert after.artifact == before.artifact
@@ -206,8 +210,9 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
 
 
 def test_the_errors_of_a_law_count_how_badly_its_splines_follow_its_functions() -> None:
-    data = prepare_data(table_of(**noisy(400, 0)), request_for(**QUICK))
-    run = SearchContext.create(data, make_search_config(data.plan.request))
+    request = request_for(**QUICK)
+    data = prepare_data(table_of(**noisy(400, 0)), request)
+    run = SearchContext.create(data, make_search_config(request))
     right = SimpleNamespace(
         is_adequate=True,
         predict=lambda rows: rows.y[:, 0].numpy(),

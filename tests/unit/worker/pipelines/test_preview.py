@@ -7,14 +7,15 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from kan_engine import SearchConfig, load
+from kan_engine import load
 from kan_engine.search.preview import find_preview
 from service.schemas.training import TrainRequest
 from tests.support.stored import stored
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
+from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.outcome import Outcome
 from worker.pipelines.preview import Preview
+from worker.pipelines.search_plan import make_plan, prepare_rows
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PreviewThresholds
 
@@ -34,8 +35,7 @@ def preview_of(
     run_pipeline(
         table_of(**columns, y=y),
         request,
-        should_stop=lambda: bool(published),
-        publish=published.append,
+        JobCallbacks(should_stop=lambda: bool(published), publish=published.append),
         thresholds=replace(DEFAULT_PIPELINE, preview=PreviewThresholds(after_s=0.0)),
     )
     return published[0]
@@ -84,18 +84,20 @@ def test_a_quick_training_has_no_preview() -> None:
     published: list[Outcome] = []
     table, request = table_of(x=X, z=Z, y=X * Z), request_for(seed=0, max_seconds=300)
     late = replace(DEFAULT_PIPELINE, preview=PreviewThresholds(after_s=100.0))
-    run_pipeline(table, request, publish=published.append, thresholds=late)
+    run_pipeline(table, request, JobCallbacks(publish=published.append), thresholds=late)
     assert published == []
 
 
 def test_a_result_replaces_a_better_model_so_far_only_where_its_shape_was_requested() -> None:
     published: list[Outcome] = []
-    data = prepare_data(table_of(x=X, z=Z, y=2 * X - Z + NOISE), request_for(seed=0))
+    table = table_of(x=X, z=Z, y=2 * X - Z + NOISE)
     thresholds = replace(DEFAULT_PIPELINE, preview=PreviewThresholds(after_s=0.0, period_s=0.0))
-    worse = replace(find_preview(data, SearchConfig()), errors=np.full(len(data.training), 9.0))
-    for config, count in ((SearchConfig(), 1), (SearchConfig(hidden=(1,)), 2)):
+    for hidden, count in (("auto", 1), ([1], 2)):
         published.clear()
-        preview = Preview(data, config, published.append, thresholds)
+        plan = make_plan(table, request_for(seed=0, network={"hidden": hidden}), thresholds)
+        data = prepare_rows(table, plan)
+        worse = replace(find_preview(data, plan.config), errors=np.full(len(data.training), 9.0))
+        preview = Preview(plan, data, published.append)
         preview.publish_if_due()
         preview.keep(worse)
         assert len(published) == count

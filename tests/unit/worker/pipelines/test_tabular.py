@@ -11,6 +11,7 @@ import torch
 
 from kan_engine import (
     Predictor,
+    TrainingData,
     Variable,
     evaluate,
     from_json,
@@ -33,9 +34,10 @@ from service.documents.answering_member import Members
 from service.storage.stored_table import StoredTable
 from tests.support.engine.networks import random_network
 from tests.support.engine.shared import share
+from tests.support.engine.training_rows import prepare_data
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
+from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.outcome import JobProgress
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
@@ -70,7 +72,7 @@ class Job:
         return load(self.outcome.artifact)
 
     @property
-    def data(self) -> PreparedData:
+    def data(self) -> TrainingData:
         return prepare_data(self.table, request_for(**self.body))
 
     @property
@@ -98,11 +100,13 @@ def run(
         run_pipeline(
             table,
             request_for(**body),
-            report=reports.append,
-            record_trial=record_trial,
-            should_stop=should_stop,
-            resume=resume,
-            checkpoint=checkpoints.append,
+            JobCallbacks(
+                report=reports.append,
+                record_trial=record_trial,
+                should_stop=should_stop,
+                resume=resume,
+                checkpoint=checkpoints.append,
+            ),
             thresholds=thresholds,
         )
     )
@@ -583,7 +587,7 @@ def test_three_classes_without_a_formula_have_none(monkeypatch: pytest.MonkeyPat
 
 def test_three_classes_have_formulas_however_little_time_there_is() -> None:
     table = table_of(a=A, b=B, y=labels(3))
-    done = run_pipeline(table, request_for(**BRIEF), should_stop=lambda: True)
+    done = run_pipeline(table, request_for(**BRIEF), JobCallbacks(should_stop=lambda: True))
     assert done.symbolic is not None
     assert [output.name for output in done.symbolic.outputs] == ["low", "mid", "top"]
     assert max(output.fit.log_loss or np.inf for output in done.symbolic.outputs) < 0.5
@@ -734,8 +738,10 @@ def test_the_stage_that_was_cut_is_the_first_in_which_a_stop_was_seen() -> None:
         run_pipeline(
             additive_table(),
             request_for(**BARE),
-            report=lambda progress: stages.append(progress.stage),
-            should_stop=lambda: "baselines" in stages,
+            JobCallbacks(
+                report=lambda progress: stages.append(progress.stage),
+                should_stop=lambda: "baselines" in stages,
+            ),
         )
     )
     assert outcome.cut_by is None  # nothing was asked for that could be cut
@@ -744,8 +750,10 @@ def test_the_stage_that_was_cut_is_the_first_in_which_a_stop_was_seen() -> None:
         run_pipeline(
             additive_table(),
             request_for(**BARE),
-            report=lambda progress: stages.append(progress.stage),
-            should_stop=lambda: "train" in stages,
+            JobCallbacks(
+                report=lambda progress: stages.append(progress.stage),
+                should_stop=lambda: "train" in stages,
+            ),
         )
     )
     assert outcome.cut_by == "train"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler
+from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler, TrainingData
+from kan_engine.assessment.diagnostics import compute_diagnostics
 from kan_engine.assessment.partial_dependence import OTHER_CATEGORIES
 from kan_engine.network.kan import initialise_
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import PreparedData, prepare_data
-from worker.evaluation.thresholds import DiagnosticThresholds
 from worker.results.figures import compute_figures
 from worker.results.serialization import to_json
 from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
@@ -33,7 +33,7 @@ class Straight:
     unused = frozenset({"idle"})
     decision_weights = None
 
-    def __init__(self, data: PreparedData) -> None:
+    def __init__(self, data: TrainingData) -> None:
         self.classes, self.encoding, self.target = data.classes, data.encoding, data.target
         self.network = KAN(KANConfig(width=(len(data.encoding.names), 1)))
         self.asked = 0
@@ -51,13 +51,13 @@ class Straight:
         return np.column_stack([1 - p, p])
 
 
-def data_of(y: Any, **body: Any) -> PreparedData:
+def data_of(y: Any, **body: Any) -> TrainingData:
     columns = {"a": A, "colour": COLOURS, "flag": FLAGS, "idle": IDLE}
     return prepare_data(table_of(**columns, y=y), request_for(**body))
 
 
-def figures(data: PreparedData, model: Any = None, **options: Any) -> dict[str, Any]:
-    return to_json(compute_figures(model or Straight(data), data, NONE, **options))
+def figures(data: TrainingData, model: Any = None, **options: Any) -> dict[str, Any]:
+    return to_json(compute_figures(model or Straight(data), data, NONE, 0, **options))
 
 
 def effect(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -84,10 +84,12 @@ def test_parity_has_the_hold_out_rows_as_they_are() -> None:
 
 
 def test_a_sample_of_the_rows_keeps_their_numbers_in_the_dataset() -> None:
-    few = FigureThresholds(diagnostics=DiagnosticThresholds(max_parity_rows=5))
-    parity = figures(REGRESSION, thresholds=few)["parity"]
-    assert parity["true"] == [2 * A[number] + 0.1 * B[number] for number in parity["numbers"]]
-    assert len(parity["true"]) == 5
+    numbers = REGRESSION.numbers[-len(REGRESSION.test) :]
+    model: Any = Straight(REGRESSION)
+    parity = compute_diagnostics(model, REGRESSION.test, numbers, 0, max_parity_rows=5).parity
+    assert parity is not None
+    assert parity.true == [2 * A[number] + 0.1 * B[number] for number in parity.numbers]
+    assert len(parity.true) == 5
 
 
 def test_without_hold_out_rows_those_of_the_training_are_taken_and_it_is_said() -> None:
@@ -212,7 +214,7 @@ def test_of_very_many_features_those_with_the_strongest_edges_are_looked_at() ->
     columns = {f"x{place}": RNG.normal(size=60) for place in range(MAX_FEATURES + 10)}
     data = prepare_data(table_of(**columns, y=columns["x0"]), request_for(network={"hidden": []}))
     edges = [{"layer": 0, "in": place, "score": float(place)} for place in range(len(columns))]
-    found = to_json(compute_figures(Straight(data), data, {"edges": edges}))  # type: ignore[arg-type]
+    found = to_json(compute_figures(Straight(data), data, {"edges": edges}, 0))  # type: ignore[arg-type]
     looked_at = {each["name"] for each in found["effects"]}
     assert looked_at == {f"x{place}" for place in range(10, MAX_FEATURES + 10)}
     assert found["importance"]["left_out"] == 10

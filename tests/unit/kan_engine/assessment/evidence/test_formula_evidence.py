@@ -13,8 +13,8 @@ from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.evidence.stability import measure_stability
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 
 ROWS = 400
 RNG = np.random.default_rng(0)

@@ -11,8 +11,8 @@ from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.formulas.core.constant_snapping import to_form
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.final_constants import fit_final_constants
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -25,8 +25,9 @@ def run_of(rows: int, slope: float = 0.5) -> SearchContext:
     generator = np.random.default_rng(0)
     a, b = generator.uniform(-2, 2, (2, rows))
     y = a + slope * b + generator.normal(0, NOISE, rows)
-    data = prepare_data(table_of(a=a, b=b, y=y), request_for())
-    return SearchContext.create(data, make_search_config(data.plan.request), Callbacks(), None)
+    request = request_for()
+    data = prepare_data(table_of(a=a, b=b, y=y), request)
+    return SearchContext.create(data, make_search_config(request), Callbacks(), None)
 
 
 def fit(tree: Expression, run: SearchContext, error: float = 0.25) -> Expression:

@@ -23,8 +23,8 @@ from kan_engine.search.formulas.front_subtask import (
 )
 from kan_engine.search.subtasks import InProcess, Subtask, T
 from kan_engine.search.thresholds import SearchThresholds
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -40,9 +40,10 @@ LINE = add(0.5, mul(1.5, Variable("b")))
 def run_of(
     max_work: float = 3e5, *, stopped: bool = False, max_columns: int = 20, **body: Any
 ) -> SearchContext:
-    data = prepare_data(table_of(**TABLE, y=WAVE), request_for(seed=0, **body))
+    request = request_for(seed=0, **body)
+    data = prepare_data(table_of(**TABLE, y=WAVE), request)
     front = replace(LIMITS.front, max_work=max_work, max_columns=max_columns)
-    config = replace(make_search_config(data.plan.request), thresholds=replace(LIMITS, front=front))
+    config = replace(make_search_config(request), thresholds=replace(LIMITS, front=front))
     return SearchContext.create(data, config, Callbacks(should_stop=lambda: stopped))
 
 

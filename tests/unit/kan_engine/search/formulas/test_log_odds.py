@@ -14,8 +14,8 @@ from kan_engine.formulas.callbacks import Callbacks
 from kan_engine.search.context import SearchContext
 from kan_engine.search.formulas.log_odds import fit_final_logits, make_log_odds_problem
 from tests.support.engine.networks import random_network
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -30,8 +30,9 @@ FORMS = (mul(0.5, X), add(mul(0.5, Z, Z), -0.1), add(mul(0.1, X), 0.1))
 
 
 def run_of(limits: FormulaConstraints | None = None) -> SearchContext:
-    data = prepare_data(table_of(a=A, b=B, y=LABELS), request_for(seed=0))
-    config = make_search_config(data.plan.request)
+    request = request_for(seed=0)
+    data = prepare_data(table_of(a=A, b=B, y=LABELS), request)
+    config = make_search_config(request)
     return SearchContext.create(
         data, replace(config, constraints=limits or FormulaConstraints()), Callbacks()
     )

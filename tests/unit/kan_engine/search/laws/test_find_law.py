@@ -17,8 +17,8 @@ from kan_engine.search.context import (
     make_problem,
 )
 from kan_engine.search.laws.find_law import find_law
+from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
-from worker.data.preparation import prepare_data
 from worker.pipelines.search_config import make_search_config
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
@@ -31,8 +31,9 @@ def search(law: Law, rows: int, relative: float = 0.0, **ranges: tuple[float, fl
     generator = np.random.default_rng(0)
     columns = {name: np.exp(generator.uniform(*np.log(ends), rows)) for name, ends in ranges.items()}
     target = law(**columns) * (1 + relative * generator.normal(size=rows))
-    data = prepare_data(table_of(**columns, y=target), request_for(seed=0))
-    found = find_law(SearchContext.create(data, make_search_config(data.plan.request)))
+    request = request_for(seed=0)
+    data = prepare_data(table_of(**columns, y=target), request)
+    found = find_law(SearchContext.create(data, make_search_config(request)))
     assert found is not None
     return found
 
@@ -55,8 +56,9 @@ def test_a_law_found_without_a_network_is_kept_where_no_network_is_close() -> No
     a, b, c, d = (Variable(name) for name in "abcd")
     tree = ((a - b) ** 2 + (c - d) ** 2) ** 0.5
     target = evaluate(tree, columns) + generator.normal(0, 0.05, 300)
-    data = prepare_data(table_of(**columns, y=target), request_for(seed=0))
-    problem = make_problem(SearchContext.create(data, make_search_config(data.plan.request)))
+    request = request_for(seed=0)
+    data = prepare_data(table_of(**columns, y=target), request)
+    problem = make_problem(SearchContext.create(data, make_search_config(request)))
     pool, judge = Pool(problem), Judge()
     pool.add(problem.measure(tree, strategy="given"))
     run_schedule(pool, LAWS, judge)
@@ -71,8 +73,9 @@ def test_a_function_of_a_group_is_found_behind_noise_and_a_factor() -> None:
     m, v, c = generator.uniform(1, 5, 800), generator.uniform(1, 2, 800), generator.uniform(3, 10, 800)
     clean = m * v / np.sqrt(1 - (v / c) ** 2)
     target = clean + 0.01 * clean.std() * generator.normal(size=800)
-    data = prepare_data(table_of(m=m, v=v, c=c, y=target), request_for(seed=0))
-    found = find_law(SearchContext.create(data, make_search_config(data.plan.request)))
+    request = request_for(seed=0)
+    data = prepare_data(table_of(m=m, v=v, c=c, y=target), request)
+    found = find_law(SearchContext.create(data, make_search_config(request)))
     assert found is not None
     fresh = {"m": np.array([2.0]), "v": np.array([1.9]), "c": np.array([2.0])}  # beyond the rows
     assert evaluate(found.formulas[0].tree, fresh)[0] == pytest.approx(

@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from sklearn import metrics
 
-from kan_engine import LabelledRows, Predictor, choose_classes
 from kan_engine.assessment.monitoring.reliability import ReliabilityCurve, compute_reliability
+from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import class_name
-from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
+from kan_engine.inference.label_decision import choose_classes
+from kan_engine.inference.predictor import Predictor
 
 OTHER_CLASSES = "all other classes"
 
@@ -66,7 +67,9 @@ def compute_diagnostics(
     part: LabelledRows,
     numbers: Int[np.ndarray, " rows"],
     seed: int,
-    thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
+    *,
+    max_parity_rows: int = 2_000,
+    max_classifier_rows: int = 100_000,
 ) -> Diagnostics:
     """Compute the diagnostic curves of a model.
 
@@ -75,12 +78,13 @@ def compute_diagnostics(
         part: Rows with the true values.
         numbers: Their numbers in the dataset.
         seed: Seed of the sample if there are too many rows.
-        thresholds: Sizes of the curves.
+        max_parity_rows: Rows of the parity plot of a regression.
+        max_classifier_rows: Rows counted for a classifier.
     """
     if predictor.classes is None:
-        places = part.draw_places(thresholds.max_parity_rows, seed)
+        places = part.draw_places(max_parity_rows, seed)
         return _regression_diagnostics(predictor, part[places], numbers[places])
-    return _classifier_diagnostics(predictor, part.sample(thresholds.max_classifier_rows, seed), thresholds)
+    return _classifier_diagnostics(predictor, part.sample(max_classifier_rows, seed))
 
 
 def _regression_diagnostics(
@@ -92,8 +96,22 @@ def _regression_diagnostics(
 
 
 def _classifier_diagnostics(
-    predictor: Predictor, part: LabelledRows, thresholds: DiagnosticThresholds
+    predictor: Predictor,
+    part: LabelledRows,
+    *,
+    max_roc_curves: int = 20,
+    max_confusion_classes: int = 40,
+    reliability_bins: int = 10,
 ) -> Diagnostics:
+    """The diagnostics of a classifier.
+
+    Args:
+        predictor: The model.
+        part: Rows with the true classes.
+        max_roc_curves: Classes with an ROC curve, the most frequent.
+        max_confusion_classes: Classes with their own row in the confusion matrix; the others share one.
+        reliability_bins: Bins of the reliability curve.
+    """
     names = [class_name(label) for label in predictor.classes or ()]
     probabilities, true = predictor.probabilities(part.x), part.classes
     # Rows without finite probabilities have no label and no rank, so they are in no curve
@@ -102,16 +120,16 @@ def _classifier_diagnostics(
     decisions = choose_classes(probabilities, predictor.decision_weights)
     # Classes by falling frequency; the stable sort makes ties deterministic
     frequent = np.argsort(-np.bincount(true, minlength=len(names)), kind="stable")
-    curves = [1] if len(names) == 2 else sorted(frequent[: thresholds.max_roc_curves].tolist())
+    curves = [1] if len(names) == 2 else sorted(frequent[:max_roc_curves].tolist())
     return Diagnostics(
         rows=len(true),
-        confusion=_confusion_matrix(true, decisions, names, frequent[: thresholds.max_confusion_classes]),
+        confusion=_confusion_matrix(true, decisions, names, frequent[:max_confusion_classes]),
         roc=[
             curve
             for c in curves
-            if (curve := _roc_curve(names[c], true == c, probabilities[:, c], thresholds)) is not None
+            if (curve := _roc_curve(names[c], true == c, probabilities[:, c])) is not None
         ],
-        reliability=compute_reliability(true, probabilities, names, thresholds.reliability_bins),
+        reliability=compute_reliability(true, probabilities, names, reliability_bins),
     )
 
 
@@ -135,14 +153,15 @@ def _roc_curve(
     name: str,
     is_class: Bool[np.ndarray, " rows"],
     score: Float[np.ndarray, " rows"],
-    thresholds: DiagnosticThresholds,
+    *,
+    max_points: int = 200,
 ) -> RocCurve | None:
-    """Return the ROC curve of a class, thinned; None if all rows are on one side."""
+    """Return the ROC curve of a class, thinned to ``max_points``; None if all rows are on one side."""
     if is_class.all() or not is_class.any():
         return None
     false, true, _ = metrics.roc_curve(is_class, score)
     auc = float(metrics.auc(false, true))
-    points = min(thresholds.max_curve_points, len(false))
+    points = min(max_points, len(false))
     # Equally spaced points of the curve with both ends, each only once
     places = np.unique(np.linspace(0, len(false) - 1, points).round().astype(int))
     return RocCurve(

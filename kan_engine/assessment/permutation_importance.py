@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine import Feature, LabelledRows, Predictor
-from worker.data.preparation import PreparedData
-from worker.evaluation.thresholds import DEFAULT_DIAGNOSTICS, DiagnosticThresholds
+from kan_engine.data.feature import Feature
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.inference.predictor import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,14 @@ class FeatureImportance:
 def compute_importance(
     predictor: Predictor,
     part: LabelledRows,
-    data: PreparedData,
     features: Sequence[Feature],
     rows_each: int,
-    should_stop: Callable[[], bool],
-    thresholds: DiagnosticThresholds = DEFAULT_DIAGNOSTICS,
+    *,
+    seed: int,
+    should_stop: Callable[[], bool] = lambda: False,
+    max_rows: int = 2_000,
+    min_rows: int = 100,
+    shuffles: int = 5,
 ) -> PermutationImportance:
     """Compute the permutation importance of features (Breiman 2001, section 10).
 
@@ -61,20 +64,21 @@ def compute_importance(
     Args:
         predictor: The model.
         part: Rows to measure on.
-        data: Source of the seed and the features.
         features: Features to compute; the other features that the network uses are left out.
         rows_each: Number of rows that may be predicted per feature.
+        seed: Seed of the sample of rows and of the shuffles.
         should_stop: Once it returns true, the remaining features are left out.
-        thresholds: Number of rows and of shuffles.
+        max_rows: Most rows to measure on.
+        min_rows: Fewest such rows, if there are as many.
+        shuffles: Shuffles per feature.
     """
-    seed, shuffles = data.plan.request.seed, thresholds.shuffles
-    rows = min(thresholds.max_importance_rows, max(thresholds.min_importance_rows, rows_each // shuffles))
-    part = part.sample(rows, seed)
+    encoding = predictor.encoding
+    part = part.sample(min(max_rows, max(min_rows, rows_each // shuffles)), seed)
     # Importance is the rise above the error with all features intact
-    usual = _prediction_error(predictor, part.x, part, thresholds)
+    usual = _prediction_error(predictor, part.x, part)
     importances = [
         FeatureImportance(name=feature.name, mean=0.0, std=0.0)
-        for feature in data.encoding.features
+        for feature in encoding.features
         if feature.name in predictor.unused
     ]
     for number, feature in enumerate(features):
@@ -82,10 +86,8 @@ def compute_importance(
             break
         # A generator for each feature, so that the shuffles of one do not depend on those of another
         random = np.random.default_rng((seed, number))
-        rises = [
-            _shuffle_error(predictor, part, _feature_places(feature, data), random, thresholds) - usual
-            for _ in range(shuffles)
-        ]
+        places = [place for place, column in enumerate(encoding.names) if column.feature == feature.name]
+        rises = [_shuffle_error(predictor, part, places, random) - usual for _ in range(shuffles)]
         importances.append(
             FeatureImportance(name=feature.name, mean=float(np.mean(rises)), std=float(np.std(rises)))
         )
@@ -95,37 +97,30 @@ def compute_importance(
         rows=len(part),
         shuffles=shuffles,
         features=sorted(importances, key=lambda entry: -np.nan_to_num(entry.mean)),
-        left_out=len(data.encoding.features) - len(importances),
+        left_out=len(encoding.features) - len(importances),
     )
 
 
-def _feature_places(feature: Feature, data: PreparedData) -> list[int]:
-    """Return the indices of the encoded columns of a feature."""
-    return [place for place, column in enumerate(data.encoding.names) if column.feature == feature.name]
-
-
 def _shuffle_error(
-    predictor: Predictor,
-    part: LabelledRows,
-    columns: list[int],
-    random: np.random.Generator,
-    thresholds: DiagnosticThresholds,
+    predictor: Predictor, part: LabelledRows, columns: list[int], random: np.random.Generator
 ) -> float:
     x = part.x.copy()
     # One permutation for all columns of a feature, so that a one-hot category remains one
     x[:, columns] = part.x[random.permutation(len(part))][:, columns]
-    return _prediction_error(predictor, x, part, thresholds)
+    return _prediction_error(predictor, x, part)
 
 
 def _prediction_error(
     predictor: Predictor,
     x: Float[np.ndarray, "rows columns"],
     part: LabelledRows,
-    thresholds: DiagnosticThresholds,
+    *,
+    min_probability: float = 1e-15,
 ) -> float:
+    """RMSE, or log loss with probabilities of at least ``min_probability``, as in scikit-learn."""
     if predictor.classes is None:
         return float(np.sqrt(np.mean((predictor.predict(x).astype(float) - part.y) ** 2)))
     probabilities = predictor.probabilities(x)
     # Log loss: minus the mean logarithm of the probability of the true class
     likelihoods = probabilities[np.arange(len(part)), part.classes]
-    return float(-np.log(np.clip(likelihoods, thresholds.min_probability, 1.0)).mean())
+    return float(-np.log(np.clip(likelihoods, min_probability, 1.0)).mean())
