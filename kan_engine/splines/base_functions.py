@@ -29,6 +29,10 @@ class BaseFunction:
     derivative: Callable[[Tensor, int], Tensor]
 
 
+def _silu(x: Any) -> Any:
+    return x / (1.0 + np.exp(-x))
+
+
 def _silu_slope(x: Any) -> Any:
     # Product rule, with the slope σ·(1 - σ) of the sigmoid σ
     s = 1.0 / (1.0 + np.exp(-x))
@@ -61,5 +65,5 @@ def _evaluate_polynomial(coefficients: tuple[int, ...], s: Float[Tensor, "*dims"
 
 
 SILU = "silu"
-BASE_FUNCTIONS = {SILU: BaseFunction(lambda x: x / (1.0 + np.exp(-x)), _silu_slope, _silu_derivative)}
+BASE_FUNCTIONS = {SILU: BaseFunction(_silu, _silu_slope, _silu_derivative)}
 """Every base function by its name in ``KANConfig``."""

@@ -178,11 +178,11 @@ def _parse_baseline(text: str, option: str) -> JsonValue:
     return {"kind": "mlp", "hidden": [int(part) for part in numbers]}
 
 
-def _parse_edges(texts: Sequence[str], option: str) -> list[dict[str, Any]]:
+def _parse_edges(texts: Sequence[str], option: str) -> list[dict[str, int | str]]:
     return [_parse_edge(text, option) for text in texts]
 
 
-def _parse_edge(text: str, option: str) -> dict[str, Any]:
+def _parse_edge(text: str, option: str) -> dict[str, int | str]:
     """Convert ``0,1,2=sin`` to a member of ``fix``.
 
     Raises:
@@ -193,8 +193,8 @@ def _parse_edge(text: str, option: str) -> dict[str, Any]:
         words = f"{text!r} is not LAYER,IN,OUT=FUNCTION, such as 0,1,2=sin"
         raise typer.BadParameter(words, param_hint=option)
     layer, to_layer, in_, out, function = match.groups()
-    direct = {} if to_layer is None else {"to_layer": int(to_layer)}
-    return {"layer": int(layer), "in": int(in_), "out": int(out), "function": function} | direct
+    edge = {"layer": int(layer), "in": int(in_), "out": int(out), "function": function}
+    return edge if to_layer is None else edge | {"to_layer": int(to_layer)}
 
 
 def _parse_indices(texts: Sequence[str], option: str) -> int | dict[str, int]:

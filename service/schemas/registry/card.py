@@ -45,11 +45,13 @@ class CardBaseline(BaseModel):
 class CardFormula(
     select_fields(  # type: ignore[misc]  # mypy knows no class that is made at run time
         FormulaOut,
-        "name expression quantity symbols domain complexity r2 rmse max_error mean_log_likelihood constants "
+        "name expression symbols domain complexity r2 rmse max_error mean_log_likelihood constants "
         "undetermined unit_status sound probability",
     )
 ):
     """A formula with its valid range and errors."""
+
+    quantity: str
 
 
 class CardFormulas(BaseModel):

@@ -48,7 +48,10 @@ def solve(
         run_pipeline(
             table,
             request,
-            JobCallbacks(recorder=recorder, should_stop=lambda: time.perf_counter() > start + max_seconds),
+            JobCallbacks(
+                recorder=recorder or SearchRecorder(),
+                should_stop=lambda: time.perf_counter() > start + max_seconds,
+            ),
             without=without | (BESIDE_NETWORKS if conditions.networks else frozenset()),
         )
     )

@@ -590,7 +590,7 @@ def test_three_classes_have_formulas_however_little_time_there_is() -> None:
     done = run_pipeline(table, request_for(**BRIEF), JobCallbacks(should_stop=lambda: True))
     assert done.symbolic is not None
     assert [output.name for output in done.symbolic.outputs] == ["low", "mid", "top"]
-    assert max(output.fit.log_loss or np.inf for output in done.symbolic.outputs) < 0.5
+    assert max(output.log_loss or np.inf for output in done.symbolic.outputs) < 0.5
     assert isinstance(done.record, ModelRecord)
     assert "the search for formulas" in " ".join(done.record.warnings)
 
