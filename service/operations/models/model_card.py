@@ -130,7 +130,9 @@ def _make_formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
         exact=symbolic["exact"],
         reasons=[reason["detail"] for reason in (symbolic.get("evidence") or {}).get("reasons", [])],
         measured_on=symbolic.get("measured_on"),
-        outputs=[CardFormula.model_validate(output) for output in symbolic["outputs"]],
+        outputs=[
+            CardFormula.model_validate({"quantity": "value"} | output) for output in symbolic["outputs"]
+        ],
     )
 
 
