@@ -76,7 +76,7 @@ def gauss_newton_system(
     Args:
         network: Its weights are the point.
         rows: The rows.
-        loss: str of a row.
+        loss: Loss of a row, by its name.
         edges: Trained edges.
         passes: The network at the rows, if known.
     """
