@@ -57,24 +57,24 @@ def gradient_and_root(
     return p - targets, LOSSES[kind].root(p)
 
 
-def _squared_root(p: Array) -> Array:
+def _factor_squared(p: Array) -> Array:
     return np.broadcast_to(np.eye(p.shape[1]), (len(p), p.shape[1], p.shape[1]))
 
 
-def _softmax_root(p: Array) -> Array:
+def _factor_softmax(p: Array) -> Array:
     # R = diag(√p)(I - 1pᵀ), so that RᵀR = diag(p) - ppᵀ, since probabilities sum to 1
     root: Array = np.sqrt(p)[:, :, None] * (np.eye(p.shape[1]) - p[:, None])
     return root
 
 
 LOSSES = {
-    "squared": SoftLoss(lambda f, y: np.square(f - y).sum(1) / 2, lambda f: f, _squared_root),
+    "squared": SoftLoss(lambda f, y: np.square(f - y).sum(1) / 2, lambda f: f, _factor_squared),
     # Cross-entropy from the log-odds without overflow
     "logistic": SoftLoss(
         lambda f, y: (np.logaddexp(0.0, f) - y * f)[:, 0], expit, lambda p: np.sqrt(p * (1 - p))[:, :, None]
     ),
     "softmax": SoftLoss(
-        lambda f, y: -(y * log_softmax(f, axis=1)).sum(1), partial(softmax, axis=1), _softmax_root
+        lambda f, y: -(y * log_softmax(f, axis=1)).sum(1), partial(softmax, axis=1), _factor_softmax
     ),
 }
 """Those of ``kan_engine.training.losses``, by the same names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -27,9 +27,7 @@ def encode_training_data(
     *,
     target: str,
     classes: tuple[Label, ...] | None,
-    class_weights: Float[np.ndarray, " classes"] | None,
     unit_error: float | None,
-    units: Mapping[str, str],
     required: Collection[str] | None,
     seed: int,
     is_ordered: bool,
@@ -48,9 +46,7 @@ def encode_training_data(
         test_rows: The same of the hold-out rows.
         target: Name of the target.
         classes: Labels of a classification.
-        class_weights: Weights of the classes.
         unit_error: Known error of a row of weight 1.
-        units: Units of columns and of the target.
         required: Columns that a screening keeps; None leaves it out.
         seed: Seed of the samples.
         is_ordered: Whether the rows are in time order.
@@ -100,9 +96,7 @@ def encode_training_data(
         fit_count=len(choice.fit),
         validation_count=len(choice.validation),
         classes=classes,
-        class_weights=class_weights,
         numbers=order[:count],
-        units=units,
         warnings=tuple(choice.describe(len(test_rows))),
         screening=screening,
     )

@@ -68,17 +68,23 @@ class AxisCells:
         points: Quadrature points [cells, points].
         weights: Their weights; they sum to 1.
         terms: For each fixed place, or None for the points, the nonzero basis functions of each cell.
-        matrices: For the same keys, all basis functions [derivatives, cells, points, terms].
+        values: For the same keys, these functions [derivatives, cells, points, k + 1].
     """
 
     points: Float[Array, "cells points"]
     weights: Float[Array, "cells points"]
     terms: dict[float | None, Int[Array, "cells local"]]
-    matrices: dict[float | None, Float[Array, "derivatives cells points terms"]]
+    values: dict[float | None, Float[Array, "derivatives cells points local"]]
 
-    def local_values(self, place: float | None, order: int) -> Float[Array, "cells points local"]:
-        """The nonzero basis functions of each cell, or a derivative of them."""
-        return np.take_along_axis(self.matrices[place][order], self.terms[place][:, None], 2)
+    def matrix(self, place: float | None, order: int, count: int) -> Float[Array, "rows terms"]:
+        """All ``count`` basis functions at the points of all cells, or a derivative of them.
+
+        It is not kept: on a fine grid it is far larger than all else.
+        """
+        values = self.values[place][order]
+        dense = np.zeros((*values.shape[:2], count))
+        np.put_along_axis(dense, np.broadcast_to(self.terms[place][:, None], values.shape), values, 2)
+        return dense.reshape(-1, count)
 
 
 def locate_cells(
@@ -96,11 +102,14 @@ def locate_cells(
         points, weights = np.full((1, 1), places[0]), np.ones((1, 1))
         all_points = {place: np.full((1, 1), place) for place in places}
     terms = {place: axis.nonzero_terms(at[:, 0]) for place, at in all_points.items()}
-    matrices = {
-        place: np.stack([axis.matrix(at, order) for order in range(highest + 1)])
+    orders = range(highest + 1)
+    values = {
+        place: np.stack(
+            [np.take_along_axis(axis.matrix(at, order), terms[place][:, None], 2) for order in orders]
+        )
         for place, at in all_points.items()
     }
-    return AxisCells(points, weights, terms, matrices)
+    return AxisCells(points, weights, terms, values)
 
 
 Rows = tuple[torch.Tensor, torch.Tensor]
@@ -174,8 +183,8 @@ class ResidualBlock:
         """Values of a jet at all points."""
         # Basis functions along every axis, differentiated as often as the jet demands
         matrices = [
-            reach.matrices[jet.at[number]][jet.orders[number]].reshape(reach.points.size, -1)
-            for number, reach in enumerate(self.reaches)
+            reach.matrix(jet.at[number], jet.orders[number], axis.terms)
+            for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True))
         ]
         return np.broadcast_to(multiply_axes(spline.coef[jet.unknown], matrices), self.shape)
 
@@ -240,9 +249,9 @@ class ResidualBlock:
             if not isinstance(leaf, Jet) or leaf.at != at:
                 continue
             # along the first axis [slabs, points, local], then [cells, points, local] of every other one
-            product = reaches[0].local_values(at[0], leaf.orders[0])[part][:, None]
+            product = reaches[0].values[at[0]][leaf.orders[0]][part][:, None]
             for axis, reach in enumerate(reaches[1:], 1):
-                values = reach.local_values(at[axis], leaf.orders[axis])
+                values = reach.values[at[axis]][leaf.orders[axis]]
                 product = np.einsum("scpi,dqj->scdpqij", product, values)
                 s, c, d, p, q, i, j = product.shape
                 product = product.reshape(s, c * d, p * q, i * j)

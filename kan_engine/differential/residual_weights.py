@@ -29,7 +29,7 @@ from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.expressions.nodes import Parameter
 from kan_engine.splines.tensor_product import SplineAxis
 
-WORKING_COPIES = 4  # of the rows of an interval, in memory during assembly
+WORKING_COPIES = 4  # of squares of the bandwidth, and of the rows of an interval, in memory
 
 
 def build_system(
@@ -112,7 +112,7 @@ def step_bytes(problem: DifferentialProblem, axes: Sequence[SplineAxis]) -> floa
     )
     local = len(problem.unknowns) * prod(axis.order + 1 for axis in axes)
     rows = (len(problem.equations) + WORKING_COPIES) * points * local
-    return 8.0 * (4 * side**2 + first_axis.terms * block * (side + block) + rows)
+    return 8.0 * (WORKING_COPIES * side**2 + first_axis.terms * block * (side + block) + rows)
 
 
 def anchor_residual(anchor: Anchor, axes: int) -> Residual:

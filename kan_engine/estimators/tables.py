@@ -159,9 +159,7 @@ def make_training_data(
         fit[:0],
         target=target,
         classes=classes,
-        class_weights=class_weights,
         unit_error=unit_error,
-        units=units,
         # A given network reads all columns, so only a search screens them
         required=config.required_columns if config.hidden is None else None,
         seed=config.seed,
@@ -171,4 +169,9 @@ def make_training_data(
     )
     constant_warnings = (f"column {name!r} is left out: it is the same in all rows" for name in constant)
     screening_warnings = data.screening.warnings if data.screening else ()
-    return replace(data, warnings=(*constant_warnings, *screening_warnings, *data.warnings))
+    return replace(
+        data,
+        class_weights=class_weights,
+        units=units,
+        warnings=(*constant_warnings, *screening_warnings, *data.warnings),
+    )

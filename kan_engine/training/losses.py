@@ -42,16 +42,16 @@ def gradient_and_root(
     return LOSSES[kind].derivatives(outputs, targets)
 
 
-def _squared_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _differentiate_squared(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return f - y, _identity(f).expand(len(f), -1, -1)
 
 
-def _logistic_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _differentiate_logistic(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     p = torch.sigmoid(f)
     return p - y, (p * (1 - p)).sqrt().unsqueeze(1)
 
 
-def _softmax_derivatives(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _differentiate_softmax(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """H = diag(p) - ppᵀ = Σ_a p_a (e_a - p)(e_a - p)ᵀ."""
     p, eye = torch.softmax(f, 1), _identity(f)
     return p - eye[y[:, 0].long()], p.sqrt().unsqueeze(2) * (eye - p.unsqueeze(1))
@@ -62,10 +62,10 @@ def _identity(f: Tensor) -> Tensor:
 
 
 LOSSES = {
-    "squared": Loss(lambda f, y: (f - y).square().sum(1) / 2, _squared_derivatives, is_noisy=True),
-    "logistic": Loss(lambda f, y: (functional.softplus(f) - y * f)[:, 0], _logistic_derivatives),
+    "squared": Loss(lambda f, y: (f - y).square().sum(1) / 2, _differentiate_squared, is_noisy=True),
+    "logistic": Loss(lambda f, y: (functional.softplus(f) - y * f)[:, 0], _differentiate_logistic),
     "softmax": Loss(
-        lambda f, y: functional.cross_entropy(f, y[:, 0].long(), reduction="none"), _softmax_derivatives
+        lambda f, y: functional.cross_entropy(f, y[:, 0].long(), reduction="none"), _differentiate_softmax
     ),
 }
 """``squared``: half the squared error, summed over outputs, of values [batch, out]. ``logistic``: cross-

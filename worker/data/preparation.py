@@ -74,12 +74,7 @@ def prepare_data(
         class_weights = compute_class_weights(weighting, target.labels, training, len(classes))
         # The factor of the last place is for all classes that no training row has
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
-    for rows, purpose in ((fit_rows, "fit"), (judge_rows, "validation")):
-        if not weights[rows].any():
-            raise InvalidData(
-                f"all {purpose} rows have the weight 0; give some of them a positive weight",
-                column=request.weight,
-            )
+    _refuse_no_weight({"fit": weights[fit_rows], "validation": weights[judge_rows]}, request.weight)
     # A row of weight 0 counts nowhere: neither in a fit nor in a metric
     fit_rows, judge_rows, test_rows = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, test_rows))
     # The search needs most of the time, so the screening of a wide table has a share of it
@@ -94,9 +89,7 @@ def prepare_data(
         test_rows,
         target=request.goal,
         classes=classes,
-        class_weights=class_weights,
         unit_error=unit_error,
-        units=table.units,
         required=plan.required_features if plan.is_screened else None,
         seed=request.seed,
         is_ordered=request.split.kind == "tail",
@@ -106,7 +99,9 @@ def prepare_data(
     # Row numbers so far count the rows with a target
     return replace(
         data,
+        class_weights=class_weights,
         numbers=present[data.numbers],
+        units=table.units,
         bounds=request.bounds.ends if request.bounds is not None else (-np.inf, np.inf),
         warnings=(
             *warnings,
@@ -178,6 +173,14 @@ def _read_weights(
     if request.weight is None:
         return np.ones(len(present)), None
     return table.column(request.weight)[present].astype(float), None
+
+
+def _refuse_no_weight(parts: Mapping[str, Float[np.ndarray, " _"]], column: str | None) -> None:
+    """Refuse parts of the rows in which none has a weight."""
+    for purpose, weights in parts.items():
+        if not weights.any():
+            words = f"all {purpose} rows have the weight 0; give some of them a positive weight"
+            raise InvalidData(words, column=column)
 
 
 def _split_table(

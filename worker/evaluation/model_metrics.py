@@ -18,6 +18,7 @@ from kan_engine.inference.decision_rule import Decision
 from service.schemas.models import DecisionOut
 from worker.results.records import ModelMeasures
 
+MAX_TRAINING_ROWS = 100_000  # of training metrics, which more change little
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
 
@@ -26,7 +27,7 @@ def measure_model(
     data: TrainingData,
     decision: Decision | None,
     *,
-    max_training_rows: int = 100_000,
+    max_training_rows: int = MAX_TRAINING_ROWS,
 ) -> ModelMeasures:
     """Measure a model.
 
@@ -34,7 +35,7 @@ def measure_model(
         predictor: The model; the residuals of a regression are its validation errors.
         data: Its rows.
         decision: The decision rule of a classifier; None for a regression.
-        max_training_rows: Training rows for the training metrics: more change them little.
+        max_training_rows: Training rows for the training metrics.
     """
     training = data.training.sample(max_training_rows, 0)
     if decision is None:

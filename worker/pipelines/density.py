@@ -21,6 +21,7 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
+from worker.evaluation.model_metrics import MAX_TRAINING_ROWS
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.thresholds import PipelineThresholds
@@ -115,14 +116,12 @@ def _make_record(
     density: Density,
     verdict: RecognitionResult,
     request: TrainRequest,
-    *,
-    max_training_rows: int = 100_000,
 ) -> ModelRecord:
-    """Return the record of a density, with training metrics of at most ``max_training_rows``."""
+    """Return the record of a density."""
     law = verdict.accepted[0] if verdict.accepted else None
     # A random sample determines the mean over the training rows well enough
     order = np.random.default_rng(0).permutation(len(rows.training))
-    sample = rows.training[order[:max_training_rows]]
+    sample = rows.training[order[:MAX_TRAINING_ROWS]]
     metrics = _compute_metrics(predictor, law, rows.test)
     # One row of density 0 makes the mean log-likelihood minus infinity
     zeros = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
@@ -28,7 +30,7 @@ def read_figures(reference: str, sessions: Sessions) -> dict[str, JsonValue]:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        figures = _read_numbers(model, session).figures
+        figures = _read_numbers(model).figures
     shown = {name: part for name, part in figures.items() if name not in (REFERENCE, SAMPLE)}
     return {"model_id": model.id, **shown}
 
@@ -45,21 +47,26 @@ def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> st
         if name not in PLOTS:
             detail = f"there is no plot {name[:100]!r}; the plots are {', '.join(PLOTS)}"
             raise NotFound("plot_not_found", detail)
-        numbers = _read_numbers(model, session)
+        evaluations = _read_evaluations(model, session) if name == "evaluations" else ()
+        numbers = _read_numbers(model, evaluations)
     # Imported with the first picture: Matplotlib takes a second
     chart = import_module(f"service.rendering.charts.{name}")
     picture: str = chart.draw(numbers, _make_subject(model, numbers, theme), theme)
     return picture
 
 
-def _read_numbers(model: Model, session: Session) -> ModelNumbers:
+def _read_evaluations(model: Model, session: Session) -> list[Mapping[str, Any]]:
     newest = ModelEvaluations(session, model.id).page(limit=DEFAULT_PREDICTION.max_drawn_evaluations)
-    evaluations = [{**row.result, "by": row.by} for row in reversed(newest)]
+    results = [{**row.result, "by": row.by} for row in reversed(newest)]
+    return [result for result in results if result["error"] is not None]
+
+
+def _read_numbers(model: Model, evaluations: Sequence[Mapping[str, Any]] = ()) -> ModelNumbers:
     return ModelNumbers(
         model_id=model.id,
         task=model.task,
         history=model.record.get("history") or (),
-        evaluations=[entry for entry in evaluations if entry["error"] is not None],
+        evaluations=evaluations,
         stored_figures=model.figures,
     )
 
