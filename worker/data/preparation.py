@@ -74,7 +74,7 @@ def prepare_data(
         class_weights = compute_class_weights(weighting, target.labels, training, len(classes))
         # The factor of the last place is for all classes that no training row has
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
-    _refuse_no_weight({"fit": weights[fit_rows], "validation": weights[judge_rows]}, request.weight)
+    _refuse_no_weight(weights[fit_rows], weights[judge_rows], request.weight)
     # A row of weight 0 counts nowhere: neither in a fit nor in a metric
     fit_rows, judge_rows, test_rows = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, test_rows))
     # The search needs most of the time, so the screening of a wide table has a share of it
@@ -175,12 +175,15 @@ def _read_weights(
     return table.column(request.weight)[present].astype(float), None
 
 
-def _refuse_no_weight(parts: Mapping[str, Float[np.ndarray, " _"]], column: str | None) -> None:
-    """Refuse parts of the rows in which none has a weight."""
-    for purpose, weights in parts.items():
+def _refuse_no_weight(
+    fit: Float[np.ndarray, " fit"], validation: Float[np.ndarray, " validation"], column: str | None
+) -> None:
+    """Refuse fit or validation rows of which none has a weight."""
+    for weights, purpose in ((fit, "fit"), (validation, "validation")):
         if not weights.any():
-            words = f"all {purpose} rows have the weight 0; give some of them a positive weight"
-            raise InvalidData(words, column=column)
+            raise InvalidData(
+                f"all {purpose} rows have the weight 0; give some of them a positive weight", column=column
+            )
 
 
 def _split_table(
