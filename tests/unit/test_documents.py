@@ -4,6 +4,7 @@ The pages of the guide have tests of their own (``tests/integration/service/api/
 """
 
 import re
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,6 +38,18 @@ def test_every_path_that_a_document_names_exists(name: str) -> None:
 
 def test_the_readme_is_short() -> None:
     assert (ROOT / "README.md").stat().st_size <= README_BYTES
+
+
+def test_the_version_has_its_changes_and_its_steps_of_an_upgrade() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    released = re.findall(
+        r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M
+    )
+    assert released[0] == version
+    for language in ("en", "ru"):
+        page = ROOT / "service" / "guide" / language / "upgrading.md"
+        headings = re.findall(r"^## .* (\d+\.\d+\.\d+)$", page.read_text(encoding="utf-8"), re.M)
+        assert headings[0] == version
 
 
 def test_every_decision_is_listed() -> None:

@@ -48,6 +48,7 @@ PAGES = (
     "agents",
     "gallery",
     "operating",
+    "upgrading",
     "webhooks",
     "mathematics",
     "errors",
