@@ -129,8 +129,14 @@ def create_app(
     return app
 
 
-def make_application(settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) -> FastAPI:
-    """Make the application with its routes and state, without the middleware that admits requests."""
+def make_application(
+    settings: Settings, limits: HttpLimits = DEFAULT_LIMITS, *, max_rendered_images: int = 2
+) -> FastAPI:
+    """Make the application with its routes and state, without the middleware that admits requests.
+
+    Args:
+        max_rendered_images: Rendered as pixels at once: each takes a processor.
+    """
     engine = make_engine(settings)
 
     @asynccontextmanager
@@ -154,7 +160,7 @@ def make_application(settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) ->
     app.state.sessions = make_sessions(engine)
     app.state.parsing = Slots(limits)
     app.state.reader = LargeBodyReader(settings)
-    app.state.drawing = CapacityLimiter(limits.max_rendered_images)
+    app.state.drawing = CapacityLimiter(max_rendered_images)
     app.state.queue = make_queue(settings)
     app.state.watch = JobWatch(app.state.sessions, limits.live)
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)

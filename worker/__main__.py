@@ -43,6 +43,8 @@ def main(
     limits: RuntimeLimits = DEFAULT_RUNTIME,
     webhook_limits: WebhookLimits = DEFAULT_WEBHOOKS,
     run_short: Callable[[str, str], object] = work_shortly,
+    *,
+    report_period_s: float = 5.0,
 ) -> int:
     """Run a worker until a signal stops it, and return the exit code.
 
@@ -51,6 +53,7 @@ def main(
         limits: Times and numbers of the worker and its processes.
         webhook_limits: The same for webhooks.
         run_short: Executes a short job in its process, by its id and token.
+        report_period_s: Between two registrations of the worker.
 
     Raises:
         BrokenTransport: The client library of the broker does not work. The worker is not registered then.
@@ -62,20 +65,20 @@ def main(
     log_settings(settings)
     _set_thread_counts(settings)
     engine = make_engine(settings)
-    sessions, app = make_sessions(engine), make_app(settings, tasks, limits)
+    sessions, app = make_sessions(engine), make_app(settings, tasks, limits=limits)
     presence, dispatcher = (
         housekeeping.WorkerRegistration(sessions, settings),
         _make_dispatcher(app, sessions, settings, limits),
     )
     chores = [
-        PeriodicTask(limits.report_period_s, lambda: _update_registration(presence, dispatcher)),
+        PeriodicTask(report_period_s, lambda: _update_registration(presence, dispatcher)),
         PeriodicTask(
             min(1.0, settings.heartbeat_s), lambda: housekeeping.requeue_lost_jobs(sessions, settings)
         ),
         PeriodicTask(limits.cleanup_period_s, lambda: housekeeping.delete_finished_checkpoints(sessions)),
         PeriodicTask(limits.cleanup_period_s, lambda: housekeeping.delete_finished_subtasks(sessions)),
         PeriodicTask(limits.cleanup_period_s, lambda: delete_expired(sessions, settings, limits)),
-        _make_queue_task(dispatcher, sessions, settings, limits),
+        _make_queue_task(dispatcher, sessions, settings),
     ]
     short = None
     if settings.short_jobs == "on":
@@ -119,18 +122,23 @@ def _make_dispatcher(
 
 
 def _make_queue_task(
-    dispatcher: Dispatcher, sessions: Sessions, settings: Settings, limits: RuntimeLimits
+    dispatcher: Dispatcher,
+    sessions: Sessions,
+    settings: Settings,
+    *,
+    republish_period_s: float = 1.0,
 ) -> PeriodicTask:
     """Return the task for the queue.
 
     Without a broker it claims queued jobs; with one it republishes the jobs that no message announces.
+
+    Args:
+        republish_period_s: Between two checks for jobs that no message announces.
     """
     if settings.broker_url == EMBEDDED_BROKER_URL:
         return PeriodicTask(settings.poll_s, dispatcher.dispatch)
     queue = make_queue(settings)
-    return PeriodicTask(
-        limits.republish_period_s, lambda: housekeeping.republish_jobs(sessions, queue, limits)
-    )
+    return PeriodicTask(republish_period_s, lambda: housekeeping.republish_jobs(sessions, queue))
 
 
 def _make_webhook_tasks(webhooks: WebhookDispatcher, limits: WebhookLimits) -> list[PeriodicTask]:

@@ -11,7 +11,6 @@ from service.queue import JOB_TASK
 from worker.execution.attempt import JobHandler
 from worker.execution.runner import run_job
 from worker.runtime.child_process import handle_termination, notify_workers, sessions, settings
-from worker.runtime.limits import DEFAULT_RUNTIME
 
 
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
@@ -29,11 +28,18 @@ def work(job_id: str, token: str | None = None) -> None:
         )
 
 
-def work_shortly(job_id: str, token: str) -> tuple[bool, None, float]:
-    """Execute a job that is expected to be short; returns what the pool expects of a call: no failure."""
-    limits, base_settings = DEFAULT_RUNTIME, settings()
+def work_shortly(
+    job_id: str, token: str, *, max_short_job_s: float = 30.0, max_short_job_bytes: int = 2**30
+) -> tuple[bool, None, float]:
+    """Execute a job that is expected to be short; returns what the pool expects of a call: no failure.
+
+    Args:
+        max_short_job_s: Time after which such a job goes back to the queue and waits for another process.
+        max_short_job_bytes: Memory of such a job, besides the limit of all jobs.
+    """
+    base_settings = settings()
     job_settings = base_settings.model_copy(
-        update={"max_memory_bytes": min(base_settings.max_memory_bytes, limits.max_short_job_bytes)}
+        update={"max_memory_bytes": min(base_settings.max_memory_bytes, max_short_job_bytes)}
     )
     with handle_termination() as termination, trace_job(job_id):
         run_job(
@@ -44,7 +50,7 @@ def work_shortly(job_id: str, token: str) -> tuple[bool, None, float]:
             work_of=find_handler,
             termination=termination,
             ring=notify_workers,
-            max_run_s=limits.max_short_job_s,
+            max_run_s=max_short_job_s,
         )
     return False, None, 0.0
 

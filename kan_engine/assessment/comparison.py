@@ -54,6 +54,11 @@ def is_better(
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
     *,
     of_classes: bool = False,
+    small_gain_standard_errors: float = 2.0,
+    small_sample_rows: int = 100,
+    min_share_standard_errors: float = 2.0,
+    min_heavy_share_standard_errors: float = 4.0,
+    max_ratio_p_value: float = 0.01,
 ) -> bool:
     """Whether one candidate is significantly better than another, on the rows where both errors are known.
 
@@ -67,36 +72,41 @@ def is_better(
 
     Most of the log loss of classes that overlap cannot be explained, so a small share of it may be most of
     the rest: a smaller gain counts there, too, if it exceeds several standard errors.
+
+    Args:
+        small_gain_standard_errors: Of the paired differences, that a smaller gain in log loss must exceed.
+        small_sample_rows: With so many rows a gain must be two standard errors, with many more rows one.
+        min_share_standard_errors: Above one half, for the share of rows on which a candidate is better.
+        min_heavy_share_standard_errors: Above one half, for the share of rows on which a candidate is better,
+            where the mean squares tell nothing.
+        max_ratio_p_value: Of the F test of two mean squares.
     """
-    gain, deviation = _measure_gain(errors, other_errors, weights, thresholds)
+    gain, deviation = _measure_gain(errors, other_errors, weights)
     if np.isinf(gain):
         return gain > 0
     mine, theirs, w = _select_known(errors, other_errors, weights)
-    chance = (1 + thresholds.small_sample_rows / len(mine)) * deviation
+    chance = (1 + small_sample_rows / len(mine)) * deviation
     # Weights are relative to their mean, so that both mean squares keep the units of the target
-    mse, other_mse = (
-        float(np.mean(limit_wild_rows(part**2 * (w / w.mean()), thresholds))) for part in (mine, theirs)
-    )
+    mse, other_mse = (float(np.mean(limit_wild_rows(part**2 * (w / w.mean())))) for part in (mine, theirs))
     # Share of rows on which the candidate is ahead, as a z-score: under the sign test its variance is 1/(4n)
     rows = len(mine)
     ahead = (float(np.average(mine < theirs, weights=w)) - 0.5) / (0.5 / rows**0.5)  # in standard errors
     if gain <= thresholds.min_relative_gain * other_mse:
         if of_classes:
-            return gain > thresholds.small_gain_standard_errors * chance
+            return gain > small_gain_standard_errors * chance
         is_smaller = np.median(mine**2) < (1 - thresholds.min_relative_gain) * np.median(theirs**2)
-        is_ahead = ahead > thresholds.min_heavy_share_standard_errors
+        is_ahead = ahead > min_heavy_share_standard_errors
         return bool(is_smaller and is_ahead and gain > -chance)
     # F test of both mean squares, as if the residuals were independent and normal
     is_no_chance = not of_classes and other_mse > mse * float(
-        f_distribution.ppf(1 - thresholds.max_ratio_p_value, rows, rows)
+        f_distribution.ppf(1 - max_ratio_p_value, rows, rows)
     )
-    return gain > chance or ahead > thresholds.min_share_standard_errors or is_no_chance
+    return gain > chance or ahead > min_share_standard_errors or is_no_chance
 
 
 def choose_simplest(
     errors: Mapping[Name, Float[np.ndarray, " rows"]],
     weights: Float[np.ndarray, " rows"],
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
     *,
     margins: Mapping[Name, float] | None = None,
 ) -> Name:
@@ -105,16 +115,15 @@ def choose_simplest(
     Args:
         errors: Of the candidates by name, the simplest first.
         weights: Of the rows.
-        thresholds: Decision numbers.
         margins: Standard errors for some candidates, where not 1.
     """
     (best, *candidates) = errors
     for name in candidates:
-        if is_lower(errors[name], errors[best], weights, thresholds):
+        if is_lower(errors[name], errors[best], weights):
             best = name
     for name in errors:
         margin = (margins or {}).get(name, 1.0)
-        if not is_lower(errors[best], errors[name], weights, thresholds, standard_errors=margin):
+        if not is_lower(errors[best], errors[name], weights, standard_errors=margin):
             return name
     return best
 
@@ -123,26 +132,31 @@ def is_far_better(
     errors: Float[np.ndarray, " rows"],
     other_errors: Float[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"],
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    thresholds: AssessmentThresholds,
 ) -> bool:
     """Whether the RMSE of one candidate is so much lower that no test is needed, wild rows aside."""
     mine, theirs, w = _select_known(errors, other_errors, weights)
     if not len(mine):
         return False
-    mse, other_mse = (np.average(limit_wild_rows(part**2, thresholds), weights=w) for part in (mine, theirs))
+    mse, other_mse = (np.average(limit_wild_rows(part**2), weights=w) for part in (mine, theirs))
     return bool(mse < thresholds.clear_rmse_ratio**2 * other_mse)
 
 
 def limit_wild_rows(
-    values: Float[np.ndarray, " rows"], thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT
+    values: Float[np.ndarray, " rows"],
+    *,
+    max_wild_share: float = 0.01,
 ) -> Float[np.ndarray, " rows"]:
     """Values of rows in which the most extreme ones count as those next to them, at either end.
 
     One row, and a share of them, cannot decide a mean of what is left (Dixon, Annals of Mathematical
     Statistics 31, 1960). Heavy tails and wild rows show in the differences of two candidates, and not in the
     target: a wild target is as far from both.
+
+    Args:
+        max_wild_share: Of the rows, besides one, that cannot decide a comparison at either end.
     """
-    count = 1 + int(thresholds.max_wild_share * len(values))
+    count = 1 + int(max_wild_share * len(values))
     if len(values) <= 2 * count:
         return values
     # Only the order statistics next to the ends are needed, so the rows are not sorted
@@ -154,12 +168,11 @@ def is_lower(
     errors: Float[np.ndarray, " rows"],
     other_errors: Float[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"],
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
     *,
     standard_errors: float = 0.0,
 ) -> bool:
     """Whether the squared errors of one candidate are lower by more than so many standard errors."""
-    gain, deviation = _measure_gain(errors, other_errors, weights, thresholds)
+    gain, deviation = _measure_gain(errors, other_errors, weights)
     return gain > standard_errors * deviation
 
 
@@ -167,7 +180,6 @@ def _measure_gain(
     errors: Float[np.ndarray, " rows"],
     other_errors: Float[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"],
-    thresholds: AssessmentThresholds,
 ) -> tuple[float, float]:
     """By how much the mean squared error is lower, and the standard error of that.
 
@@ -179,7 +191,7 @@ def _measure_gain(
     if not np.isfinite(theirs).all():
         return np.inf, 0.0
     # Paired differences: what both candidates miss in a row cancels
-    gains = limit_wild_rows((theirs**2 - mine**2) * (w / w.mean()), thresholds)
+    gains = limit_wild_rows((theirs**2 - mine**2) * (w / w.mean()))
     return float(gains.mean()), float(gains.std()) / len(gains) ** 0.5
 
 

@@ -144,12 +144,16 @@ class CrossValidation:
             self._known[name] = self.measure_errors(fit)
         return self._known[name]
 
-    def _is_skewed(self, rows: LabelledRows) -> bool:
-        """Whether the target is positive and varies by factors rather than by differences."""
+    def _is_skewed(self, rows: LabelledRows, *, min_log_std: float = 0.5) -> bool:
+        """Whether the target is positive and varies by factors rather than by differences.
+
+        Args:
+            min_log_std: Standard deviation of log y, above which the exponential of a line is a candidate.
+        """
         # The spread of log y does not depend on units: 0.5 is a factor of 1.6 about the mean
         y = rows.y
         has_rows = len(rows) >= self.thresholds.min_rows_per_constant * (1 + rows.x.shape[1])
-        return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > self.thresholds.min_log_std
+        return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > min_log_std
 
 
 def _sample_indices(mask: Bool[np.ndarray, " rows"], limit: int) -> Int[np.ndarray, " sample"]:

@@ -56,7 +56,7 @@ def exclude_outliers(
     for group, what in groups:
         if group.any() and _is_better_without(group, rows, folds, thresholds):
             away |= group
-            warnings.append(_describe_outliers(group, what, data, y, usual, limits))
+            warnings.append(_describe_outliers(group, what, data, y, usual))
     if not away.any():
         return data
     inliers = np.flatnonzero(~away)
@@ -71,10 +71,17 @@ def exclude_outliers(
     )
 
 
-def _covers_decades(y: Float[np.ndarray, " rows"], limits: OutlierThresholds) -> bool:
-    """Whether a target has one sign and spreads over decades, so that large values are none of an error."""
+def _covers_decades(
+    y: Float[np.ndarray, " rows"], limits: OutlierThresholds, *, min_wide_ratio: float = 100.0
+) -> bool:
+    """Whether a target has one sign and spreads over decades, so that large values are none of an error.
+
+    Args:
+        min_wide_ratio: Upper over lower quantile from which a target covers decades; its values are far from
+            all others only if their logarithms are, too.
+    """
     low, high = np.sort(np.abs(np.quantile(y, [limits.low_quantile, 1 - limits.low_quantile])))
-    return bool(((y > 0).all() or (y < 0).all()) and high > limits.min_wide_ratio * low)
+    return bool(((y > 0).all() or (y < 0).all()) and high > min_wide_ratio * low)
 
 
 def _take_logarithms(rows: LabelledRows) -> LabelledRows:
@@ -108,8 +115,15 @@ def _predict_by_trees(
     t: Float[np.ndarray, " rows"],
     weights: Float[np.ndarray, " rows"] | None,
     limits: OutlierThresholds,
+    *,
+    tree_count: int = 50,
 ) -> Float[np.ndarray, " rows"]:
-    model = HistGradientBoostingRegressor(max_iter=limits.tree_count, random_state=0, early_stopping=False)
+    """Predict every row by boosting without its fold.
+
+    Args:
+        tree_count: Of boosting.
+    """
+    model = HistGradientBoostingRegressor(max_iter=tree_count, random_state=0, early_stopping=False)
     target = np.clip(t, -limits.min_gross_deviations, limits.min_gross_deviations)
     folds = PredefinedSplit(np.arange(len(t)) % limits.fold_count)
     with threadpool_limits(1):
@@ -123,9 +137,13 @@ def _robust_deviation(residuals: Float[np.ndarray, " rows"]) -> float:
 
 
 def _find_gross_errors(
-    residuals: Float[np.ndarray, " rows"], limits: OutlierThresholds
+    residuals: Float[np.ndarray, " rows"], limits: OutlierThresholds, *, min_distance_ratio: float = 5.0
 ) -> Bool[np.ndarray, " rows"]:
-    """Mask of the few rows whose residuals are far larger than all others."""
+    """Mask of the few rows whose residuals are far larger than all others.
+
+    Args:
+        min_distance_ratio: To the largest residual of all other rows.
+    """
     # The gap to the next residual decides, not the size alone: heavy tails have no gap
     order = np.argsort(residuals)
     limit = max(1, int(limits.max_outlier_share * len(residuals)))
@@ -134,7 +152,7 @@ def _find_gross_errors(
         lowest, highest_of_others = residuals[order[-count]], residuals[order[-count - 1]]
         if lowest > max(
             limits.min_gross_deviations * _robust_deviation(residuals),
-            limits.min_distance_ratio * highest_of_others,
+            min_distance_ratio * highest_of_others,
         ):
             mask[order[-count:]] = True
             break
@@ -156,8 +174,16 @@ def _is_better_without(
     rows: LabelledRows,
     folds: Int[np.ndarray, " rows"],
     thresholds: AssessmentThresholds,
+    *,
+    min_better_folds: int = 4,
+    max_error_ratio: float = 0.95,
 ) -> bool:
-    """Whether a line fitted without these rows predicts the other rows better in most folds."""
+    """Whether a line fitted without these rows predicts the other rows better in most folds.
+
+    Args:
+        min_better_folds: In which excluding the outliers must improve the predictions.
+        max_error_ratio: Of the mean squared errors without and with the outliers.
+    """
     limits = thresholds.outliers
     errors = np.zeros((2, limits.fold_count))
     for fold in range(limits.fold_count):
@@ -171,8 +197,7 @@ def _is_better_without(
             errors[place, fold] = float(np.mean(residuals**2))
     with_them, without = errors
     return bool(
-        (without < with_them).sum() >= limits.min_better_folds
-        and without.sum() < limits.max_error_ratio * with_them.sum()
+        (without < with_them).sum() >= min_better_folds and without.sum() < max_error_ratio * with_them.sum()
     )
 
 
@@ -182,11 +207,17 @@ def _describe_outliers(
     data: TrainingData,
     y: Float[np.ndarray, " rows"],
     usual: float,
-    limits: OutlierThresholds,
+    *,
+    max_named_rows: int = 10,
 ) -> str:
-    numbers, limit = data.numbers[: len(group)][group], limits.max_named_rows
-    row_list = ", ".join(str(number + 1) for number in numbers[:limit].tolist())
-    suffix = f" and {len(numbers) - limit} more" if len(numbers) > limit else ""
+    """The warning about values far from all others.
+
+    Args:
+        max_named_rows: In a warning.
+    """
+    numbers = data.numbers[: len(group)][group]
+    row_list = ", ".join(str(number + 1) for number in numbers[:max_named_rows].tolist())
+    suffix = f" and {len(numbers) - max_named_rows} more" if len(numbers) > max_named_rows else ""
     is_one = len(numbers) == 1
     values = (
         f", {y[group][0]:.6g} where a robust fit has errors of about {usual:.3g}"

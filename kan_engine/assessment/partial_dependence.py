@@ -119,7 +119,14 @@ def _feature_dependence(
     sample: LabelledRows,
     outputs: list[tuple[str, int]],
     limits: PartialDependenceThresholds,
+    *,
+    high_quantile: float = 0.9,
 ) -> PartialDependence:
+    """Mean and spread of the predictions over the values of a feature.
+
+    Args:
+        high_quantile: Upper quantile of the individual curves that is drawn.
+    """
     encoding = predictor.encoding
     places = [place for place, column in enumerate(encoding.names) if column.feature == feature.name]
     values, names = _feature_values(feature, limits)
@@ -141,7 +148,7 @@ def _feature_dependence(
                 output=output,
                 mean=curve.mean(0).tolist(),
                 low=np.quantile(curve, limits.low_quantile, axis=0).tolist() if has_spread else None,
-                high=np.quantile(curve, limits.high_quantile, axis=0).tolist() if has_spread else None,
+                high=np.quantile(curve, high_quantile, axis=0).tolist() if has_spread else None,
             )
             for (output, _), curve in zip(outputs, np.moveaxis(curves, 2, 0), strict=True)
         ],

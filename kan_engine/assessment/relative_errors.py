@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 
@@ -20,7 +19,6 @@ from kan_engine.expressions.evaluation import Expression, evaluate
 def reweigh_rows(
     formulas: Iterable[Expression],
     rows: LabelledRows,
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
 ) -> LabelledRows | None:
     """Return the rows with weights for errors that grow with the target; None if they do not, or are known.
 
@@ -28,26 +26,30 @@ def reweigh_rows(
         formulas: See ``weigh_relative_errors``, like ``thresholds``.
         rows: Whose weights these multiply.
     """
-    factors = None if rows.unit_error is not None else weigh_relative_errors(formulas, rows, thresholds)
+    factors = None if rows.unit_error is not None else weigh_relative_errors(formulas, rows)
     return None if factors is None else rows.reweigh(factors)
 
 
 def weigh_relative_errors(
     formulas: Iterable[Expression],
     rows: LabelledRows,
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    *,
+    bits_per_exponent: float = 6.0,
+    min_relative_bits: float = 10.0,
 ) -> Float[np.ndarray, " rows"] | None:
     """Return weights of the rows with a mean of 1, or None unless the errors are clearly relative.
 
     Args:
         formulas: What may describe the target, besides a product of powers of the columns.
         rows: All rows that formulas are measured on.
-        thresholds: How clear it must be.
+        bits_per_exponent: Price of an exponent of a product of powers, as a reference for errors.
+        min_relative_bits: By which errors that are a share of the value must describe the residuals better
+            than equal ones: 10 are odds of 1,000 to 1.
     """
     columns, target = rows.columns, rows.y
     candidates = [(np.broadcast_to(evaluate(tree, columns), target.shape), 0.0) for tree in formulas]
     if (powers := _fit_power_product(columns, target)) is not None:
-        candidates.append((powers, thresholds.bits_per_exponent * len(columns)))
+        candidates.append((powers, bits_per_exponent * len(columns)))
     with np.errstate(all="ignore"):
         # Code lengths of both error models, each with its best candidate; fitted exponents have a price
         equal = min((_count_bits(values - target) + price for values, price in candidates), default=np.inf)
@@ -58,7 +60,7 @@ def weigh_relative_errors(
             for values, price in candidates
         ]
     best = int(np.argmin(relative)) if relative else 0
-    if not relative or not relative[best] + thresholds.min_relative_bits < equal:
+    if not relative or not relative[best] + min_relative_bits < equal:
         return None
     # The weights are inverse variances up to a factor
     weights = 1 / np.square(candidates[best][0])

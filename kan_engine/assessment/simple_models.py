@@ -12,7 +12,6 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate, parametrize_floats
 from kan_engine.formulas.core.constant_fitting import ParametricForm, refit_constants
@@ -73,9 +72,7 @@ def fit_log_odds(classes: int, strength: float, rows: LabelledRows) -> PredictFu
     return predict
 
 
-def fit_ridge_regression(
-    rows: LabelledRows, penalties: Sequence[float] = DEFAULT_ASSESSMENT.ridge_penalties
-) -> LinearModel:
+def fit_ridge_regression(rows: LabelledRows, penalties: Sequence[float]) -> LinearModel:
     """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
     x, y = rows.x, rows.y
     center, scale = _center_and_scale(x)
@@ -86,9 +83,7 @@ def fit_ridge_regression(
     return LinearModel(slopes, float(ridge.intercept_ - center @ slopes))
 
 
-def fit_gamma_regression(
-    rows: LabelledRows, penalty: float = DEFAULT_ASSESSMENT.gamma_penalty
-) -> LinearModel:
+def fit_gamma_regression(rows: LabelledRows, penalty: float) -> LinearModel:
     """Logarithm of the mean target by gamma regression, whose errors are proportional to the mean.
 
     If targets vary by factors, least squares of the targets fits only the largest ones, and least squares of

@@ -84,6 +84,9 @@ def build_curve_basis(
     weights: Float[Array, " rows"],
     levels: Float[Array, "columns 2"],
     thresholds: CompactThresholds,
+    *,
+    bend_power: float = 1.0,
+    max_refit_terms: int = 24,
 ) -> CurveBasis:
     """Build the functions of a source.
 
@@ -93,6 +96,10 @@ def build_curve_basis(
         weights: Of the rows.
         levels: Where 0 and 1 of every column lie on the unit scale.
         thresholds: Decision numbers.
+        bend_power: Power of the spacing of the grid by which curvature is weighted: with 0 a curve is as
+            stiff where rows are dense as elsewhere.
+        max_refit_terms: Smoothest functions of the curve of an input in the final fit. With 24 instead of 12
+            R² of California rises from 0.806 to 0.813; in the search as well, it would take twice the time.
     """
     order = thresholds.order
     if source.is_category:
@@ -114,16 +121,22 @@ def build_curve_basis(
     )
     knots = extend_knots(grid, order)[0].numpy()
     means, covariance = _moments(_evaluate(_basis_splines(knots, order), x), weights)
-    matrix, curvature = _smooth_functions(
-        knots, order, covariance, thresholds.max_refit_terms, thresholds.bend_power
-    )
+    matrix, curvature = _smooth_functions(knots, order, covariance, max_refit_terms, bend_power)
     return CurveBasis(source, knots, None, matrix, means, curvature, order)
 
 
-def choose_grid_size(rows: int, thresholds: CompactThresholds) -> int:
-    """Return the number of intervals for so many rows."""
-    fine = rows // thresholds.rows_per_fine_interval
-    size = min(max(thresholds.grid_size, fine), thresholds.fine_grid_size)
+def choose_grid_size(
+    rows: int, thresholds: CompactThresholds, *, fine_grid_size: int = 20, rows_per_fine_interval: int = 150
+) -> int:
+    """Return the number of intervals for so many rows.
+
+    Args:
+        fine_grid_size, rows_per_fine_interval: Intervals of the curve of an input of many rows, and the rows
+            for each interval beyond ``grid_size``. Twenty instead of ten raise R² of cpu_act from 0.974 to
+            0.980 and of California from 0.788 to 0.796.
+    """
+    fine = rows // rows_per_fine_interval
+    size = min(max(thresholds.grid_size, fine), fine_grid_size)
     return max(1, min(size, rows // thresholds.min_rows_per_interval))
 
 
@@ -144,14 +157,21 @@ class NodeBasis:
     order: int
 
     @staticmethod
-    def create(thresholds: CompactThresholds) -> NodeBasis:
-        """Functions with variance 1 over values that are spread evenly."""
+    def create(
+        thresholds: CompactThresholds, *, max_outer_refit_terms: int = 12, outer_grid_size: int = 8
+    ) -> NodeBasis:
+        """Functions with variance 1 over values that are spread evenly.
+
+        Args:
+            max_outer_refit_terms: Those of the curve of a hidden node.
+            outer_grid_size: Intervals of the curve of a hidden node.
+        """
         order, end = thresholds.order, torch.ones(1, dtype=torch.float64)
-        knots = extend_knots(uniform_grid(-end, end, thresholds.outer_grid_size), order)[0].numpy()
+        knots = extend_knots(uniform_grid(-end, end, outer_grid_size), order)[0].numpy()
         # The values of a node are not known yet: evenly spaced points take their place
         values = _evaluate(_basis_splines(knots, order), np.linspace(-1, 1, 201))
         _, covariance = _moments(values, np.ones(len(values)))
-        functions = _smooth_functions(knots, order, covariance, thresholds.max_outer_refit_terms)
+        functions = _smooth_functions(knots, order, covariance, max_outer_refit_terms)
         return NodeBasis(knots, *functions, order)
 
     def trim(self, max_terms: int) -> NodeBasis:

@@ -40,11 +40,15 @@ def eliminate_curves(
     should_stop: Callable[[], bool],
     *,
     max_curves: int,
+    bulk_share: float = 0.2,
 ) -> Iterator[Fit]:
     """Yield the given network and then ever smaller ones, down to the smallest.
 
     Far above ``max_curves`` several curves are removed between two fits; without time, all that are too
     many. Below, where the cheapest removal skips sizes, networks of these sizes are yielded, too.
+
+    Args:
+        bulk_share: Of the excess curves, that is removed at once: the first ones matter little.
     """
     yield fit
     while (is_in_time := not should_stop()) or len(fit.curves) > max_curves:
@@ -52,7 +56,7 @@ def eliminate_curves(
         if not removals:
             return
         excess = len(fit.curves) - max_curves
-        share = max(1, int(thresholds.bulk_share * excess) if is_in_time else excess)
+        share = max(1, int(bulk_share * excess) if is_in_time else excess)
         curves = fit.curves
         for removal in removals[:share]:
             smaller = curves.remove(removal.edges)

@@ -59,10 +59,16 @@ def propose_pair_nodes(
     generator: np.random.Generator,
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool],
+    *,
+    pairs_per_round: int = 3,
 ) -> list[Proposal]:
-    """Return the best node of each of the best pairs of sources, best first."""
+    """Return the best node of each of the best pairs of sources, best first.
+
+    Args:
+        pairs_per_round: Nodes with two inputs that are added at once.
+    """
     residual = make_residual_problem(problem, curves, generator, thresholds)
-    pairs = rank_pairs(residual, sources, thresholds)[: thresholds.max_pairs]
+    pairs = rank_pairs(residual, sources)[: thresholds.max_pairs]
     starts = []
     for pair in pairs:
         # Both signs: a node may bend the sum or the difference of two inputs
@@ -72,7 +78,7 @@ def propose_pair_nodes(
     for proposal in _rank(_fit_starts(residual, curves, starts, thresholds, should_stop)):
         edges = tuple(sorted(edge for edge in proposal.curves if edge.layer == "inner"))
         best.setdefault(edges, proposal)
-    return list(best.values())[: thresholds.pairs_per_round]
+    return list(best.values())[:pairs_per_round]
 
 
 def _rank(proposals: Iterable[Proposal]) -> list[Proposal]:
@@ -80,11 +86,20 @@ def _rank(proposals: Iterable[Proposal]) -> list[Proposal]:
 
 
 def make_residual_problem(
-    problem: Problem, curves: Curves, generator: np.random.Generator, thresholds: CompactThresholds
+    problem: Problem,
+    curves: Curves,
+    generator: np.random.Generator,
+    thresholds: CompactThresholds,
+    *,
+    min_proposal_rows: int = 300,
 ) -> Problem:
-    """Return a sample of the rows with the residuals as targets."""
+    """Return a sample of the rows with the residuals as targets.
+
+    Args:
+        min_proposal_rows: Of the fit of a node to the residuals, however many outputs there are.
+    """
     rows = np.arange(len(problem))
-    max_rows = max(thresholds.min_proposal_rows, thresholds.proposal_rows // problem.targets.shape[1])
+    max_rows = max(min_proposal_rows, thresholds.proposal_rows // problem.targets.shape[1])
     if len(rows) > max_rows:
         rows = np.sort(generator.choice(len(rows), max_rows, replace=False))
     part = problem.select(rows)
@@ -92,16 +107,25 @@ def make_residual_problem(
 
 
 def rank_pairs(
-    residual: Problem, sources: Sequence[int], thresholds: CompactThresholds
+    residual: Problem,
+    sources: Sequence[int],
+    *,
+    pair_functions: int = 3,
+    pair_ridge: float = 0.05,
 ) -> list[tuple[int, int]]:
-    """Return pairs of sources by the share of the residuals that products of their functions explain."""
+    """Return pairs of sources by the share of the residuals that products of their functions explain.
+
+    Args:
+        pair_functions, pair_ridge: Straightest functions whose products rank the pairs, and their ridge,
+            relative to the mean square of a product.
+    """
     share = (residual.weights / residual.weights.sum())[:, None]
     residuals = residual.targets - (share * residual.targets).sum(0)
-    scores, max_functions = {}, thresholds.pair_functions
+    scores = {}
     for i, j in combinations(sources, 2):
         features_i, features_j = (
-            residual.features[i][:, :max_functions],
-            residual.features[j][:, :max_functions],
+            residual.features[i][:, :pair_functions],
+            residual.features[j][:, :pair_functions],
         )
         # Products of functions span the interactions, which no sum of curves explains
         products = (features_i[:, :, None] * features_j[:, None]).reshape(len(residuals), -1)
@@ -109,7 +133,7 @@ def rank_pairs(
         # Ridge regression of the residuals on the products; the explained square ranks the pair
         gram = products.T @ (share * products)
         aim = products.T @ (share * residuals)
-        ridge = thresholds.pair_ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
+        ridge = pair_ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
         scores[i, j] = float((aim * np.linalg.solve(gram + ridge, aim)).sum())
     return sorted(scores, key=lambda pair: (-scores[pair], pair))
 

@@ -27,6 +27,7 @@ def refit_networks(
     should_stop: Callable[[], bool],
     *,
     is_taught: bool,
+    refit_rows: int = 10_000,
 ) -> tuple[CompactNetwork, ...]:
     """Return the networks, fitted to all training rows.
 
@@ -37,9 +38,10 @@ def refit_networks(
         thresholds: Decision numbers.
         should_stop: Once it returns true, the networks are returned as they were found.
         is_taught: Whether the targets are partly the teacher's.
+        refit_rows: Rows of the final fit.
     """
     data = maker.data
-    rows = data.training.sample(thresholds.count_rows(thresholds.refit_rows, data.output_count), maker.seed)
+    rows = data.training.sample(thresholds.count_rows(refit_rows, data.output_count), maker.seed)
     # Targets of the teacher may help the fit, but losses count on observed targets alone
     observations, validation = maker.make_problem(rows), maker.make_problem(judges)
     problem = maker.make_taught_problem(rows) if is_taught else observations
@@ -73,11 +75,16 @@ def _refit_curves(
     validation: Problem,
     thresholds: CompactThresholds,
     should_stop: Callable[[], bool],
+    *,
+    max_refit_ratio: float = 1.02,
 ) -> Curves:
     """Fit curves to all training rows, unless they then fit the validation rows among these worse.
 
     The evidence sometimes removes a curve that mattered, since it knows only the neighbourhood of a fit.
+
+    Args:
+        max_refit_ratio: Of the losses on the validation rows after and before that; else it is dropped.
     """
     refit = fit_curves(problem, curves, thresholds.refit_steps, thresholds, should_stop).curves
-    limit = validation.mean_loss(curves) * thresholds.max_refit_ratio
+    limit = validation.mean_loss(curves) * max_refit_ratio
     return refit if validation.mean_loss(refit) <= limit else curves

@@ -30,7 +30,7 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
     share = (problem.weights / problem.weights.sum())[:, None]
     residuals = residuals - (share * residuals).sum(0)
     # The smoothers do not depend on the residuals: one factorisation serves all rounds
-    hats = [_make_smoother(features, share, thresholds) for features in problem.features]
+    hats = [_make_smoother(features, share) for features in problem.features]
     sources: list[int] = []
     while len(sources) < max_count:
         gains = [
@@ -48,14 +48,19 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
 
 
 def _make_smoother(
-    features: Float[Array, "rows terms"], share: Float[Array, "rows 1"], thresholds: CompactThresholds
+    features: Float[Array, "rows terms"],
+    share: Float[Array, "rows 1"],
+    *,
+    screening_ridge: float = 0.02,
 ) -> Float[Array, "terms rows"]:
-    """Matrix from residuals to coefficients of a curve."""
+    """Matrix from residuals to coefficients of a curve.
+
+    Args:
+        screening_ridge: Of the curves of the screening, whose functions have variance 1.
+    """
     weighted_features = (features * share).T
     gram = weighted_features @ features
-    smoother: Array = np.linalg.solve(
-        gram + thresholds.screening_ridge * np.eye(len(gram)), weighted_features
-    )
+    smoother: Array = np.linalg.solve(gram + screening_ridge * np.eye(len(gram)), weighted_features)
     return smoother
 
 

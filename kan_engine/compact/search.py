@@ -17,7 +17,7 @@ from kan_engine.compact.problem import Problem
 from kan_engine.compact.refit import refit_networks
 from kan_engine.compact.rows import RowMaker, Teacher
 from kan_engine.compact.screening import rank_sources, screen_sources
-from kan_engine.compact.thresholds import DEFAULT_COMPACT, CompactThresholds
+from kan_engine.compact.thresholds import CompactThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.data.training_data import TrainingData
@@ -34,7 +34,8 @@ def find_compact_path(
     column_sets: Sequence[frozenset[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
     should_stop_growing: Callable[[], bool] = lambda: False,
-    thresholds: CompactThresholds = DEFAULT_COMPACT,
+    thresholds: CompactThresholds,
+    sufficient_loss: float = 1e-5,
 ) -> CompactPath:
     """Return networks of 1, 2, … ``max_curves`` curves.
 
@@ -54,6 +55,7 @@ def find_compact_path(
             ``max_curves`` curves that has learnt something.
         should_stop_growing: Once it returns true, the best networks so far are fitted to all training rows.
         thresholds: Decision numbers.
+        sufficient_loss: On the validation rows, below which nothing is added.
     """
     full = replace(RowMaker.create(data, inputs, scaler, teacher, seed, thresholds), required=column_sets)
     outputs = data.output_count
@@ -79,9 +81,9 @@ def find_compact_path(
     is_taught = False
     # A node reads two sources at least, and there must be room for it beyond one curve per output
     for number in range(thresholds.rounds if len(sources) > 1 and outputs < max_curves else 0):
-        if must_finish() or best.lowest_loss() < thresholds.sufficient_loss:
+        if must_finish() or best.lowest_loss() < sufficient_loss:
             break
-        if number == 1 and believes_teacher(maker, judges, best, thresholds):
+        if number == 1 and believes_teacher(maker, judges, best):
             problem, is_taught = maker.make_taught_problem(rows).append(guard), True
         for network_fit in grow(
             problem, lambda: best.largest(max_curves), sources, generator, thresholds, must_finish, max_curves
@@ -126,18 +128,26 @@ class BestNetworks:
 
 
 def believes_teacher(
-    maker: RowMaker, judges: LabelledRows, best: BestNetworks, thresholds: CompactThresholds
+    maker: RowMaker,
+    judges: LabelledRows,
+    best: BestNetworks,
+    *,
+    teacher_errors: float = 1.5,
 ) -> bool:
     """Whether the teacher is at least as good as the best network on the validation rows.
 
     The teacher may have been trained on these rows. Where it is clearly worse nevertheless, it teaches
     nothing. Losses of few rows have a large standard error.
+
+    Args:
+        teacher_errors: Relative standard errors of a loss, over the root of the number of rows, by which the
+            teacher may be worse than the network so far.
     """
     problem = best.validation
     losses = loss_per_row(problem.loss, maker.teacher(judges.x), problem.targets)
     loss = float(losses @ problem.weights / problem.weights.sum())
     # The standard error of a mean loss falls with the root of the number of rows
-    slack = 1 + thresholds.teacher_errors / float(np.sqrt(len(judges)))
+    slack = 1 + teacher_errors / float(np.sqrt(len(judges)))
     return loss <= best.lowest_loss() * slack
 
 

@@ -18,6 +18,8 @@ def cross_validate(
     curves: Curves,
     folds: Int[np.ndarray, " rows"],
     thresholds: CompactThresholds,
+    *,
+    fold_steps: int = 5,
 ) -> float:
     """Return the mean loss of curves that are refitted without each fold.
 
@@ -27,13 +29,14 @@ def cross_validate(
         curves: Fitted to all rows.
         folds: Fold of every row.
         thresholds: Decision numbers.
+        fold_steps: Of the fit without one fold.
     """
     losses, guard = np.zeros(len(observations)), np.arange(len(observations), len(problem))
     for number in np.unique(folds):
         outside = np.flatnonzero(folds == number)
         # Guarding rows belong to no fold and stay in every fit
         inside = problem.select(np.r_[np.flatnonzero(folds != number), guard])
-        fold_curves = fit_curves(inside, curves, thresholds.fold_steps, thresholds).curves
+        fold_curves = fit_curves(inside, curves, fold_steps, thresholds).curves
         holdout = observations.select(outside)
         losses[outside] = loss_per_row(holdout.loss, holdout.outputs(fold_curves), holdout.targets)
     return float(losses @ observations.weights / observations.weights.sum())

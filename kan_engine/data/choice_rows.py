@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from kan_engine.data.thresholds import DataThresholds
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,7 @@ class ChoiceRows:
         """The fit rows, then the validation rows."""
         return np.concatenate([self.fit, self.validation])
 
-    def select_reserve(
-        self, width: int, thresholds: DataThresholds = DEFAULT_DATA
-    ) -> Int[np.ndarray, " reserve"]:
+    def select_reserve(self, width: int, thresholds: DataThresholds) -> Int[np.ndarray, " reserve"]:
         """The others that are held in memory with so many encoded columns."""
         return self.others[: thresholds.max_reserve_values // max(1, width)]
 

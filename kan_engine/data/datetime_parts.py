@@ -21,7 +21,6 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidData
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -37,7 +36,7 @@ DatetimePart = tuple[str, str]  # its name; "sin" or "cos" of a cycle, "" for a 
 
 
 def find_varying_parts(
-    seconds: Float[np.ndarray, " rows"], min_cycle_coverage: float = DEFAULT_DATA.min_cycle_coverage
+    seconds: Float[np.ndarray, " rows"], min_cycle_coverage: float
 ) -> tuple[DatetimePart, ...]:
     """Return the parts that vary over these times, which contain no NaN."""
     parts: list[list[DatetimePart]] = []

@@ -90,9 +90,7 @@ class Encoding:
         )
 
     @staticmethod
-    def fit_varying(
-        columns: Iterable[TypedColumn], thresholds: DataThresholds = DEFAULT_DATA
-    ) -> tuple[Encoding, list[str]]:
+    def fit_varying(columns: Iterable[TypedColumn], thresholds: DataThresholds) -> tuple[Encoding, list[str]]:
         """Encode the columns that vary; without any, the first that has a value, as a network needs an input.
 
         Args:

@@ -122,7 +122,7 @@ class Feature:
             return _fit_times(name, values, form, thresholds)
         if kind == "category":
             return _fit_category(name, values, thresholds)
-        return _fit_number(name, values, kind, thresholds)
+        return _fit_number(name, values, kind)
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -197,12 +197,20 @@ def _fit_times(
 
 
 def _fit_number(
-    name: str, values: Shaped[np.ndarray, " rows"], kind: FeatureType, thresholds: DataThresholds
+    name: str,
+    values: Shaped[np.ndarray, " rows"],
+    kind: FeatureType,
+    *,
+    max_margin_share: float = 1e-3,
 ) -> Feature:
     """Determine range, margin and fill value.
 
     Of n numbers drawn from a range, the smallest lies 1/(n + 1) of its width above its end on average. Such a
     margin leaves out the next number of a series, which is 1/(n - 1) away.
+
+    Args:
+        max_margin_share: Of the range of a number, which still counts as within it: its ends are often given
+            with three digits. The grids of networks reach 20 times as far.
     """
     numbers = read_numbers(name, values, boolean=kind == "boolean")
     present = numbers[~np.isnan(numbers)]
@@ -210,7 +218,7 @@ def _fit_number(
         raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
     # The median fills missing values, since gross errors do not move it
     median, low, high = float(np.median(present)), float(present.min()), float(present.max())
-    share = min(1 / (len(present) + 1), thresholds.max_margin_share) if kind == "number" else 0.0
+    share = min(1 / (len(present) + 1), max_margin_share) if kind == "number" else 0.0
     return Feature(
         name=name,
         type=kind,

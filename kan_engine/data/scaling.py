@@ -102,13 +102,19 @@ def _compute_quantiles(
     low: Float[np.ndarray, " d"],
     high: Float[np.ndarray, " d"],
     thresholds: DataThresholds,
+    *,
+    quantile_count: int = 257,
 ) -> Float[np.ndarray, "d q"]:
-    """Return the quantiles of every column; first and last are the extremes of all rows."""
+    """Return the quantiles of every column; first and last are the extremes of all rows.
+
+    Args:
+        quantile_count: Of the scale of an input.
+    """
     limit = thresholds.max_quantile_rows
     if len(x) > limit:  # at random, not every n-th row: rows may repeat a pattern
         x = x[np.random.default_rng(0).choice(len(x), limit, replace=False)]
     # Monotone after rounding, and exact at the ends, which a sample may miss
-    table = np.quantile(x, np.linspace(0, 1, thresholds.quantile_count), axis=0).T
+    table = np.quantile(x, np.linspace(0, 1, quantile_count), axis=0).T
     table[:, 0], table[:, -1] = low, high
     return np.maximum.accumulate(table, axis=1)
 

@@ -15,7 +15,6 @@ from sklearn.model_selection import train_test_split
 
 from kan_engine.data.columns import read_labels
 from kan_engine.data.folds import encode_labels
-from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidData
 
 
@@ -91,7 +90,7 @@ def split_training_rows(
     seed: int,
     *,
     kind: str = "random",
-    share: float = DEFAULT_DATA.validation_share,
+    share: float,
 ) -> tuple[Int[np.ndarray, " fit"], Int[np.ndarray, " validation"]]:
     """Divide the training rows into fit and validation rows.
 

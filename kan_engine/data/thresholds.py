@@ -16,12 +16,8 @@ class DataThresholds:
         max_rare_categories: Next most frequent categories, stored by name; all others count as unseen.
         max_category_characters: Of all features together: the header of a saved model holds the categories.
         min_cycle_coverage: Fraction of a cycle that the rows must span to be encoded as sine and cosine.
-        min_ordered_times: Distinct times, from which rows in their order are a series and not a coincidence.
-        quantile_count: Of the scale of an input.
         max_quantile_rows: Quantiles of more rows come from a sample, accurate to 0.2 % of all rows.
         validation_share: Of the training rows.
-        max_margin_share: Of the range of a number, which still counts as within it: its ends are often given
-            with three digits. The grids of networks reach 20 times as far.
         screening: Of the columns of wide tables.
         max_choice_rows: Fit and validation rows, on which every choice is made. With a fifth of them, the
             standard error of a validation error is 0.5 % of it.
@@ -34,11 +30,8 @@ class DataThresholds:
     max_rare_categories: int = 200
     max_category_characters: int = 2**20
     min_cycle_coverage: float = 0.75
-    min_ordered_times: int = 10
-    quantile_count: int = 257
     max_quantile_rows: int = 100_000
     validation_share: float = 0.2
-    max_margin_share: float = 1e-3
     screening: ScreeningThresholds = DEFAULT_SCREENING
     max_choice_rows: int = 100_000
     max_reserve_values: int = 2**25

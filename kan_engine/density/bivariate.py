@@ -44,16 +44,25 @@ def build_normal_network(frame: BivariateMesh, nodes: int) -> KAN:
     return network
 
 
-def _set_normal_weights_(network: KAN, frame: BivariateMesh, direct_form: Float[np.ndarray, "2 2"]) -> None:
-    """Set projections, and parabolas of them that sum to the normal quadratic form minus ``direct_form``."""
+def _set_normal_weights_(
+    network: KAN,
+    frame: BivariateMesh,
+    direct_form: Float[np.ndarray, "2 2"],
+    *,
+    stds_per_node_unit: float = 4.0,
+) -> None:
+    """Set projections, and parabolas of them that sum to the normal quadratic form minus ``direct_form``.
+
+    Args:
+        stds_per_node_unit: Initial scale of a hidden node.
+    """
     first_layer, last_layer = network.stack
     nodes, order = first_layer.out_dim, first_layer.order
     # Directions around the circle after whitening: all projections have the same spread
     angles = np.pi * np.arange(nodes) / nodes
     precision = np.linalg.inv(frame.covariance)
     root = np.linalg.cholesky(precision).T  # |root·x|² is the quadratic form of the normal distribution
-    scale = frame.thresholds.stds_per_node_unit
-    directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / scale
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / stds_per_node_unit
     for place, mean in enumerate(frame.means):
         greville = first_layer.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
         # First layer: every node is a linear projection of the centred columns
@@ -99,6 +108,9 @@ def select_bivariate_network(
     part: Int[Tensor, " rows"],
     nodes: int,
     should_stop: ShouldStop,
+    *,
+    joint_lamb_patience: int = 2,
+    min_likelihood_loss: float = 1.0,
 ) -> BivariateSelection:
     """Choose λ by cross-validation, from the largest downwards, then train one of the networks on all rows.
 
@@ -108,16 +120,18 @@ def select_bivariate_network(
         part: Fold of every row.
         nodes: Number of hidden nodes; 0 makes the columns independent.
         should_stop: Once true, no further λ is tried and training ends.
+        joint_lamb_patience: λ that are worse than the best by ``min_likelihood_loss``, after which no smaller
+            one is tried.
+        min_likelihood_loss: In log-likelihood.
     """
-    thresholds = frame.thresholds
     trials: list[_PenaltyTrial] = []
     for trial in _cross_validate(frame, rows, part, nodes, should_stop):
         trials.append(trial)
         best = max(trials, key=lambda entry: entry.score)
-        min_score = best.score - thresholds.min_likelihood_loss
+        min_score = best.score - min_likelihood_loss
         # Smaller λ fit noise once several of them are clearly worse than the best
         worse = sum(entry.score < min_score for entry in trials[trials.index(best) :])
-        if worse >= thresholds.joint_lamb_patience:
+        if worse >= joint_lamb_patience:
             break
     result = _train_on_all_rows(Likelihood(frame, rows), best, should_stop)
     return BivariateSelection(result.network, best.lamb, best.held, result.steps)
@@ -143,8 +157,14 @@ def _cross_validate(
     part: Int[Tensor, " rows"],
     nodes: int,
     should_stop: ShouldStop,
+    *,
+    steps_per_lamb: int = 6,
 ) -> Iterator[_PenaltyTrial]:
-    """Yield the trial of each λ, until training changes none of the networks any more."""
+    """Yield the trial of each λ, until training changes none of the networks any more.
+
+    Args:
+        steps_per_lamb: For each λ in cross-validation.
+    """
     # Rows of every fold, and the likelihood of all rows outside of it
     fold_indices = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
     likelihoods = [
@@ -154,9 +174,8 @@ def _cross_validate(
     without = [FittedBivariate(network, log_normaliser(network, frame.medium_rule), [])] * len(fold_indices)
     for lamb in frame.thresholds.joint_lambs:
         pairs, log_densities = zip(likelihoods, without, strict=True), torch.empty_like(rows.weights)
-        steps = frame.thresholds.steps_per_lamb
         # Each network starts from its weights at the next larger λ
-        now = [likelihood.train(before, lamb, steps, should_stop) for likelihood, before in pairs]
+        now = [likelihood.train(before, lamb, steps_per_lamb, should_stop) for likelihood, before in pairs]
         # Every row is evaluated under the network that was not trained on its fold
         for model, indices in zip(now, fold_indices, strict=True):
             log_densities[indices] = model.log_densities(rows[indices])

@@ -124,16 +124,16 @@ class Likelihood:
         price = lamb * float(bends @ bends) + self._limits.joint_ridge * float(weights @ weights)
         return ObjectiveEvaluation(values, bends, loss, loss + 0.5 * price)
 
-    def _update_grids_(self, network: KAN, lamb: float) -> None:
-        """Move the grids to the values of their nodes, unless the objective increases too much."""
+    def _update_grids_(self, network: KAN, lamb: float, *, joint_max_regrid_loss: float = 0.01) -> None:
+        """Move the grids to the values of their nodes, unless the objective increases too much.
+
+        Args:
+            joint_max_regrid_loss: Increase of the objective above which an updated grid is undone.
+        """
         for layer in network.stack[1:]:
             knots, weight, before = layer.knots, layer.weight, self.evaluate(network, lamb)
             is_moved = update_misplaced_layer_grids_(layer, self.frame.lattice.nodes(network))
-            if (
-                is_moved
-                and self.evaluate(network, lamb).objective
-                > before.objective + self._limits.joint_max_regrid_loss
-            ):
+            if is_moved and self.evaluate(network, lamb).objective > before.objective + joint_max_regrid_loss:
                 layer.knots, layer.weight = knots, weight
 
     def _run_steps_(
@@ -172,14 +172,23 @@ class Likelihood:
         return matrix, gradient
 
     def _jacobian_moments(
-        self, network: KAN, count: int, values: Float[Tensor, " places"]
+        self,
+        network: KAN,
+        count: int,
+        values: Float[Tensor, " places"],
+        *,
+        joint_negligible_mass: float = 1e-10,
     ) -> tuple[Float[Tensor, " P"], Float[Tensor, "P P"]]:
-        """Mean and covariance of the Jacobian under the density."""
+        """Mean and covariance of the Jacobian under the density.
+
+        Args:
+            joint_negligible_mass: Share of the probability mass; a step leaves out nodes with less.
+        """
         rule = self.frame.coarse_rule
         # Probabilities of the quadrature nodes; those of negligible mass do not contribute
         p = torch.softmax(values + rule.weights.log(), 0)
         mean, second = p.new_zeros(count), p.new_zeros(count, count)
-        indices = (p > self._limits.joint_negligible_mass).nonzero()[:, 0]
+        indices = (p > joint_negligible_mass).nonzero()[:, 0]
         # Second moments of the slopes, over blocks of nodes that fit into memory
         for part in torch.split(indices, max(1, JACOBIAN_BYTES // (8 * count))):
             slopes = rule[part].jacobian(network)

@@ -173,11 +173,19 @@ class BivariateMesh:
         lines = [gauss_legendre(self._panels(place, parts), points) for place in (0, 1)]
         return self._combine_axes([nodes for nodes, _ in lines], [weights for _, weights in lines])
 
-    def _panels(self, place: int, parts: int) -> Float[np.ndarray, " ends"]:
+    def _panels(
+        self, place: int, parts: int, *, tail_stds: float = 4.0, tail_panels: int = 2
+    ) -> Float[np.ndarray, " ends"]:
+        """Quadrature panels between the ends, with tails beyond the grid.
+
+        Args:
+            tail_stds: Extent of integrals beyond the grid, in standard deviations.
+            tail_panels: Quadrature panels over a tail, for each panel in a grid interval.
+        """
         grid, (low, high) = self.points[place], self.ends[place]
-        steps = np.linspace(0, 1, self.thresholds.tail_panels * parts + 1)[1:]
+        steps = np.linspace(0, 1, tail_panels * parts + 1)[1:]
         # On an unbounded side the panels continue several standard deviations beyond the grid
-        far = self.thresholds.tail_stds * self.stds[place] * steps
+        far = tail_stds * self.stds[place] * steps
         below = grid[0] - far[::-1] if np.isinf(low) else np.zeros(0)
         above = grid[-1] + far if np.isinf(high) else np.zeros(0)
         return np.concatenate([below, _resample_grid(grid, parts * (len(grid) - 1) + 1), above])

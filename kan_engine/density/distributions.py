@@ -9,7 +9,6 @@ from scipy import special
 
 from kan_engine.density.maximum_likelihood import DistributionFamily, Vector
 from kan_engine.density.support import possible_ends
-from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.density.weighted_values import WeightedValues
 from kan_engine.expressions.evaluation import Expression, call, mul, number, power
 
@@ -17,10 +16,17 @@ LOG_2PI = float(np.log(2 * np.pi))
 
 
 def candidate_families(
-    rows: WeightedValues, support: tuple[float, float], thresholds: DensityThresholds
+    rows: WeightedValues,
+    support: tuple[float, float],
+    *,
+    max_gamma_shape: float = 50.0,
 ) -> Iterator[DistributionFamily]:
-    """Distribution families to try for a column whose density has this support, the most usual first."""
-    yield from (_normal(), _uniform(thresholds))
+    """Distribution families to try for a column whose density has this support, the most usual first.
+
+    Args:
+        max_gamma_shape: Beyond which the usual formula of the gamma density overflows.
+    """
+    yield from (_normal(), _uniform())
     # Families on an interval: from 0 to 1, and between the ends of the estimated support
     ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
     if np.isfinite(support).all():
@@ -34,11 +40,11 @@ def candidate_families(
     for low, end_count in lows.items():
         yield from (
             _exponential(low, end_count),
-            _gamma(low, end_count, thresholds.max_gamma_shape),
+            _gamma(low, end_count, max_gamma_shape),
             _weibull(low, end_count),
             _log_normal(low, end_count),
         )
-    yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture(thresholds))
+    yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture())
 
 
 def _normal_density(x: Expression, mean: float, std: float) -> Expression:
@@ -218,7 +224,7 @@ def _beta(low: float, high: float, end_count: int) -> DistributionFamily:
     )
 
 
-def _uniform(thresholds: DensityThresholds) -> DistributionFamily:
+def _uniform() -> DistributionFamily:
     def density(t: Vector, x: Vector) -> Vector:
         return np.where((x >= t[0]) & (x <= t[1]), -np.log(t[1] - t[0]), -np.inf)
 
@@ -227,7 +233,7 @@ def _uniform(thresholds: DensityThresholds) -> DistributionFamily:
         parameters=("low", "high"),
         log_density=density,
         cumulative=lambda t, x: np.clip((x - t[0]) / (t[1] - t[0]), 0.0, 1.0),
-        start=lambda rows: np.array(possible_ends(rows.x, thresholds)),
+        start=lambda rows: np.array(possible_ends(rows.x)),
         tree=lambda t, _: number(1 / (t[1] - t[0])),
         support=lambda t: (float(t[0]), float(t[1])),
         is_closed=True,
@@ -336,7 +342,7 @@ def _gumbel(sign: int) -> DistributionFamily:
     )
 
 
-def _mixture(thresholds: DensityThresholds) -> DistributionFamily:
+def _mixture() -> DistributionFamily:
     """A mixture of two normal distributions; expectation maximisation keeps its share between 0 and 1."""
 
     def component_log_densities(t: Vector, x: Vector) -> tuple[Vector, Vector]:
@@ -356,7 +362,7 @@ def _mixture(thresholds: DensityThresholds) -> DistributionFamily:
         parameters=("share", "mean_1", "standard_deviation_1+", "mean_2", "standard_deviation_2+"),
         log_density=lambda t, x: np.logaddexp(*component_log_densities(t, x)),
         cumulative=cumulative,
-        start=lambda rows: _initial_mixture(rows, thresholds),
+        start=_initial_mixture,
         is_closed=True,
         tree=lambda t, x: (
             mul(number(t[0]), _normal_density(x, t[1], t[2]))
@@ -365,15 +371,24 @@ def _mixture(thresholds: DensityThresholds) -> DistributionFamily:
     )
 
 
-def _initial_mixture(rows: WeightedValues, thresholds: DensityThresholds) -> Vector | None:
+def _initial_mixture(
+    rows: WeightedValues,
+    *,
+    max_em_rounds: int = 200,
+    min_component_std: float = 0.05,
+) -> Vector | None:
     """Share, means and standard deviations by expectation maximisation, which starts from the halves.
 
     None if one component has less than 2 % of the rows.
+
+    Args:
+        max_em_rounds: Of expectation maximisation.
+        min_component_std: Of a component of a mixture, relative to the standard deviation of all rows.
     """
     middle = rows.quantile(0.5)
     share = np.where(rows.x < middle, 0.9, 0.1)
     theta = np.zeros(5)
-    for _ in range(thresholds.max_em_rounds):
+    for _ in range(max_em_rounds):
         before = theta
         # Maximisation: share, mean and standard deviation of the rows that each component is responsible for
         weights = [rows.w * share, rows.w * (1 - share)]
@@ -382,7 +397,7 @@ def _initial_mixture(rows: WeightedValues, thresholds: DensityThresholds) -> Vec
             return None
         means = [float(w @ rows.x) / total for w, total in zip(weights, totals, strict=True)]
         stds = [
-            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, thresholds.min_component_std * rows.std)
+            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, min_component_std * rows.std)
             for w, mean, total in zip(weights, means, totals, strict=True)
         ]
         theta = np.array([totals[0] / rows.count, means[0], stds[0], means[1], stds[1]])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -110,6 +111,9 @@ def fit_univariate_density(
     weights: Float[np.ndarray, " rows"],
     config: DensityConfig,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    max_search_rows: int = 50_000,
+    min_zero_end_gain: float = 2.0,
 ) -> Density:
     """Estimate the density of one column.
 
@@ -121,6 +125,8 @@ def fit_univariate_density(
         weights: Weight of each row.
         config: Settings of the estimate.
         should_stop: Once true, no further grid is tried.
+        max_search_rows: Size of the sample that chooses grid, ends and λ.
+        min_zero_end_gain: In log-likelihood, of a support that ends at 0, where quantities often end.
 
     Raises:
         InvalidData: All values are equal.
@@ -133,13 +139,14 @@ def fit_univariate_density(
     # Random folds of equal size, and a sample of rows that is large enough to choose the grid
     rng = np.random.default_rng(config.seed)
     fold = rng.permutation(np.arange(len(x)) % thresholds.folds)
-    max_rows = thresholds.max_search_rows
-    sample = rng.choice(len(x), max_rows, replace=False) if len(x) > max_rows else np.arange(len(x))
+    sample = (
+        rng.choice(len(x), max_search_rows, replace=False) if len(x) > max_search_rows else np.arange(len(x))
+    )
     # Possible ends of the support on the unit scale; 0 is usual and needs a smaller gain
-    outer = possible_ends(x, thresholds)
+    outer = possible_ends(x)
     near = inputs.forward(np.array(outer)[:, None])[:, 0].tolist()
     ends = [
-        SupportEnd(place, thresholds.min_zero_end_gain if end == 0 else thresholds.min_end_gain)
+        SupportEnd(place, min_zero_end_gain if end == 0 else thresholds.min_end_gain)
         for place, end in zip(near, outer, strict=True)
     ]
     choice = _select_grid(z[sample], w[sample], fold[sample], (ends[0], ends[1]), config, should_stop)
@@ -178,10 +185,16 @@ def _select_grid(
     sides: tuple[SupportEnd, SupportEnd],
     config: DensityConfig,
     should_stop: Callable[[], bool],
+    *,
+    grid_size_rows: tuple[int, int] = (1_000, 10_000),
 ) -> PenaltyChoice:
-    """Select grid and λ; bound a side of the support only if the log-likelihood gains enough."""
+    """Select grid and λ; bound a side of the support only if the log-likelihood gains enough.
+
+    Args:
+        grid_size_rows: Rows from which the second and the third grid size apply.
+    """
     thresholds = config.thresholds
-    size = config.grid_size or thresholds.grid_sizes[sum(len(z) >= n for n in thresholds.grid_size_rows)]
+    size = config.grid_size or thresholds.grid_sizes[sum(len(z) >= n for n in grid_size_rows)]
     trials: list[tuple[float, PenaltyChoice]] = []
     # Both sides bounded or not, on a uniform and on a stretched grid
     for bounded_sides in product((False, True), repeat=2):
@@ -191,11 +204,12 @@ def _select_grid(
         min_gain = sum(
             side.asked for side, is_bounded in zip(sides, bounded_sides, strict=True) if is_bounded
         )
-        for points in (place_uniform_points, place_stretched_points):
+        uniform = partial(place_uniform_points, margin=thresholds.grid_margin)
+        for place_points in (uniform, place_stretched_points):
             if trials and should_stop():
                 break
             grid = UnivariateGrid(
-                points=points(z, (ends[0], ends[1]), size, thresholds),
+                points=place_points(z, (ends[0], ends[1]), size),
                 order=config.order,
                 has_tails=(not bounded_sides[0], not bounded_sides[1]),
                 thresholds=thresholds,
@@ -217,6 +231,8 @@ def fit_bivariate_density(
     sides: tuple[Density, Density],
     config: DensityConfig,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    joint_folds: int = 4,
 ) -> Density:
     """Estimate the joint density of two columns.
 
@@ -229,6 +245,7 @@ def fit_bivariate_density(
         sides: The density of each column alone; it determines the support and the grid.
         config: Settings of the estimate.
         should_stop: Once true, the best network so far is returned.
+        joint_folds: Of the cross-validation of two columns.
     """
     inputs, w = Standardizer.fit(x), torch.from_numpy(weights / weights.mean())
     z = inputs.forward(x)
@@ -249,7 +266,7 @@ def fit_bivariate_density(
     selection = select_bivariate_network(
         frame=frame,
         rows=frame.locate_rows(torch.from_numpy(z[sample]), w[sample]),
-        part=torch.arange(len(sample)) % thresholds.joint_folds,
+        part=torch.arange(len(sample)) % joint_folds,
         nodes=thresholds.joint_nodes if config.nodes is None else config.nodes,
         should_stop=should_stop,
     )
@@ -267,15 +284,26 @@ def fit_bivariate_density(
 
 
 def _place_column_points(
-    z: Float[np.ndarray, " rows"], ends: tuple[float, float], size: int, thresholds: DensityThresholds
+    z: Float[np.ndarray, " rows"],
+    ends: tuple[float, float],
+    size: int,
+    thresholds: DensityThresholds,
+    *,
+    long_tail_ratio: float = 15.0,
 ) -> Float[np.ndarray, " points"]:
-    """Grid points of one of two columns: uniform, where parabolas have no penalty, unless tails are long."""
+    """Grid points of one of two columns: uniform, where parabolas have no penalty, unless tails are long.
+
+    Args:
+        long_tail_ratio: Range of one of two columns over its interquartile range, above which its grid is
+            stretched.
+    """
     # A range of many interquartile ranges means long tails, for which uniform grids are too coarse
     lower, upper = np.quantile(z, [0.25, 0.75])
-    is_long = float(np.ptp(z)) > thresholds.long_tail_ratio * float(upper - lower)
+    is_long = float(np.ptp(z)) > long_tail_ratio * float(upper - lower)
     low, high = (end if np.isfinite(end) else None for end in ends)
-    place_points = place_stretched_points if is_long else place_uniform_points
-    return place_points(z, (low, high), size, thresholds)
+    if is_long:
+        return place_stretched_points(z, (low, high), size)
+    return place_uniform_points(z, (low, high), size, thresholds.grid_margin)
 
 
 def _standardize_ends(ends: tuple[float, float], inputs: Standardizer, place: int) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from kan_engine.density.maximum_likelihood import (
     confidence_intervals,
     fit_family,
 )
-from kan_engine.density.thresholds import DEFAULT_DENSITY, DensityThresholds
+from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.density.weighted_values import WeightedValues, effective_sample_size
 from kan_engine.expressions.evaluation import Expression, Variable, call, mul, number, variables
 
@@ -72,7 +72,9 @@ def recognise_univariate_laws(
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
     *,
-    thresholds: DensityThresholds = DEFAULT_DENSITY,
+    thresholds: DensityThresholds,
+    max_tied_bic_gap: float = 1.5,
+    max_bic_gap: float = 10.0,
 ) -> RecognitionResult:
     """Recognise laws of one column.
 
@@ -85,24 +87,26 @@ def recognise_univariate_laws(
         seed: Seed of the random order of the rows.
         should_stop: Once true, no further law is tried.
         thresholds: When a law is accepted.
+        max_tied_bic_gap: In the halved BIC: within it the most usual law comes first.
+        max_bic_gap: In the halved BIC: laws further behind the best are not tested.
     """
-    sample = _sample_rows(len(x), seed, thresholds)
+    sample = _sample_rows(len(x), seed)
     rows, log_densities = WeightedValues.from_weights(x[sample], weights[sample]), log_densities[sample]
-    families = list(candidate_families(rows, support, thresholds))
-    attempts = (fit_family(law, rows, thresholds) for law in families if not should_stop())
+    families = list(candidate_families(rows, support))
+    attempts = (fit_family(law, rows) for law in families if not should_stop())
     fits = sorted(filter(None, attempts), key=lambda fit: -fit.bic(rows.count))
     part = np.arange(len(sample)) % thresholds.law_folds
     laws, rejection = [], None
     for fit in fits:
-        if fits[0].bic(rows.count) - fit.bic(rows.count) > thresholds.max_bic_gap:
+        if fits[0].bic(rows.count) - fit.bic(rows.count) > max_bic_gap:
             break
         law_densities, share = _cross_validate_law(fit, rows, part, thresholds)
         reason, p_value = _test_law(log_densities - law_densities, rows.w, share, thresholds)
         if reason is not None:
             rejection = rejection or f"the most likely law, {fit.law.name}, was rejected: {reason}"
             continue
-        laws.append(_describe_law(name, fit, rows, p_value, thresholds))
-    ranked_laws = _prefer_usual_law(laws, [law.name for law in families], thresholds.max_tied_bic_gap)
+        laws.append(_describe_law(name, fit, rows, p_value))
+    ranked_laws = _prefer_usual_law(laws, [law.name for law in families], max_tied_bic_gap)
     return RecognitionResult(ranked_laws, None if laws else rejection)
 
 
@@ -115,9 +119,13 @@ def _prefer_usual_law(laws: list[RecognisedLaw], names: list[str], max_gap: floa
     return [usual_law, *(law for law in laws if law is not usual_law)]
 
 
-def _sample_rows(count: int, seed: int, thresholds: DensityThresholds) -> Int[np.ndarray, " sample"]:
-    """At most ``max_law_rows`` row numbers, in random order."""
-    return np.random.default_rng(seed).permutation(count)[: thresholds.max_law_rows]
+def _sample_rows(count: int, seed: int, *, max_law_rows: int = 100_000) -> Int[np.ndarray, " sample"]:
+    """At most ``max_law_rows`` row numbers, in random order.
+
+    Args:
+        max_law_rows: Of more rows a sample is used.
+    """
+    return np.random.default_rng(seed).permutation(count)[:max_law_rows]
 
 
 def _cross_validate_law(
@@ -131,7 +139,7 @@ def _cross_validate_law(
     # Each fold is evaluated under the law fitted to all others; ends of a support depend on all rows
     for fold in range(thresholds.law_folds):
         mask = part == fold
-        fold_fit = fit if law.is_support else fit_family(law, rows.select_rows(~mask), thresholds)
+        fold_fit = fit if law.is_support else fit_family(law, rows.select_rows(~mask))
         if fold_fit is None:
             continue
         with np.errstate(all="ignore"):
@@ -154,16 +162,25 @@ def _test_law(
         share: Cumulative probability of each row under the law.
         thresholds: When it is rejected.
     """
-    reason, p_value = _compare_likelihoods(ahead, w, thresholds), _kolmogorov_p_value(share, w)
+    reason, p_value = _compare_likelihoods(ahead, w), _kolmogorov_p_value(share, w)
     if reason is None and p_value < thresholds.min_p_value:
         reason = f"its goodness of fit has a p-value of {p_value:.2g}"
     return reason, p_value
 
 
 def _compare_likelihoods(
-    ahead: Float[np.ndarray, " rows"], w: Float[np.ndarray, " rows"], thresholds: DensityThresholds
+    ahead: Float[np.ndarray, " rows"],
+    w: Float[np.ndarray, " rows"],
+    *,
+    rejection_z: float = 2.326,
+    log_likelihood_tolerance: float = 1e-3,
 ) -> str | None:
-    """The reason to reject a law by the log-likelihood of rows left out, or None."""
+    """The reason to reject a law by the log-likelihood of rows left out, or None.
+
+    Args:
+        rejection_z: Standard errors by which the KAN's density may be better; rejects 1 % of true laws.
+        log_likelihood_tolerance: Difference in the mean log-likelihood that is irrelevant in practice.
+    """
     # Rows to which the KAN gives no density cannot compare the two
     mask = np.isfinite(ahead) | np.isposinf(ahead)
     weight = w[mask] / w[mask].sum()
@@ -172,7 +189,7 @@ def _compare_likelihoods(
         return "some rows have a density of 0 under it"
     # Standard error of the weighted mean difference
     error = float(weight**2 @ (ahead[mask] - mean) ** 2) ** 0.5
-    if mean > thresholds.rejection_z * error + thresholds.log_likelihood_tolerance:
+    if mean > rejection_z * error + log_likelihood_tolerance:
         return f"the mean log-likelihood of rows left out is lower by {mean:.3g} than under the KAN's density"
     return None
 
@@ -192,13 +209,11 @@ def _kolmogorov_p_value(share: Float[np.ndarray, " rows"], w: Float[np.ndarray, 
     return float(special.kolmogorov(distance * (count**0.5 + 0.12 + 0.11 / count**0.5)))
 
 
-def _describe_law(
-    name: str, fit: FittedDistribution, rows: WeightedValues, p_value: float, thresholds: DensityThresholds
-) -> RecognisedLaw:
+def _describe_law(name: str, fit: FittedDistribution, rows: WeightedValues, p_value: float) -> RecognisedLaw:
     law, theta = fit.law, fit.theta
     return RecognisedLaw(
         name=law.name,
-        parameters=confidence_intervals(fit, rows, thresholds),
+        parameters=confidence_intervals(fit, rows),
         tree=law.tree(theta, Variable(name)),
         log_density=lambda x: law.log_density(theta, x[:, 0]),
         bic=fit.bic(rows.count),
@@ -215,7 +230,7 @@ def recognise_bivariate_laws(
     sides: tuple[RecognitionResult, RecognitionResult],
     seed: int,
     *,
-    thresholds: DensityThresholds = DEFAULT_DENSITY,
+    thresholds: DensityThresholds,
 ) -> RecognitionResult:
     """Recognise laws of two columns: a bivariate normal distribution, or independent laws of each.
 
@@ -228,7 +243,7 @@ def recognise_bivariate_laws(
         seed: Seed of the random order of the rows.
         thresholds: When a law is accepted.
     """
-    sample = _sample_rows(len(x), seed, thresholds)
+    sample = _sample_rows(len(x), seed)
     sample = sample[~np.isnan(log_densities[sample])]
     points, w, ahead = x[sample], weights[sample], log_densities[sample]
     part = np.arange(len(sample)) % thresholds.law_folds
@@ -343,7 +358,7 @@ def _combine_independent_laws(
         total: np.ndarray = first_law.log_density(rows[:, :1]) + second_law.log_density(rows[:, 1:])
         return total
 
-    reason = _compare_likelihoods(log_densities - log_density(x), w, thresholds)
+    reason = _compare_likelihoods(log_densities - log_density(x), w)
     p_value = min(first_law.p_value, second_law.p_value, _independence_p_value(x, w))
     if reason is None and p_value < thresholds.min_p_value:
         reason = f"the columns depend on each other, with a p-value of {p_value:.2g}"

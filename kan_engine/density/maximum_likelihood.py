@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
-from kan_engine.density.thresholds import DensityThresholds
 from kan_engine.density.weighted_values import WeightedValues
 from kan_engine.expressions.evaluation import Expression
 
@@ -79,9 +78,16 @@ class FittedDistribution:
 
 
 def fit_family(
-    law: DistributionFamily, rows: WeightedValues, thresholds: DensityThresholds
+    law: DistributionFamily,
+    rows: WeightedValues,
+    *,
+    max_positive_parameter: float = 1e6,
 ) -> FittedDistribution | None:
-    """Fit the parameters; None if the family does not apply to the rows or the likelihood has no maximum."""
+    """Fit the parameters; None if the family does not apply to the rows or the likelihood has no maximum.
+
+    Args:
+        max_positive_parameter: Of shapes and degrees of freedom: beyond it a simpler family applies.
+    """
     start = law.start(rows)
     if start is None:
         return None
@@ -92,7 +98,7 @@ def fit_family(
     good = (
         np.isfinite(theta).all()
         and np.isfinite(likelihood)
-        and (np.abs(theta[law.is_positive]) < thresholds.max_positive_parameter).all()
+        and (np.abs(theta[law.is_positive]) < max_positive_parameter).all()
     )
     return FittedDistribution(law, theta, likelihood) if good else None
 
@@ -120,13 +126,20 @@ def _to_unbounded_scale(theta: Vector, positive: Bool[np.ndarray, " _"]) -> Vect
 
 
 def confidence_intervals(
-    fit: FittedDistribution, rows: WeightedValues, thresholds: DensityThresholds
+    fit: FittedDistribution,
+    rows: WeightedValues,
+    *,
+    difference_step: float = 1e-4,
 ) -> list[Parameter]:
-    """Every parameter with its standard error and its 95 % confidence interval."""
+    """Every parameter with its standard error and its 95 % confidence interval.
+
+    Args:
+        difference_step: Of central differences of the log-likelihood, relative to a parameter.
+    """
     law = fit.law
     if law.is_support:
         return _uniform_intervals(fit, rows)
-    errors = _standard_errors(fit, rows, thresholds.difference_step)
+    errors = _standard_errors(fit, rows, difference_step)
     entries = zip(law.names, fit.theta.tolist(), errors, law.is_positive, strict=True)
     return [
         confidence_interval(name, value, error, is_positive=positive)

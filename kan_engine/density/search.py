@@ -29,8 +29,13 @@ def check_density_rows(
     x: Float[np.ndarray, "rows columns"],
     names: Sequence[str],
     thresholds: DensityThresholds = DEFAULT_DENSITY,
+    *,
+    max_correlation: float = 1 - 1e-12,
 ) -> None:
     """Refuse rows that have no density.
+
+    Args:
+        max_correlation: Absolute, beyond which two columns count as collinear.
 
     Raises:
         InvalidData: There are too few rows, a column is constant, or two columns are collinear.
@@ -43,7 +48,7 @@ def check_density_rows(
     for name, values in zip(names, x.T, strict=True):
         if not values.min() < values.max():
             raise InvalidData(f"column {name!r} is constant over the training rows", column=name)
-    if len(names) > 1 and abs(np.corrcoef(x.T)[0, 1]) > thresholds.max_correlation:
+    if len(names) > 1 and abs(np.corrcoef(x.T)[0, 1]) > max_correlation:
         raise InvalidData(
             f"columns {names[0]!r} and {names[1]!r} are collinear and have no joint density; "
             "leave one of them out",
@@ -74,7 +79,7 @@ def recognise_laws(
     densities: tuple[list[Density], Density],
     *,
     seed: int,
-    thresholds: DensityThresholds = DEFAULT_DENSITY,
+    thresholds: DensityThresholds,
     should_stop: ShouldStop = lambda: False,
 ) -> RecognitionResult:
     """Recognise the laws that columns follow; ``densities`` are those of ``fit_densities``."""

@@ -7,23 +7,31 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.density.thresholds import DensityThresholds
 
-
-def possible_ends(x: Float[np.ndarray, " rows"], thresholds: DensityThresholds) -> tuple[float, float]:
+def possible_ends(
+    x: Float[np.ndarray, " rows"],
+    *,
+    end_gaps: int = 3,
+    end_share: float = 0.05,
+) -> tuple[float, float]:
     """Possible ends of the support: the simplest numbers just below and just above all values.
 
     An end lies within ``end_gaps`` mean gaps of the extreme value. If the density near an end is low, ``x``
     does not determine it: the gaps are wide, and the end lies far off.
+
+    Args:
+        end_gaps: Mean gaps between values near an end, by which the support may extend beyond the last one. A
+            density that continues at the same level leaves so long an interval empty with a probability of
+            exp(-end_gaps).
+        end_share: Of the values, for the mean gap.
     """
-    gaps = thresholds.end_gaps
     sorted_values = np.sort(x)
     low, high = float(sorted_values[0]), float(sorted_values[-1])
     # Mean gap between the outermost values on each side
-    near = max(1, int(thresholds.end_share * len(sorted_values)))
+    near = max(1, int(end_share * len(sorted_values)))
     below = (float(sorted_values[min(near, len(sorted_values) - 1)]) - low) / near
     above = (high - float(sorted_values[max(0, len(sorted_values) - 1 - near)])) / near
-    return simplest_number(low - gaps * below, low), simplest_number(high, high + gaps * above)
+    return simplest_number(low - end_gaps * below, low), simplest_number(high, high + end_gaps * above)
 
 
 def simplest_number(low: float, high: float) -> float:

@@ -128,16 +128,20 @@ class FoldSums:
         return self.sums[mask].sum(0), float(self.weights[mask].sum())
 
 
-def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
+def density_moments(grid: UnivariateGrid, c: Vector, *, max_tail_length: float = 10.0) -> Moments | None:
     """Integrals of the density with these coefficients; None for an infinite value or too slow a tail.
 
     With few rows at an end, the likelihood may favour a thin tail that never falls, whose integrals would
     dominate all others. Therefore the mean length of a tail is limited to ``max_tail_length``.
+
+    Args:
+        max_tail_length: Mean of a tail's exponential distribution, in lengths of the grid. With few rows at
+            an end, the likelihood may favour a thin tail that never falls.
     """
     basis, weights = grid.quadrature_rule
     values = basis @ c
     starts = [(float(value @ c), float(slope @ c)) for value, slope in grid.tails]
-    longest = grid.thresholds.max_tail_length * float(grid.points[-1] - grid.points[0])
+    longest = max_tail_length * float(grid.points[-1] - grid.points[0])
     if not np.isfinite(values).all() or any(not slope < -1 / longest for _, slope in starts):
         return None
     # The largest exponent is factored out, so that nothing overflows
@@ -159,7 +163,14 @@ def density_moments(grid: UnivariateGrid, c: Vector) -> Moments | None:
 
 
 def maximise_likelihood(
-    grid: UnivariateGrid, sums: Vector, weight: float, lamb: float, start: Vector
+    grid: UnivariateGrid,
+    sums: Vector,
+    weight: float,
+    lamb: float,
+    start: Vector,
+    *,
+    newton_tolerance: float = 1e-10,
+    penalty_rounding: float = 1e-12,
 ) -> Vector:
     """Coefficients that maximise the penalised likelihood, by Newton's method with step halving.
 
@@ -171,6 +182,8 @@ def maximise_likelihood(
         weight: Σ w_i.
         lamb: λ per row.
         start: Initial coefficients; their density must have an integral.
+        newton_tolerance: Expected gain in the mean log-likelihood at which Newton's method stops.
+        penalty_rounding: Ridge relative to the largest penalty, since smaller terms are lost in rounding.
 
     Raises:
         TrainingDiverged: The initial density has no integral.
@@ -178,7 +191,7 @@ def maximise_likelihood(
     target, price = sums / weight, lamb * grid.third_differences.T @ grid.third_differences
     thresholds = grid.thresholds
     # A constant in f has no effect on the density; the rank-one term keeps the mean of the coefficients
-    ridge = thresholds.ridge + thresholds.penalty_rounding * float(price.diagonal().max())
+    ridge = thresholds.ridge + penalty_rounding * float(price.diagonal().max())
     regulariser = price + np.full((len(start), len(start)), 1 / len(start)) + ridge * np.eye(len(start))
 
     def loss(c: Vector, at: Moments) -> float:
@@ -193,7 +206,7 @@ def maximise_likelihood(
         gradient = here.mean - target + price @ c
         step = -np.linalg.solve(here.covariance + regulariser, gradient)
         decrease = -float(gradient @ step)
-        if decrease < thresholds.newton_tolerance:
+        if decrease < newton_tolerance:
             break
         trial = _backtrack(grid, c, step, now, decrease, loss)
         if trial is None:
@@ -209,25 +222,38 @@ def _backtrack(
     now: float,
     decrease: float,
     loss: Callable[[Vector, Moments], float],
+    *,
+    max_halvings: int = 40,
+    sufficient_decrease: float = 1e-4,
 ) -> tuple[Vector, Moments, float] | None:
-    """Take the longest of step, step/2, … that decreases the loss sufficiently; None if none does."""
-    share, sufficient = 1.0, grid.thresholds.sufficient_decrease
-    for _ in range(grid.thresholds.max_halvings):
+    """Take the longest of step, step/2, … that decreases the loss sufficiently; None if none does.
+
+    Args:
+        max_halvings: Of a step of Newton's method.
+        sufficient_decrease: Share of the decrease predicted by the slope that a step must achieve.
+    """
+    share = 1.0
+    for _ in range(max_halvings):
         there = c + share * step
         at = density_moments(grid, there)
-        if at is not None and (value := loss(there, at)) <= now - sufficient * share * decrease:
+        if at is not None and (value := loss(there, at)) <= now - sufficient_decrease * share * decrease:
             return there, at, value
         share /= 2
     return None
 
 
-def normal_coefficients(grid: UnivariateGrid, mean: float, std: float) -> Vector:
-    """Coefficients that approximate a normal distribution, with falling tails."""
+def normal_coefficients(
+    grid: UnivariateGrid, mean: float, std: float, *, max_initial_depth: float = 200.0
+) -> Vector:
+    """Coefficients that approximate a normal distribution, with falling tails.
+
+    Args:
+        max_initial_depth: Of the initial parabola below its top; deeper values make no difference.
+    """
     greville = grid.knots[0, 1:-1].unfold(0, grid.order, 1).mean(-1).numpy()
     # A parabola at the Greville points, flattened where its exponentials would underflow
     c: Vector = -0.5 * np.square((greville - mean) / std)
-    deepest = grid.thresholds.max_initial_depth
-    return c if c.min() > -deepest else c * (deepest / -c.min())
+    return c if c.min() > -max_initial_depth else c * (max_initial_depth / -c.min())
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,24 +300,33 @@ def log_normaliser(grid: UnivariateGrid, c: Vector) -> float:
 Ends = tuple[float | None, float | None]
 
 
-def place_uniform_points(z: Vector, ends: Ends, size: int, thresholds: DensityThresholds) -> Vector:
-    """Points at equal distances over the rows and a margin; a bounded side stops at its end."""
-    return _place_points(z, ends, size, thresholds.grid_margin)
-
-
-def _place_points(z: Vector, ends: Ends, size: int, margin: float) -> Vector:
+def place_uniform_points(z: Vector, ends: Ends, size: int, margin: float) -> Vector:
+    """Points at equal distances over rows and margin, a share of their range; a bounded side has its end."""
     low, high = float(z.min()), float(z.max())
     reach = margin * (high - low)
     start = low - reach if ends[0] is None else ends[0]
     return np.linspace(start, high + reach if ends[1] is None else ends[1], size + 1)
 
 
-def place_stretched_points(z: Vector, ends: Ends, size: int, thresholds: DensityThresholds) -> Vector:
-    """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away."""
+def place_stretched_points(
+    z: Vector,
+    ends: Ends,
+    size: int,
+    *,
+    stretched_grid_margin: float = 0.5,
+    min_spread: float = 1e-6,
+) -> Vector:
+    """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away.
+
+    Args:
+        stretched_grid_margin: Extent of the grid beyond the rows on an unbounded side, as a share of their
+            range on the asinh scale.
+        min_spread: Lower limit of half the interquartile range in a stretched grid.
+    """
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
-    spread = max(float(upper - lower) / 2, thresholds.min_spread)
+    spread = max(float(upper - lower) / 2, min_spread)
     low, high = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)
-    u = _place_points(np.arcsinh((z - middle) / spread), (low, high), size, thresholds.stretched_grid_margin)
+    u = place_uniform_points(np.arcsinh((z - middle) / spread), (low, high), size, stretched_grid_margin)
     points: Vector = middle + spread * np.sinh(u)
     points[0] = points[0] if ends[0] is None else ends[0]
     points[-1] = points[-1] if ends[1] is None else ends[1]

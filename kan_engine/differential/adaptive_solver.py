@@ -124,8 +124,22 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
     steps: int | None,
     thresholds: SolverThresholds,
     should_stop: Callable[[], bool],
+    *,
+    step_tolerance_share: float = 1e-3,
+    stall_ratio: float = 0.5,
+    min_marching_gain: float = 10.0,
 ) -> Iterator[SolverProgress]:
-    """Solve on finer and finer grids."""
+    """Solve on finer and finer grids.
+
+    Args:
+        step_tolerance_share: Of the largest jump: smaller steps are below the error of the grid and end the
+            descent.
+        stall_ratio: Of the relative changes between grids, this and the one before: above it, and below
+            ``change_tolerance``, the search ends.
+        min_marching_gain: Linear problems are solved by windows, too, if the jumps of the whole exceed the
+            tolerance of windows by this factor. A peak that moves in two dimensions is then right to 3e-6, on
+            the finest grid of the whole to 5e-4.
+    """
     permuted_problem, axes_order = _put_time_first(problem)
     steps = steps or thresholds.max_steps
     jump_tolerance = thresholds.jump_tolerances[len(problem.independent) - 1]
@@ -167,7 +181,7 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
             build_system(permuted_problem, state.spline.axes, state, thresholds=thresholds),
             state,
             steps=steps,
-            step_tolerance=thresholds.step_tolerance_share * worst,
+            step_tolerance=step_tolerance_share * worst,
             slight=thresholds.min_step_decrease,
             should_stop=should_stop,
         )
@@ -185,10 +199,10 @@ def _refine_adaptively(  # noqa: PLR0912 - the order of its steps is the method
             grid is not None
             or should_stop()
             or worst < jump_tolerance
-            or (change < thresholds.change_tolerance and change > thresholds.stall_ratio * previous_change)
+            or (change < thresholds.change_tolerance and change > stall_ratio * previous_change)
         )
         finer = None if is_done else refine_axes(permuted_problem, state.spline.axes, jumps, thresholds)
-        is_rough = worst > thresholds.min_marching_gain * thresholds.window_jump_tolerances[len(axes) - 1]
+        is_rough = worst > min_marching_gain * thresholds.window_jump_tolerances[len(axes) - 1]
         is_marching = linear and can_march and finer is None and not is_done and is_rough
         levels = thresholds.max_grid_levels
         fraction = (
@@ -288,11 +302,20 @@ def _build_solution(
     return Solution.from_state(problem, result.state, order, error, thresholds)
 
 
-def spline_order(problem: DifferentialProblem, thresholds: SolverThresholds) -> int:
-    """Default order of the splines, well above the order of the equations."""
+def spline_order(
+    problem: DifferentialProblem,
+    thresholds: SolverThresholds,
+    *,
+    default_orders: tuple[int, int, int] = (7, 7, 5),
+) -> int:
+    """Default order of the splines, well above the order of the equations.
+
+    Args:
+        default_orders: Of the splines.
+    """
     count = len(problem.independent)
     highest = max(problem.order(axis) for axis in range(count))
-    return max(thresholds.default_orders[count - 1], thresholds.spare_orders + highest)
+    return max(default_orders[count - 1], thresholds.spare_orders + highest)
 
 
 def _put_time_first(problem: DifferentialProblem) -> tuple[DifferentialProblem, tuple[int, ...]]:
@@ -321,10 +344,20 @@ def _select_start(
     steps: int,
     thresholds: SolverThresholds,
     should_stop: Callable[[], bool],
+    *,
+    start_constants: tuple[float, ...] = (0.0, 1.0, -1.0),
+    converged_change: float = 1e-6,
+    solved_violation: float = 1e-3,
 ) -> DescentResult | None:
-    """The best result from ``start_constants`` on the initial grid; None if no step was taken."""
+    """The best result from ``start_constants`` on the initial grid; None if no step was taken.
+
+    Args:
+        start_constants: Initial values of nonlinear problems that are not solved by time marching.
+        converged_change: Largest change in the last step of a solution from such a start.
+        solved_violation: Its largest relative violation.
+    """
     best, min_violation = None, np.inf
-    for value in thresholds.start_constants:
+    for value in start_constants:
         start = _constant_state(problem, axes, value)
         system = build_system(problem, axes, start, thresholds=thresholds)
         result = descend(system, start, steps=steps, should_stop=should_stop)
@@ -335,7 +368,7 @@ def _select_start(
         violation = max(v.relative for part in solution.violations for v in part)
         if best is None or violation < min_violation:
             best, min_violation = result, violation
-        if result.moved < thresholds.converged_change and violation < thresholds.solved_violation:
+        if result.moved < converged_change and violation < solved_violation:
             break
     return best
 

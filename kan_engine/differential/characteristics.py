@@ -23,7 +23,7 @@ JetValues = Callable[[Jet, Mapping[str, Array]], Array]
 SINGULAR = 1e-12  # least singular value over the largest, at which a matrix is singular up to rounding
 
 
-def time_axis(problem: DifferentialProblem, limits: EquationLimits = DEFAULT_LIMITS) -> int | None:
+def time_axis(problem: DifferentialProblem, limits: EquationLimits) -> int | None:
     """The axis along which derivatives are of first order, with a condition per unknown at one end.
 
     If several axes are such, one whose conditions are at its lower end, where time usually starts, and are

@@ -75,11 +75,22 @@ class LeastSquaresSystem:
         spline = replace(state.spline, coef=state.spline.coef + shift)
         return SolverState(spline, state.coefficients + solution[:count])
 
-    def variances(self, state: SolverState) -> Float[Array, " coefficients"]:
+    def variances(
+        self,
+        state: SolverState,
+        *,
+        undetermined_information: float = 25.0,
+        max_undetermined_share: float = 1e-6,
+    ) -> Float[Array, " coefficients"]:
         """Variances of the coefficients for residuals of variance 1; infinite for undetermined ones.
 
         The information about the coefficients is half the second derivative of the objective in them, where
         the unknowns minimise the objective for each value of the coefficients. Its inverse is the covariance.
+
+        Args:
+            undetermined_information: Of a coefficient, relative to the information with all unknowns fixed,
+                in roundings; less leaves a direction open.
+            max_undetermined_share: Squared share of a coefficient in open directions.
         """
         information, diagonal = self._assemble(state.permute_axes(self.order)).border_information()
         # Scaled to a diagonal of 1, so that eigenvalues do not depend on the units of the coefficients
@@ -87,17 +98,25 @@ class LeastSquaresSystem:
         eigenvalues, directions = np.linalg.eigh(information / np.outer(unit, unit))
         shares, is_open = (
             np.square(directions),
-            eigenvalues < self.thresholds.undetermined_information * RELATIVE_PIVOT_SHIFT,
+            eigenvalues < undetermined_information * RELATIVE_PIVOT_SHIFT,
         )
         # Covariance without the directions that rounding errors hide; coefficients in these are undetermined
         variances: Array = shares[:, ~is_open] @ (1 / eigenvalues[~is_open]) / unit**2
-        variances[shares[:, is_open].sum(1) > self.thresholds.max_undetermined_share] = np.inf
+        variances[shares[:, is_open].sum(1) > max_undetermined_share] = np.inf
         return variances
 
     def _assemble(
-        self, state: SolverState, should_stop: Callable[[], bool] = lambda: False
+        self,
+        state: SolverState,
+        should_stop: Callable[[], bool] = lambda: False,
+        *,
+        max_square_numbers: int = 2**14,
     ) -> BandedNormalEquations:
-        """The normal equations of all rows."""
+        """The normal equations of all rows.
+
+        Args:
+            max_square_numbers: Of products of rows that are added at a time; more do not fit into the cache.
+        """
         first_axis, *other_axes = self.axes
         block = len(self.problem.unknowns) * prod(axis.terms for axis in other_axes)
         # A row involves the k + 1 nonzero basis functions along the first axis, at one place or at two
@@ -111,7 +130,7 @@ class LeastSquaresSystem:
         is_large = equations.bandwidth > self.thresholds.large_bandwidth
         for row_block in self.rows:
             for jacobian, columns in row_block.rows(state):
-                chunk = max(1, self.thresholds.max_square_numbers // jacobian.shape[-1] ** 2)
+                chunk = max(1, max_square_numbers // jacobian.shape[-1] ** 2)
                 chunks = (torch.split(tensor, chunk) for tensor in (jacobian, columns))
                 for rows, places in zip(*chunks, strict=True):
                     if is_large and should_stop():
@@ -155,6 +174,8 @@ def descend(
     step_tolerance: float = 0.0,
     slight: float | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    min_relative_decrease: float = 1e-3,
+    min_relative_step: float = 1e-12,
 ) -> DescentResult:
     """Minimise the objective by Levenberg-Marquardt steps.
 
@@ -167,12 +188,15 @@ def descend(
             at least ``min_relative_step``.
         slight: Relative decrease of the objective; a step with less is the last.
         should_stop: Called before and within every step; an interrupted step is discarded.
+        min_relative_decrease: Of the objective, of starts and of estimates of coefficients; smaller ones end
+            the descent.
+        min_relative_step: Relative to the unknowns; a smaller step is the last.
     """
     limits, start = system.thresholds, state.permute_axes(system.order)
-    slight = limits.min_relative_decrease if slight is None else slight
+    slight = min_relative_decrease if slight is None else slight
     result = DescentResult(start, system.sum_of_squares(start), np.inf, 0)
     damping = _FreeStepDamping.build(limits, strongest)
-    step_tolerance = max(step_tolerance, limits.min_relative_step)
+    step_tolerance = max(step_tolerance, min_relative_step)
 
     def propose(value: Float[Tensor, " 1"]) -> Proposal[DescentResult]:
         trial = _try_step(system, result, float(value), step_tolerance, should_stop)
@@ -211,10 +235,22 @@ class _FreeStepDamping(Damping):
     is_free: bool = True
 
     @staticmethod
-    def build(limits: SolverThresholds, strongest: float | None) -> _FreeStepDamping:
+    def build(
+        limits: SolverThresholds,
+        strongest: float | None,
+        *,
+        first_damping: float = 1e-8,
+        max_failed_free_steps: int = 2,
+    ) -> _FreeStepDamping:
+        """Make the damping of a first step, which has none.
+
+        Args:
+            first_damping: Of the step after an undamped one that failed.
+            max_failed_free_steps: Consecutive failures of undamped steps, after which none is tried any more.
+        """
         damping = limits.damping if strongest is None else replace(limits.damping, highest=strongest)
         zero = torch.zeros(1, dtype=torch.float64)
-        return _FreeStepDamping(damping, zero, limits.first_damping, limits.max_failed_free_steps)
+        return _FreeStepDamping(damping, zero, first_damping, max_failed_free_steps)
 
     def update_(self, is_accepted: Bool[Tensor, " 1"], ratio: Float[Tensor, " 1"] | None = None) -> None:  # noqa: ARG002
         """Adapt to a step that was accepted or rejected."""

@@ -59,12 +59,16 @@ class ErrorFunction:
 
 
 def find_error_function(
-    solution: Solution, unknown: int, axis: int, thresholds: SolutionLawThresholds
+    solution: Solution, unknown: int, axis: int, thresholds: SolutionLawThresholds, *, bell_fits: int = 3
 ) -> ErrorFunction | None:
     """Find erf(v) for an unknown whose derivative along an axis is a bell; None if it is none.
 
     The solution near a step at the start is inaccurate, so the half of the points decides that satisfies the
     relation best.
+
+    Args:
+        bell_fits: Of the relation of an error function, each to the better half of the points by the one
+            before.
     """
     problem = solution.problem
     points = solution.sample_points(thresholds.sample_rows, seed=0)
@@ -72,7 +76,7 @@ def find_error_function(
     rows = is_used = None
     # Alternate between fit and selection: rows near an initial step are inaccurate, negligible terms are
     # noise
-    for _ in range(thresholds.bell_fits):
+    for _ in range(bell_fits):
         constants = relation.fit(rows, is_used)
         rows = relation.select_rows(constants)
         is_used = relation.select_terms(constants, thresholds.negligible_bell_share)

@@ -87,6 +87,7 @@ def distill(
     *,
     steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    max_distance_ratio: float = 0.5,
 ) -> Iterator[DistilledNetwork]:
     """Train a network grid by grid, until its distance from the solution stops falling.
 
@@ -95,6 +96,7 @@ def distill(
         shape: Shape of the network and settings of its training.
         steps: Maximum number of steps on one grid; None for the default.
         should_stop: Called after every step; once true, the current network is the last.
+        max_distance_ratio: Distance relative to the grid before; a larger ratio ends the refinement.
 
     Yields:
         Networks whose distance from the solution decreases.
@@ -127,7 +129,7 @@ def distill(
             return
         yield result
         is_there = result.distance < solution.error
-        if should_stop() or is_there or result.distance > shape.thresholds.max_distance_ratio * before:
+        if should_stop() or is_there or result.distance > max_distance_ratio * before:
             return
         before = result.distance
 

@@ -43,6 +43,10 @@ class DistillationPlan:
         order: int | None = None,
         is_second_order: bool = False,
         thresholds: DistillationThresholds = DEFAULT_DISTILLATION,
+        points_per_axis: tuple[int, int, int] = (400, 48, 16),
+        min_points_per_interval: int = 2,
+        max_first_order_grids: int = 2,
+        default_order: int = 7,
     ) -> DistillationPlan:
         """Complete a plan from the hidden layers.
 
@@ -53,11 +57,15 @@ class DistillationPlan:
             order: Order of the splines; None chooses a high one.
             is_second_order: Whether to use a second-order method even if it is costly.
             thresholds: Points, grids and orders to choose from, and of the training.
+            points_per_axis: Training points along every axis.
+            min_points_per_interval: Of a grid.
+            max_first_order_grids: Finer grids do not improve the result of first-order methods.
+            default_order: Least default order of the splines.
         """
-        axes, density = len(problem.independent), thresholds.min_points_per_interval
-        places = max(thresholds.points_per_axis[axes - 1], density * (grid or 0))
-        usual = max(thresholds.default_order, problem.highest_derivative + thresholds.spare_orders)
-        sizes = tuple(size for size in thresholds.grid_sizes if density * size <= places)
+        axes = len(problem.independent)
+        places = max(points_per_axis[axes - 1], min_points_per_interval * (grid or 0))
+        usual = max(default_order, problem.highest_derivative + thresholds.spare_orders)
+        sizes = tuple(size for size in thresholds.grid_sizes if min_points_per_interval * size <= places)
         shape = DistillationPlan(
             width=(axes, *hidden_nodes, len(problem.unknowns)),
             order=order or min(thresholds.max_order, usual),
@@ -70,7 +78,7 @@ class DistillationPlan:
         cheap = tuple(size for size in shape.grids if shape.workload(size).method() == shape.method)
         if cheap:
             return replace(shape, grids=cheap)
-        return replace(shape, grids=shape.grids[: thresholds.max_first_order_grids], method="lbfgs")
+        return replace(shape, grids=shape.grids[:max_first_order_grids], method="lbfgs")
 
     @property
     def rows(self) -> int:

@@ -103,18 +103,26 @@ def _find_arctan_law(
 
 
 def _find_log_law(
-    solution: Solution, unknown: int, thresholds: SolutionLawThresholds, should_stop: Callable[[], bool]
+    solution: Solution,
+    unknown: int,
+    thresholds: SolutionLawThresholds,
+    should_stop: Callable[[], bool],
+    *,
+    max_log_range: float = 15.0,
 ) -> Expression | None:
     """Find a law log(v)/s, where v is a sum of exponentials in one of the variables.
 
     If v has two rates, v″ = κ·v′ + λ·v, then u = log(v)/s satisfies u″ = -s·u′² + κ·u′ + λ/s. Such are
     solutions of Riccati's and Hamilton-Jacobi equations (Hopf, Comm. Pure Appl. Math. 3, 1950).
+
+    Args:
+        max_log_range: Of the logarithm of v; beyond it the small values of v are rounding.
     """
     places = [axis.interpolation_points() for axis in solution.spline.axes]
     values = solution.spline.evaluate_grid(places)[unknown]
     for axis in range(len(solution.spline.axes)):
         rate = find_log_rate(solution, unknown, axis, thresholds)
-        if rate is None or np.ptp(rate * values) > thresholds.max_log_range:
+        if rate is None or np.ptp(rate * values) > max_log_range:
             continue
         # The function exp(s·u) is a sum of exponentials; without the middle of its range it cannot overflow
         middle = (values.max() + values.min()) / 2
@@ -180,14 +188,23 @@ def _find_law_of_values(
 
 
 def _refit(
-    law: Expression, solution: Solution, unknown: int, thresholds: SolutionLawThresholds
+    law: Expression,
+    solution: Solution,
+    unknown: int,
+    thresholds: SolutionLawThresholds,
+    *,
+    max_inverse_refit_steps: int = 30,
 ) -> Expression:
-    """Refit the constants of a law to the unknown."""
+    """Refit the constants of a law to the unknown.
+
+    Args:
+        max_inverse_refit_steps: Of Levenberg-Marquardt for 4·atan(v) and log(v)/s.
+    """
     free, values = parametrize_floats(law)
     better = refit_constants(
         ParametricForm(free, np.array(values)),
         _sample_unknown(solution, unknown, thresholds.sample_rows)[0],
-        iterations=thresholds.max_inverse_refit_steps,
+        iterations=max_inverse_refit_steps,
     )
     return bind(free, better.values.tolist())
 
@@ -207,10 +224,20 @@ def _has_sine(problem: DifferentialProblem, unknown: int) -> bool:
 
 
 def _find_law(
-    solution: Solution, unknown: int, thresholds: SolutionLawThresholds, should_stop: Callable[[], bool]
+    solution: Solution,
+    unknown: int,
+    thresholds: SolutionLawThresholds,
+    should_stop: Callable[[], bool],
+    *,
+    min_error: float = 1e-10,
 ) -> Expression | None:
+    """Find the law of an unknown: over one axis, a product, a sum or a wave.
+
+    Args:
+        min_error: Of a solution exact to rounding.
+    """
     axes, names = solution.spline.axes, solution.problem.independent
-    floor, coef = max(thresholds.min_error, 10 * solution.error), solution.spline.coef[unknown]
+    floor, coef = max(min_error, 10 * solution.error), solution.spline.coef[unknown]
     if len(axes) == 1:
         return _find_axis_law(names[0], axes[0], coef, floor, thresholds, should_stop)
     # One product separates into laws of one variable; several make a sum, many perhaps a wave
@@ -270,8 +297,14 @@ def _find_wave_law(
     floor: float,
     thresholds: SolutionLawThresholds,
     should_stop: Callable[[], bool],
+    *,
+    max_direction_ratio: float = 1e-6,
 ) -> Expression | None:
-    """Find u = f(x + c·t …), if the gradient has the same direction everywhere."""
+    """Find u = f(x + c·t …), if the gradient has the same direction everywhere.
+
+    Args:
+        max_direction_ratio: Second over first singular value of the gradients of a wave.
+    """
     names = solution.problem.independent
     fit, validation = _sample_unknown(solution, unknown, thresholds.sample_rows)
     # The gradients at all points have one direction if their second singular value is negligible
@@ -281,7 +314,7 @@ def _find_wave_law(
         np.stack([solution.spline.evaluate_points(fit.x, along)[unknown] for along in unit], 1) * lengths
     )
     _, sizes, directions = np.linalg.svd(gradient, full_matrices=False)
-    if sizes[1] > thresholds.max_direction_ratio * sizes[0]:
+    if sizes[1] > max_direction_ratio * sizes[0]:
         return None
     # In the units of the variables, scaled so that the first component that is not negligible is 1
     direction = directions[0] / lengths
@@ -340,11 +373,16 @@ def _find_axis_law(
 def prove_laws(
     solution: Solution,
     laws: Sequence[Expression],
-    thresholds: SolutionLawThresholds = DEFAULT_SOLUTION_LAWS,
+    thresholds: SolutionLawThresholds,
+    *,
+    snapping_rounds: int = 2,
 ) -> list[Expression] | None:
     """Round constants to nice numbers; None if the laws violate an equation or condition.
 
     Violations up to ``proof_tolerance`` count as rounding error.
+
+    Args:
+        snapping_rounds: Over all laws, since a shorter form has other constants.
     """
     points = solution.sample_points(thresholds.sample_rows, seed=1)
 
@@ -355,7 +393,7 @@ def prove_laws(
 
     formulas = [simplify(tree, points) for tree in laws]
     best = formulas if holds(formulas) else None
-    for unknown in [*range(len(formulas))] * thresholds.snapping_rounds:
+    for unknown in [*range(len(formulas))] * snapping_rounds:
         for tree in _snap_constants(formulas[unknown], points, thresholds):
             trial = [*formulas[:unknown], tree, *formulas[unknown + 1 :]]
             if tree != formulas[unknown] and holds(trial):

@@ -60,6 +60,8 @@ def estimate(
     steps: int | None = None,
     thresholds: SolverThresholds = DEFAULT_SOLVER,
     should_stop: Callable[[], bool] = lambda: False,
+    final_weight: float = 1e-4,
+    small_change: float = 1e-2,
 ) -> Iterator[SolverProgress]:
     """Solve a problem and estimate its coefficients.
 
@@ -71,6 +73,8 @@ def estimate(
         steps: Maximum number of steps of one descent; None for the default.
         thresholds: When a grid is fine enough, and the weights of the measurements.
         should_stop: Called between steps.
+        final_weight: In the last fit, after which the equations hold.
+        small_change: Between grids, relative to the unknowns.
 
     Yields:
         Progress; the last one has the solution.
@@ -94,7 +98,7 @@ def estimate(
             finer = refine_axes(problem, state.spline.axes, jumps, thresholds)
         is_done = should_stop() or (finer is None and not lower)
         if is_done:
-            state = data.fit_state(state, thresholds.final_weight, should_stop)
+            state = data.fit_state(state, final_weight, should_stop)
         # The change by the last refinement estimates the error; without one the jumps do
         error = change if np.isfinite(change) else max(float(jump.max()) for jump in jumps)
         solution = Solution.from_state(problem, state, range(count), error, thresholds)
@@ -103,7 +107,7 @@ def estimate(
         yield SolverProgress(fraction, solution)
         if is_done:
             return
-        if lower and (finer is None or change < thresholds.small_change):
+        if lower and (finer is None or change < small_change):
             weight, *lower = lower
         before, state = (
             state.spline,

@@ -197,9 +197,17 @@ class _Parser(ExpressionParser):
             raise self._error(f"{token.text} needs the variable of the derivative", token)
         return self._differentiate(tree, variables, token)
 
-    def _differentiate(self, tree: Expression, variables: list[str], token: Token) -> Expression:
+    def _differentiate(
+        self, tree: Expression, variables: list[str], token: Token, *, max_differentiated_nodes: int = 500
+    ) -> Expression:
+        """Differentiate an expression of bounded size.
+
+        Args:
+            max_differentiated_nodes: Of an expression to differentiate: the size of a product's derivative
+                grows with the square of the product's size.
+        """
         for name in variables:
-            if sum(1 for _ in walk(tree)) > self._words.limits.max_differentiated_nodes:
+            if sum(1 for _ in walk(tree)) > max_differentiated_nodes:
                 raise self._error(
                     "this is too long to differentiate; introduce an unknown for a part of it", token
                 )

@@ -73,18 +73,24 @@ def check_names(
     coefficients: Sequence[str] = (),
     *,
     limits: EquationLimits = DEFAULT_LIMITS,
+    max_independent: int = 3,
+    max_name_characters: int = 64,
 ) -> None:
     """Check that all names are different identifiers, and that none has two meanings in an equation.
 
     Any identifier is a name, also ``E``, ``pi`` or ``lambda``. Only an unknown cannot be called ``exp``: its
     value at a point, ``exp(0)``, would be written as the function is.
 
+    Args:
+        max_independent: Independent variables; the other thresholds have values for three at most.
+        max_name_characters: Of each of them; longer ones are hardly names.
+
     Raises:
         InvalidEquation: One is not; ``path`` names it.
     """
     unique_names = set[str]()
     for group, names, min_count, max_count in (
-        ("independent", independent, 1, limits.max_independent),
+        ("independent", independent, 1, max_independent),
         ("unknowns", unknowns, 1, limits.max_unknowns),
         ("parameters", coefficients, 0, limits.max_unknowns),
     ):
@@ -93,7 +99,7 @@ def check_names(
                 f"there must be {min_count} to {max_count} {group}, got {len(names)}", None, (group,)
             )
         for place, name in enumerate(names):
-            if not is_name(name) or len(name) > limits.max_name_characters:
+            if not is_name(name) or len(name) > max_name_characters:
                 raise InvalidEquation(
                     f"{name[:64]!r} is not a valid name; begin with a letter, and use letters, digits and _",
                     None,

@@ -34,6 +34,8 @@ def fit_exponential_sum(
     validation: LabelledRows,
     floor: float,
     thresholds: SolutionLawThresholds,
+    *,
+    max_choices: int = 8,
 ) -> ParametricForm | None:
     """Fit a sum of products of exponentials, oscillations and powers of each variable to a function.
 
@@ -44,13 +46,14 @@ def fit_exponential_sum(
         validation: Other rows.
         floor: Largest error on the validation rows, relative to their standard deviation.
         thresholds: When derivatives are dependent, and which terms to try.
+        max_choices: Sums that are fitted.
 
     Returns:
         The sum with fitted constants; None if no sum is accurate enough.
     """
     columns, spread = fit.columns, validation.spread
     choices = [_wave_choices(derivatives[name], places, thresholds) for name, places in columns.items()]
-    likely = islice(product(*choices), thresholds.max_choices)
+    likely = islice(product(*choices), max_choices)
     for waves in chain(likely, _span_waves(derivatives, columns, thresholds)):
         form = _fit_factors(list(product(*waves)), fit, thresholds)
         if form is not None and compute_rmse(form, validation) < floor * spread:
@@ -86,18 +89,24 @@ def _span_waves(
 
 
 def _characteristic_rates(
-    derivatives: Float[Array, "orders rows"], thresholds: SolutionLawThresholds
+    derivatives: Float[Array, "orders rows"],
+    thresholds: SolutionLawThresholds,
+    *,
+    max_relation_order: int = 4,
 ) -> Iterator[Inexact[Array, " rates"]]:
-    """Roots of the relations between derivatives, from the lowest order."""
-    highest = thresholds.max_relation_order
-    for order in range(1, min(highest, len(derivatives) - 1) + 1):
+    """Roots of the relations between derivatives, from the lowest order.
+
+    Args:
+        max_relation_order: Of a linear relation between derivatives.
+    """
+    for order in range(1, min(max_relation_order, len(derivatives) - 1) + 1):
         # Derivatives of unit size; the last singular vector is the relation between them
         sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
         matrix = (derivatives[: order + 1] / sizes[:, None]).T
         _, values, right = np.linalg.svd(matrix, full_matrices=False)
         # A relation holds up to rounding and contains the highest derivative, or else its order is lower
         if values[-1] > thresholds.relation_tolerance * values[0] or (
-            order < highest and abs(right[-1][-1]) < thresholds.negligible_share
+            order < max_relation_order and abs(right[-1][-1]) < thresholds.negligible_share
         ):
             continue
         relation = right[-1] / sizes
@@ -105,13 +114,21 @@ def _characteristic_rates(
 
 
 def _rate_multiplicities(
-    rates: Inexact[Array, " rates"], length: float, thresholds: SolutionLawThresholds
+    rates: Inexact[Array, " rates"],
+    length: float,
+    thresholds: SolutionLawThresholds,
+    *,
+    triple_rate_distance: float = 1e-1,
 ) -> Iterator[list[tuple[complex, int]]]:
-    """Rates, each with a power of the variable: first with close rates as multiple ones, then all single."""
+    """Rates, each with a power of the variable: first with close rates as multiple ones, then all single.
+
+    Args:
+        triple_rate_distance: Relative distance of three rates that count as one: rounding separates them by
+            its cube root.
+    """
     double = thresholds.double_rate_distance
     loosely, strictly = (
-        list(_merge_close_rates(rates, length, near, double))
-        for near in (thresholds.triple_rate_distance, double)
+        list(_merge_close_rates(rates, length, near, double)) for near in (triple_rate_distance, double)
     )
     if loosely != strictly:
         yield loosely
@@ -179,9 +196,17 @@ def _waves(
 
 
 def _fit_factors(
-    terms: Sequence[tuple[Wave, ...]], fit: LabelledRows, thresholds: SolutionLawThresholds
+    terms: Sequence[tuple[Wave, ...]],
+    fit: LabelledRows,
+    thresholds: SolutionLawThresholds,
+    *,
+    max_sum_refit_steps: int = 60,
 ) -> ParametricForm | None:
-    """Fit the factors by least squares, drop negligible terms, then refit all constants."""
+    """Fit the factors by least squares, drop negligible terms, then refit all constants.
+
+    Args:
+        max_sum_refit_steps: Of Levenberg-Marquardt for a sum.
+    """
     columns, values = fit.columns, fit.y
     if len(terms) > thresholds.max_terms:
         return None
@@ -198,7 +223,7 @@ def _fit_factors(
     if not factors:
         return None
     form = _build_form(factors, columns, thresholds)
-    return refit_constants(form, fit, iterations=thresholds.max_sum_refit_steps)
+    return refit_constants(form, fit, iterations=max_sum_refit_steps)
 
 
 def _product(

@@ -47,12 +47,21 @@ def waves_in_span(
 
 
 def _find_waves(
-    basis: Float[Array, "rows functions"], places: Float[Array, " rows"], thresholds: SolutionLawThresholds
+    basis: Float[Array, "rows functions"],
+    places: Float[Array, " rows"],
+    thresholds: SolutionLawThresholds,
+    *,
+    max_power: int = 6,
+    max_power_with_rate: int = 1,
 ) -> Iterator[tuple[list[Wave], Float[Array, "rows directions"]]]:
-    """Find functions in the span, one or a pair at a time, with orthonormal directions in the span."""
+    """Find functions in the span, one or a pair at a time, with orthonormal directions in the span.
+
+    Args:
+        max_power, max_power_with_rate: Of the variable: alone; times an exponential or oscillation.
+    """
     low, high = float(places.min()), float(places.max())
     tolerance, largest = thresholds.span_tolerance, max(abs(low), abs(high))
-    powers = [(places / largest) ** power for power in range(thresholds.max_power + 1)]
+    powers = [(places / largest) ** power for power in range(max_power + 1)]
     # Powers alone have no rate to search
     for power, factor in enumerate(powers):
         column = _orthonormalise(factor)
@@ -60,7 +69,7 @@ def _find_waves(
             yield [(0j, power, "")], column
     oscillation_rates = np.arange(*thresholds.oscillation_rates) / (high - low)
     exponential_rates = np.geomspace(*thresholds.exponential_rates)
-    for power, factor in enumerate(powers[: thresholds.max_power_with_rate + 1]):
+    for power, factor in enumerate(powers[: max_power_with_rate + 1]):
 
         def oscillation(rate: float, factor: Float[Array, " rows"] = factor) -> Float[Array, "rows columns"]:
             return _orthonormalise(factor * np.cos(rate * places), factor * np.sin(rate * places))
@@ -86,8 +95,14 @@ def _find_rates(
     function: Callable[[float], Float[Array, "rows columns"]],
     rates: Float[Array, " rates"],
     thresholds: SolutionLawThresholds,
+    *,
+    max_candidate_distance: float = 0.3,
 ) -> Iterator[float]:
-    """Find rates for which the function is in the span."""
+    """Find rates for which the function is in the span.
+
+    Args:
+        max_candidate_distance: From the span, of candidates for refinement.
+    """
 
     def distance(rate: float) -> float:
         return _span_distance(basis, function(rate))
@@ -96,7 +111,7 @@ def _find_rates(
     distances = np.array([distance(rate) for rate in rates])
     neighbours = np.pad(distances, 1, constant_values=np.inf)
     is_dip = (distances <= neighbours[:-2]) & (distances <= neighbours[2:])
-    for place in np.flatnonzero(is_dip & (distances < thresholds.max_candidate_distance)):
+    for place in np.flatnonzero(is_dip & (distances < max_candidate_distance)):
         around = rates[max(place - 1, 0) : place + 2]
         ends = (around.min(), around.max())
         minimum = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-13})

@@ -41,6 +41,7 @@ def build_system(
     sizes: Sequence[float] | None = None,
     *,
     thresholds: SolverThresholds = DEFAULT_SOLVER,
+    condition_weight: float = 10.0,
 ) -> LeastSquaresSystem:
     """Build the least-squares system of a problem on given grids, with weights for the current state.
 
@@ -52,6 +53,7 @@ def build_system(
         measurements: Unknown, points, values and weight of each set of measurements.
         sizes: Variation of every unknown; 1 by default.
         thresholds: Of the solver.
+        condition_weight: Of conditions relative to equations.
     """
     variations = sizes or [1.0] * len(problem.unknowns)
     order = band_order(problem, axes)
@@ -63,7 +65,7 @@ def build_system(
         return _normalise_weight(block, state, variations)
 
     def weigh_condition(condition: Residual) -> float:
-        return _condition_weight(problem, condition, axes, thresholds.condition_weight)
+        return _condition_weight(problem, condition, axes, condition_weight)
 
     rows: list[ResidualBlock | MeasurementBlock] = [build_rows(entry, 1.0) for entry in problem.equations]
     rows += [build_rows(condition, weigh_condition(condition)) for condition in problem.conditions]

@@ -139,22 +139,30 @@ class Solution:
         return self.jet_violations(jet_values)
 
     def _extrapolate(
-        self, tree: Expression, points: Mapping[str, Float[Array, " rows"]]
+        self,
+        tree: Expression,
+        points: Mapping[str, Float[Array, " rows"]],
+        *,
+        continuation_step_size: float = 0.02,
+        continuation_steps: int = 10,
     ) -> Float[Array, " rows"]:
         """Values of a formula at removable singularities: sin(x)/x is 1 at 0.
 
         Extrapolates the polynomial through its values at equal steps away from each point. At a pole the
         result is an arbitrary number, which violates the equations.
+
+        Args:
+            continuation_step_size, continuation_steps: Towards the centre of the box, as a share of the
+                distance, from a point at which a formula has no value; their number.
         """
         ends = zip(self.problem.independent, self.problem.domain, strict=True)
-        size, steps = self.thresholds.continuation_step_size, self.thresholds.continuation_steps
         # Steps from each point towards the centre of the box, so that all lie inside
-        way = {name: size * (sum(end) / 2 - points[name]) for name, end in ends}
+        way = {name: continuation_step_size * (sum(end) / 2 - points[name]) for name, end in ends}
         total = np.zeros(len(next(iter(way.values()))))
-        for step in range(1, steps + 1):
+        for step in range(1, continuation_steps + 1):
             at = {name: points[name] + step * along for name, along in way.items()}
             # Binomial weights: the polynomial through the values at the steps, continued to step 0
-            total -= (-1) ** step * comb(steps, step) * evaluate(tree, at)
+            total -= (-1) ** step * comb(continuation_steps, step) * evaluate(tree, at)
         return total
 
     def jet_violations(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
@@ -210,12 +218,17 @@ class Solution:
         residuals = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
         return Violation(float(np.abs(residuals).max()), float(np.sqrt(np.mean(residuals**2))), scale)
 
-    def _least_size(self, leaf: Jet | str) -> float:
-        """The least size of a leaf; smaller derivatives are rounding, as u_xx of u = x*y."""
+    def _least_size(self, leaf: Jet | str, *, min_derivative_share: float = 1e-3) -> float:
+        """The least size of a leaf; smaller derivatives are rounding, as u_xx of u = x*y.
+
+        Args:
+            min_derivative_share: Least size of a derivative, relative to the unknown over the half widths;
+                smaller ones are rounding.
+        """
         if isinstance(leaf, str) or not any(leaf.orders):
             return 0.0
         halves = [(high - low) / 2 for low, high in self.problem.domain]
-        return self.thresholds.min_derivative_share * float(
+        return min_derivative_share * float(
             self._unknown_sizes[leaf.unknown] / np.prod(np.power(halves, leaf.orders))
         )
 
@@ -251,13 +264,19 @@ def check_inflow(solution: Solution) -> None:
             )
 
 
-def check_outflow(solution: Solution, leaving: Mapping[int, tuple[int, float]]) -> None:
+def check_outflow(
+    solution: Solution, leaving: Mapping[int, tuple[int, float]], *, contradiction: float = 1e-2
+) -> None:
     """Check that the solution, which the other conditions determine, satisfies those that it does not need.
+
+    Args:
+        contradiction: Least relative violation of a condition at an end that all characteristics leave, which
+            contradicts the others; rounded values violate it less.
 
     Raises:
         NoSolution: It violates one.
     """
-    tolerance = max(solution.thresholds.contradiction, solution.error)
+    tolerance = max(contradiction, solution.error)
     for number, (axis, end) in leaving.items():
         violation = solution.violations[1][number]
         if violation.relative > tolerance:

@@ -24,6 +24,8 @@ def march(
     steps: int,
     thresholds: SolverThresholds,
     should_stop: Callable[[], bool] = lambda: False,
+    window_intervals: tuple[int, int, int] = (4, 4, 2),
+    max_window_jump_tolerances: tuple[float, float, float] = (0.0, 1e-3, 1e-3),
 ) -> Iterator[float | SolverState]:
     """Solve an initial value problem along the first axis.
 
@@ -33,6 +35,10 @@ def march(
         steps: Maximum number of steps in a window, if it is below ``max_window_steps``.
         thresholds: Of the windows.
         should_stop: Once true, the current window is discarded and no further one is solved.
+        window_intervals: Of a window along the first axis; in three variables few, since the cost of a window
+            grows with the third power of its terms.
+        max_window_jump_tolerances: Jumps between windows over the tolerance that are accepted where neither
+            shorter windows nor finer grids reduce them.
 
     Yields:
         The finished share of the first axis, 0 to 1; last the solution, if a window was solved.
@@ -43,7 +49,7 @@ def march(
     low, high = problem.domain[0]
     steps = min(thresholds.max_window_steps, steps)
     jump_tolerance = thresholds.window_jump_tolerances[len(axes) - 1]
-    roughest = thresholds.max_window_jump_tolerances[len(axes) - 1]
+    roughest = max_window_jump_tolerances[len(axes) - 1]
     length = (high - low) * thresholds.first_window_share
     windows: list[TensorSpline] = []
     largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
@@ -61,7 +67,7 @@ def march(
             )
         end = min(place + length, high)
         end = high if high - end < 0.2 * length else end
-        window_axis = SplineAxis.uniform(place, end, thresholds.window_intervals[len(axes) - 1], order)
+        window_axis = SplineAxis.uniform(place, end, window_intervals[len(axes) - 1], order)
         spline, is_solved = _solve_window(
             problem,
             (window_axis, *cross_axes),
@@ -140,8 +146,16 @@ def _solve_window(
     steps: int,
     thresholds: SolverThresholds,
     should_stop: Callable[[], bool],
+    *,
+    max_window_damping: float = 1e-3,
+    window_converged_changes: tuple[float, float, float] = (1e-6, 1e-3, 1e-3),
 ) -> tuple[TensorSpline, bool]:
-    """Solve one window; returns the unknowns and whether the steps converged."""
+    """Solve one window; returns the unknowns and whether the steps converged.
+
+    Args:
+        max_window_damping: A shorter window is better than a strongly damped step.
+        window_converged_changes: Of the unknowns in the last step, relative.
+    """
     start = axes[0].grid[0]
     if before is None:
         part, anchors = problem, []
@@ -158,12 +172,12 @@ def _solve_window(
         build_system(part, axes, initial_state, anchors, thresholds=thresholds),
         initial_state,
         steps=steps,
-        strongest=thresholds.max_window_damping,
+        strongest=max_window_damping,
         step_tolerance=thresholds.window_jump_tolerances[len(axes) - 1],
         slight=thresholds.min_step_decrease,
         should_stop=should_stop,
     )
-    return result.state.spline, result.moved < thresholds.window_converged_changes[len(axes) - 1]
+    return result.state.spline, result.moved < window_converged_changes[len(axes) - 1]
 
 
 def _extend_initial_values(
@@ -205,19 +219,29 @@ def _anchors(problem: DifferentialProblem, before: TensorSpline, place: float) -
 
 
 def _refine_cross_axes(
-    spline: TensorSpline, scale: Float[np.ndarray, " unknowns"], thresholds: SolverThresholds
+    spline: TensorSpline,
+    scale: Float[np.ndarray, " unknowns"],
+    thresholds: SolverThresholds,
+    *,
+    max_cross_intervals: int = 192,
+    min_split_share: float = 2e-3,
 ) -> tuple[SplineAxis, ...] | None:
-    """Refine the grids along the other axes where this window has jumps; None if none are too large."""
+    """Refine the grids along the other axes where this window has jumps; None if none are too large.
+
+    Args:
+        max_cross_intervals: Along the other axes.
+        min_split_share: Of another axis: intervals that are not wider are not halved.
+    """
     jump_tolerance = thresholds.window_jump_tolerances[len(spline.axes) - 1]
     has_changed, finer = False, []
     for number, axis in enumerate(spline.axes[1:], 1):
         # Largest jump of any unknown over each interval, relative to its size
         jumps = (spline.resolution_errors(number) / scale[:, None]).max(0)
-        wide = np.diff(axis.grid) > thresholds.min_split_share * (axis.grid[-1] - axis.grid[0])
+        wide = np.diff(axis.grid) > min_split_share * (axis.grid[-1] - axis.grid[0])
         # Without narrow intervals, so that a kink does not prevent refinement elsewhere
         worst = jumps[wide].max(initial=0.0)
         split = (jumps > max(10 * jump_tolerance, 1e-2 * worst)) & wide
-        if split.any() and axis.size < thresholds.max_cross_intervals:
+        if split.any() and axis.size < max_cross_intervals:
             finer.append(split_axis(axis, split))
             has_changed = True
         else:

@@ -264,18 +264,26 @@ def _mean_activations(layer: KANLayer, h: Float[Tensor, "rows in_dim"]) -> Float
 
 
 def _add_suggestions_(
-    edges: list[EdgeCurve], should_stop: Callable[[], bool], thresholds: EdgeThresholds
+    edges: list[EdgeCurve],
+    should_stop: Callable[[], bool],
+    thresholds: EdgeThresholds,
+    *,
+    curves_per_batch: int = 4,
 ) -> None:
-    """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
+    """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``.
+
+    Args:
+        curves_per_batch: Curves that are fitted side by side.
+    """
     order = sorted(range(len(edges)), key=lambda place: -edges[place].score)
-    strongest, size = order[: thresholds.max_suggested_edges], thresholds.curves_per_batch
-    for start in range(0, len(strongest), size):
+    strongest = order[: thresholds.max_suggested_edges]
+    for start in range(0, len(strongest), curves_per_batch):
         if should_stop():
             return
-        batch = strongest[start : start + size]
+        batch = strongest[start : start + curves_per_batch]
         fits = suggest_symbolic([(np.array(edges[place].x), np.array(edges[place].y)) for place in batch])
         for place, candidates in zip(batch, fits, strict=True):
-            suggestions = [_rate_suggestion(fit, thresholds) for fit in candidates]
+            suggestions = [_rate_suggestion(fit) for fit in candidates]
             best = {
                 option.function: option for option in sorted(suggestions, key=lambda option: -option.total)
             }
@@ -283,11 +291,21 @@ def _add_suggestions_(
             edges[place] = replace(edges[place], suggestions=ranking)
 
 
-def _rate_suggestion(fit: Suggestion, thresholds: EdgeThresholds) -> SuggestedFunction:
+def _rate_suggestion(
+    fit: Suggestion,
+    *,
+    complexity_weight: float = 0.8,
+    r2_resolution: float = 1e-5,
+) -> SuggestedFunction:
+    """Rate a function by its fit and complexity, as pykan does.
+
+    Args:
+        complexity_weight: pykan's weight of complexity against fit in the total.
+        r2_resolution: pykan's value; smaller differences of 1 - R² are ignored.
+    """
     # The resolution keeps the logarithm of an exact fit finite
-    loss = float(np.log2(max(1 - fit.r2, 0.0) + thresholds.r2_resolution))
-    weight = thresholds.complexity_weight
-    total = (1 - weight) * loss + weight * fit.complexity
+    loss = float(np.log2(max(1 - fit.r2, 0.0) + r2_resolution))
+    total = (1 - complexity_weight) * loss + complexity_weight * fit.complexity
     return SuggestedFunction(fit.function, fit.r2, loss, fit.complexity, total, fit.a, fit.b, fit.c, fit.d)
 
 

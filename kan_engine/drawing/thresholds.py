@@ -16,10 +16,7 @@ class EdgeThresholds:
         curve_points: Per curve.
         max_sample_rows: Rows from which scores and ranges are computed.
         max_suggested_edges: The strongest edges get suggestions; more would delay the result.
-        curves_per_batch: Curves that are fitted side by side.
         max_suggestions: Per edge.
-        complexity_weight: pykan's weight of complexity against fit in the total.
-        r2_resolution: pykan's value; smaller differences of 1 - R² are ignored.
     """
 
     max_edges: int = 10_000
@@ -27,10 +24,7 @@ class EdgeThresholds:
     curve_points: int = 61
     max_sample_rows: int = 2000
     max_suggested_edges: int = 24
-    curves_per_batch: int = 4
     max_suggestions: int = 8
-    complexity_weight: float = 0.8
-    r2_resolution: float = 1e-5
 
 
 DEFAULT_EDGES = EdgeThresholds()

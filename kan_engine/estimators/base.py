@@ -275,7 +275,7 @@ class KANEstimator(FittedModel, BaseEstimator):  # type: ignore[misc]  # scikit-
             result = find_model(data, config, callbacks)
             model = assemble_model(
                 result,
-                *assemble_predictor(result, data, config.thresholds, max_curves=config.max_curves),
+                *assemble_predictor(result, data, max_curves=config.max_curves),
                 data,
                 seed=config.seed,
                 thresholds=config.thresholds,

@@ -57,13 +57,22 @@ def _probe_column(
 
 
 def _probe_numbers(
-    feature: Feature, rows: int, generator: np.random.Generator, limits: ProbeThresholds
+    feature: Feature,
+    rows: int,
+    generator: np.random.Generator,
+    limits: ProbeThresholds,
+    *,
+    outside_share: float = 0.1,
 ) -> Float[np.ndarray, " {rows}"]:
+    """Draw numbers at, within and beyond the ends of a range.
+
+    Args:
+        outside_share: Of the range: distance of the farthest numbers beyond it.
+    """
     low, high = float(feature.min or 0.0), float(feature.max or 0.0)
     places = generator.uniform(size=rows)
-    outside = limits.outside_share
     # Both ends of the training range, and points slightly and far beyond each
-    places[:6] = 0.0, 1.0, -outside, -outside / 10, 1 + outside / 10, 1 + outside
+    places[:6] = 0.0, 1.0, -outside_share, -outside_share / 10, 1 + outside_share / 10, 1 + outside_share
     # A weighted mean of the ends, since their difference may overflow
     with np.errstate(over="ignore"):
         numbers: np.ndarray = low * (1 - places) + high * places

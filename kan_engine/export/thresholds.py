@@ -13,14 +13,12 @@ class ProbeThresholds:
         seed: Of the rows, which are the same at every call.
         min_rows: With few categories.
         spare_rows: In addition to one row per category.
-        outside_share: Of the range: distance of the farthest numbers beyond it.
         max_number: Largest magnitude of a number.
     """
 
     seed: int = 20_261_127
     min_rows: int = 256
     spare_rows: int = 32
-    outside_share: float = 0.1
     max_number: float = 1e308
 
 

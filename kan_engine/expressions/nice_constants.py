@@ -45,7 +45,11 @@ def nice_constants(
 
 @lru_cache(maxsize=4096)
 def recognise_constant(
-    value: float, thresholds: NiceConstantThresholds = DEFAULT_NICE_CONSTANTS, size: float = 0.0
+    value: float,
+    thresholds: NiceConstantThresholds,
+    size: float = 0.0,
+    *,
+    max_recognised_bits: float = 24.0,
 ) -> Expression:
     """Return the constant that a float equals to within rounding, or the float if there is none.
 
@@ -53,10 +57,11 @@ def recognise_constant(
         value: The float.
         thresholds: The constants, and the relative rounding error.
         size: Of the numbers whose sum it is: their rounding error is larger than that of a small sum.
+        max_recognised_bits: A constant of so few bits equals a float of 53 bits by chance only rarely.
     """
     tolerance = thresholds.relative_rounding * size
     bits, tree = next(iter(rank_constants(value, tolerance, thresholds)), (inf, ZERO))
-    return tree if bits <= thresholds.max_recognised_bits else number(value)
+    return tree if bits <= max_recognised_bits else number(value)
 
 
 def rank_constants(
@@ -99,9 +104,15 @@ def _build_root(sign: int, p: int, q: int) -> Expression:
     return mul(Fraction(sign, q), power(p * q, HALF))
 
 
-def _nearest_fractions(value: float, limits: NiceConstantThresholds) -> Iterator[tuple[float, int, int]]:
-    """Yield (bits, p, q) of the nearest fraction of every small denominator, and of the best other one."""
-    if abs(value) > limits.max_fraction_value:
+def _nearest_fractions(
+    value: float, limits: NiceConstantThresholds, *, max_fraction_value: float = 1e15
+) -> Iterator[tuple[float, int, int]]:
+    """Yield (bits, p, q) of the nearest fraction of every small denominator, and of the best other one.
+
+    Args:
+        max_fraction_value: Of the values that fractions are tried for.
+    """
+    if abs(value) > max_fraction_value:
         return
     for q in range(1, limits.max_small_denominator + 1):
         p = round(value * q)

@@ -192,9 +192,12 @@ class ExpressionParser(ABC):
         if self._depth > self._limits.max_depth:
             raise self._error(f"{what} are nested deeper than {self._limits.max_depth} levels")
 
-    def _check_formula(self, tree: Expression, token: Token) -> Expression:
-        """Return the formula if its numbers are finite and it is not too large."""
-        max_nodes = self._limits.max_nodes
+    def _check_formula(self, tree: Expression, token: Token, *, max_nodes: int = 2_000) -> Expression:
+        """Return the formula if its numbers are finite and it is not too large.
+
+        Args:
+            max_nodes: Each node is a number in every row.
+        """
         for count, node in enumerate(walk(tree)):
             if count >= max_nodes:
                 raise self._error(
@@ -303,9 +306,14 @@ class ExpressionParser(ABC):
             raise self._error("Integer takes a whole number", token)
         return tree
 
-    def _read_number(self, token: Token) -> Number:
+    def _read_number(self, token: Token, *, max_exponent: int = 10_000) -> Number:
+        """Read a number, refusing huge exponents.
+
+        Args:
+            max_exponent: Of a number; a short text could otherwise mean a huge one.
+        """
         exponent = re.search(r"[eE]([+-]?\d+)$", token.text)
-        if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > self._limits.max_exponent):
+        if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > max_exponent):
             raise self._error("this number has too many digits", token)
         if token.text.isdigit() and len(token.text) < 300:
             return number(Fraction(int(token.text)))

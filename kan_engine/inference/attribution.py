@@ -74,6 +74,8 @@ def attribute(
     background: Float[np.ndarray, "background inputs"],
     terms: Terms,
     limits: InferenceThresholds = DEFAULT_INFERENCE,
+    *,
+    max_sum_error: float = 1e-6,
 ) -> Attribution:
     """Attribute outputs to features: values of a regression, log-odds of two classes, logits of more.
 
@@ -83,6 +85,7 @@ def attribute(
         background: Rows that a feature which has not joined is averaged over.
         terms: From `find_terms`.
         limits: Decision numbers.
+        max_sum_error: Relative difference of a prediction and the sum of its contributions: rounding errors.
     """
     features = predictor.encoding.features
     output = compute_explained_outputs(predictor, background)
@@ -99,9 +102,7 @@ def attribute(
     base, predictions = output.mean(0), compute_explained_outputs(predictor, encoded_rows)
     # Contributions add up unless an output is not finite, or a network answered in some of the sets
     gaps = np.abs(base + contributions.sum(1) - predictions)
-    is_sum = gaps <= limits.max_sum_error * (
-        np.abs(predictions) + np.abs(contributions).sum(1) + np.abs(base)
-    )
+    is_sum = gaps <= max_sum_error * (np.abs(predictions) + np.abs(contributions).sum(1) + np.abs(base))
     contributions[~is_sum.all(1)] = np.nan
     return Attribution(terms=terms, base=base, contributions=contributions)
 

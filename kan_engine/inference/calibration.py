@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kan_engine.errors import InvalidConfig
-from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
+from kan_engine.inference.thresholds import InferenceThresholds
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
@@ -43,7 +43,7 @@ def calibrate_(
     *,
     weights: Float[Tensor, " rows"],
     class_weights: Float[Tensor, " classes"],
-    thresholds: InferenceThresholds = DEFAULT_INFERENCE,
+    thresholds: InferenceThresholds,
 ) -> Calibration:
     """Calibrate a classifier on rows that it was not fitted on, in place.
 
@@ -89,7 +89,7 @@ def fit_calibration(
     weights: Float[Tensor, " rows"],
     *,
     prior: Float[Tensor, " classes"],
-    thresholds: InferenceThresholds = DEFAULT_INFERENCE,
+    thresholds: InferenceThresholds,
 ) -> Calibration:
     """Fit the calibration, of three kinds, that has the lowest cross-validated log loss.
 
@@ -148,17 +148,20 @@ class _CalibrationRows:
 
 
 def _cross_validate(
-    rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: bool
+    rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: bool, *, calibration_folds: int = 5
 ) -> Float[Tensor, " rows"]:
     """Loss of every row with a calibration that was fitted without it.
 
     The folds are stratified by class.
+
+    Args:
+        calibration_folds: On which the kinds of calibration are compared.
     """
-    count, folds = rows.limits.calibration_folds, torch.empty_like(rows.codes)
+    folds = torch.empty_like(rows.codes)
     # Fold numbers in turn along the rows sorted by class
-    folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % count
+    folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % calibration_folds
     losses = torch.empty_like(rows.weights)
-    for fold in range(count):
+    for fold in range(calibration_folds):
         mask = folds == fold
         losses[mask] = _losses(rows.select(mask), _fit(rows.select(~mask), prior, with_shift))
     return losses
@@ -172,8 +175,18 @@ def _losses(rows: _CalibrationRows, calibration: Calibration) -> Float[Tensor, "
     return per_row * rows.weights
 
 
-def _fit(rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: bool) -> Calibration:
-    """Fit by Newton's method with the positive definite Fisher matrix and step halving."""
+def _fit(
+    rows: _CalibrationRows,
+    prior: Float[Tensor, " classes"],
+    with_shift: bool,
+    *,
+    min_decrease_nats: float = 1e-6,
+) -> Calibration:
+    """Fit by Newton's method with the positive definite Fisher matrix and step halving.
+
+    Args:
+        min_decrease_nats: Newton's method ends when a step lowers the objective by less (nats, all rows).
+    """
     now = Calibration(1.0, prior)
     lowest = _objective(rows, now, prior)
     for _ in range(rows.limits.max_newton_steps):
@@ -184,7 +197,7 @@ def _fit(rows: _CalibrationRows, prior: Float[Tensor, " classes"], with_shift: b
         candidate, objective = _line_search(
             rows, now, prior, torch.cat([step, step.new_zeros(len(gradient) - free)])
         )
-        if not objective < lowest - rows.limits.min_decrease_nats:
+        if not objective < lowest - min_decrease_nats:
             break
         now, lowest = candidate, objective
     return now

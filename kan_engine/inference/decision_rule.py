@@ -19,7 +19,7 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.inference.calibration import apply_calibration_, calibrate_
 from kan_engine.inference.label_decision import f1_threshold
 from kan_engine.inference.predictor import Predictor
-from kan_engine.inference.thresholds import DEFAULT_INFERENCE, InferenceThresholds
+from kan_engine.inference.thresholds import InferenceThresholds
 from kan_engine.network.kan import KAN
 
 
@@ -43,7 +43,7 @@ def calibrate_on_validation_(
     validation_network: KAN,
     inputs: Standardizer,
     data: TrainingData,
-    thresholds: InferenceThresholds = DEFAULT_INFERENCE,
+    thresholds: InferenceThresholds,
 ) -> None:
     """Calibrate the network's probabilities on the validation rows, in place.
 
@@ -70,7 +70,10 @@ def calibrate_on_validation_(
 
 
 def choose_decision(
-    predictor: Predictor, data: TrainingData, thresholds: InferenceThresholds = DEFAULT_INFERENCE
+    predictor: Predictor,
+    data: TrainingData,
+    *,
+    rare_class_share: float = 0.2,
 ) -> Decision:
     """Choose the decision rule of a classifier.
 
@@ -79,6 +82,11 @@ def choose_decision(
     which maximises the accuracy. If one of two classes is rare, that rule would hardly ever predict it.
     The threshold then maximises the expected F1 of the rare class, provided that the network predicts it
     better than its share does.
+
+    Args:
+        rare_class_share: Share of the rarer of two classes below which accuracy is not informative: a
+            constant guess of the other class is right in four of five rows. Google's machine learning
+            glossary calls this a moderate imbalance.
     """
     assert data.classes is not None  # noqa: S101 - asked of classifiers alone
     if data.class_weights is not None:
@@ -87,7 +95,7 @@ def choose_decision(
     shares = np.bincount(data.training.classes, data.training.weights)
     shares = shares / shares.sum()
     rare = int(shares.argmin())
-    if len(data.classes) > 2 or shares[rare] >= thresholds.rare_class_share:
+    if len(data.classes) > 2 or shares[rare] >= rare_class_share:
         return Decision("likeliest", None, "the likeliest class, which maximises the accuracy")
     name, share = class_name(data.classes[rare]), f"{shares[rare]:.3g}"
     p = predictor.probabilities(data.validation.x)

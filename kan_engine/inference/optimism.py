@@ -18,12 +18,17 @@ class OptimismCorrection:
     Args:
         weights: Weight of each validation row in the comparison.
         thresholds: Decision numbers.
+        optimism_folds: On which the selection of the network is repeated.
     """
 
     def __init__(
-        self, weights: Float[np.ndarray, " rows"], thresholds: InferenceThresholds = DEFAULT_INFERENCE
+        self,
+        weights: Float[np.ndarray, " rows"],
+        thresholds: InferenceThresholds = DEFAULT_INFERENCE,
+        *,
+        optimism_folds: int = 10,
     ) -> None:
-        self._weights, self._fold_count = weights, thresholds.optimism_folds
+        self._weights, self._fold_count = weights, optimism_folds
         self._errors: list[Float[np.ndarray, " rows"]] = []
         self.is_open = len(weights) <= thresholds.max_optimism_rows
 

@@ -10,40 +10,26 @@ class InferenceThresholds:
     """How probabilities are calibrated and labels chosen, and how the selection bias is corrected.
 
     Attributes:
-        calibration_folds: On which the kinds of calibration are compared.
         log_scale_deviation, shift_deviation: Standard deviations of the normal priors: of log s, of every b.
         max_newton_steps: Of the fit of a calibration.
-        min_decrease_nats: Newton's method ends when a step lowers the objective by less (nats, all rows).
 
-        rare_class_share: Share of the rarer of two classes below which accuracy is not informative: a
-            constant guess of the other class is right in four of five rows. Google's machine learning
-            glossary calls this a moderate imbalance.
-
-        optimism_folds: On which the selection of the network is repeated.
         max_optimism_rows: With more rows the bias is negligible: it fell from 5 % to 2 % from 20 to 50 rows.
 
         max_interacting_features: Of a term whose Shapley values are enumerated: 2^10 sets.
         max_explanation_operations: Activations, or operations of formulas, of all predictions of an
             explanation: several seconds.
         max_batch_values: Encoded values predicted at a time.
-        max_sum_error: Relative difference of a prediction and the sum of its contributions: rounding errors.
     """
 
-    calibration_folds: int = 5
     log_scale_deviation: float = 1.0
     shift_deviation: float = 0.5
     max_newton_steps: int = 50
-    min_decrease_nats: float = 1e-6
 
-    rare_class_share: float = 0.2
-
-    optimism_folds: int = 10
     max_optimism_rows: int = 1_000
 
     max_interacting_features: int = 10
     max_explanation_operations: int = 300_000_000
     max_batch_values: int = 2_000_000
-    max_sum_error: float = 1e-6
 
 
 DEFAULT_INFERENCE = InferenceThresholds()

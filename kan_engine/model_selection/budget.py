@@ -134,7 +134,11 @@ class ClimbLimits:
 
 
 def allot_climb_seconds(
-    max_seconds: float, values: int, thresholds: SelectionThresholds = DEFAULT_SELECTION
+    max_seconds: float,
+    values: int,
+    thresholds: SelectionThresholds = DEFAULT_SELECTION,
+    *,
+    finishing_seconds_per_value: float = 1e-6,
 ) -> float:
     """Return the estimated seconds that a climb may take.
 
@@ -142,8 +146,9 @@ def allot_climb_seconds(
         max_seconds: Time limit of the job.
         values: Rows of the table times inputs.
         thresholds: Decision numbers.
+        finishing_seconds_per_value: Of the table: to evaluate and report the selected network.
     """
-    finishing = thresholds.finishing_seconds_per_value * values
+    finishing = finishing_seconds_per_value * values
     return thresholds.climb_time_share * max(max_seconds - finishing, max_seconds / 2)
 
 
@@ -171,7 +176,7 @@ def is_size_allowed(
     return sum(inner_width) <= larger * thresholds.max_hidden_nodes and few_weights
 
 
-def choose_batch_rows(rows: int, thresholds: SelectionThresholds = DEFAULT_SELECTION) -> int:
+def choose_batch_rows(rows: int, thresholds: SelectionThresholds) -> int:
     """Return the batch size for so many rows, a power of 2."""
     is_large = rows > thresholds.large_table_rows
     largest = thresholds.large_table_batch_rows if is_large else thresholds.max_batch_rows

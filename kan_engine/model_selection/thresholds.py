@@ -13,7 +13,6 @@ class SelectionThresholds:
 
     Attributes:
         climb_time_share: Of a job's time; the final training and the one on all rows may each take as much.
-        finishing_seconds_per_value: Of the table: to evaluate and report the selected network.
         setup_seconds: To build a network and its grids.
         cost: Of a training.
 
@@ -29,13 +28,8 @@ class SelectionThresholds:
         epochs_factor: By which a move lengthens or shortens a training.
         batches_per_epoch: Unless the limits of the batch size require otherwise.
         min_batch_rows, max_batch_rows: Of a batch.
-        batch_rows_of_first_rate: At which the learning rate is that of a training; it grows with the root of
-            the batch size, as the noise of its gradient falls (Krizhevsky, arXiv:1404.5997). So batches of
-            128 rows are as accurate as those of 32, with a quarter of the updates.
-        max_rate_factor: Of the learning rate.
         large_table_rows, large_table_batch_rows: Tables of more rows have a larger maximum batch size.
         regularization_levels: Weight decay and smoothness, from weak to strong.
-        initial_regularization: Index of the level of the first trial.
 
         fold_count: Of a cross-validation.
         min_climb_rows: That steps of a climb are compared on, and therefore folds: the best step is then
@@ -45,14 +39,11 @@ class SelectionThresholds:
 
         pruning_thresholds: Of the edge score, relative to the largest.
         max_pruning_loss_ratio: Of the validation losses after and before pruning.
-        pruning_refit_steps: Of a second-order method after pruning.
-        max_scored_rows: On which edges are scored.
         max_rows_for_both_scales: Up to which a requested shape is also trained by Adam on inputs scaled by
             their ranges.
     """
 
     climb_time_share: float = 0.12
-    finishing_seconds_per_value: float = 1e-6
     setup_seconds: float = 0.1
     cost: CostModel = DEFAULT_COST
 
@@ -73,8 +64,6 @@ class SelectionThresholds:
     batches_per_epoch: int = 6
     min_batch_rows: int = 64
     max_batch_rows: int = 512
-    batch_rows_of_first_rate: int = 32
-    max_rate_factor: float = 3.0
     large_table_rows: int = 100_000
     large_table_batch_rows: int = 1024
     regularization_levels: tuple[tuple[float, float], ...] = (
@@ -84,7 +73,6 @@ class SelectionThresholds:
         (1.0, 1e-1),
         (3.0, 1.0),
     )
-    initial_regularization: int = 1
 
     fold_count: int = 8
     min_climb_rows: int = 450
@@ -93,8 +81,6 @@ class SelectionThresholds:
 
     pruning_thresholds: tuple[float, ...] = (0.1, 0.02)
     max_pruning_loss_ratio: float = 1.005
-    pruning_refit_steps: int = 6
-    max_scored_rows: int = 2000
     max_rows_for_both_scales: int = 5000
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.cost import Workload, trains_in_batches
-from kan_engine.model_selection.thresholds import DEFAULT_SELECTION, SelectionThresholds
+from kan_engine.model_selection.thresholds import SelectionThresholds
 from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import live_inputs, prune
 from kan_engine.training.config import Device
@@ -278,7 +278,7 @@ def generate_requested_trials(
     order: int,
     training: TrainingConfig,
     rows: int,
-    thresholds: SelectionThresholds = DEFAULT_SELECTION,
+    thresholds: SelectionThresholds,
 ) -> Iterator[Trial]:
     """Yield trials of a requested shape: scaled by quantiles and, unless Adam fits many rows, by ranges.
 
@@ -309,7 +309,9 @@ def prune_result(
     *,
     input_sets: Sequence[frozenset[int]] = (),
     should_stop: Callable[[], bool] = lambda: False,
-    thresholds: SelectionThresholds = DEFAULT_SELECTION,
+    thresholds: SelectionThresholds,
+    pruning_refit_steps: int = 6,
+    max_scored_rows: int = 2000,
 ) -> TrialResult:
     """Remove edges and nodes whose removal hardly raises the validation loss.
 
@@ -317,12 +319,16 @@ def prune_result(
     was trained by a second-order method is refitted briefly. The first result that raises the loss by at most
     ``max_pruning_loss_ratio`` is returned, else the result is returned unchanged. Of every set of
     ``input_sets``, one input stays connected.
+
+    Args:
+        pruning_refit_steps: Of a second-order method after pruning.
+        max_scored_rows: On which edges are scored.
     """
     rows, judge = fit.rows(result.trial), validation.rows(result.trial)
-    training = replace(result.trial.training, grid_schedule=(), steps=thresholds.pruning_refit_steps)
+    training = replace(result.trial.training, grid_schedule=(), steps=pruning_refit_steps)
     is_refitted = not trains_in_batches(result.optimizer)  # a few epochs would raise the loss
     for threshold in thresholds.pruning_thresholds:
-        network = prune(result.network, rows.x[: thresholds.max_scored_rows], threshold=threshold)
+        network = prune(result.network, rows.x[:max_scored_rows], threshold=threshold)
         # No output and no set of inputs may lose its last edge
         is_whole = _is_connected(network) and _reads_required(network, input_sets)
         if network.edge_count == result.network.edge_count or not is_whole:

@@ -25,7 +25,7 @@ def update_grid_(
     *,
     uniform_share: float = 1.0,
     grid_size: int | None = None,
-    thresholds: GridThresholds = DEFAULT_GRIDS,
+    thresholds: GridThresholds,
 ) -> None:
     """Move every grid to the inputs of its layer, layer by layer (KAN paper, section 2.2).
 
@@ -51,7 +51,7 @@ def update_grid_(
 
 @torch.no_grad()
 def update_misplaced_grids_(
-    network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
+    network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds
 ) -> bool:
     """Move the grids whose inputs have left them or fill too little of them.
 
@@ -83,29 +83,36 @@ def update_misplaced_layer_grids_(
 
 
 @torch.no_grad()
-def has_misplaced_grids(
-    network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
-) -> bool:
+def has_misplaced_grids(network: KAN, x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds) -> bool:
     """Whether ``update_misplaced_grids_`` would move any grid."""
     layer_inputs = zip(network.all_layers, network.preacts(x), strict=True)
     return any(bool(_find_misplaced_inputs(layer, h, thresholds).any()) for layer, h in layer_inputs)
 
 
 def _find_misplaced_inputs(
-    layer: KANLayer, h: Float[Tensor, "batch in_dim"], thresholds: GridThresholds
+    layer: KANLayer,
+    h: Float[Tensor, "batch in_dim"],
+    thresholds: GridThresholds,
+    *,
+    min_margin_share: float = 0.25,
+    min_filled_share: float = 0.8,
 ) -> Bool[Tensor, " in_dim"]:
     """Inputs that reach an end of their grid or span less than ``min_filled_share`` of it.
 
     A constant input is selected only if it lies outside its grid.
+
+    Args:
+        min_margin_share: Of the margin that must remain, for new rows outside the observed range.
+        min_filled_share: Of a grid, that its inputs should span.
     """
     low, high = grid_range(layer.knots, layer.order)
     minimum, maximum = h.amin(0), h.amax(0)
     # New rows need a margin between the inputs and the ends of the grid
-    reach = thresholds.min_margin_share * thresholds.margin * (high - low)
+    reach = min_margin_share * thresholds.margin * (high - low)
     outside = (minimum < low + reach) | (maximum > high - reach)
     # A constant spans no part of any grid, so only inputs that vary can fill too little
     varies = maximum - minimum > 1e-6 * (high - low)
-    is_sparse = maximum - minimum < thresholds.min_filled_share * (high - low)
+    is_sparse = maximum - minimum < min_filled_share * (high - low)
     return (minimum < low) | (maximum > high) | (varies & (outside | is_sparse))
 
 
@@ -147,7 +154,7 @@ def initialise_grids_(
     x: Float[Tensor, "batch in_dim"],
     *,
     reach: float,
-    thresholds: GridThresholds = DEFAULT_GRIDS,
+    thresholds: GridThresholds,
 ) -> None:
     """Fit the grids of the inputs to the rows and set those of all hidden nodes to [-reach, reach]."""
     for layer in network.all_layers:

@@ -59,12 +59,15 @@ def choose_member(result: SearchResult, run: SearchContext) -> SearchResult:
     return outcome.add_warnings(*_describe_choice(outcome, line, run))
 
 
-def is_formula_better(result: SearchResult, run: SearchContext) -> bool:
+def is_formula_better(result: SearchResult, run: SearchContext, *, few_rows_rmse_ratio: float = 0.1) -> bool:
     """Whether the first formula predicts better than the network, as far as errors of both are known.
 
     The errors of a formula are measured with its constants refitted per fold. That its form was selected on
     the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
     its constants, the formula must be better by more than any selection bias among forms.
+
+    Args:
+        few_rows_rmse_ratio: Of RMSEs, below which even a formula with many constants is better.
     """
     evidence, errors, network_errors = result.evidence, result.formula_errors, result.errors
     if evidence is None or not len(errors) or not len(network_errors):
@@ -73,7 +76,7 @@ def is_formula_better(result: SearchResult, run: SearchContext) -> bool:
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     limits, weights = run.thresholds.assessment, run.data.training.weights
     if "too_many_constants" in against:
-        limits = replace(limits, clear_rmse_ratio=run.thresholds.few_rows_rmse_ratio)
+        limits = replace(limits, clear_rmse_ratio=few_rows_rmse_ratio)
     is_known = result.form is not None or not against  # the form of a client was not selected
     # With few rows the gain may be no larger than its standard error, so the RMSEs decide
     return is_far_better(errors, network_errors, weights, limits) or (
@@ -109,8 +112,7 @@ def _collect_errors(
 
 def _choose_best(errors: Mapping[Member, Float[np.ndarray, " rows"]], run: SearchContext) -> Member:
     """The best member; all but the line were selected on the same rows and must be clearly better than it."""
-    weights, limits = run.data.training.weights, run.thresholds.assessment
-    return choose_simplest(errors, weights, limits, margins={"linear": CLEAR_STANDARD_ERRORS})
+    return choose_simplest(errors, run.data.training.weights, margins={"linear": CLEAR_STANDARD_ERRORS})
 
 
 def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember:
@@ -129,9 +131,7 @@ def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember
     if run.data.classes is None:
         return member
     predictor = Predictor.from_training(run.data, line.judged, line.inputs, None)
-    return replace(
-        member, decision_weights=choose_decision(predictor, run.data, run.thresholds.inference).weights
-    )
+    return replace(member, decision_weights=choose_decision(predictor, run.data).weights)
 
 
 def _describe_choice(result: SearchResult, line: SearchResult | None, run: SearchContext) -> list[str]:

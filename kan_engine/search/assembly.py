@@ -32,7 +32,6 @@ from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 def assemble_predictor(
     result: SearchResult,
     data: TrainingData,
-    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
     *,
     max_curves: int = 20,
 ) -> tuple[Predictor, Decision | None]:
@@ -41,29 +40,26 @@ def assemble_predictor(
     Args:
         result: The result of the search.
         data: The rows.
-        thresholds: Decision numbers.
         max_curves: Largest number of curves of the compact network that predicts.
     """
-    predictor, decision = _assemble_accurate(result, data, thresholds)
+    predictor, decision = _assemble_accurate(result, data)
     if result.linear is not None:
         predictor = replace(predictor, linear=_bound_line(result.linear, result.answers == "linear", data))
     if result.compact is None:
         return predictor, decision
     member = make_compact_member(
-        result.compact, predictor, data, max_curves, serves=result.answers == "compact", thresholds=thresholds
+        result.compact, predictor, data, max_curves, serves=result.answers == "compact"
     )
     return replace(predictor, compact=member), decision
 
 
-def _assemble_accurate(
-    result: SearchResult, data: TrainingData, thresholds: SearchThresholds
-) -> tuple[Predictor, Decision | None]:
+def _assemble_accurate(result: SearchResult, data: TrainingData) -> tuple[Predictor, Decision | None]:
     scaler = _bound_answers(result.scaler, data, is_straight=result.is_straight)
     predictor = Predictor.from_training(data, result.network, result.inputs, scaler)
     # Decision rule and residuals need predictions of rows that the network was not fitted to
     fit_predictor = replace(predictor, network=result.judged)
     if data.classes is not None:
-        decision = choose_decision(fit_predictor, data, thresholds.inference)
+        decision = choose_decision(fit_predictor, data)
         return replace(predictor, decision_weights=decision.weights), decision
     return replace(predictor, residuals=_compute_residuals(result, fit_predictor, data)), None
 
@@ -101,7 +97,7 @@ def assemble_stage(
     stage: GridStage,
     result: SearchResult,
     data: TrainingData,
-    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    thresholds: SearchThresholds,
 ) -> tuple[Predictor, Decision | None]:
     """The predictor of a network on one of its grids, and the decision rule of a classifier.
 
@@ -111,7 +107,7 @@ def assemble_stage(
     if data.classes is None:
         return predictor, None
     calibrate_on_validation_(stage.network, stage.network, result.inputs, data, thresholds.inference)
-    decision = choose_decision(predictor, data, thresholds.inference)
+    decision = choose_decision(predictor, data)
     return replace(predictor, decision_weights=decision.weights), decision
 
 
@@ -121,7 +117,7 @@ def report_formulas(
     data: TrainingData,
     *,
     seed: int,
-    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    thresholds: SearchThresholds,
 ) -> FormulaReport | None:
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
@@ -222,7 +218,7 @@ def compute_answer_bounds(trees: Sequence[Expression], data: TrainingData) -> tu
 
 
 def compute_formula_targets(
-    predictor: Predictor, part: LabelledRows, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
+    predictor: Predictor, part: LabelledRows, max_log_odds: float
 ) -> Float[np.ndarray, "rows outputs"]:
     """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
     if predictor.classes is None:
@@ -280,7 +276,7 @@ def assemble_model(
     report = report_formulas(result, predictor, data, seed=seed, thresholds=thresholds)
     # With evidence, the errors belong to the first formula
     errors = None if report is None or report.evidence is None else result.formula_errors
-    return add_formulas(predictor, report, data, decision=decision, errors=errors, thresholds=thresholds)
+    return add_formulas(predictor, report, data, decision=decision, errors=errors)
 
 
 def add_formulas(
@@ -290,7 +286,6 @@ def add_formulas(
     *,
     decision: Decision | None = None,
     errors: Float[np.ndarray, " rows"] | None = None,
-    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
 ) -> Model:
     """Combine a network with its formulas.
 
@@ -301,14 +296,13 @@ def add_formulas(
         decision: The decision rule of a classifier.
         errors: Out-of-sample absolute errors of the best formula, NaN for other rows. Unless all known ones
             are finite, the errors on the validation rows are used.
-        thresholds: Decision numbers.
     """
     residuals = None if report is None else _compute_formula_residuals(predictor, report, data, errors)
     model = combine(replace(predictor, formula_residuals=residuals), report, decision)
     # The decision rule belongs to the network: another member that answers needs its own
     if decision is None or model.answering in (model.predictor, model.serving):
         return model
-    return replace(model, decision=choose_decision(model.answering, data, thresholds.inference))
+    return replace(model, decision=choose_decision(model.answering, data))
 
 
 def _compute_formula_residuals(

@@ -17,7 +17,6 @@ from kan_engine.inference.network_member import NetworkMember
 from kan_engine.inference.predictor import Predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
-from kan_engine.search.thresholds import SearchThresholds
 
 COMPACT_ENDED_EARLY_WARNING = (
     "the search for a network of few curves was ended early to leave time for formulas; increase max_seconds"
@@ -96,7 +95,6 @@ def make_compact_member(
     max_curves: int,
     *,
     serves: bool,
-    thresholds: SearchThresholds,
 ) -> NetworkMember:
     """Select the network of a path that predicts, with its decision rule or its errors.
 
@@ -106,7 +104,6 @@ def make_compact_member(
         data: The rows.
         max_curves: Largest number of curves.
         serves: Whether it answers by default.
-        thresholds: Decision numbers.
     """
     entry = path.select(max_curves)
     is_accurate, scaler = entry.network is accurate.network, path.scaler
@@ -127,7 +124,7 @@ def make_compact_member(
     if is_accurate or predictor is None:
         return member
     if data.classes is not None:
-        decision = choose_decision(predictor, data, thresholds.inference)
+        decision = choose_decision(predictor, data)
         return replace(member, decision_weights=decision.weights)
     errors = _measure_errors(predictor, entry.loss, data)
     # Without residuals there are no intervals

@@ -192,12 +192,18 @@ class FoundLaw:
         return self.formulas[0].bits if self.formulas else float("inf")
 
 
-def sample_search_rows(run: SearchContext) -> tuple[LabelledRows, LabelledRows]:
-    """Samples of the fit and validation rows for the law search."""
+def sample_search_rows(
+    run: SearchContext, *, max_validation_rows: int = 750
+) -> tuple[LabelledRows, LabelledRows]:
+    """Samples of the fit and validation rows for the law search.
+
+    Args:
+        max_validation_rows: Rows that validate; more do not change which law is selected.
+    """
     seed, limits = run.config.seed, run.thresholds
     # Samples of the same seed: every step of the search sees the same rows
     fit = run.data.fit.sample(limits.max_rows, seed)
-    return fit, run.data.validation.sample(limits.max_validation_rows, seed)
+    return fit, run.data.validation.sample(max_validation_rows, seed)
 
 
 def to_sample(rows: LabelledRows, inputs: Standardizer) -> StructureRows:

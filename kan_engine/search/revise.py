@@ -155,7 +155,7 @@ def _extract_formulas(
 ) -> list[list[Formula]]:
     """Extract the formulas of every output; those of a classifier approximate the log-odds of the network."""
     # With the bounds of its answers, since these count for the error on the validation rows
-    predictor, _ = assemble_predictor(replace(result, compact=None), run.data, run.thresholds)
+    predictor, _ = assemble_predictor(replace(result, compact=None), run.data)
     scaler, fit = predictor.outputs, sample_search_rows(run)[0]
     precision, formulas = _estimate_precision(predictor, run), list[list[Formula]]()
     for output, (rows, validation_rows) in enumerate(_list_formula_rows(predictor, run)):

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.formulas.core.formula import Formula
 from kan_engine.inference.artifact import load, read_attached, read_metadata, save
 from kan_engine.inference.predictor import Predictor
@@ -63,7 +63,7 @@ def restore_result(
     data: dict[str, Any],
     predictor: Predictor,
     numbers: Mapping[str, Float[np.ndarray, " _"]],
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    thresholds: AssessmentThresholds,
 ) -> SearchResult:
     """The inverse of ``to_metadata`` and ``collect_errors``."""
     empty, evidence = np.zeros(0), data.get("evidence")

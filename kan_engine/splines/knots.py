@@ -35,7 +35,7 @@ def quantile_grid(
     size: int,
     *,
     uniform_share: float,
-    thresholds: GridThresholds = DEFAULT_GRIDS,
+    thresholds: GridThresholds,
 ) -> Float[Tensor, "in_dim grid"]:
     """A grid adapted to the data: weighted mean of uniform points and quantiles (KAN paper, appendix A).
 
@@ -74,17 +74,26 @@ def _widen_intervals(
 
 
 def robust_range(
-    x: Float[Tensor, "batch in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
+    x: Float[Tensor, "batch in_dim"],
+    *,
+    min_isolating_gap: float = 1.0,
+    min_rows_for_isolation: int = 50,
+    max_isolated_share: float = 0.02,
 ) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
     """The range of every column without isolated values at its ends.
 
     Values at an end are isolated if they at least double the range of the other values. Examples are a
     typing error and the end of a heavy tail.
+
+    Args:
+        min_isolating_gap: Gap over the range of the other values, above which values at an end are isolated.
+        min_rows_for_isolation: With fewer rows no value counts as isolated.
+        max_isolated_share: Of the rows, isolated at either end of a column; at least one row.
     """
     sorted_values = x.sort(dim=0).values
     rows = len(sorted_values)
-    is_enough = rows >= thresholds.min_rows_for_isolation
-    max_count = max(1, int(thresholds.max_isolated_share * rows)) if is_enough else 0
+    is_enough = rows >= min_rows_for_isolation
+    max_count = max(1, int(max_isolated_share * rows)) if is_enough else 0
     low_index = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
     high_index = torch.full_like(low_index, rows - 1)
     # Range of the rows in the middle, which cannot be isolated
@@ -96,7 +105,7 @@ def robust_range(
             sorted_values[k] - sorted_values[k - 1],
         )
         spread = torch.where(inner > 0, sorted_values[rows - k - 1] - sorted_values[k], torch.inf)
-        min_gap = thresholds.min_isolating_gap * spread
+        min_gap = min_isolating_gap * spread
         high_index = torch.where((high_index == rows - 1) & (above > min_gap), rows - k - 1, high_index)
         low_index = torch.where((low_index == 0) & (below > min_gap), k, low_index)
     columns = torch.arange(x.shape[1], device=x.device)

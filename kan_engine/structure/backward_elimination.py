@@ -21,15 +21,25 @@ def eliminate_edges(
     should_stop: Callable[[], bool] = lambda: False,
     *,
     required: Sequence[frozenset[int]] = (),
+    negligible_error: float = 2e-5,
+    max_error_growth: float = 2.5,
+    trial_refit_steps: int = 2,
+    hopeless_factor: float = 1e3,
 ) -> FittedStructure:
     """Remove edges, least important first, as long as the validation error stays within the limit.
 
     A short refit on the current grid follows each removal. Once ``should_stop`` returns true, the other
     edges stay. Of every set of ``required`` inputs, one keeps an edge.
+
+    Args:
+        negligible_error: That elimination may always reach.
+        max_error_growth: Factor by which elimination may raise a tiny error.
+        trial_refit_steps: After a removal, before it is known whether it is hopeless.
+        hopeless_factor: A first refit with an error above this multiple of the limit ends the trial.
     """
     limits = fit.thresholds
     # A tiny error may grow by a factor up to an adequate one; a negligible error is always allowed
-    tolerance = max(min(limits.max_error_growth * fit.error, limits.adequate_error), limits.negligible_error)
+    tolerance = max(min(max_error_growth * fit.error, limits.adequate_error), negligible_error)
     inputs = len(training.x[0])
     there = list(range(len(fit.bundle.nodes)))  # first indices of the remaining nodes
     for _, node, i in sorted(_rank_edges(fit, inputs)):
@@ -41,10 +51,10 @@ def eliminate_edges(
         limit = max(limits.max_removal_growth * fit.error, tolerance)
         smaller = remove_edge(fit.bundle, place, i, inputs)
         # A few steps tell which removals are hopeless; the others get the longer refit
-        for steps in (limits.trial_refit_steps, limits.refit_steps):
+        for steps in (trial_refit_steps, limits.refit_steps):
             smaller = fit.train_coefficients(training, steps=steps, bundle=smaller, should_stop=should_stop)
             error = fit.relative_error(validation, smaller)
-            if error <= limit or not error < limits.hopeless_factor * limit:
+            if error <= limit or not error < hopeless_factor * limit:
                 break
         if error <= limit:
             # The node went with its last edge: the places of later nodes shift
@@ -146,20 +156,31 @@ def refine_structure(
     training: StructureRows,
     validation: StructureRows,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    max_fine_grid_size: int = 64,
+    refinement_steps: int = 12,
+    min_rows_per_fine_coefficient: int = 3,
+    max_refinement_error_ratio: float = 0.9,
 ) -> FittedStructure:
-    """Refit the shape on finer grids, as long as the validation error falls and there are enough rows."""
-    limits = fit.thresholds
-    while (grid := 2 * fit.terms.grid_size) <= limits.max_fine_grid_size and not should_stop():
+    """Refit the shape on finer grids, as long as the validation error falls and there are enough rows.
+
+    Args:
+        max_fine_grid_size: Of the network that answers predictions.
+        refinement_steps: On each of its grids.
+        min_rows_per_fine_coefficient: Below which the grid is not refined.
+        max_refinement_error_ratio: Of the errors after and before a refinement that is kept.
+    """
+    while (grid := 2 * fit.terms.grid_size) <= max_fine_grid_size and not should_stop():
         finer = replace(
             fit, bundle=subdivide_grids(fit.bundle, fit.terms), terms=fit.frame.terms(training, grid)
         )
-        if len(training.x) < limits.min_rows_per_fine_coefficient * int((~finer.bundle.held).sum()):
+        if len(training.x) < min_rows_per_fine_coefficient * int((~finer.bundle.held).sum()):
             break
         # Subdivision keeps the function, so the refit starts at the solution of the coarser grid
-        bundle = finer.train_coefficients(training, steps=limits.refinement_steps, should_stop=should_stop)
+        bundle = finer.train_coefficients(training, steps=refinement_steps, should_stop=should_stop)
         finer = replace(finer, bundle=bundle)
         error = finer.relative_error(validation)
-        if error > limits.max_refinement_error_ratio * fit.error:
+        if error > max_refinement_error_ratio * fit.error:
             break
         fit = replace(finer, errors=(*fit.errors, error))
     return fit
@@ -170,6 +191,8 @@ def cross_predict(
     rows: StructureRows,
     folds: Int[Tensor, " batch"],
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    cross_validation_steps: int = 12,
 ) -> Float[np.ndarray, " batch"]:
     """Predict the target of every row by the structure refitted without the fold of the row.
 
@@ -180,12 +203,15 @@ def cross_predict(
         rows: All rows.
         folds: Fold of every row, from 0 on.
         should_stop: Called after every step; once true, the coefficients reached so far are used.
+        cross_validation_steps: Of a refit without one fold, which starts near its solution.
     """
-    predictions, steps = np.full(len(folds), np.nan), fit.thresholds.cross_validation_steps
+    predictions = np.full(len(folds), np.nan)
     for fold in range(int(folds.max()) + 1):
         in_fold = folds == fold
         if not in_fold.any():  # with few rows, a fold may be empty
             continue
-        again = fit.train_coefficients(rows[~in_fold.numpy()], steps=steps, should_stop=should_stop)
+        again = fit.train_coefficients(
+            rows[~in_fold.numpy()], steps=cross_validation_steps, should_stop=should_stop
+        )
         predictions[in_fold.numpy()] = fit.predict(rows[in_fold.numpy()], again)
     return predictions

@@ -53,9 +53,7 @@ def fit_batch(
     # Weights of sum 1 make the objective a mean; residuals are multiplied by their roots
     root = (weights / weights.sum()).sqrt()
     for _ in range(rounds):
-        bundle = solve_linear_part(
-            standardize_nodes(bundle, terms, thresholds), terms, targets, root, thresholds.ridge
-        )
+        bundle = solve_linear_part(standardize_nodes(bundle, terms), terms, targets, root, thresholds.ridge)
         if not bundle.nodes:
             break
         bundle = _minimize_loss(bundle, _FitRows(terms, targets, root, thresholds), steps, should_stop)
@@ -152,11 +150,17 @@ def _select_per_network(
 
 
 def standardize_nodes(
-    bundle: NetworkBatch, terms: InputTerms, thresholds: StructureThresholds = DEFAULT_STRUCTURE
+    bundle: NetworkBatch,
+    terms: InputTerms,
+    *,
+    node_grid_margin: float = 0.02,
 ) -> NetworkBatch:
     """Standardize the hidden nodes and move their grids to their values.
 
     The coefficients of their output edges no longer fit: call ``solve_linear_part`` afterwards.
+
+    Args:
+        node_grid_margin: Of the range of a node, added to its grid on both sides.
     """
     inner, ends = list(bundle.inner), []
     inputs = terms.values.shape[1]
@@ -180,7 +184,7 @@ def standardize_nodes(
             value = value / deviation
         # The grid reaches beyond the values, so that they stay on it during the next steps
         low, high = value.amin(1), value.amax(1)
-        reach = thresholds.node_grid_margin * (high - low) + 1e-12
+        reach = node_grid_margin * (high - low) + 1e-12
         ends.append(torch.stack([low - reach, high + reach], 1))
     if not ends:
         return bundle
@@ -192,7 +196,7 @@ def solve_linear_part(
     terms: InputTerms,
     targets: Float[Tensor, "start batch"],
     root: Float[Tensor, " batch"],
-    ridge: float = DEFAULT_STRUCTURE.ridge,
+    ridge: float,
 ) -> NetworkBatch:
     """Solve for the coefficients of all edges into the output, for fixed values of the nodes."""
     at = forward(bundle, terms)

@@ -119,7 +119,7 @@ class InputGrids:
     @cached_property
     def _ends(self) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
         grids = self.thresholds.grids
-        low, high = robust_range(self.training.x, grids)
+        low, high = robust_range(self.training.x)
         return low - grids.margin * (high - low), high + grids.margin * (high - low)
 
     @cached_property

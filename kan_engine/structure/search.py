@@ -127,6 +127,7 @@ class StructureSearch:
         order: Order of the splines.
         should_stop: Called after every step; once true, no further network is fitted.
         thresholds: Decision numbers of the search and of all structures that it yields.
+        max_few_inputs: Inputs up to which finer grids are cheap.
     """
 
     def __init__(
@@ -138,11 +139,12 @@ class StructureSearch:
         order: int = 3,
         should_stop: Callable[[], bool] = lambda: False,
         thresholds: StructureThresholds = DEFAULT_STRUCTURE,
+        max_few_inputs: int = 2,
     ) -> None:
         self.training, self.validation, self.generator = training, validation, generator
         self.frame, self.should_stop = InputGrids(training, order, thresholds), should_stop
         self.limits = limits = thresholds
-        has_few = training.x.shape[1] <= limits.max_few_inputs
+        has_few = training.x.shape[1] <= max_few_inputs
         self.grids = limits.few_input_grid_sizes if has_few else limits.grid_sizes
         targets = torch.cat([training.y, validation.y]).numpy()
         transforms = TRANSFORMS if len(training.x) >= limits.min_rows_for_transforms else ("identity",)
@@ -167,12 +169,25 @@ class StructureSearch:
         """Yield the most promising structures with two or three hidden nodes."""
         return self._iterate_families(TWO_NODES, self.limits.max_screened_starts[1])
 
-    def _iterate_families(self, families: tuple[Family, ...], max_starts: int) -> Iterator[FittedStructure]:
-        if self.training.x.shape[1] == 1 or len(self.training.x) < self.limits.min_rows_for_nodes:
+    def _iterate_families(
+        self,
+        families: tuple[Family, ...],
+        max_starts: int,
+        *,
+        max_duplicate_ratio: float = 1.02,
+        min_rows_for_nodes: int = 30,
+    ) -> Iterator[FittedStructure]:
+        """Yield fitted structures, from few hidden nodes to many.
+
+        Args:
+            max_duplicate_ratio: Between the errors of starts that led to the same network.
+            min_rows_for_nodes: Fewer rows do not determine hidden nodes; short formulas are tried instead.
+        """
+        if self.training.x.shape[1] == 1 or len(self.training.x) < min_rows_for_nodes:
             return
         starts = [start for family in families for start in self.screen_family(family)]
         starts.sort(key=lambda start: start.rank)
-        for start in _drop_duplicates(starts, max_starts, self.limits.max_duplicate_ratio):
+        for start in _drop_duplicates(starts, max_starts, max_duplicate_ratio):
             if self.should_stop():
                 return
             yield self.fit_on_grids(start.shape, start.bundle)
@@ -183,10 +198,14 @@ class StructureSearch:
         terms = self.terms(self.limits.additive_grid_sizes[0])
         return self.fit_on_grids(shape, initialize_networks((), terms, 1, self.generator, direct=True))
 
-    def screen_family(self, family: Family) -> Iterator[_ScreenedStart]:
-        """Fit all starts of a family on the coarse grid, for every transform, in one batch."""
+    def screen_family(self, family: Family, *, screening_rows: int = 400) -> Iterator[_ScreenedStart]:
+        """Fit all starts of a family on the coarse grid, for every transform, in one batch.
+
+        Args:
+            screening_rows: Rows to fit of a start; enough for a coarse grid.
+        """
         nodes, direct, transforms = family
-        limits, rows = self.limits, self.training[: self.limits.screening_rows]
+        limits, rows = self.limits, self.training[:screening_rows]
         terms, validation_terms = (
             self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation)
         )
@@ -219,8 +238,23 @@ class StructureSearch:
             rank = error * (limits.simple_shape_factor if shape.is_simple else 1)
             yield _ScreenedStart(shape, bundle[[place]], rank)
 
-    def fit_on_grids(self, shape: Shape, bundle: NetworkBatch) -> FittedStructure:
-        """Fit one network on all rows, grid after grid; keep the fit with the lowest validation error."""
+    def fit_on_grids(
+        self,
+        shape: Shape,
+        bundle: NetworkBatch,
+        *,
+        min_rows_per_coefficient: int = 2,
+        max_grid_error_ratio: float = 0.7,
+        sufficient_error: float = 3e-6,
+    ) -> FittedStructure:
+        """Fit one network on all rows, grid after grid; keep the fit with the lowest validation error.
+
+        Args:
+            min_rows_per_coefficient: Below which a finer grid is not tried.
+            max_grid_error_ratio: Of the errors after and before a doubling of the grid, above which the error
+                has stopped falling.
+            sufficient_error: Suffices to extract a formula; the grid is not refined further.
+        """
         rows, scaler, limits = self.training, self.scalers[shape.transform], self.limits
         best: FittedStructure | None = None
         errors, history = list[float](), list[TrainingStep]()
@@ -230,7 +264,7 @@ class StructureSearch:
             else ((grid, 0) for grid in limits.additive_grid_sizes)
         )
         for grid, steps in schedule:
-            min_rows = limits.min_rows_per_coefficient * rows.x.shape[1] * (grid + shape.order)
+            min_rows = min_rows_per_coefficient * rows.x.shape[1] * (grid + shape.order)
             if len(rows.x) < min_rows and errors:
                 break  # too few rows for the coefficients of a finer grid
             # Subdivision keeps the function: training goes on where the coarser grid ended
@@ -251,10 +285,10 @@ class StructureSearch:
             history.append(TrainingStep(len(history), grid, loss, errors[-1] * errors[-1] / 2))
             if best is None or errors[-1] == min(errors):
                 best = fit
-            is_stalled = len(errors) > 1 and errors[-1] > limits.max_grid_error_ratio * errors[-2]
+            is_stalled = len(errors) > 1 and errors[-1] > max_grid_error_ratio * errors[-2]
             # Additive fits are linear problems: coarse grids that stall end nothing
             is_linear = not shape.nodes and grid < limits.grid_sizes[-1]
-            is_sufficient = errors[-1] < limits.sufficient_error
+            is_sufficient = errors[-1] < sufficient_error
             if (is_stalled and not is_linear) or is_sufficient or self.should_stop():
                 break
         assert best is not None  # noqa: S101 - there is a first grid

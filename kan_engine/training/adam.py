@@ -16,7 +16,7 @@ from kan_engine.training.device import find_cuda
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
-from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
+from kan_engine.training.thresholds import TrainingThresholds
 
 
 class Adam:
@@ -88,10 +88,16 @@ class Adam:
         with torch.no_grad():
             return loss + float(self._config.penalty.value(self._twin)) / self._groups
 
-    def _initialise_grids_(self) -> None:
+    def _initialise_grids_(self, *, hidden_grid_reach: float = 2.0) -> None:
+        """Fit the grids to the rows.
+
+        Args:
+            hidden_grid_reach: Grids of normalised hidden nodes are [-reach, reach]; the nodes have standard
+                deviation 1.
+        """
         if self._scales:
-            reach, grids = self._thresholds.hidden_grid_reach, self._thresholds.grids
-            initialise_grids_(self._twin, self._rows.x, reach=reach, thresholds=grids)
+            grids = self._thresholds.grids
+            initialise_grids_(self._twin, self._rows.x, reach=hidden_grid_reach, thresholds=grids)
         else:
             update_grid_(self._twin, self._rows.x, thresholds=self._thresholds.grids)
 
@@ -110,11 +116,15 @@ class Adam:
         order = torch.randperm(len(self._rows), generator=self._generator).to(self._rows.x.device)
         self._order = torch.tensor_split(order, self._batches)
 
-    def _train_slice_(self) -> float:
-        """Train on the next batches; return their mean objective without the weight penalty."""
+    def _train_slice_(self, *, max_slice_batches: int = 1000, max_slice_work: float = 5e8) -> float:
+        """Train on the next batches; return their mean objective without the weight penalty.
+
+        Args:
+            max_slice_batches, max_slice_work: Limits of a slice of an epoch: batches, weights times rows.
+        """
         # A slice is limited in batches and in work, so that one step takes a bounded time
         work = self._config.batch_size * max(1, self._network.parameter_count)
-        max_batches = min(self._thresholds.max_slice_batches, int(self._thresholds.max_slice_work / work))
+        max_batches = min(max_slice_batches, int(max_slice_work / work))
         count = max(1, min(max_batches, self._batches - self._batch))
         charges = [self._config.penalty.matrix(layer) for layer in self._twin.all_layers]
         total, rows = self._rows.x.new_zeros(()), 0
@@ -195,16 +205,20 @@ class Adam:
         """Completed share of the training on this grid, from 0 to 1."""
         return (self._epoch * self._batches + self._batch) / (self._epochs * self._batches)
 
-    def _reset_optimizer_(self) -> None:
-        """Create leaf tensors, masks and optimiser for the present weights of the copy."""
+    def _reset_optimizer_(self, *, adam_betas: tuple[float, float] = (0.9, 0.99)) -> None:
+        """Create leaf tensors, masks and optimiser for the present weights of the copy.
+
+        Args:
+            adam_betas: Decay of the mean gradient and of its mean square.
+        """
         layers = self._twin.all_layers
         masks = (layer.trainable_mask().unsqueeze(1).to(layer.weight) for layer in layers)
         alive = [self._select_group_blocks(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
         # Without pruned or symbolic edges the product with the mask is omitted
         self._masks = [None if bool(mask.all()) else mask for mask in alive]
         self._leaves = [self._create_leaf(layer) for layer in layers]
-        decay, betas = self._config.weight_decay, self._thresholds.adam_betas
-        self._adamw = AdamW(self._leaves, decay=decay, betas=betas)
+        decay = self._config.weight_decay
+        self._adamw = AdamW(self._leaves, decay=decay, betas=adam_betas)
 
     def _create_leaf(self, layer: KANLayer) -> Float[Tensor, "in_dim terms _"]:
         """Trained tensor of a layer: its weights, or a copy of those within its groups."""
@@ -233,14 +247,15 @@ class Adam:
             layer.weight = torch.nn.Parameter(source.weight.detach().to(device, torch.float64))
 
 
-def one_cycle(share: float, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> float:
+def one_cycle(share: float, thresholds: TrainingThresholds, *, initial_rate_share: float = 0.04) -> float:
     """Learning rate, as a share of its peak: linear up to 1, then a cosine to 0 (Smith 2018).
 
     Args:
         share: Completed share of the training, from 0 to 1.
         thresholds: Start and duration of the linear rise.
+        initial_rate_share: Of the peak rate, with which the rise begins.
     """
-    initial, warm_up = thresholds.initial_rate_share, thresholds.warm_up_share
+    warm_up = thresholds.warm_up_share
     if share < warm_up:
-        return initial + (1 - initial) * share / warm_up
+        return initial_rate_share + (1 - initial_rate_share) * share / warm_up
     return 0.5 * (1 + math.cos((share - warm_up) / (1 - warm_up) * math.pi))

@@ -10,13 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
-from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
+from kan_engine.training.thresholds import TrainingThresholds
 
 
 class NodeScales:
     """Running mean and variance of every hidden node."""
 
-    def __init__(self, network: KAN, thresholds: TrainingThresholds = DEFAULT_TRAINING) -> None:
+    def __init__(self, network: KAN, thresholds: TrainingThresholds) -> None:
         zeros = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
         self.means, self.variances = zeros, [torch.ones_like(mean) for mean in zeros]
         self._batches, self._thresholds = 0, thresholds

@@ -8,12 +8,10 @@ import torch
 from kan_engine.cost import Workload
 from kan_engine.errors import DeviceUnavailable
 from kan_engine.training.config import Device, DeviceChoice
-from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
+from kan_engine.training.thresholds import TrainingThresholds
 
 
-def choose_device(
-    choice: DeviceChoice, work: Workload, thresholds: TrainingThresholds = DEFAULT_TRAINING
-) -> Device:
+def choose_device(choice: DeviceChoice, work: Workload, thresholds: TrainingThresholds) -> Device:
     """Return the requested device; for ``auto``, CUDA if torch sees it and a batch has enough work for it.
 
     Args:

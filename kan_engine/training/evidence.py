@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kan_engine.network.kan import KAN
 from kan_engine.training.penalty import difference_matrix
-from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
+from kan_engine.training.thresholds import TrainingThresholds
 
 
 class Evidence:
@@ -39,7 +39,7 @@ class Evidence:
         observations: float,
         *,
         is_noisy: bool,
-        thresholds: TrainingThresholds = DEFAULT_TRAINING,
+        thresholds: TrainingThresholds,
     ) -> None:
         self._network, self._observations, self._is_noisy = network, observations, is_noisy
         self._thresholds = thresholds
@@ -85,6 +85,8 @@ class Evidence:
         curvature: Float[Tensor, " P"],
         loss: float,
         edges: Sequence[Bool[Tensor, "_ _"]],
+        *,
+        min_determined_coefficients: float = 1e-6,
     ) -> None:
         """Compute λ from the Cholesky factor of A.
 
@@ -93,12 +95,10 @@ class Evidence:
             curvature: Diagonal of the Hessian of the loss, without penalties.
             loss: Weighted mean loss of the residuals, without penalties.
             edges: Edges of each layer that A contains.
+            min_determined_coefficients: Of an edge; smaller values are rounding errors.
         """
         inverse, start, gammas, limits = torch.cholesky_inverse(factor), 0, [], []
-        min_gamma, strongest = (
-            self._thresholds.min_determined_coefficients,
-            self._thresholds.max_relative_strength,
-        )
+        strongest = self._thresholds.max_relative_strength
         for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True):
             q, count = d.T @ d, int(alive.sum())
             stop = start + count * len(q)
@@ -106,7 +106,7 @@ class Evidence:
             blocks = inverse[start:stop, start:stop].view(count, len(q), count, len(q))
             traces = torch.einsum("tse,ts->e", blocks.diagonal(dim1=0, dim2=2), q)
             gamma, limit = torch.zeros_like(strength), torch.zeros_like(strength)
-            gamma[alive] = (len(d) - strength[alive] * traces).clamp(min_gamma, len(d))
+            gamma[alive] = (len(d) - strength[alive] * traces).clamp(min_determined_coefficients, len(d))
             limit[alive] = curvature[start:stop].view(count, len(q))[:, :-1].sum(1)
             gammas.append(gamma)
             limits.append(strongest * limit / q.trace())
@@ -118,12 +118,16 @@ class Evidence:
             for gamma, rough, limit in zip(gammas, self._roughness(), limits, strict=True)
         ]
 
-    def _variance(self, loss: float, gamma_sum: float) -> float:
-        """σ²/N; the mean loss is half the mean squared residual."""
+    def _variance(self, loss: float, gamma_sum: float, *, min_free_share: float = 0.1) -> float:
+        """σ²/N; the mean loss is half the mean squared residual.
+
+        Args:
+            min_free_share: Degrees of freedom of the residuals, as a share of the observations.
+        """
         if not self._is_noisy:
             return 1 / self._observations
         # Degrees of freedom of the residuals, bounded from below where the network interpolates
-        free = max(self._observations - gamma_sum, self._thresholds.min_free_share * self._observations)
+        free = max(self._observations - gamma_sum, min_free_share * self._observations)
         return 2 * loss / free
 
     def _roughness(self) -> list[Float[Tensor, "_ _"]]:

@@ -79,15 +79,19 @@ class LevenbergMarquardt:
         """Steps reserved for the last round."""
         return min(self._thresholds.last_round_steps, self._config.steps // 5)
 
-    def _step_(self) -> bool:
-        """Take a step on this grid; return False if no step lowers the objective."""
+    def _step_(self, *, grid_check_gain: float = 0.1) -> bool:
+        """Take a step on this grid; return False if no step lowers the objective.
+
+        Args:
+            grid_check_gain: Gain of a step, below which the position of the grids is checked.
+        """
         if self._loss is None:
             self._loss = self._problem.rows.loss(self._network, self._config.loss)
         step = take_step_(self._network, self._problem, self._damping, self._loss, weigh=True)
         if step is None:
             return False
         self._slow = self._slow + 1 if step.gain < self._config.gain else 0
-        self._crawl = self._crawl + 1 if step.gain < self._thresholds.grid_check_gain else 0
+        self._crawl = self._crawl + 1 if step.gain < grid_check_gain else 0
         self._loss, self._left = step.loss, self._left - 1
         return True
 
@@ -104,11 +108,15 @@ class LevenbergMarquardt:
         self._begin_round_()
         return True
 
-    def _is_round_worthwhile(self) -> bool:
-        """Whether this round reached a much lower loss than the previous one."""
+    def _is_round_worthwhile(self, *, max_round_loss_ratio: float = 0.5) -> bool:
+        """Whether this round reached a much lower loss than the previous one.
+
+        Args:
+            max_round_loss_ratio: To the loss of the last round, below which another round follows.
+        """
         if self._previous is None:
             return True
-        return (self._loss or 0.0) < self._thresholds.max_round_loss_ratio * self._previous
+        return (self._loss or 0.0) < max_round_loss_ratio * self._previous
 
     def _begin_grid_(self) -> None:
         self._place += 1
@@ -121,7 +129,13 @@ class LevenbergMarquardt:
         self._left, self._previous, self._is_last = self._config.steps, None, False
         self._begin_round_()
 
-    def _begin_round_(self) -> None:
-        firm, loose = self._thresholds.firm_hold, self._thresholds.loose_hold
-        self._damping = TrainingDamping(hold=firm if self._is_last else loose, thresholds=self._thresholds)
+    def _begin_round_(self, *, loose_hold: float = 1e-6, firm_hold: float = 1.0) -> None:
+        """Start a round with its damping.
+
+        Args:
+            loose_hold, firm_hold: ``TrainingDamping.hold`` before the last round, and in it.
+        """
+        self._damping = TrainingDamping(
+            hold=firm_hold if self._is_last else loose_hold, thresholds=self._thresholds
+        )
         self._slow, self._crawl, self._loss = 0, 0, None

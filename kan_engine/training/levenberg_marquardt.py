@@ -33,7 +33,7 @@ from kan_engine.training.gauss_newton import (
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rescaling_symmetry import symmetry_directions
 from kan_engine.training.rows import TrainingRows
-from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
+from kan_engine.training.thresholds import TrainingThresholds
 
 
 class TrainingDamping(Damping):
@@ -53,26 +53,38 @@ class TrainingDamping(Damping):
         *,
         trust: float = 0.0,
         hold: float = 0.0,
-        thresholds: TrainingThresholds = DEFAULT_TRAINING,
+        thresholds: TrainingThresholds,
     ) -> None:
         initial_value = thresholds.damping.initial if value is None else value
         super().__init__(thresholds.damping, torch.tensor([initial_value], dtype=torch.float64))
         self.is_curved, self.trust, self.hold, self.thresholds = False, trust, hold, thresholds
 
     def update_(
-        self, is_accepted: Bool[Tensor, " problem"], ratio: Float[Tensor, " problem"] | None = None
+        self,
+        is_accepted: Bool[Tensor, " problem"],
+        ratio: Float[Tensor, " problem"] | None = None,
+        *,
+        min_straight_ratio: float = 0.8,
     ) -> None:
-        """Adapt to a step that was accepted or rejected."""
+        """Adapt to a step that was accepted or rejected.
+
+        Args:
+            min_straight_ratio: Share of the predicted decrease, below which later steps are accelerated.
+        """
         super().update_(is_accepted, ratio)
         if not is_accepted or ratio is None:
             self.is_curved = True
         else:
-            self.is_curved |= float(ratio) < self.thresholds.min_straight_ratio
+            self.is_curved |= float(ratio) < min_straight_ratio
             self.trust = float(ratio.clamp(0.0, 1.0))
 
-    def restart_(self) -> None:
-        """Lower μ for the steps from another point."""
-        self.value.clamp_(max=self.thresholds.max_first_damping)
+    def restart_(self, *, max_first_damping: float = 1.0) -> None:
+        """Lower μ for the steps from another point.
+
+        Args:
+            max_first_damping: After a point from which no damping led further.
+        """
+        self.value.clamp_(max=max_first_damping)
         self.growth.fill_(self.config.increase)
 
 
@@ -189,16 +201,23 @@ def _accelerate_step(
     shift: Float[Tensor, " P"],
     damping: TrainingDamping,
     passes: Sequence[ForwardPass] | None,
+    *,
+    min_acceleration: float = 0.05,
+    max_acceleration: float = 0.75,
 ) -> Float[Tensor, " P"]:
-    """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large."""
+    """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large.
+
+    Args:
+        min_acceleration, max_acceleration: Acceleration over step: below negligible, above unreliable.
+    """
     # Second-order correction of the step, from the same Cholesky factor
     bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift, passes)
     acceleration = damped_matrix.step(bend[None])[0] / 2
     units = scale.sqrt()
     # Length relative to the step, in the norm of the damping
     size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))
-    damping.is_curved = size > damping.thresholds.min_acceleration
-    return shift + acceleration if size < damping.thresholds.max_acceleration else shift
+    damping.is_curved = size > min_acceleration
+    return shift + acceleration if size < max_acceleration else shift
 
 
 def _update_evidence_(
@@ -209,17 +228,23 @@ def _update_evidence_(
     edges: EdgeMasks,
     loss: float,
     damping: TrainingDamping,
+    *,
+    evidence_jitter: float = 1e-13,
 ) -> None:
     """Update λ to maximise the evidence; without a Cholesky factor of A, λ remains the same.
 
     The decrease that this step is expected to reach is not noise and is subtracted from the loss. Otherwise
     the first steps of a refit, far from the minimum, would set λ too high.
+
+    Args:
+        evidence_jitter: Share of the diagonal added before the evidence, so that directions without effect
+            are invertible.
     """
     assert problem.evidence is not None  # noqa: S101 - the caller checks it
     hessian = matrix.clone()
     add_edge_blocks_(hessian, edges, problem.evidence.penalty_blocks(edges))
     # Directions without effect get a small diagonal, so that the matrix has a Cholesky factor
-    jitter = damping.thresholds.evidence_jitter * damping_scale(hessian[None], damping.config)[0]
+    jitter = evidence_jitter * damping_scale(hessian[None], damping.config)[0]
     factor, info = torch.linalg.cholesky_ex(hessian + torch.diag(jitter))
     if not info:
         # Decrease of the loss along the undamped Newton step

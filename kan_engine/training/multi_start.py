@@ -12,7 +12,14 @@ from kan_engine.training.loop import TrainingConfig, select_optimizer, train
 from kan_engine.training.rows import TrainingRows
 
 
-def create_network(config: KANConfig, rows: int, training: TrainingConfig, generator: torch.Generator) -> KAN:
+def create_network(
+    config: KANConfig,
+    rows: int,
+    training: TrainingConfig,
+    generator: torch.Generator,
+    *,
+    initial_noise: float = 0.3,
+) -> KAN:
     """Create a randomly initialised network for the optimiser of the training.
 
     Second-order methods start from random lines: with random deviations they reach more bad minima, and they
@@ -23,10 +30,11 @@ def create_network(config: KANConfig, rows: int, training: TrainingConfig, gener
         rows: Number of training rows.
         training: Configuration of the training.
         generator: Source of the random numbers.
+        initial_noise: Of the coefficients, for first-order methods; second-order methods start from lines.
     """
     network = KAN(config)
     is_second_order = OPTIMIZERS[select_optimizer(network, rows, training)].is_second_order
-    initialise_(network, generator, noise=0.0 if is_second_order else training.thresholds.initial_noise)
+    initialise_(network, generator, noise=0.0 if is_second_order else initial_noise)
     return network
 
 

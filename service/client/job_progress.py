@@ -15,12 +15,20 @@ ProgressCallback = Callable[[Progress], None]
 
 
 async def follow_job(
-    transport: Transport, job_id: str, timeout_s: float | None, show: ProgressCallback
+    transport: Transport,
+    job_id: str,
+    timeout_s: float | None,
+    show: ProgressCallback,
+    *,
+    read_timeout_s: float = 30.0,
 ) -> Job:
     """Return the job as it ended; call ``show`` with each progress.
 
     An interrupted stream is resumed after its last event. A stream without any data is not requested again: a
     proxy probably buffers it, and long polling works as well.
+
+    Args:
+        read_timeout_s: For that answer, regardless of the client's timeout.
 
     Raises:
         JobFailed: The job failed.
@@ -36,7 +44,7 @@ async def follow_job(
         wait_s = limits.poll_interval_s
         if ends_at is not None:
             wait_s = max(0.0, min(wait_s, ends_at - time.monotonic()))
-        look = replace(make_get_request("jobs", job_id, wait=wait_s), read_s=limits.read_timeout_s)
+        look = replace(make_get_request("jobs", job_id, wait=wait_s), read_s=read_timeout_s)
         job = Job.model_validate_json((await transport.send(look, limits.max_job_tries)).content)
         if job.has_ended:
             return _check_outcome(job)

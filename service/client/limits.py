@@ -17,7 +17,6 @@ class ClientLimits:
         silence_timeout_s: Of an event stream: the service pings every 15 s; a longer silence means that the
             connection is dead.
         poll_interval_s: That the service waits for news of a job before it answers.
-        read_timeout_s: For that answer, regardless of the client's timeout.
     """
 
     max_tries: int = 4
@@ -28,7 +27,6 @@ class ClientLimits:
     max_job_tries: int = 9
     silence_timeout_s: float = 20.0
     poll_interval_s: float = 2.0
-    read_timeout_s: float = 30.0
 
 
 DEFAULT_CLIENT = ClientLimits()

@@ -12,7 +12,7 @@ import polars as pl
 from service.documents.column_report import ColumnReport, Histogram, ValueCount
 from service.errors import Invalid, Place
 from service.ingest.corrections import NO_CORRECTIONS, Corrections
-from service.ingest.limits import DEFAULT_INGEST, IngestLimits
+from service.ingest.limits import IngestLimits
 from service.ingest.missing_codes import (
     MissingCodes,
     mask_codes,
@@ -54,8 +54,8 @@ class IngestedTable:
 def check_and_describe(
     raw: RawTable,
     missing: MissingCodes | None = None,
-    limits: IngestLimits = DEFAULT_INGEST,
     *,
+    limits: IngestLimits,
     corrections: Corrections = NO_CORRECTIONS,
 ) -> IngestedTable:
     """Check the values, and describe the table.
@@ -83,7 +83,7 @@ def check_and_describe(
     if corrections.repeated_rows == "drop":
         table, lines, warnings = drop_repeated_rows(table, lines, warnings)
         columns = table.get_columns()
-    proposals = propose_codes(columns, limits)
+    proposals = propose_codes(columns)
     reports = [
         _report_column(column, proposals.get(column.name, []), forms.get(column.name), limits)
         for column in columns
@@ -158,17 +158,28 @@ def _report_column(
         mean=_finite_or_none(values.mean()) if is_number else None,
         std=_finite_or_none(values.std()) if is_number else None,
         top=[] if values.dtype in (pl.Float64, pl.Datetime) else _top_values(values, limits),
-        histogram=_histogram(values, limits) if is_number and len(values) else None,
+        histogram=_histogram(values) if is_number and len(values) else None,
         is_id=is_told_apart and ID_NAME.search(column.name) is not None,
         possible_missing=codes,
         form=form,
     )
 
 
-def _report_type(column: pl.Series, present: int, distinct: int, limits: IngestLimits) -> str:
-    """The type in the report: text with few distinct values, or each twice on average, is a category."""
+def _report_type(
+    column: pl.Series,
+    present: int,
+    distinct: int,
+    limits: IngestLimits,
+    *,
+    max_unconditional_categories: int = 20,
+) -> str:
+    """The type in the report: text with few distinct values, or each twice on average, is a category.
+
+    Args:
+        max_unconditional_categories: Distinct texts, up to which any column is a category.
+    """
     if column.dtype == pl.String:
-        is_category = distinct <= limits.max_unconditional_categories or (
+        is_category = distinct <= max_unconditional_categories or (
             distinct <= min(limits.max_categories, present / 2)
         )
         return "category" if is_category else "text"
@@ -176,22 +187,30 @@ def _report_type(column: pl.Series, present: int, distinct: int, limits: IngestL
     return names.get(column.dtype.base_type(), "datetime")
 
 
-def _top_values(values: pl.Series, limits: IngestLimits) -> list[ValueCount]:
-    """The most frequent values; the smallest first among equally frequent ones."""
+def _top_values(values: pl.Series, limits: IngestLimits, *, max_top_values: int = 10) -> list[ValueCount]:
+    """The most frequent values; the smallest first among equally frequent ones.
+
+    Args:
+        max_top_values: Most frequent values in the report of a column.
+    """
     counts = values.rename("value").value_counts()
-    top = counts.sort(["count", "value"], descending=[True, False]).head(limits.max_top_values)
+    top = counts.sort(["count", "value"], descending=[True, False]).head(max_top_values)
     return [ValueCount(_to_json_value(value, limits), count) for value, count in top.iter_rows()]
 
 
-def _histogram(values: pl.Series, limits: IngestLimits) -> Histogram | None:
-    """Number of values in each of equal bins of the range; None if the range is empty or overflows."""
+def _histogram(values: pl.Series, *, histogram_bins: int = 24) -> Histogram | None:
+    """Number of values in each of equal bins of the range; None if the range is empty or overflows.
+
+    Args:
+        histogram_bins: Enough to see two peaks, few enough for a thumbnail.
+    """
     numbers = values.cast(pl.Float64).to_numpy()
     low, high = float(numbers.min()), float(numbers.max())
     if not 0 < high - low < math.inf:
         return None
     # Scaled to [0, 1], because bins of the largest numbers would overflow
     places = (numbers - low) / (high - low)
-    counts, _ = np.histogram(places, bins=limits.histogram_bins, range=(0.0, 1.0))
+    counts, _ = np.histogram(places, bins=histogram_bins, range=(0.0, 1.0))
     return Histogram(low, high, counts.tolist())
 
 

@@ -62,7 +62,7 @@ def read(
         cells, lines, left_out = _read_cells(text, separator, settings, limits)
     finally:
         text.detach()
-    table, notes = _infer_types(cells, separator, missing or {}, limits)
+    table, notes = _infer_types(cells, separator, missing or {})
     return RawTable(table, warnings + left_out + _warn_layout(table, separator) + notes, lines)
 
 
@@ -74,7 +74,7 @@ def _detect_separator(sample: str, filename: str | None, limits: IngestLimits) -
     default = "\t" if (filename or "").lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
 
     def rate_separator(separator: str) -> tuple[float, int, bool]:
-        widths = _record_widths(lines, separator, limits)
+        widths = _record_widths(lines, separator)
         if not widths or widths[0] < 2:
             return 0.0, 0, separator == default
         # Agreement with the header counts first, because text may contain any separator by chance
@@ -83,11 +83,15 @@ def _detect_separator(sample: str, filename: str | None, limits: IngestLimits) -
     return max(SEPARATORS, key=rate_separator)
 
 
-def _record_widths(lines: list[str], separator: str, limits: IngestLimits) -> list[int]:
-    """Number of cells per record of the sample, up to the first record that cannot be read."""
+def _record_widths(lines: list[str], separator: str, *, sample_records: int = 100) -> list[int]:
+    """Number of cells per record of the sample, up to the first record that cannot be read.
+
+    Args:
+        sample_records: Records of a file from which its separator is guessed.
+    """
     widths = []
     with suppress(Invalid):
-        for cells, _ in islice(_iterate_records(lines, separator), limits.sample_records):
+        for cells, _ in islice(_iterate_records(lines, separator), sample_records):
             widths.append(len(cells))
     return widths
 
@@ -109,12 +113,20 @@ def _iterate_records(lines: Iterable[str], separator: str) -> Iterator[Record]:
 
 
 def _read_cells(
-    text: io.TextIOWrapper, separator: str, settings: Settings, limits: IngestLimits
+    text: io.TextIOWrapper,
+    separator: str,
+    settings: Settings,
+    limits: IngestLimits,
+    *,
+    csv_block_rows: int = 2_000,
 ) -> tuple[Cells, Int[np.ndarray, " rows"], Warnings]:
     """All cells as text, the line of every record, and warnings about omitted empty columns and rows.
 
     Spreadsheets write both where a cell was once used: separators at the end of every line, or lines of
     separators alone.
+
+    Args:
+        csv_block_rows: Few enough that Python's garbage collector does not traverse them repeatedly.
     """
     records = _iterate_records(text, separator)
     header, _ = next(records, ([], 0))
@@ -126,7 +138,7 @@ def _read_cells(
     lines: list[Int[np.ndarray, " block"]] = []
     empty_lines: list[int] = []
     rows = 0
-    while records_left := list(islice(records, limits.csv_block_rows)):
+    while records_left := list(islice(records, csv_block_rows)):
         block = [record for record in records_left if any(map(str.strip, record[0]))]
         empty_lines += [line for record, line in records_left if not any(map(str.strip, record))]
         block = [_drop_surplus_cells(record, len(names)) for record in block]
@@ -208,15 +220,13 @@ def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
     return joins >= len(cells) - width > 0
 
 
-def _infer_types(
-    cells: Cells, separator: str, missing: MissingCodes, limits: IngestLimits
-) -> tuple[pl.DataFrame, Warnings]:
+def _infer_types(cells: Cells, separator: str, missing: MissingCodes) -> tuple[pl.DataFrame, Warnings]:
     """Convert each column to its type, and free its text at once: text takes more memory than numbers."""
     columns, warnings = [], []
     for name in list(cells):
         text = pl.concat(cells.pop(name)).str.strip_chars()
         masked_text = mask_codes(text, missing)
-        values, notes = infer_type(masked_text, limits, comma_is_free=separator != ",")
+        values, notes = infer_type(masked_text, comma_is_free=separator != ",")
         columns.append(values)
         warnings += warn_declared_codes(text, masked_text) + notes
     return pl.DataFrame(columns), warnings

@@ -57,17 +57,26 @@ def read_rows(rows: list[Any], settings: Settings, limits: IngestLimits) -> RawT
 
 
 def read_lines(
-    file: BinaryIO, settings: Settings, limits: IngestLimits, encoding: str | None = None
+    file: BinaryIO,
+    settings: Settings,
+    limits: IngestLimits,
+    encoding: str | None = None,
+    *,
+    json_block_rows: int = 20_000,
 ) -> RawTable:
-    """Read a table from a file with one JSON object per line; blank lines are skipped."""
+    """Read a table from a file with one JSON object per line; blank lines are skipped.
+
+    Args:
+        json_block_rows: Of a JSON Lines file that are converted at once.
+    """
     encoding, warnings = detect_encoding(file, limits, encoding)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
     line_of: list[int] = []
 
     def read_blocks() -> Iterator[list[Any]]:
-        values = _parse_lines(text, limits)
-        while block := list(islice(values, limits.json_block_rows)):
+        values = _parse_lines(text)
+        while block := list(islice(values, json_block_rows)):
             line_of.extend(line for line, _ in block)
             yield [value for _, value in block]
 
@@ -84,12 +93,22 @@ def _locate_line(line: int, name: str) -> Place:
     return {"line": line, "column": name} if name else {"line": line}
 
 
-def _parse_lines(text: io.TextIOWrapper, limits: IngestLimits) -> Iterator[tuple[int, Any]]:
-    line, longest = 0, limits.max_line_characters
-    while content := text.readline(longest):
+def _parse_lines(
+    text: io.TextIOWrapper, *, max_line_characters: int = 16 * 2**20
+) -> Iterator[tuple[int, Any]]:
+    """Yield numbered lines of JSON, parsed.
+
+    Args:
+        max_line_characters: Of a line of a JSON Lines file.
+    """
+    line = 0
+    while content := text.readline(max_line_characters):
         line += 1
-        if len(content) == longest:
-            detail = f"line {line} is over {longest} characters long; put each object on a line of its own"
+        if len(content) == max_line_characters:
+            detail = (
+                f"line {line} is over {max_line_characters} characters long; "
+                "put each object on a line of its own"
+            )
             raise Invalid.make_at("line_too_long", detail, {"line": line})
         if content.strip():
             yield line, _parse_line(content, line)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from service.documents.column_report import ValueCount
 from service.errors import Invalid
-from service.ingest.limits import IngestLimits
 from service.ingest.table_warnings import TableWarning, Warnings
 from service.strict_json import pointer
 
@@ -59,14 +58,12 @@ def refuse_unknown_columns(missing: MissingCodes, columns: Sequence[str]) -> Non
             raise Invalid.make_at("invalid_missing", detail, place)
 
 
-def propose_codes(columns: Sequence[pl.Series], limits: IngestLimits) -> dict[str, list[ValueCount]]:
+def propose_codes(columns: Sequence[pl.Series]) -> dict[str, list[ValueCount]]:
     """By column, the codes, most frequent first.
 
     A code must be far from the other values in one column; in further columns being apart is enough.
     """
-    sides = {
-        column.name: _find_extreme_codes(column, limits) for column in columns if column.dtype.is_numeric()
-    }
+    sides = {column.name: _find_extreme_codes(column) for column in columns if column.dtype.is_numeric()}
     sure = {end.value for ends in sides.values() for end in ends if end.is_far}
     codes = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
     return {
@@ -81,9 +78,19 @@ class _ExtremeCode:
 
     It is apart if the gap to the nearest value exceeds all gaps of the half of the values at that end. It is
     far if the gap also exceeds the distance from that nearest value to the median.
+
+    Args:
+        min_single_code: Least absolute value of a code for missing values that occurs only once.
     """
 
-    def __init__(self, column: pl.Series, remainder: pl.Series, value: float, limits: IngestLimits) -> None:
+    def __init__(
+        self,
+        column: pl.Series,
+        remainder: pl.Series,
+        value: float,
+        *,
+        min_single_code: int = 999,
+    ) -> None:
         self.value = value
         self.shown = int(value) if column.dtype.is_integer() or value.is_integer() else value
         self.count = len(column) - len(remainder)
@@ -92,18 +99,22 @@ class _ExtremeCode:
         gap = abs(distinct[0] - value)
         near_values = distinct[: len(distinct) // 2 + 1]
         typical = abs(float(remainder.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
-        is_frequent = self.count > 1 or abs(value) >= limits.min_single_code
+        is_frequent = self.count > 1 or abs(value) >= min_single_code
         self.is_apart = is_frequent and gap > float(near_values.diff().abs().max() or 0.0)  # type: ignore[arg-type]
         self.is_far = self.is_apart and gap > typical
 
 
-def _find_extreme_codes(column: pl.Series, limits: IngestLimits) -> list[_ExtremeCode]:
-    """The codes at both ends that are apart; after removing one, the next value may be another."""
+def _find_extreme_codes(column: pl.Series, *, min_other_values: int = 5) -> list[_ExtremeCode]:
+    """The codes at both ends that are apart; after removing one, the next value may be another.
+
+    Args:
+        min_other_values: Distinct values beside a code for missing values: fewer show no range.
+    """
     values, codes = column.drop_nulls().cast(float), list[_ExtremeCode]()
-    while values.n_unique() > limits.min_other_values:
+    while values.n_unique() > min_other_values:
         low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
         ends = [
-            _ExtremeCode(values, values.filter(values != end), end, limits)
+            _ExtremeCode(values, values.filter(values != end), end)
             for end in (low, high)
             if end in KNOWN_CODES
         ]

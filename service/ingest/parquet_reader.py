@@ -58,12 +58,15 @@ def _refuse_foreign_types(schema: Mapping[str, pl.DataType], limits: IngestLimit
         raise Invalid("unknown_type", detail, errors=errors[: limits.max_error_entries])
 
 
-def _mean_cell_bytes(schema: Mapping[str, pl.DataType], limits: IngestLimits) -> float:
-    """Memory per cell in bytes, averaged over the columns."""
-    costs = [
-        limits.number_cell_bytes if dtype.is_numeric() else limits.text_cell_bytes
-        for dtype in schema.values()
-    ]
+def _mean_cell_bytes(
+    schema: Mapping[str, pl.DataType], limits: IngestLimits, *, text_cell_bytes: int = 40
+) -> float:
+    """Memory per cell in bytes, averaged over the columns.
+
+    Args:
+        text_cell_bytes: Memory per cell of text in a file that stores typed columns.
+    """
+    costs = [limits.number_cell_bytes if dtype.is_numeric() else text_cell_bytes for dtype in schema.values()]
     return sum(costs) / max(1, len(costs))
 
 

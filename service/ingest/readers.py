@@ -42,7 +42,7 @@ def read_upload(
                 raw = json_reader.read_lines(plain, settings, limits, corrections.encoding)
             case _:
                 raw = csv_reader.read(plain, filename, settings, missing, limits, corrections.encoding)
-        return check_and_describe(raw, missing, limits, corrections=corrections)
+        return check_and_describe(raw, missing, limits=limits, corrections=corrections)
 
 
 def read_columns(
@@ -55,7 +55,7 @@ def read_columns(
 ) -> IngestedTable:
     """Read a table given as ``{name: [values]}``."""
     raw = json_reader.read_columns(columns, settings, limits)
-    return check_and_describe(raw, missing, limits, corrections=corrections)
+    return check_and_describe(raw, missing, limits=limits, corrections=corrections)
 
 
 def read_rows(
@@ -68,4 +68,4 @@ def read_rows(
 ) -> IngestedTable:
     """Read a table given as ``[{name: value}]``."""
     raw = json_reader.read_rows(rows, settings, limits)
-    return check_and_describe(raw, missing, limits, corrections=corrections)
+    return check_and_describe(raw, missing, limits=limits, corrections=corrections)

@@ -35,8 +35,13 @@ FOREIGN_SIGNATURES = {
 }
 
 
-def decompress(file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits) -> BinaryIO:
+def decompress(
+    file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits, *, min_inflated_bytes: int = 64 * 2**20
+) -> BinaryIO:
     """The file itself, or ``space`` with the content of a gzip file.
+
+    Args:
+        min_inflated_bytes: That any gzip file may have; so many are read in a second.
 
     Raises:
         TooLarge: The decompressed content is over the limit, or so many times the file that it can hold
@@ -45,7 +50,7 @@ def decompress(file: BinaryIO, space: BinaryIO, limit: int, limits: IngestLimits
     """
     if read_head(file, len(GZIP)) != GZIP:
         return file
-    plausible = max(limits.min_inflated_bytes, limits.max_inflation * file.seek(0, 2))
+    plausible = max(min_inflated_bytes, limits.max_inflation * file.seek(0, 2))
     file.seek(0)
     total_bytes = 0
     try:

@@ -26,7 +26,7 @@ from service.errors import ErrorEntry, Invalid, ServiceError
 from service.ingest.column_report import IngestedTable
 from service.ingest.corrections import NO_CORRECTIONS, Corrections
 from service.ingest.date_formats import make_metadata
-from service.ingest.limits import DEFAULT_INGEST, IngestLimits
+from service.ingest.limits import IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.readers import read_upload
 from service.ingest.sniffing import GZIP, PARQUET
@@ -75,20 +75,25 @@ def convert_upload(
     settings: Settings,
     missing: MissingCodes | None = None,
     *,
-    limits: IngestLimits = DEFAULT_INGEST,
+    limits: IngestLimits,
     corrections: Corrections = NO_CORRECTIONS,
     work: ClientWork | None = None,
+    cpu_s_per_mib: int = 5,
 ) -> TableDescription:
     """Read an uploaded file, and write its table to ``parquet``; the process ends with its client's ``work``.
+
+    Args:
+        cpu_s_per_mib: Processor time of the child process for every MiB of the file. Five times what usual
+            gzipped tables take; stops early a small file that expands to a huge table.
 
     Raises:
         Invalid: The file holds no readable table, or reading it takes too much memory or time.
         TooLarge: The decompressed file is over the limit.
     """
-    if is_safe_in_process(file, limits=limits):
+    if is_safe_in_process(file):
         table = read_upload(file, filename, settings, missing, limits=limits, corrections=corrections)
         return write_parquet(table, parquet)
-    cpu_s = limits.base_cpu_s + file.seek(0, 2) * limits.cpu_s_per_mib // MiB
+    cpu_s = limits.base_cpu_s + file.seek(0, 2) * cpu_s_per_mib // MiB
     request = {
         "file": file.fileno(),
         "parquet": parquet.fileno(),
@@ -128,11 +133,15 @@ def _ask_child(request: dict[str, Any], timeout_s: float, work: ClientWork) -> b
     return reply if child.returncode == 0 else None
 
 
-def is_safe_in_process(file: BinaryIO, *, limits: IngestLimits = DEFAULT_INGEST) -> bool:
-    """Whether a file can be read in this process: small, not compressed, and not Parquet."""
+def is_safe_in_process(file: BinaryIO, *, max_in_process_bytes: int = 256 * 1024) -> bool:
+    """Whether a file can be read in this process: small, not compressed, and not Parquet.
+
+    Args:
+        max_in_process_bytes: Of plain text: read in less time than a process takes to start.
+    """
     file.seek(0)
     head = file.read(len(PARQUET))
-    is_small = file.seek(0, 2) <= limits.max_in_process_bytes
+    is_small = file.seek(0, 2) <= max_in_process_bytes
     file.seek(0)
     return is_small and not head.startswith((GZIP, PARQUET))
 
@@ -154,14 +163,16 @@ def _parse_reply(answer: dict[str, Any]) -> TableDescription:
     return TableDescription(answer["rows"], read_reports(answer["columns"]), warnings)
 
 
-def main() -> None:
-    """Read the file named in the request on standard input, and reply on standard output."""
+def main(*, memory_factor: int = 2) -> None:
+    """Read the file named in the request on standard input, and reply on standard output.
+
+    Args:
+        memory_factor: Hard limit of memory, in multiples of the estimate that a table may have.
+    """
     request = json.load(sys.stdin)
     settings = cast("Settings", SimpleNamespace(**request["settings"]))
     limits = IngestLimits(**request["limits"])
-    limit_process(
-        limits.base_memory_bytes + limits.memory_factor * settings.max_memory_bytes, request["cpu_s"]
-    )
+    limit_process(limits.base_memory_bytes + memory_factor * settings.max_memory_bytes, request["cpu_s"])
     with os.fdopen(request["file"], "rb") as file, os.fdopen(request["parquet"], "wb") as parquet:
         read = partial(
             read_upload,

@@ -157,10 +157,15 @@ def _check_encoding(file: BinaryIO, head: bytes, encoding: str, limits: IngestLi
     raise Invalid("not_text", detail, line=wrong)
 
 
-def _detect_utf16(head: bytes, limits: IngestLimits) -> str | None:
-    """Detect UTF-16 without a byte order mark: every second byte of Latin characters is NUL."""
+def _detect_utf16(head: bytes, limits: IngestLimits, *, min_nul_share: float = 0.5) -> str | None:
+    """Detect UTF-16 without a byte order mark: every second byte of Latin characters is NUL.
+
+    Args:
+        min_nul_share: Among every second byte, from which a file is UTF-16: digits and separators are half of
+            any such table.
+    """
     even, odd = (head[start::2].count(0) / max(len(head) / 2, 1) for start in (0, 1))
-    if max(even, odd) < limits.min_nul_share or min(even, odd) > limits.max_control_share:
+    if max(even, odd) < min_nul_share or min(even, odd) > limits.max_control_share:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 

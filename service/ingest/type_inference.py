@@ -7,7 +7,6 @@ import polars as pl
 
 from service.ingest.column_report import find_first_row
 from service.ingest.date_formats import parse_times
-from service.ingest.limits import IngestLimits
 from service.ingest.number_formats import parse_units
 from service.ingest.table_warnings import TableWarning, Warnings
 
@@ -19,12 +18,11 @@ DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([eE][+-]?\d+)?$"
 THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 
 
-def infer_type(column: pl.Series, limits: IngestLimits, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
+def infer_type(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
     """Convert a column of text to its inferred type.
 
     Args:
         column: The cells as in the file.
-        limits: The limits.
         comma_is_free: Whether commas separate no columns. If so, 1,234 is more likely a decimal number
             than one thousand two hundred and thirty-four.
 
@@ -46,7 +44,7 @@ def infer_type(column: pl.Series, limits: IngestLimits, *, comma_is_free: bool) 
     series, notes = parse_units(values, numbers)
     if series is not None:
         return series, warnings + notes
-    return values, warnings + notes + _warn_mixed_types(values, limits)
+    return values, warnings + notes + _warn_mixed_types(values)
 
 
 def parse_iso_times(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
@@ -127,12 +125,16 @@ def _warn_missing_words(cells: pl.Series, is_missing: pl.Series) -> Warnings:
     return [TableWarning(code="missing_words", column=cells.name, row=row, detail=detail)]
 
 
-def _warn_mixed_types(values: pl.Series, limits: IngestLimits) -> Warnings:
-    """Warn if a few words make a column of numbers text: probably an error in these cells."""
+def _warn_mixed_types(values: pl.Series, *, max_mixed_share: float = 0.5) -> Warnings:
+    """Warn if a few words make a column of numbers text: probably an error in these cells.
+
+    Args:
+        max_mixed_share: Of the cells of a text column that are not numbers; up to it, they count as errors.
+    """
     present = values.is_not_null()
     odd = present & values.cast(pl.Float64, strict=False).is_null()
     count = int(odd.sum())
-    if count > limits.max_mixed_share * int(present.sum()):
+    if count > max_mixed_share * int(present.sum()):
         return []
     row = find_first_row(odd)
     detail = (

@@ -17,7 +17,7 @@ from service.db.tables import Blob, Dataset
 from service.documents.column_report import ColumnReport, explain_unreadable, read_reports
 from service.errors import Conflict, Invalid, format_names
 from service.ingest.corrections import NO_CORRECTIONS, Corrections
-from service.ingest.limits import DEFAULT_INGEST, IngestLimits
+from service.ingest.limits import IngestLimits
 from service.ingest.missing_codes import MissingCodes
 from service.ingest.units import complete_units
 from service.operations.downloads import stream_blob
@@ -54,7 +54,7 @@ def add_upload(
     missing: MissingCodes,
     sessions: Sessions,
     settings: Settings,
-    limits: IngestLimits = DEFAULT_INGEST,
+    limits: IngestLimits,
     corrections: Corrections = NO_CORRECTIONS,
     work: ClientWork | None = None,
 ) -> Dataset:
@@ -66,9 +66,7 @@ def add_upload(
         return _store(description, parquet, name or _name_from_filename(filename), units, sessions, settings)
 
 
-def add_body(
-    body: DatasetIn, *, sessions: Sessions, settings: Settings, limits: IngestLimits = DEFAULT_INGEST
-) -> Dataset:
+def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings, limits: IngestLimits) -> Dataset:
     """Store a table from a JSON body as a dataset."""
     corrections = read_corrections(body)
     if body.columns is not None:

@@ -19,6 +19,7 @@ from scipy import integrate, stats
 from kan_engine import DensityConfig, Encoding, fit_bivariate_density, fit_univariate_density
 from kan_engine.density.kernel import KernelDensity
 from kan_engine.density.law_recognition import recognise_bivariate_laws, recognise_univariate_laws
+from kan_engine.density.thresholds import DEFAULT_DENSITY
 
 FRESH, FRESH_OF_KERNEL = 20_000, 5_000
 
@@ -115,13 +116,15 @@ def _sample(truth: Truth, rows: int, seed: int) -> tuple[float, float, float, fl
         sides[0] if len(sides) == 1 else fit_bivariate_density(x, w, (sides[0], sides[1]), DensityConfig())
     )
     laws = [
-        recognise_univariate_laws(name, values, w, side.held, side.support[0], 0)
+        recognise_univariate_laws(name, values, w, side.held, side.support[0], 0, thresholds=DEFAULT_DENSITY)
         for name, values, side in zip(names, x.T, sides, strict=True)
     ]
     verdict = (
         laws[0]
         if len(laws) == 1
-        else recognise_bivariate_laws((names[0], names[1]), x, w, density.held, (laws[0], laws[1]), 0)
+        else recognise_bivariate_laws(
+            (names[0], names[1]), x, w, density.held, (laws[0], laws[1]), 0, thresholds=DEFAULT_DENSITY
+        )
     )
     seconds = time.perf_counter() - start
     encoding = Encoding.fit(dict(zip(names, x.T, strict=True)), dict.fromkeys(names, "number"))

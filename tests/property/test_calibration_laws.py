@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_engine.inference.calibration import calibrate_, rescale_outputs_, to_logits
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE
 from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_
 from kan_engine.network.layer import SymbolicEdge
 
@@ -65,7 +66,14 @@ def test_a_calibrated_network_gives_the_probabilities_of_the_map_that_was_found(
     classes = max(2, network.config.width[-1])
     codes = torch.randint(classes, (len(x),), generator=torch.Generator().manual_seed(seed))
     ones = torch.ones(classes, dtype=torch.float64)
-    found = calibrate_(network, x, codes, weights=torch.full((len(x),), weight).double(), class_weights=ones)
+    found = calibrate_(
+        network,
+        x,
+        codes,
+        weights=torch.full((len(x),), weight).double(),
+        class_weights=ones,
+        thresholds=DEFAULT_INFERENCE,
+    )
     assert found.scale > 0
     with torch.no_grad():
         expected = torch.softmax(found(to_logits(before(x))), 1)

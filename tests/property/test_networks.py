@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from kan_engine.network.grid_updates import refine, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_
 from kan_engine.network.pruning import prune
+from kan_engine.splines.thresholds import DEFAULT_GRIDS
 from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
+from kan_engine.training.thresholds import DEFAULT_TRAINING
 
 WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1)])
 SEEDS = st.integers(0, 2**31)
@@ -44,7 +46,7 @@ def test_moving_the_grid_keeps_a_function_that_the_new_grid_can_represent(seed: 
     initialise_(network, torch.Generator().manual_seed(seed), noise=0.0)  # lines fit every grid
     before = copy_network(network)
     x = 0.8 * rows((2,), seed)
-    update_grid_(network, x)
+    update_grid_(network, x, thresholds=DEFAULT_GRIDS)
     torch.testing.assert_close(network(x), before(x), rtol=1e-9, atol=1e-9)
 
 
@@ -72,6 +74,6 @@ def test_a_step_of_levenberg_marquardt_never_raises_the_objective(width: tuple[i
     problem = TrainingObjective(rows=TrainingRows.create(x, y), loss="squared", penalty=Penalty(ridge=1e-6))
     before = problem.rows.loss(network, "squared")
     objective = before + problem.penalty_value(network)
-    taken = take_step_(network, problem, TrainingDamping(), before)
+    taken = take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), before)
     after = problem.rows.loss(network, "squared")
     assert taken is None or (taken.loss == after and after + problem.penalty_value(network) < objective)

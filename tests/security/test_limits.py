@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.http.limits import HttpLimits
+from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
 from service.api.http.rate_limit import LocalRateLimiter, RedisRateLimiter, make_rate_limiter
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
@@ -97,7 +97,7 @@ def test_loopback_has_no_rate(start: Callable[..., TestClient]) -> None:
 
 def test_a_bucket_fills_again_and_is_never_fuller_than_full() -> None:
     now = [0.0]
-    rates = LocalRateLimiter(60, clock=lambda: now[0])
+    rates = LocalRateLimiter(60, clock=lambda: now[0], limits=DEFAULT_LIMITS)
     assert all(rates.take("a").is_allowed for _ in range(60))
     refused = rates.take("a")
     assert (refused.is_allowed, refused.retry_after_s) == (False, 1)
@@ -139,7 +139,7 @@ def test_a_key_may_call_so_often_over_all_processes_with_a_redis_and_each_withou
 
 
 def test_requests_pass_while_redis_is_away(valkey: ValkeyServer) -> None:
-    rates = make_rate_limiter(1, valkey.url)
+    rates = make_rate_limiter(1, valkey.url, limits=DEFAULT_LIMITS)
     assert rates is not None
     assert rates.take("a")
     valkey.kill()

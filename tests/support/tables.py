@@ -5,13 +5,14 @@ from typing import Any
 import polars as pl
 
 from service.ingest.column_report import RawTable, check_and_describe
+from service.ingest.limits import DEFAULT_INGEST
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 
 
 def table_of(**columns: Any) -> StoredTable:
     """A table of these columns, typed and described as an upload would be."""
-    upload = check_and_describe(RawTable(pl.DataFrame(columns)))
+    upload = check_and_describe(RawTable(pl.DataFrame(columns)), limits=DEFAULT_INGEST)
     return StoredTable(
         frame=upload.frame.lazy(),
         types={report.name: report.type for report in upload.columns},

@@ -54,7 +54,7 @@ def prepare_data(
     )
     # Hold-out rows have no part in the encoding: their error would be too small otherwise
     encoding, warnings = _fit_encoding(table, plan, present[split.train_rows], thresholds)
-    warnings += _warn_of_time_order(table, plan, present, thresholds)
+    warnings += _warn_of_time_order(table, plan, present)
     if split.is_rescued:
         warnings.append(
             "a random split left only one class in the training rows; the hold-out rows were drawn by class"
@@ -251,16 +251,23 @@ def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
 
 
 def _warn_of_time_order(
-    table: StoredTable, plan: TrainingPlan, present: Int[np.ndarray, " rows"], thresholds: DataThresholds
+    table: StoredTable,
+    plan: TrainingPlan,
+    present: Int[np.ndarray, " rows"],
+    *,
+    min_ordered_times: int = 10,
 ) -> list[str]:
     """Warn of hold-out rows that were drawn among rows in the order of time.
 
     Such rows resemble their neighbours, which the model learns from.
+
+    Args:
+        min_ordered_times: Distinct times, from which rows in their order are a series and not a coincidence.
     """
     if plan.request.split.kind not in ("random", "stratified"):
         return []
     for name, report in plan.reports.items():
-        if plan.types[name] != "datetime" or report.distinct < thresholds.min_ordered_times or report.missing:
+        if plan.types[name] != "datetime" or report.distinct < min_ordered_times or report.missing:
             continue
         # Times that never decrease: neighbouring rows are neighbours in time
         times = table.column(name)[present]

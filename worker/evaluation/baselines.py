@@ -149,8 +149,14 @@ def _fit_linear(_: Baseline, task: BaselineTask) -> FittedEstimator:
     return FittedEstimator(model, int(np.size(model.coef_) + np.size(model.intercept_)))
 
 
-def _fit_mlp(baseline: Baseline, task: BaselineTask) -> FittedEstimator | None:
-    """Fit an MLP, stopped early by its validation rows; None if interrupted."""
+def _fit_mlp(
+    baseline: Baseline, task: BaselineTask, *, validation_divisor: int = 5
+) -> FittedEstimator | None:
+    """Fit an MLP, stopped early by its validation rows; None if interrupted.
+
+    Args:
+        validation_divisor: One in so many rows validates an MLP if the caller does not say which.
+    """
     rows, classes, stop, thresholds = task.rows, task.classes, task.should_stop, task.thresholds
     if stop():
         return None
@@ -159,7 +165,7 @@ def _fit_mlp(baseline: Baseline, task: BaselineTask) -> FittedEstimator | None:
     # The split of the network if there is one, for a fair comparison; else a random one
     count, random = len(rows), np.random.default_rng(task.seed)
     order = np.arange(count) if task.fit_count else random.permutation(count)
-    fit_size = task.fit_count or count - max(1, count // thresholds.validation_divisor)
+    fit_size = task.fit_count or count - max(1, count // validation_divisor)
     fit, judging = rows[order[:fit_size]], rows[order[fit_size:]]
     # A side without weight has no loss: all rows then serve for both
     if not (fit.weights.any() and judging.weights.any()):
@@ -170,17 +176,23 @@ def _fit_mlp(baseline: Baseline, task: BaselineTask) -> FittedEstimator | None:
     return None if mlp is None else FittedEstimator(mlp, mlp.parameter_count, sizes)
 
 
-def _fit_boosting(_: Baseline, task: BaselineTask) -> FittedEstimator | None:
+def _fit_boosting(
+    _: Baseline, task: BaselineTask, *, max_single_thread_values: int = 200_000
+) -> FittedEstimator | None:
     """Fit histogram gradient boosting in steps of a few rounds, since scikit-learn cannot be interrupted.
 
     None if it was interrupted. Every node of a tree, a threshold or a leaf, counts as a parameter.
+
+    Args:
+        max_single_thread_values: Values below which one thread is faster: on a busy machine threads wait for
+            each other.
     """
     rows, thresholds, is_regression = task.rows, task.thresholds, task.classes is None
     kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
     model = kind(max_iter=thresholds.boosting_step, warm_start=True, random_state=task.seed)
     y = rows.y if is_regression else rows.classes
     while not task.should_stop():
-        with threadpool_limits(1 if rows.x.size < thresholds.max_single_thread_values else None):
+        with threadpool_limits(1 if rows.x.size < max_single_thread_values else None):
             model.fit(rows.x, y, sample_weight=rows.unequal_weights)
         if model.n_iter_ < model.max_iter or model.max_iter >= thresholds.boosting_rounds:
             parameters = sum(len(tree.nodes) for trees in model._predictors for tree in trees)

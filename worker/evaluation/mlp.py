@@ -86,6 +86,9 @@ def fit_mlp(
     seed: int,
     should_stop: ShouldStop = lambda: False,
     thresholds: MlpThresholds = DEFAULT_MLP,
+    max_lbfgs_work: int = 5_000_000,
+    lbfgs_gain: float = 0.99,
+    adam_gain: float = 0.999,
 ) -> Mlp | None:
     """Train an MLP and keep the weights with the lowest validation loss; None if it was interrupted.
 
@@ -97,6 +100,9 @@ def fit_mlp(
         seed: Seed of the initial weights and the batches.
         should_stop: Called between steps; true interrupts the training.
         thresholds: Choice of the optimizer, and when it stops.
+        max_lbfgs_work: Parameters times rows up to which L-BFGS is used.
+        lbfgs_gain: Factor by which the loss has to fall to reset the patience of L-BFGS.
+        adam_gain: Factor by which the loss has to fall to reset the patience of Adam.
     """
     outputs = 1 if classes is None or classes == 2 else classes
     generator = torch.Generator().manual_seed(seed)
@@ -106,13 +112,13 @@ def fit_mlp(
     )
     # The work of a step of L-BFGS grows with parameters times rows, its memory with the parameters
     size = count_parameters(layer_sizes, rows.x.shape[1], outputs)
-    if size * len(rows) <= thresholds.max_lbfgs_work and size <= thresholds.max_lbfgs_parameters:
+    if size * len(rows) <= max_lbfgs_work and size <= thresholds.max_lbfgs_parameters:
         network = _make_network(width, nn.SiLU, generator)
-        best = _BestWeights(network, thresholds.lbfgs_gain)
+        best = _BestWeights(network, lbfgs_gain)
         steps = _train_lbfgs(network, rows, judging, loss, best, thresholds)
     else:
         network = _make_network(width, nn.ReLU, generator).float()
-        best = _BestWeights(network, thresholds.adam_gain)
+        best = _BestWeights(network, adam_gain)
         steps = _train_adam(network, rows, judging, loss, best, generator, thresholds)
     for _ in steps:
         if should_stop():
@@ -146,18 +152,25 @@ def _train_lbfgs(
     loss: Loss,
     best: _BestWeights,
     thresholds: MlpThresholds,
+    *,
+    lbfgs_patience_steps: int = 200,
+    validation_period_steps: int = 5,
 ) -> Iterator[None]:
     """Train on all rows at once until the validation loss stops falling.
 
     If early stopping ended the training, train once more from the start, for the best number of steps, on
     the validation rows as well.
+
+    Args:
+        lbfgs_patience_steps: Steps of L-BFGS without a lower validation loss until it stops.
+        validation_period_steps: Steps of L-BFGS between two validations.
     """
-    start, best_step, period = _copy_weights(network), 0, thresholds.validation_period_steps
+    start, best_step = _copy_weights(network), 0
     for step in _run_lbfgs(network, rows, loss, thresholds.lbfgs_steps):
         yield
-        if step % period == 0:
+        if step % validation_period_steps == 0:
             validation_loss = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
-            is_stale = best.record_loss(validation_loss, thresholds.lbfgs_patience_steps // period)
+            is_stale = best.record_loss(validation_loss, lbfgs_patience_steps // validation_period_steps)
             best_step = step if best.is_now else best_step
             if is_stale:
                 break
@@ -199,15 +212,22 @@ def _train_adam(
     best: _BestWeights,
     generator: torch.Generator,
     thresholds: MlpThresholds,
+    *,
+    learning_rates: tuple[float, ...] = (5e-3, 1e-3, 2e-4),
+    patience_epochs: int = 10,
 ) -> Iterator[None]:
     """Train in batches, with one learning rate after the other.
 
     Once the validation loss stops falling, continue from the best weights at the next lower rate.
+
+    Args:
+        learning_rates: Of Adam, each until the loss stops falling.
+        patience_epochs: Epochs without a lower validation loss until the next learning rate.
     """
     x, y, weight = _to_tensors(rows, torch.float32)
     # Mean weight 1: a learning rate then means the same with and without weights
     weight = weight / weight.mean()
-    for rate in thresholds.learning_rates:
+    for rate in learning_rates:
         optimiser = torch.optim.Adam(network.parameters(), lr=rate)
         for _ in range(thresholds.max_epochs):
             order = torch.randperm(len(x), generator=generator)
@@ -217,7 +237,7 @@ def _train_adam(
                 optimiser.step()
                 yield
             validation_loss = _mean_loss(network, judging, loss, thresholds.prediction_batch_rows)
-            if best.record_loss(validation_loss, thresholds.patience_epochs):
+            if best.record_loss(validation_loss, patience_epochs):
                 break
         best.restore_()
 

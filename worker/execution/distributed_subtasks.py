@@ -22,7 +22,7 @@ from service.db.tables import Job, JobStatus
 from service.schemas.job_requests import SubtaskRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
-from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
+from worker.execution.limits import ExecutionLimits
 from worker.execution.outcome import READ_ERRORS, JobWaiting
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class DistributedSubtasks:
         seconds_left: Callable[[], float],
         should_stop: Callable[[], bool],
         ring: Callable[[], None],
-        limits: ExecutionLimits = DEFAULT_EXECUTION,
+        limits: ExecutionLimits,
     ) -> None:
         self._sessions, self._hold, self._training = sessions, hold, training
         self._seconds_left, self._should_stop = seconds_left, should_stop
@@ -185,15 +185,18 @@ class DistributedSubtasks:
         self._offered.discard(part.key)
         return self.peek(part)
 
-    def _wait_for_end(self, part: Subtask) -> None:
+    def _wait_for_end(self, part: Subtask, *, min_attempt_s: float = 30.0) -> None:
         """Wait while another worker executes a subtask, at most as long as the next attempt would repeat.
 
         To wait that long costs at most twice the time of the better choice, whichever that is. A job with
         little time left waits until its time is up: it would have none for another attempt.
+
+        Args:
+            min_attempt_s: Time left below which a job does not leave its process to wait for a subtask.
         """
         now = time.monotonic()
         longest_s = now - self._started - self._kept_s
-        if self._seconds_left() < self._limits.min_attempt_s:
+        if self._seconds_left() < min_attempt_s:
             longest_s = self._seconds_left()
         while time.monotonic() - now < longest_s and not self._should_stop():
             with self._sessions.read() as session:

@@ -23,7 +23,7 @@ from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.settings import Settings
 from worker.execution.best_model import end_with_best_model
-from worker.execution.limits import DEFAULT_EXECUTION, ExecutionLimits
+from worker.execution.limits import ExecutionLimits
 from worker.execution.memory_limit import CAN_POLL_MEMORY, MemoryLimit
 from worker.execution.outcome import JobProgress, JobStopped
 from worker.execution.search_recorder import SearchRecorder
@@ -98,7 +98,7 @@ class Heartbeat:
         max_run_s: float = math.inf,
         recorder: SearchRecorder | None = None,
         memory: MemoryLimit | None = None,
-        limits: ExecutionLimits = DEFAULT_EXECUTION,
+        limits: ExecutionLimits,
     ) -> None:
         self._job_id, self._token = job_id, token
         self._sessions, self._settings = sessions, settings
@@ -220,17 +220,21 @@ class Heartbeat:
             with self._lock:
                 self._pending = batch + self._pending
 
-    def _advance(self) -> float:
+    def _advance(self, *, creep_time_share: float = 0.3) -> float:
         """Return the fraction of the job to show: it grows with the time while a stage reports nothing.
 
         Between two reports it approaches the middle of what was left, so that a later report seldom finds it
         too high; it never falls.
+
+        Args:
+            creep_time_share: Share of the time of a job in which its shown progress goes two thirds of the
+                way to the middle of what is left while a stage reports nothing.
         """
         now, fraction = time.monotonic(), 0.0 if self._latest is None else self._latest.fraction
         if fraction > self._shown:
             self._shown = self._reached = fraction
             self._reached_at = now
-        usual_s = self._limits.creep_time_share * max(1.0, self._deadline - self._began)
+        usual_s = creep_time_share * max(1.0, self._deadline - self._began)
         share = 1 - math.exp(-(now - self._reached_at) / usual_s)
         self._shown = max(self._shown, self._reached + (1 - self._reached) / 2 * share)
         return self._shown
@@ -328,8 +332,14 @@ class Heartbeat:
                 else:
                     self._ends_at = min(self._ends_at, now_s + self._limits.overrun_s)
 
-    def _eta_seconds(self, fraction: float) -> float | None:
-        if fraction < self._limits.min_eta_fraction:
+    def _eta_seconds(self, fraction: float, *, min_eta_fraction: float = 0.1) -> float | None:
+        """Estimate the seconds left from the progress.
+
+        Args:
+            min_eta_fraction: Completed share of a job below which its remaining time is too uncertain to
+                report.
+        """
+        if fraction < min_eta_fraction:
             return None
         elapsed_s = time.monotonic() - self._began
         remaining_s = max(0.0, self._deadline - time.monotonic())

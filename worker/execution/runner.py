@@ -180,10 +180,16 @@ def _sum_seconds_spent(job: Job, jobs: Jobs) -> float:
     return present + (earlier if job.checkpoint_sha256 or jobs.has_subtasks(job.id) else 0.0)
 
 
-def _working_seconds(max_seconds: float, limits: ExecutionLimits) -> float:
-    """Return the time of a job until ``should_stop``; the rest is for evaluating and storing."""
+def _working_seconds(
+    max_seconds: float, limits: ExecutionLimits, *, min_work_time_share: float = 0.5
+) -> float:
+    """Return the time of a job until ``should_stop``; the rest is for evaluating and storing.
+
+    Args:
+        min_work_time_share: Least share of ``max_seconds`` until ``should_stop``, in the shortest jobs.
+    """
     usual = min(limits.work_time_share * max_seconds, max_seconds - limits.min_finish_s)
-    return max(limits.min_work_time_share * max_seconds, usual)
+    return max(min_work_time_share * max_seconds, usual)
 
 
 @dataclass(frozen=True)

@@ -50,23 +50,28 @@ class ServedNetwork:
 
 
 def convert_solution(
-    solution: Solution, history: Sequence[ErrorPoint], thresholds: EquationJobThresholds
+    solution: Solution,
+    history: Sequence[ErrorPoint],
+    *,
+    min_product_precision: float = 1e-13,
 ) -> ServedNetwork:
-    """Convert the solution to a network."""
+    """Convert the solution to a network.
+
+    Args:
+        min_product_precision: Smallest relative error up to which products may be left out of the network.
+    """
     equations, conditions = solution.violations
     # The identity as target scaler: the spline has the values of the unknowns already
     count = len(solution.problem.unknowns)
     return ServedNetwork(
-        network=build_spline_network(
-            solution.spline, max(thresholds.min_product_precision, solution.error / 10)
-        ),
+        network=build_spline_network(solution.spline, max(min_product_precision, solution.error / 10)),
         outputs=TargetScaler("identity", np.zeros(count), np.ones(count)),
         equations=equations,
         conditions=conditions,
         error=solution.error,
         optimizer="gauss_newton",
         history=history,
-        warnings=_solution_warnings(solution, thresholds),
+        warnings=_solution_warnings(solution),
     )
 
 
@@ -76,17 +81,25 @@ def train_on_solution(
     solution: Solution,
     attempt: Attempt,
     thresholds: EquationJobThresholds,
+    *,
+    training_start: float = 0.5,
+    training_end: float = 0.95,
 ) -> ServedNetwork:
-    """Train a network with the inner layers ``layer_sizes`` on the solution."""
+    """Train a network with the inner layers ``layer_sizes`` on the solution.
+
+    Args:
+        training_start: Progress at the start of the training.
+        training_end: Progress at its end.
+    """
     shape = plan_network(request, solution.problem, layer_sizes, thresholds=thresholds.equations.distillation)
     title = f"training a network of shape {list(shape.width)}"
-    start, end = thresholds.training_start, thresholds.training_end
-    attempt.report(JobProgress("train", start, title))
+    attempt.report(JobProgress("train", training_start, title))
     history = list[ErrorPoint]()
+    # A network for every grid, each finer than the one before and nearer to the solution
     for student in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
         best, grid = student, student.network.stack[0].grid_size
         history.append(ErrorPoint(step=len(history) + 1, grid=grid, error=student.distance))
-        fraction = start + (end - start) * len(history) / len(shape.grids)
+        fraction = training_start + (training_end - training_start) * len(history) / len(shape.grids)
         message = f"{title}: on {grid} intervals, error {student.distance:.1e}"
         attempt.report(JobProgress("train", fraction, message, student.distance))
     equations, conditions = best.violations
@@ -99,7 +112,7 @@ def train_on_solution(
         error=best.distance + solution.error,
         optimizer=shape.method,
         history=history,
-        warnings=[*_solution_warnings(solution, thresholds), *_network_warnings(best, thresholds)],
+        warnings=[*_solution_warnings(solution), *_network_warnings(best)],
     )
 
 
@@ -108,9 +121,14 @@ def largest_violation(violations: tuple[Sequence[Violation], Sequence[Violation]
     return max(violation.relative for violation in chain(*violations))
 
 
-def _solution_warnings(solution: Solution, thresholds: EquationJobThresholds) -> list[str]:
+def _solution_warnings(solution: Solution, *, max_violation: float = 1e-3) -> list[str]:
+    """Warn of equations that the solution violates.
+
+    Args:
+        max_violation: Relative violation of an equation above which a warning says that it is not solved.
+    """
     violation = largest_violation(solution.violations)
-    if violation < thresholds.max_violation:
+    if violation < max_violation:
         return []
     return [
         f"equations or conditions are violated by {violation:.1e} relative to their terms: they contradict "
@@ -118,10 +136,21 @@ def _solution_warnings(solution: Solution, thresholds: EquationJobThresholds) ->
     ]
 
 
-def _network_warnings(student: DistilledNetwork, thresholds: EquationJobThresholds) -> list[str]:
+def _network_warnings(
+    student: DistilledNetwork,
+    *,
+    min_reported_violation: float = 1e-4,
+    max_violation_ratio: float = 10.0,
+) -> list[str]:
+    """Warn of violations that the network adds.
+
+    Args:
+        min_reported_violation: A warning about a network needs a violation above this.
+        max_violation_ratio: Such a warning also needs a violation above this multiple of the solution's.
+    """
     # The solution violates the equations as well: only what the network adds needs a warning
     mine, its = largest_violation(student.violations), largest_violation(student.solution.violations)
-    if mine < max(thresholds.min_reported_violation, thresholds.max_violation_ratio * its):
+    if mine < max(min_reported_violation, max_violation_ratio * its):
         return []
     width = list(student.network.config.width)
     return [

@@ -96,13 +96,22 @@ class _SolveResult:
 
 
 def solve_equations(
-    attempt: Attempt, thresholds: EquationJobThresholds = DEFAULT_EQUATION_JOB
+    attempt: Attempt,
+    thresholds: EquationJobThresholds = DEFAULT_EQUATION_JOB,
+    *,
+    solved_progress: float = 0.7,
+    solved_progress_before_training: float = 0.4,
+    comparison_points: int = 1000,
 ) -> _SolveResult:
     """Solve the equations, search for a law, and measure how well the equations are satisfied.
 
     Args:
         attempt: The job.
         thresholds: Decision numbers.
+        solved_progress: Progress of the job once the functions are found.
+        solved_progress_before_training: Progress once the functions are found, if a network is trained on
+            them; also their share of the time.
+        comparison_points: Points at which formulas are compared with the functions.
 
     Raises:
         NoSolution: No solution was found, or it cannot be continued.
@@ -112,9 +121,9 @@ def solve_equations(
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
     start = time.monotonic()
     layer_sizes, measurements = request.hidden, _read_measurements(request, attempt)
-    solving, should_stop = thresholds.solved_progress, attempt.should_stop
+    solving, should_stop = solved_progress, attempt.should_stop
     if layer_sizes is not None:
-        solving = thresholds.solved_progress_before_training
+        solving = solved_progress_before_training
         should_stop = _make_solve_deadline(attempt, solving)
     solution, history = _find_solution(
         request, measurements, attempt.report, solving, should_stop, thresholds.equations
@@ -122,11 +131,11 @@ def solve_equations(
     cut_by = "solve" if should_stop() else None
     timings = {"solve": round(time.monotonic() - start, 3)}
     # Random points of the domain, at which laws and network are compared with the solution
-    points = solution.sample_points(thresholds.comparison_points, seed=2)
+    points = solution.sample_points(comparison_points, seed=2)
     describe = partial(_make_outcome, request, solution, measurements, points, thresholds=thresholds)
     preview = thresholds.preview
     if timings["solve"] > preview.after_s or request.max_seconds < preview.at_once_s:
-        so_far = describe(convert_solution(solution, history, thresholds), timings=timings)
+        so_far = describe(convert_solution(solution, history), timings=timings)
         attempt.publish(_SolveResult(attempt.job_id, request, so_far).store_preview)
     attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))
     symbolic = None
@@ -136,7 +145,7 @@ def solve_equations(
         cut_by = cut_by or "symbolic"
     timings["symbolic"] = round(time.monotonic() - start - timings["solve"], 3)
     if layer_sizes is None:
-        network = convert_solution(solution, history, thresholds)
+        network = convert_solution(solution, history)
     else:
         network = train_on_solution(request, layer_sizes, solution, attempt, thresholds)
         timings["train"] = round(time.monotonic() - start - sum(timings.values()), 3)

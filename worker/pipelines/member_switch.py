@@ -9,7 +9,6 @@ from typing import Any
 from kan_engine import Predictor, TrainingData, from_json
 from kan_engine.search.assembly import Model, compute_answer_bounds
 from kan_engine.search.compact_member import make_compact_member
-from kan_engine.search.thresholds import SearchThresholds
 from service.documents.answering_member import Members
 from service.schemas.members import FormulaMemberOut, make_formula_member, read_formula_member
 from service.schemas.revision import SymbolicRequest
@@ -21,9 +20,7 @@ from worker.results.records import RevisedRecord
 from worker.results.symbolic_document import finite_ends
 
 
-def change_networks(
-    predictor: Predictor, changes: SymbolicRequest, data: TrainingData, thresholds: SearchThresholds
-) -> Predictor:
+def change_networks(predictor: Predictor, changes: SymbolicRequest, data: TrainingData) -> Predictor:
     """The predictor with the requested compact network; the line or the compact one answer if requested."""
     compact, linear = predictor.compact, predictor.linear
     if changes.serve is not None:
@@ -36,7 +33,6 @@ def change_networks(
             data,
             changes.compact.max_edges,
             serves=compact.serves,
-            thresholds=thresholds,
         )
     return replace(predictor, compact=compact, linear=linear)
 

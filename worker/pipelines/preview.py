@@ -25,15 +25,22 @@ class Preview:
         plan: The plan of the training.
         data: Its rows.
         publish: Takes the models; None for no preview.
+        at_once_cells: Rows times columns from which the first model is published as soon as possible: one
+            long step could take the time.
     """
 
     def __init__(
-        self, plan: SearchPlan, data: TrainingData, publish: Callable[[Outcome], None] | None
+        self,
+        plan: SearchPlan,
+        data: TrainingData,
+        publish: Callable[[Outcome], None] | None,
+        *,
+        at_once_cells: int = 200_000,
     ) -> None:
         self._plan, self._data, self._publish = plan, data, publish
         self._best: SearchResult | None = None
         self._limits = plan.thresholds.preview
-        is_large = data.rows.x.size >= self._limits.at_once_cells
+        is_large = data.rows.x.size >= at_once_cells
         is_short = plan.config.max_seconds < self._limits.at_once_s
         wait_s = 0.0 if is_large or is_short else self._limits.after_s
         self._due = time.monotonic() + wait_s

@@ -40,7 +40,7 @@ def revise_model(revises: SourceModel, plan: SearchPlan, data: TrainingData, cal
         InvalidData: A function cannot be fixed on the edge that the request names.
     """
     changes, config, should_stop = revises.model.changes, plan.config, callbacks.should_stop
-    predictor = change_networks(load(revises.artifact), changes, data, config.thresholds)
+    predictor = change_networks(load(revises.artifact), changes, data)
     if revises.model.only_changes_member:
         return switch_member(revises, predictor, plan, data, should_stop)
     r2 = dict[EdgePlace, float]()
@@ -89,15 +89,22 @@ def _describe_trained(
     plan: SearchPlan,
     data: TrainingData,
     should_stop: Callable[[], bool],
+    *,
+    min_function_r2: float = 0.9,
 ) -> Outcome:
-    """Measure a network that was trained further; its baselines are those of the earlier version."""
+    """Measure a network that was trained further; its baselines are those of the earlier version.
+
+    Args:
+        min_function_r2: R² on an edge's activation below which a warning reports the function that replaced
+            it.
+    """
     silent = StageTimer(lambda _: None, should_stop)
     outcome = make_outcome(TrainedNetwork.assemble(result, plan, data), plan, data, silent)
     if outcome.symbolic is None:
         raise Conflict("no_formula", NO_FORMULA)
     record, earlier = outcome.record, revises.model.record["baselines"]
     assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
-    poor = _poor_fit_warnings(r2, result.network, plan.thresholds.min_function_r2)
+    poor = _poor_fit_warnings(r2, result.network, min_function_r2)
     baselines = {name: FittedBaseline(**entry) for name, entry in earlier.items()}
     return replace(outcome, record=replace(record, warnings=[*record.warnings, *poor], baselines=baselines))
 

@@ -37,9 +37,7 @@ class TrainedNetwork:
     ) -> TrainedNetwork:
         """Assemble the predictor of a result."""
         config = plan.config
-        predictor, decision = assemble_predictor(
-            result, data, config.thresholds, max_curves=config.max_curves
-        )
+        predictor, decision = assemble_predictor(result, data, max_curves=config.max_curves)
         return TrainedNetwork(result, predictor, decision, grids)
 
     def to_checkpoint(self) -> bytes:

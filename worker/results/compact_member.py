@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.inference.network_member import NetworkMember
-from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.documents.model_summary import describe_network
 from service.schemas.members import CompactMemberOut, CompactStepOut
 from worker.results.member_metrics import measure_fidelity, measure_member
@@ -16,7 +15,7 @@ from worker.results.member_metrics import measure_fidelity, measure_member
 def describe_compact_member(
     accurate: Predictor,
     data: TrainingData,
-    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
+    max_log_odds: float,
     max_path_rows: int = 10_000,
 ) -> dict[str, CompactMemberOut]:
     """The record's entry for the compact network; empty without one.

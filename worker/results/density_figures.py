@@ -12,18 +12,26 @@ from kan_engine.assessment.diagnostics import Diagnostics
 from kan_engine.density.law_recognition import RecognisedLaw
 from service.schemas.figures import DensityOut, FiguresDocument
 from worker.data.density_rows import DensityRows
-from worker.results.thresholds import DEFAULT_DENSITY_FIGURES, DensityFigureThresholds
+from worker.results.thresholds import DensityFigureThresholds
 
 
 def make_density_figures(
     predictor: Predictor,
     rows: DensityRows,
     law: RecognisedLaw | None,
-    thresholds: DensityFigureThresholds = DEFAULT_DENSITY_FIGURES,
+    thresholds: DensityFigureThresholds,
+    *,
+    max_bars: int = 60,
+    max_dots: int = 1_000,
 ) -> FiguresDocument:
-    """The figures of a density."""
+    """The figures of a density.
+
+    Args:
+        max_bars: Bars of a histogram.
+        max_dots: Rows of a sample.
+    """
     points = thresholds.line_points if len(rows.names) == 1 else thresholds.plane_points
-    axes = [_make_axis(values, points, thresholds) for values in rows.training.T]
+    axes = [_make_axis(values, points) for values in rows.training.T]
     # All combinations of the points of the axes, flattened for the predictor
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
@@ -39,9 +47,9 @@ def make_density_figures(
         dots=None,
     )
     if len(axes) == 1:
-        _add_histogram(figure, rows.evaluation_values[:, 0], axes[0], thresholds.max_bars)
+        _add_histogram(figure, rows.evaluation_values[:, 0], axes[0], max_bars)
     else:
-        figure.dots = _sample_rows(rows.evaluation_values, thresholds.max_dots).tolist()
+        figure.dots = _sample_rows(rows.evaluation_values, max_dots).tolist()
     return FiguresDocument(
         measured_on=rows.evaluation_split,
         **asdict(Diagnostics(rows=len(rows.evaluation_values))),
@@ -52,12 +60,21 @@ def make_density_figures(
 
 
 def _make_axis(
-    values: Float[np.ndarray, " rows"], points: int, thresholds: DensityFigureThresholds
+    values: Float[np.ndarray, " rows"],
+    points: int,
+    *,
+    shown_quantiles: tuple[float, float] = (0.002, 0.998),
+    margin_share: float = 0.15,
 ) -> Float[np.ndarray, " points"]:
-    """Points over the range of nearly all rows plus a margin, which ends just beyond the outermost rows."""
+    """Points over the range of nearly all rows plus a margin, which ends just beyond the outermost rows.
+
+    Args:
+        shown_quantiles: Range of an axis; with long tails the full range would hide the middle.
+        margin_share: Margin on each side, as a share of the distance between the quantiles.
+    """
     # Quantiles instead of extremes: an outlier would leave little room for the others
-    low, high = np.quantile(values, thresholds.shown_quantiles)
-    room = thresholds.margin_share * float(high - low)
+    low, high = np.quantile(values, shown_quantiles)
+    room = margin_share * float(high - low)
     return np.linspace(
         max(low - room, _extend_range(values, -1)), min(high + room, _extend_range(values, 1)), points
     )

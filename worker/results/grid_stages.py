@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kan_engine import SearchResult, TrainingData
 from kan_engine.search.assembly import assemble_stage
-from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
+from kan_engine.search.thresholds import SearchThresholds
 from worker.evaluation.model_metrics import measure_model
 from worker.results.records import GridStage
 
@@ -12,7 +12,7 @@ from worker.results.records import GridStage
 def measure_grids(
     result: SearchResult,
     data: TrainingData,
-    search: SearchThresholds = DEFAULT_THRESHOLDS,
+    search: SearchThresholds,
 ) -> list[GridStage]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
     models = [assemble_stage(stage, result, data, search) for stage in result.stages]

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.search.assembly import Model
-from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from worker.evaluation.model_metrics import measure_model
 from worker.results.records import ModelMeasures
 
@@ -38,7 +37,7 @@ def measure_fidelity(
     accurate: Predictor,
     member: Predictor,
     rows: Float[np.ndarray, "rows columns"],
-    max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds,
+    max_log_odds: float,
 ) -> float | None:
     """R² of a member against the accurate network, averaged over the outputs; None where undefined.
 

@@ -14,7 +14,7 @@ from worker.results.member_metrics import measure_fidelity, measure_member
 
 
 def describe_networks_beside(
-    predictor: Predictor, data: TrainingData, max_log_odds: float = DEFAULT_THRESHOLDS.max_log_odds
+    predictor: Predictor, data: TrainingData, max_log_odds: float
 ) -> dict[str, CompactMemberOut | LinearMemberOut]:
     """Describe the compact network and the line beside the accurate network, as far as there are any."""
     members: dict[str, CompactMemberOut | LinearMemberOut] = {

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from kan_engine import Measurements, Solution
 from kan_engine.assessment.diagnostics import Diagnostics
 from service.schemas.figures import FiguresDocument, SolutionOut, UnknownOut
-from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES, SolutionFigureThresholds
+from worker.results.thresholds import SolutionFigureThresholds
 
 EvaluateSolution = Callable[[Sequence[Float[np.ndarray, " _"]]], Float[np.ndarray, " unknowns *points"]]
 
@@ -21,7 +21,7 @@ def make_solution_figures(
     values_at: EvaluateSolution,
     unknowns: list[str],
     measurements: Mapping[int, Measurements],
-    thresholds: SolutionFigureThresholds = DEFAULT_SOLUTION_FIGURES,
+    thresholds: SolutionFigureThresholds,
 ) -> FiguresDocument:
     """The figures of a solution; a third variable is fixed at its middle.
 

@@ -27,18 +27,10 @@ class DensityFigureThresholds:
     Attributes:
         line_points: Points of the axis of one column.
         plane_points: Points of each axis of two columns.
-        max_bars: Bars of a histogram.
-        max_dots: Rows of a sample.
-        shown_quantiles: Range of an axis; with long tails the full range would hide the middle.
-        margin_share: Margin on each side, as a share of the distance between the quantiles.
     """
 
     line_points: int = 241
     plane_points: int = 61
-    max_bars: int = 60
-    max_dots: int = 1_000
-    shown_quantiles: tuple[float, float] = (0.002, 0.998)
-    margin_share: float = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)

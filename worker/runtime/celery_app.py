@@ -20,7 +20,7 @@ from celery.worker import state
 
 from service.queue import EMBEDDED_BROKER_URL, JSON_ONLY, REDIS_OPTIONS
 from service.settings import Settings
-from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
+from worker.runtime.limits import RuntimeLimits
 
 TASK_MODULES = ("worker.tasks",)
 
@@ -48,9 +48,7 @@ class ModuleLoader(AppLoader):  # type: ignore[misc]  # celery has no types
         return self.import_module(module, package=package)
 
 
-def make_app(
-    settings: Settings, tasks: Sequence[str] = TASK_MODULES, limits: RuntimeLimits = DEFAULT_RUNTIME
-) -> Celery:
+def make_app(settings: Settings, tasks: Sequence[str] = TASK_MODULES, *, limits: RuntimeLimits) -> Celery:
     """Make the Celery app for the broker in the settings, without a connection.
 
     Args:
@@ -79,7 +77,7 @@ def run_worker(
     queues: Sequence[str],
     on_stop: Callable[[], None],
     drain_s: float,
-    limits: RuntimeLimits = DEFAULT_RUNTIME,
+    limits: RuntimeLimits,
 ) -> int:
     """Run the worker until a signal stops it, and return the exit code.
 
@@ -143,12 +141,20 @@ def _stop_on_interrupt(**_: Any) -> None:
 
 
 def _drain_jobs(
-    on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float, limits: RuntimeLimits
+    on_stop: Callable[[], None],
+    end_processes: Callable[[], None],
+    drain_s: float,
+    limits: RuntimeLimits,
+    *,
+    min_idle_polls: int = 3,
 ) -> None:
     """Signal every busy child process to release its job, then end this process.
 
     Celery's warm shutdown waits for jobs without notifying them, so each child process gets a signal. The
     rest of Celery's shutdown takes five seconds and is not needed.
+
+    Args:
+        min_idle_polls: Consecutive checks until a stopping worker counts as idle: messages may be in transit.
     """
     last_resort = threading.Timer(drain_s, os._exit, (0,))
     last_resort.daemon = True
@@ -157,7 +163,7 @@ def _drain_jobs(
     stopping.start()  # in a thread, because waiting for the database must not delay the signals
     pids: set[int] = set()
     idle = 0
-    while idle < limits.min_idle_polls:
+    while idle < min_idle_polls:
         for pid in {request.worker_pid for request in tuple(state.active_requests)} - pids - {None}:
             pids.add(pid)
             with suppress(ProcessLookupError):

@@ -15,7 +15,7 @@ from service.db.session import Sessions
 from service.queue import list_kinds
 from service.settings import Settings
 from worker.execution.process_identity import current_holder
-from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
+from worker.runtime.limits import RuntimeLimits
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Dispatcher:
         sessions: Sessions,
         settings: Settings,
         send: Callable[[str, str, str], None],
-        limits: RuntimeLimits = DEFAULT_RUNTIME,
+        limits: RuntimeLimits,
         *,
         slots: int | None = None,
         max_seconds: float | None = None,

@@ -18,7 +18,7 @@ from service.queue import TaskQueue
 from service.settings import Settings
 from service.storage.blobs import release_blob
 from worker.execution.process_identity import find_ended
-from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
+from worker.runtime.limits import RuntimeLimits
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,7 @@ class PeriodicTask:
 class HousekeepingThread(threading.Thread):
     """Runs periodic tasks until it is stopped. A failing task is retried and does not delay the others."""
 
-    def __init__(
-        self, chores: Sequence[PeriodicTask], *, pause_s: float, limits: RuntimeLimits = DEFAULT_RUNTIME
-    ) -> None:
+    def __init__(self, chores: Sequence[PeriodicTask], *, pause_s: float, limits: RuntimeLimits) -> None:
         super().__init__(name="upkeep", daemon=True)
         self._chores, self._pause_s, self._limits = chores, pause_s, limits
         self._stopped = threading.Event()
@@ -95,10 +93,20 @@ def requeue_lost_jobs(sessions: Sessions, settings: Settings) -> None:
         log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
 
 
-def republish_jobs(sessions: Sessions, queue: TaskQueue, limits: RuntimeLimits = DEFAULT_RUNTIME) -> None:
-    """Publish messages for queued jobs that have none, as far as the database shows."""
+def republish_jobs(
+    sessions: Sessions,
+    queue: TaskQueue,
+    *,
+    republish_after_s: float = 60.0,
+) -> None:
+    """Publish messages for queued jobs that have none, as far as the database shows.
+
+    Args:
+        republish_after_s: Age of a message before it is repeated; a shorter time floods the queue with
+            messages about jobs that wait their turn.
+    """
     with sessions.read() as session:
-        silent = Jobs(session).list_unpublished(again_after_s=limits.republish_after_s)
+        silent = Jobs(session).list_unpublished(again_after_s=republish_after_s)
     for job_id, kind in silent:
         if not queue.notify(job_id, kind):
             return

@@ -122,8 +122,13 @@ class Slot(threading.Thread):
         self._process: PoolProcess | None = None
         self._next: PoolProcess | None = None
 
-    def run(self) -> None:
-        """Keep a process running until the pool closes."""
+    def run(self, *, max_restart_pause_s: float = 30.0) -> None:
+        """Keep a process running until the pool closes.
+
+        Args:
+            max_restart_pause_s: Longest pause before a failed process starts again; the pause doubles with
+                every failure.
+        """
         pause_s = self._limits.first_restart_pause_s
         while not self._closing.is_set():
             try:
@@ -137,7 +142,7 @@ class Slot(threading.Thread):
                 log.exception("slot failed")
             finally:
                 self._end_process()
-            pause_s = min(2 * pause_s, self._limits.max_restart_pause_s)
+            pause_s = min(2 * pause_s, max_restart_pause_s)
             self._closing.wait(pause_s)
         if self._next is not None:
             self._next.end()
@@ -148,8 +153,13 @@ class Slot(threading.Thread):
             if process is not None:
                 process.kill()
 
-    def _start_process(self) -> PoolProcess:
-        return PoolProcess(self._initargs, self._limits.end_timeout_s)
+    def _start_process(self, *, end_timeout_s: float = 5.0) -> PoolProcess:
+        """Start a process of the pool.
+
+        Args:
+            end_timeout_s: For a process to end after it was asked to.
+        """
+        return PoolProcess(self._initargs, end_timeout_s)
 
     def _serve_calls(self, process: PoolProcess) -> None:
         """Send calls to a process until it ends or has had ``maxtasksperchild`` calls."""

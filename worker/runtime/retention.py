@@ -14,7 +14,7 @@ from service.db.session import LOCK_FOR_CHANGE, Sessions
 from service.db.tables import Dataset, Job, Model
 from service.settings import Settings
 from service.storage.deletion import remove_dataset, remove_job, remove_model
-from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
+from worker.runtime.limits import RuntimeLimits
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class RetentionRule:
     remove: Callable[[Session, Any], None]
 
 
-def delete_expired(sessions: Sessions, settings: Settings, limits: RuntimeLimits = DEFAULT_RUNTIME) -> None:
+def delete_expired(sessions: Sessions, settings: Settings, limits: RuntimeLimits) -> None:
     """Run one round. Models are deleted before datasets, because a dataset is kept while a model uses it."""
     rules = (
         RetentionRule(Job, settings.retention_days_jobs, ExpiredRows.jobs, remove_job),

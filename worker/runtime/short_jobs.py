@@ -33,6 +33,7 @@ class ShortJobs:
         settings: Of the worker.
         run: A function of a module, which executes a claimed job by its id and token.
         limits: Times of the process and of its jobs.
+        short_job_s: Estimated time of the jobs that the process for short jobs takes.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class ShortJobs:
         settings: Settings,
         run: Callable[[str, str], Any],
         limits: RuntimeLimits,
+        *,
+        short_job_s: float = 10.0,
     ) -> None:
         os.environ[SPAWN_VARIABLE] = "1"
         self._run, self._timeout_s = run, app.conf.task_time_limit
@@ -56,7 +59,7 @@ class ShortJobs:
             maxtasksperchild=limits.jobs_per_process,
         )
         self._dispatcher = Dispatcher(
-            sessions, settings, self._send, limits, slots=1, max_seconds=limits.short_job_s
+            sessions, settings, self._send, limits, slots=1, max_seconds=short_job_s
         )
 
     def start(self) -> None:

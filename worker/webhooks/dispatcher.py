@@ -13,7 +13,7 @@ from service.db.session import Sessions
 from service.db.tables import WebhookDelivery
 from service.settings import Settings
 from worker.webhooks.delivery import Answer, Message, send
-from worker.webhooks.limits import DEFAULT_WEBHOOKS, WebhookLimits
+from worker.webhooks.limits import WebhookLimits
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,7 @@ log = logging.getLogger(__name__)
 class WebhookDispatcher:
     """Sends messages, several at the same time."""
 
-    def __init__(
-        self, sessions: Sessions, settings: Settings, limits: WebhookLimits = DEFAULT_WEBHOOKS
-    ) -> None:
+    def __init__(self, sessions: Sessions, settings: Settings, limits: WebhookLimits) -> None:
         self._sessions, self._settings, self._limits = sessions, settings, limits
         self._threads = ThreadPoolExecutor(limits.slots, thread_name_prefix="webhook")
         self._running = set[Future[None]]()

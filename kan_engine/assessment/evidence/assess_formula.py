@@ -14,7 +14,7 @@ from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.evidence.chi_square import compute_chi_square
 from kan_engine.assessment.evidence.formula_evidence import BOOSTING, ComparedModel, FormulaEvidence
 from kan_engine.assessment.evidence.residual_test import ResidualTest, examine_residuals
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import apply_function, parametrize_floats, value_and_jacobian
 from kan_engine.expressions.measured_constants import count_constants
@@ -92,7 +92,7 @@ def add_comparisons(
     errors: Float[np.ndarray, " rows"],
     other_models: Mapping[str, Float[np.ndarray, " rows"]],
     weights: Float[np.ndarray, " rows"],
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    thresholds: AssessmentThresholds,
 ) -> FormulaEvidence:
     """The evidence with further models to compare with."""
     further = _compare_errors(errors, other_models, weights, thresholds)
@@ -120,9 +120,18 @@ def _none_unless_finite(value: float) -> float | None:
 
 
 def _test_residuals(
-    form: ParametricForm, constants: int, rows: LabelledRows, folds: CrossValidation
+    form: ParametricForm,
+    constants: int,
+    rows: LabelledRows,
+    folds: CrossValidation,
+    *,
+    max_relative_noise_p_value: float = 1e-3,
 ) -> ResidualTest:
-    """Test whether the residuals of a fitted formula on the training rows depend on the columns."""
+    """Test whether the residuals of a fitted formula on the training rows depend on the columns.
+
+    Args:
+        max_relative_noise_p_value: Below which errors are taken to grow with the fitted values.
+    """
     columns, y, limits = rows.columns, rows.y, folds.thresholds
     predictions, tangents = value_and_jacobian(form.tree, columns, form.values)
     is_known = rows.unit_error is not None
@@ -130,13 +139,13 @@ def _test_residuals(
     if (
         not is_known
         and y.min() > 0
-        and _is_noise_relative(y - predictions, predictions, limits.max_relative_noise_p_value)
+        and _is_noise_relative(y - predictions, predictions, max_relative_noise_p_value)
     ):
         y, form = np.log(y), ParametricForm(apply_function("log", form.tree), form.values)
         form = refit_constants(form, rows.with_target(y), iterations=limits.max_refit_steps)
         predictions, tangents = value_and_jacobian(form.tree, columns, form.values)
     # The power of both tests refers to the same signal, so that the larger one counts
-    size = _relevant_signal_variance(rows, y, predictions, limits)
+    size = _relevant_signal_variance(rows, y, predictions)
     residual_test = examine_residuals(
         y - predictions,
         rows.x,
@@ -183,16 +192,22 @@ def _relevant_signal_variance(
     rows: LabelledRows,
     y: Float[np.ndarray, " rows"],
     predictions: Float[np.ndarray, " rows"],
-    limits: AssessmentThresholds,
+    *,
+    min_signal_per_noise: float = 0.25,
+    min_signal_per_spread: float = 0.01,
 ) -> float:
     """Variance of a signal that the test should detect, relative to the noise: the known one, else residuals.
 
     It is ``min_signal_per_noise``, a quarter of the noise variance (half the noise), or
     ``min_signal_per_spread`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
+
+    Args:
+        min_signal_per_noise, min_signal_per_spread: Share of the variance of the noise, and of the target,
+            that a signal must have so that the residual test should detect it.
     """
     noise_level = compute_noise_level(rows)
     noise = float(np.mean((y - predictions) ** 2)) if noise_level is None else noise_level**2
     spread = float(np.var(y))
     if noise <= 0:
         return 1.0
-    return max(limits.min_signal_per_noise, min(1.0, limits.min_signal_per_spread * spread / noise))
+    return max(min_signal_per_noise, min(1.0, min_signal_per_spread * spread / noise))

@@ -146,10 +146,14 @@ class FormulaEvidence:
         )
         return {code: detail for holds, code, detail in checks if holds} | self._find_doubts()
 
-    def _find_doubts(self) -> dict[str, str]:
-        """Why it may not be the law; empty if it is probable, or was not compared with other formulas."""
+    def _find_doubts(self, *, min_probability: float = 0.8) -> dict[str, str]:
+        """Why it may not be the law; empty if it is probable, or was not compared with other formulas.
+
+        Args:
+            min_probability: Of a consistent formula, that it is the law up to its constants.
+        """
         chance, other_law = self.probability, self.none_of_these or 0.0
-        if chance is None or chance >= self.thresholds.min_probability:
+        if chance is None or chance >= min_probability:
             return {}
         if other_law >= 1 - chance - other_law:
             detail = (

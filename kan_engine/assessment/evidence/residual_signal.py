@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 
@@ -16,11 +16,18 @@ def measure_residual_signal(
     formula: Expression,
     fit: LabelledRows,
     validation: LabelledRows,
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    thresholds: AssessmentThresholds,
+    *,
+    max_usual_residuals: float = 4.0,
 ) -> float:
     """Share of the weighed squared residuals of a formula that is signal; see ``measure_signal``.
 
     Where a few residuals are so large that they decide it, the larger of this share and that of the ranks.
+
+    Args:
+        max_usual_residuals: Standard deviation of residuals over the median of their sizes, above which a few
+            residuals decide it; 1.5 for the normal distribution, 2.3 for Student's t with 3 degrees of
+            freedom.
     """
     # Residuals times the roots of the weights, so that boosting can count all rows the same
     fit_rows, validation_rows = (
@@ -28,7 +35,7 @@ def measure_residual_signal(
     )
     signal = measure_signal(fit_rows, validation_rows, thresholds)
     median = float(np.median(np.abs(fit_rows.y)))
-    if float(np.std(fit_rows.y)) <= thresholds.max_usual_residuals * median:
+    if float(np.std(fit_rows.y)) <= max_usual_residuals * median:
         return signal
     # Ranks limit the effect of the largest residuals
     fit_ranks, validation_ranks = (
@@ -45,7 +52,11 @@ def _weigh_residuals(formula: Expression, rows: LabelledRows) -> Float[np.ndarra
 def measure_signal(
     fit: LabelledRows,
     validation: LabelledRows,
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    thresholds: AssessmentThresholds,
+    *,
+    boosting_learning_rate: float = 0.05,
+    boosting_leaves: int = 8,
+    boosting_leaf_rows: int = 20,
 ) -> float:
     """Share of the squared residuals on the validation rows that boosting on the fit rows explains.
 
@@ -56,6 +67,8 @@ def measure_signal(
         fit: Rows with residuals as their target.
         validation: The same that boosting is measured on.
         thresholds: Settings of boosting.
+        boosting_learning_rate: Of the signal left in residuals; slow enough that boosting hardly fits noise.
+        boosting_leaves, boosting_leaf_rows: Most leaves of its trees, and fewest rows of a leaf.
     """
     residuals, validation_residuals = fit.y, validation.y
     mean_square = float(np.mean(validation_residuals**2))
@@ -63,9 +76,9 @@ def measure_signal(
         return 1.0
     model = HistGradientBoostingRegressor(
         max_iter=thresholds.boosting_rounds,
-        learning_rate=thresholds.boosting_learning_rate,
-        max_leaf_nodes=thresholds.boosting_leaves,
-        min_samples_leaf=thresholds.boosting_leaf_rows,
+        learning_rate=boosting_learning_rate,
+        max_leaf_nodes=boosting_leaves,
+        min_samples_leaf=boosting_leaf_rows,
         early_stopping=False,
         random_state=0,
     )

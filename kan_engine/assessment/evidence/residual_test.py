@@ -66,6 +66,8 @@ def examine_residuals(
     size: float = 0.25,
     seed: int = 0,
     thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    min_degrees_of_freedom: int = 10,
+    bootstrap_draws: int = 300,
 ) -> ResidualTest:
     """Test whether the mean of the residuals depends on the columns.
 
@@ -83,6 +85,9 @@ def examine_residuals(
             deviation of a signal is half that of the noise.
         seed: Seed of the samples, signs and signals.
         thresholds: Decision numbers.
+        min_degrees_of_freedom: Rows beyond the fitted constants; with fewer, random signs hardly reach the
+            level.
+        bootstrap_draws: Under the null hypothesis.
     """
     limits = thresholds.residual_test
     weights = np.ones(len(residuals)) if weights is None else weights
@@ -100,13 +105,13 @@ def examine_residuals(
     clipped_residuals = _project(_clip(roots * residuals[rows], roots, limits.clip_deviations), basis)
     spread = float(np.sqrt(np.mean(clipped_residuals**2)))
     ranks = _column_ranks(x[rows])
-    if len(rows) - basis.shape[1] < limits.min_degrees_of_freedom:
+    if len(rows) - basis.shape[1] < min_degrees_of_freedom:
         return ResidualTest(p_value=1.0, power=0.0, rows=len(rows))
     if spread == 0 or not ranks.shape[1]:  # no residuals, or no column that varies
         return ResidualTest(p_value=1.0, power=1.0, rows=len(rows))
-    flips, planted_count = limits.bootstrap_draws, limits.power_draws
+    planted_count = limits.power_draws
     # Draws under the null hypothesis: random signs keep the variance of every row (wild bootstrap)
-    null_draws = generator.choice((-1.0, 1.0), (len(rows), flips)) * clipped_residuals[:, None]
+    null_draws = generator.choice((-1.0, 1.0), (len(rows), bootstrap_draws)) * clipped_residuals[:, None]
     # Draws with a signal: the same residuals in random order, so that only the planted signal depends on x
     signals = np.stack([_draw_signal(ranks, kind, generator) for kind in range(planted_count)], 1)
     signals = _scale(_project(roots[:, None] * signals, basis), np.sqrt(size) * spread)
@@ -117,12 +122,14 @@ def examine_residuals(
         np.column_stack([_scale(_project(null_draws, basis), spread), clipped_residuals, signal_draws])
         / spread
     )
-    families = np.stack(list(_family_statistics(_Draws(s, flips), ranks, roots, generator, limits)))
+    families = np.stack(list(_family_statistics(_Draws(s, bootstrap_draws), ranks, roots, generator, limits)))
     # Families have different numbers of statistics: each is put on the scale of its own null distribution
-    middle, high = np.quantile(families[:, :flips], (0.5, 0.95), axis=1)
+    middle, high = np.quantile(families[:, :bootstrap_draws], (0.5, 0.95), axis=1)
     largest = ((families - middle[:, None]) / (high - middle + TINY)[:, None]).max(0)
     # The observed draw counts as one of the null hypothesis, so that p is never 0
-    p_values = (1 + (largest[:flips, None] >= largest[flips:]).sum(0)) / (1 + flips)
+    p_values = (1 + (largest[:bootstrap_draws, None] >= largest[bootstrap_draws:]).sum(0)) / (
+        1 + bootstrap_draws
+    )
     power = float(np.mean(p_values[1:] <= thresholds.significance_level))
     return ResidualTest(p_value=float(p_values[0]), power=power, rows=len(rows))
 
@@ -215,8 +222,18 @@ def _family_statistics(
     roots: Float[Array, " rows"],
     generator: np.random.Generator,
     limits: ResidualTestThresholds,
+    *,
+    max_paired_columns: int = 12,
+    product_counts: tuple[int, ...] = (1, 2, 3),
+    pair_neighbour_counts: tuple[int, ...] = (3,),
 ) -> Iterator[Float[Array, " draws"]]:
-    """Yield the largest statistic of every family, by draw: minus the logarithm of an approximate p-value."""
+    """Yield the largest statistic of every family, by draw: minus the logarithm of an approximate p-value.
+
+    Args:
+        max_paired_columns: Columns whose pairs are tested: a sample if there are more.
+        product_counts: Numbers of cosines of each of two columns whose products are in a sum.
+        pair_neighbour_counts: Neighbours of every row by two columns.
+    """
     count = ranks.shape[1]
     cosines = np.cos(
         np.pi * ranks[:, :, None] * np.arange(1, max(limits.cosine_counts) + 1)
@@ -224,10 +241,10 @@ def _family_statistics(
     yield _largest_statistic(
         _cosine_statistics(draws, cosines[:, place], roots, limits.cosine_counts) for place in range(count)
     )
-    pairs = list(combinations(sorted(generator.permutation(count)[: limits.max_paired_columns]), 2))
+    pairs = list(combinations(sorted(generator.permutation(count)[:max_paired_columns]), 2))
     if pairs:
         yield _largest_statistic(
-            _product_statistics(draws, cosines[:, column], cosines[:, partner], roots, limits.product_counts)
+            _product_statistics(draws, cosines[:, column], cosines[:, partner], roots, product_counts)
             for column, partner in pairs
         )
     near = [
@@ -237,7 +254,7 @@ def _family_statistics(
         [
             *near,
             *(
-                _neighbour_statistics(draws, ranks[:, pair], limits.pair_neighbour_counts)
+                _neighbour_statistics(draws, ranks[:, pair], pair_neighbour_counts)
                 for pair in map(list, pairs)
             ),
         ]
@@ -310,13 +327,21 @@ def _graph_statistic(
 
 
 def _joint_statistics(
-    draws: _Draws, ranks: Float[Array, "rows columns"], limits: ResidualTestThresholds
+    draws: _Draws,
+    ranks: Float[Array, "rows columns"],
+    limits: ResidualTestThresholds,
+    *,
+    kernel_widths: tuple[float, ...] = (0.5, 1.0),
 ) -> Float[Array, "sums draws"]:
-    """Compute the statistics of all columns together: Gaussian kernels and nearest neighbours."""
+    """Compute the statistics of all columns together: Gaussian kernels and nearest neighbours.
+
+    Args:
+        kernel_widths: Of the Gaussian kernel of all columns, over the median distance of rows.
+    """
     # A kernel over all columns detects signals in more than two, its width relative to the median distance
     distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
     middle = np.median(distances)
-    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in limits.kernel_widths]
+    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in kernel_widths]
     return np.stack(
         [
             *(_quadratic_statistic(draws, kernel, kernel**2) for kernel in kernels),

@@ -45,7 +45,7 @@ def measure_stability(
         order = generator.permutation(size)
         part = size // 3
         again = find(order[part:], order[:part])
-        alike += again is not None and predicts_alike(again, formula, rows, thresholds)
+        alike += again is not None and predicts_alike(again, formula, rows)
     return alike / limit
 
 
@@ -53,10 +53,15 @@ def predicts_alike(
     candidate: Formula,
     formula: Formula,
     rows: LabelledRows,
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    *,
+    max_prediction_difference: float = 0.5,
 ) -> bool:
-    """Whether the RMS difference of two formulas is at most half the RMS residual of the second."""
+    """Whether the RMS difference of two formulas is at most half the RMS residual of the second.
+
+    Args:
+        max_prediction_difference: Share of the RMS residual, within which two formulas predict similarly.
+    """
     columns, target = rows.columns, rows.y
     predictions = evaluate(formula.tree, columns)
-    tolerance = thresholds.max_prediction_difference * float(np.sqrt(np.mean((target - predictions) ** 2)))
+    tolerance = max_prediction_difference * float(np.sqrt(np.mean((target - predictions) ** 2)))
     return bool(np.sqrt(np.mean((evaluate(candidate.tree, columns) - predictions) ** 2)) <= tolerance)

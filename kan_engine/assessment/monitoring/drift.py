@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Shaped
 from scipy import stats
 
 from kan_engine.assessment.monitoring.reference import ColumnReference, InputReference
-from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING, MonitoringThresholds
+from kan_engine.assessment.monitoring.thresholds import MonitoringThresholds
 from kan_engine.data.columns import missing_mask, read_labels, read_numbers
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature, FeatureType, is_unseen
@@ -60,7 +60,10 @@ def measure_drift(
     encoding: Encoding,
     columns: Mapping[str, Shaped[np.ndarray, " rows"]],
     reference: InputReference | None,
-    limits: MonitoringThresholds = DEFAULT_MONITORING,
+    limits: MonitoringThresholds,
+    *,
+    min_psi: float = 0.1,
+    max_drift_columns: int = 100,
 ) -> list[ColumnDrift]:
     """Compare columns with the training rows; those that drifted most come first, at most a hundred.
 
@@ -69,6 +72,8 @@ def measure_drift(
         columns: Values of its features; absent ones are left out.
         reference: What training kept; None if nothing is known but ranges and categories.
         limits: Decision numbers.
+        min_psi: Index from which a significant difference is a drift: the usual limit of a moderate change.
+        max_drift_columns: Columns that are listed, so that a history of evaluations stays small.
 
     Raises:
         InvalidData: A value is not of its feature's type.
@@ -76,14 +81,14 @@ def measure_drift(
     references = {} if reference is None else {column.name: column for column in reference.columns}
     rows = 0 if reference is None else reference.rows
     drifts = [
-        _measure_column(feature, columns[feature.name], references.get(feature.name), rows, limits)
+        _measure_column(feature, columns[feature.name], references.get(feature.name), rows)
         for feature in encoding.features
         if feature.name in columns
     ]
     test_count = max(1, sum(column.p_value is not None for column in drifts))
-    drifts = [_decide(column, limits.significance_level / test_count, limits.min_psi) for column in drifts]
+    drifts = [_decide(column, limits.significance_level / test_count, min_psi) for column in drifts]
     drifts.sort(key=lambda column: (-column.drifted, -(column.stability_index or 0.0), -column.outside))
-    return drifts[: limits.max_drift_columns]
+    return drifts[:max_drift_columns]
 
 
 def _decide(column: ColumnDrift, level: float, min_psi: float) -> ColumnDrift:
@@ -97,8 +102,14 @@ def _measure_column(
     values: Shaped[np.ndarray, " rows"],
     reference: ColumnReference | None,
     rows: int,
-    limits: MonitoringThresholds,
+    *,
+    max_listed: int = 20,
 ) -> ColumnDrift:
+    """Compare a column with that of the training rows.
+
+    Args:
+        max_listed: Unseen categories that are listed.
+    """
     is_missing = missing_mask(values)
     present = values[~is_missing]
     outside = is_unseen(feature, present)
@@ -108,7 +119,7 @@ def _measure_column(
         missing=float(is_missing.mean()),
         training_missing=None if reference is None else reference.missing,
         outside=float(outside.mean()) if len(present) else 0.0,
-        unseen=_list_unseen(feature, present[outside], limits.max_listed),
+        unseen=_list_unseen(feature, present[outside], max_listed),
         stability_index=None,
         test=None,
         p_value=None,
@@ -116,7 +127,7 @@ def _measure_column(
     )
     if reference is None or (reference.points is None and reference.shares is None):
         return drift
-    return _compare(drift, feature, present, is_missing, reference, rows, limits)
+    return _compare(drift, feature, present, is_missing, reference, rows)
 
 
 def _list_unseen(feature: Feature, values: Shaped[np.ndarray, " rows"], limit: int) -> list[str]:
@@ -132,17 +143,24 @@ def _compare(
     is_missing: Bool[np.ndarray, " rows"],
     reference: ColumnReference,
     rows: int,
-    limits: MonitoringThresholds,
+    *,
+    psi_bins: int = 10,
+    min_expected_count: float = 5.0,
 ) -> ColumnDrift:
-    """Add index and test to the measures of a column."""
+    """Add index and test to the measures of a column.
+
+    Args:
+        psi_bins: Bins of the population stability index of a number.
+        min_expected_count: Rows expected in a bin of the chi-squared test; rarer bins are joined.
+    """
     missing = reference.missing or 0.0
     # Training has as many present values as its share of missing ones leaves
     reference_rows = max(1, round(rows * (1 - missing)))
     if reference.points is not None:
-        counts, shares, p = _compare_numbers(feature, present, reference, reference_rows, limits.psi_bins)
+        counts, shares, p = _compare_numbers(feature, present, reference, reference_rows, psi_bins)
     else:
         counts, shares = _count_labels(feature, present, np.asarray(reference.shares))
-        p = _test_homogeneity(counts, shares * reference_rows, limits.min_expected_count)
+        p = _test_homogeneity(counts, shares * reference_rows, min_expected_count)
     if reference.missing is not None and (is_missing.any() or missing):
         # Missing values are one more bin, and one more test, for which Bonferroni doubles p
         missing_counts = np.array([is_missing.sum(), (~is_missing).sum()], dtype=float)

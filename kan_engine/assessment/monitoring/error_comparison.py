@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING, MonitoringThresholds
+from kan_engine.assessment.monitoring.thresholds import MonitoringThresholds
 
 NORMAL_SPREAD = math.sqrt(2)  # of squared normal errors, over their mean
 EvaluationVerdict = Literal["holds", "worse", "fails", "undecided"]
@@ -56,7 +56,8 @@ def compare_errors(
     *,
     floor: float,
     is_squared: bool,
-    limits: MonitoringThresholds = DEFAULT_MONITORING,
+    limits: MonitoringThresholds,
+    max_uncertain_ratio: float = 1.5,
 ) -> ErrorComparison:
     """Compare the mean loss with the expected one.
 
@@ -71,6 +72,8 @@ def compare_errors(
         floor: A mean loss up to it is that of an exact model, which holds; an expected one counts as it.
         is_squared: Whether the losses are squares of the error.
         limits: Decision numbers.
+        max_uncertain_ratio: If the interval of the ratio reaches beyond it, the rows are too few to say that
+            the model holds.
     """
     mean = float(losses.mean()) if len(losses) else math.nan
     if math.isinf(mean):
@@ -94,5 +97,5 @@ def compare_errors(
     if low > limits.tolerance:
         verdict: EvaluationVerdict = "fails" if mean >= constant_loss else "worse"
     else:
-        verdict = "holds" if high <= limits.max_uncertain_ratio else "undecided"
+        verdict = "holds" if high <= max_uncertain_ratio else "undecided"
     return ErrorComparison(verdict=verdict, ratio=ratio, low=low, high=high)

@@ -130,9 +130,7 @@ def evaluate_model(
     else:
         probabilities = predictor.probabilities(encoded_rows)
         is_finite, floor = _is_defined(probabilities), limits.min_log_loss
-        measurement = _measure_classifier(
-            predictor, labels[has_target][is_finite], probabilities[is_finite], limits
-        )
+        measurement = _measure_classifier(predictor, labels[has_target][is_finite], probabilities[is_finite])
     return Evaluation(
         rows=int(has_target.sum()),
         unlabelled_rows=int((~has_target).sum()),
@@ -151,9 +149,7 @@ def evaluate_model(
         reliability=measurement.reliability,
         residuals=None
         if measurement.residuals is None
-        else examine_residuals(
-            measurement.residuals, _select_tested(predictor, encoded_rows[is_finite], limits)
-        ),
+        else examine_residuals(measurement.residuals, _select_tested(predictor, encoded_rows[is_finite])),
         drift=measure_drift(predictor.encoding, columns, reference, limits),
     )
 
@@ -217,8 +213,14 @@ def _measure_classifier(
     predictor: Predictor,
     truth: Shaped[np.ndarray, " rows"],
     probabilities: Float[np.ndarray, "rows classes"],
-    limits: MonitoringThresholds,
+    *,
+    reliability_bins: int = 10,
 ) -> _Measured:
+    """Measure a classifier on labelled rows, beside the best constant.
+
+    Args:
+        reliability_bins: Bins of the reliability curve.
+    """
     classes = predictor.classes or ()
     names = [str(name) for name in read_labels(predictor.target, np.array(classes, dtype=object))]
     # Classes that training did not have get the code -1 and the least probability
@@ -232,15 +234,22 @@ def _measure_classifier(
         losses=-np.log(np.maximum(chances, MIN_PROBABILITY)),
         constant_loss=float(-(shares * np.log(shares)).sum()),
         residuals=(codes == 1) - probabilities[:, 1] if len(classes) == 2 else None,
-        reliability=compute_reliability(codes, probabilities, names, limits.reliability_bins),
+        reliability=compute_reliability(codes, probabilities, names, reliability_bins),
         unknown=int((codes < 0).sum()),
     )
 
 
 def _select_tested(
-    predictor: Predictor, encoded_rows: Float[np.ndarray, "rows inputs"], limits: MonitoringThresholds
+    predictor: Predictor,
+    encoded_rows: Float[np.ndarray, "rows inputs"],
+    *,
+    max_tested_columns: int = 30,
 ) -> Float[np.ndarray, "rows tested"]:
-    """The encoded columns that the residual test reads: those that the model uses, then others."""
+    """The encoded columns that the residual test reads: those that the model uses, then others.
+
+    Args:
+        max_tested_columns: Encoded columns that the residual test reads, those that the model uses first.
+    """
     names = predictor.encoding.names
     order = sorted(range(len(names)), key=lambda place: names[place].feature in predictor.unused)
-    return encoded_rows[:, order[: limits.max_tested_columns]]
+    return encoded_rows[:, order[:max_tested_columns]]

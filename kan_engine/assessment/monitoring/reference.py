@@ -64,6 +64,8 @@ def summarize_inputs(
     *,
     seed: int = 0,
     limits: MonitoringThresholds = DEFAULT_MONITORING,
+    max_reference_columns: int = 200,
+    background_values: int = 40_000,
 ) -> InputReference:
     """Summarize the training rows for later comparisons and explanations.
 
@@ -73,30 +75,41 @@ def summarize_inputs(
         unused_features: Those that the model does not use; their distributions are kept where there is room.
         seed: Of the samples.
         limits: Decision numbers.
+        max_reference_columns: Features whose distribution is kept, those that the model uses first.
+        background_values: Most numbers of the rows that explanations average over, together.
     """
     features = sorted(encoding.features, key=lambda feature: feature.name in unused_features)
     sample = training.sample(DEFAULT_PARTIAL_DEPENDENCE.max_distribution_rows, seed)
-    rows = min(limits.background_rows, max(1, limits.background_values // len(encoding.names)))
+    rows = min(limits.background_rows, max(1, background_values // len(encoding.names)))
     return InputReference(
         rows=len(training),
         columns=[
-            _summarize_feature(feature, sample.x[:, encoding.locate(feature)], limits)
-            for feature in features[: limits.max_reference_columns]
+            _summarize_feature(feature, sample.x[:, encoding.locate(feature)])
+            for feature in features[:max_reference_columns]
         ],
         background=training.sample(rows, seed).x.tolist(),
     )
 
 
 def _summarize_feature(
-    feature: Feature, block: Float[np.ndarray, "rows columns"], limits: MonitoringThresholds
+    feature: Feature,
+    block: Float[np.ndarray, "rows columns"],
+    *,
+    reference_points: int = 33,
 ) -> ColumnReference:
+    """Describe the distribution of a feature, for later comparisons.
+
+    Args:
+        reference_points: Quantiles of a number that training keeps; 33 bound the error of the
+            Kolmogorov-Smirnov statistic by 3 %.
+    """
     missing, present = 0.0, block
     if feature.has_missing and feature.type != "category":
         is_missing = block[:, -1] != 0
         missing, present = float(is_missing.mean()), block[~is_missing]
     if feature.type == "number":
         # Equal quantiles of a discrete number become one point with their common share
-        points = np.unique(np.quantile(present[:, 0], np.linspace(0, 1, limits.reference_points)))
+        points = np.unique(np.quantile(present[:, 0], np.linspace(0, 1, reference_points)))
         cumulative = np.searchsorted(np.sort(present[:, 0]), points, side="right") / len(present)
         return ColumnReference(
             name=feature.name, missing=missing, points=points.tolist(), cumulative=cumulative.tolist()

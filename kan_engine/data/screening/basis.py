@@ -35,7 +35,11 @@ class InputBasis:
 
 
 def make_bases(
-    x: Float[np.ndarray, "rows inputs"], root: Float[np.ndarray, " rows"], thresholds: ScreeningThresholds
+    x: Float[np.ndarray, "rows inputs"],
+    root: Float[np.ndarray, " rows"],
+    thresholds: ScreeningThresholds,
+    *,
+    min_rows_per_degree: int = 10,
 ) -> list[InputBasis]:
     """Polynomials of the ranks of inputs with many values, and lines through inputs with two.
 
@@ -45,10 +49,11 @@ def make_bases(
         x: Encoded rows.
         root: Roots of the shares of the rows in their weight.
         thresholds: The degrees.
+        min_rows_per_degree: Of a polynomial, so that it is not fitted to single rows.
     """
     # A function of two values is a line through them, so that higher degrees add nothing
     is_flag = _have_two_values(x)
-    degree = max(1, min(max(thresholds.degrees), len(x) // thresholds.min_rows_per_degree))
+    degree = max(1, min(max(thresholds.degrees), len(x) // min_rows_per_degree))
     bases = []
     for places, functions in ((np.flatnonzero(~is_flag), degree), (np.flatnonzero(is_flag), 1)):
         if len(places):
@@ -88,13 +93,21 @@ def score_numbers(
 
 
 def score_classes(
-    y: Int[np.ndarray, " rows"], root: Float[np.ndarray, " rows"], thresholds: ScreeningThresholds
+    y: Int[np.ndarray, " rows"],
+    root: Float[np.ndarray, " rows"],
+    thresholds: ScreeningThresholds,
+    *,
+    min_class_rows: int = 5,
 ) -> Float[np.ndarray, "rows outputs"]:
-    """Orthonormal contrasts of the classes with enough rows; none if there are fewer than two."""
+    """Orthonormal contrasts of the classes with enough rows; none if there are fewer than two.
+
+    Args:
+        min_class_rows: Of a class that is tested: the tests assume sums of many rows.
+    """
     # Rare classes are left out: their sums are not normal enough for an F test
     counts = np.bincount(y)
     common = np.argsort(-counts, kind="stable")[: thresholds.max_classes]
-    common = common[counts[common] >= thresholds.min_class_rows]
+    common = common[counts[common] >= min_class_rows]
     return standardize((y[:, None] == common).astype(float), root)
 
 

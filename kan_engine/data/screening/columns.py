@@ -143,19 +143,31 @@ def _test_inputs(
 
 
 def _compare_with_line(
-    table: ScreenedRows, bases: Sequence[InputBasis], selection: Selection, seed: int, *, is_ordered: bool
+    table: ScreenedRows,
+    bases: Sequence[InputBasis],
+    selection: Selection,
+    seed: int,
+    *,
+    is_ordered: bool,
+    line_folds: int = 5,
+    line_rows: int = 1000,
 ) -> tuple[LineComparison, Sequence[int]]:
-    """The comparison with a line through all inputs, and the inputs of that line if it is better."""
+    """The comparison with a line through all inputs, and the inputs of that line if it is better.
+
+    Args:
+        line_folds: Of the cross-validation of a line through all columns.
+        line_rows: Of the cross-validation of a line through all columns: its work grows with their cube.
+    """
     thresholds = table.thresholds
     # A sample, as the work of the line grows with the cube of its rows
-    rows = np.random.default_rng(seed).permutation(len(table.x))[: thresholds.line_rows]
+    rows = np.random.default_rng(seed).permutation(len(table.x))[:line_rows]
     rows = np.sort(rows)
     # The line counts all rows the same, so the roots of the shares are divided out
     scale = 1 / table.root[rows, None]
     inputs = np.concatenate([basis.values[rows, :, 0] for basis in bases], 1).astype(float) * scale
     places = np.concatenate([basis.places for basis in bases])
     scores = table.scores[rows] * scale
-    folds = assign_folds(scores[:, 0], "regression", seed, thresholds.line_folds, is_ordered=is_ordered)
+    folds = assign_folds(scores[:, 0], "regression", seed, line_folds, is_ordered=is_ordered)
     line = compare_with_line(inputs, selection.directions[rows] * scale, scores, folds, thresholds)
     if not line.is_better:
         return line, ()

@@ -17,6 +17,9 @@ def compare_with_line(
     scores: Float[np.ndarray, "rows outputs"],
     folds: Int[np.ndarray, " rows"],
     thresholds: ScreeningThresholds,
+    *,
+    min_line_gain: float = 3.0,
+    min_line_gain_share: float = 0.02,
 ) -> LineComparison:
     """Compare ridge regression on all inputs with one on the functions of the selected inputs.
 
@@ -29,6 +32,9 @@ def compare_with_line(
         scores: Scores of the target.
         folds: Fold of every row.
         thresholds: Decision numbers.
+        min_line_gain: Standard errors by which a line through all columns must be better than the kept ones.
+            By chance that happens in one of 700 tables.
+        min_line_gain_share: Of the mean squared error, likewise.
     """
     # Squares of a model that predicts nothing, whose scores have the mean 0
     null_squares = (scores**2).sum(1)
@@ -40,9 +46,7 @@ def compare_with_line(
     gains = errors[1] - errors[0]
     deviation = float(gains.std()) / len(gains) ** 0.5
     mean = float(gains.mean())
-    is_better = mean > thresholds.min_line_gain * deviation and mean > thresholds.min_line_gain_share * float(
-        errors[1].mean()
-    )
+    is_better = mean > min_line_gain * deviation and mean > min_line_gain_share * float(errors[1].mean())
     line_share, selected_share = (1 - float(part.sum() / null_squares.sum()) for part in errors)
     return LineComparison(line_share=line_share, selected_share=selected_share, is_better=is_better)
 

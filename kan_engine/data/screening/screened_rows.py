@@ -61,10 +61,15 @@ class ScreenedRows:
             limit = min(limit, self._permute(alone, seed))
         return (limit, float(np.log(level / max(1, products.count)))), strongest
 
-    def _permute(self, selection: Selection, seed: int) -> float:
-        """The smallest log p of any input with permuted scores."""
+    def _permute(self, selection: Selection, seed: int, *, permutations: int = 19) -> float:
+        """The smallest log p of any input with permuted scores.
+
+        Args:
+            permutations: Of the classes. Labels are not normal, so that an input must also exceed what any
+                shows with permuted labels.
+        """
         random, smallest = np.random.default_rng(seed), 0.0
-        for _ in range(self.thresholds.permutations):
+        for _ in range(permutations):
             selection.residual = random.permutation(self.scores)
             smallest = min(smallest, *(float(log_p.min()) for log_p in selection.test_inputs()))
         return smallest

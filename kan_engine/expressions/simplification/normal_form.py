@@ -111,15 +111,21 @@ def _add_constants(
     return [mul(number(sum(values, Fraction(0))), kind) for kind, values in coefficients.items()]
 
 
-def _drop_negligible(terms: list[Expression], sample: CheckRows) -> list[Expression]:
-    """Drop terms that are below the rounding error of the largest term."""
+def _drop_negligible(
+    terms: list[Expression], sample: CheckRows, *, negligible_ratio: float = 1e-15
+) -> list[Expression]:
+    """Drop terms that are below the rounding error of the largest term.
+
+    Args:
+        negligible_ratio: Of a term to the largest term of a sum; a smaller term is dropped.
+    """
     # Largest finite magnitude of every term over the rows
     sizes = []
     for term in terms:
         values = np.abs(np.asarray(sample.values(term)))
         values = values[np.isfinite(values)]
         sizes.append(float(values.max()) if values.size else float("inf"))
-    min_size = sample.thresholds.negligible_ratio * max(sizes, default=0.0)
+    min_size = negligible_ratio * max(sizes, default=0.0)
     return [term for term, size in zip(terms, sizes, strict=True) if size > min_size] or terms
 
 
@@ -268,17 +274,21 @@ def _fold_constant_call(function: str, argument: Expression, sample: CheckRows) 
 _EXACT_VALUES = (0, 1, Fraction(1, 2), 2)
 
 
-def _canonical_exp(argument: Expression, sample: CheckRows) -> Expression:
-    """Rewrite exp(c + a·log u + …) as e^c · u^a · exp(…)."""
+def _canonical_exp(
+    argument: Expression, sample: CheckRows, *, max_exponent_shift: float = 100.0
+) -> Expression:
+    """Rewrite exp(c + a·log u + …) as e^c · u^a · exp(…).
+
+    Args:
+        max_exponent_shift: Largest measured |c| for which exp(c + …) becomes exp(c)·exp(…).
+    """
     factors, remainder = [], []
     for term in _distribute(argument, sample):
         match _match_multiple_of_log(term):
             case (exponent, inner):
                 factors.append(canonical_power(inner, exponent, sample))
             case _ if (
-                isinstance(term, Number)
-                and is_decimal(term)
-                and magnitude(term.value) < sample.thresholds.max_exponent_shift
+                isinstance(term, Number) and is_decimal(term) and magnitude(term.value) < max_exponent_shift
             ):
                 factors.append(sample.recognise(float(np.exp(float(term.value)))))
             case _:

@@ -62,8 +62,20 @@ class CheckRows:
                 return Number(exact)
         return constant
 
-    def are_equal(self, before: Expression, after: Expression) -> bool:
-        """Whether both have the same values, to rounding, where the first is finite; False if it never is."""
+    def are_equal(
+        self,
+        before: Expression,
+        after: Expression,
+        *,
+        relative_tolerance: float = 1e-12,
+        peak_tolerance: float = 2e-14,
+    ) -> bool:
+        """Whether both have the same values, to rounding, where the first is finite; False if it never is.
+
+        Args:
+            relative_tolerance: Of a value, over the same value of the original.
+            peak_tolerance: Of a value, over the largest value: rounding errors where a sum crosses zero.
+        """
         old, new = np.broadcast_arrays(self.values(before), self.values(after))
         # Rows in which the original is undefined are ignored, since a rewritten form may have a larger domain
         good = np.isfinite(old)
@@ -72,6 +84,5 @@ class CheckRows:
         old, new = old[good], new[good]
         with np.errstate(all="ignore"):
             # Near zeros the tolerance is relative to the peak, since cancellation leaves errors of that size
-            limits = self.thresholds
-            tolerance = limits.relative_tolerance * np.abs(old) + limits.peak_tolerance * np.abs(old).max()
+            tolerance = relative_tolerance * np.abs(old) + peak_tolerance * np.abs(old).max()
             return bool((np.abs(new - old) <= tolerance).all())  # false for NaN

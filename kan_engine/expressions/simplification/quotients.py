@@ -226,11 +226,17 @@ def _find_content(values: list[Fraction]) -> Fraction:
     return Fraction(gcd(*(v.numerator for v in values)), lcm(*(v.denominator for v in values)))
 
 
-def _divide(above: Expression, below: Add, sample: CheckRows) -> Iterator[Expression]:
-    """Rewrite p/q as s + r/q by long division, with each term of q as the leading one: 1 - 9/(e^x + 9)."""
+def _divide(
+    above: Expression, below: Add, sample: CheckRows, *, max_division_steps: int = 4
+) -> Iterator[Expression]:
+    """Rewrite p/q as s + r/q by long division, with each term of q as the leading one: 1 - 9/(e^x + 9).
+
+    Args:
+        max_division_steps: Of the long division of sums.
+    """
     for leading in below.terms:
         quotient, remainder = [], flat_parts([above], Add)
-        for _ in range(sample.thresholds.max_division_steps):
+        for _ in range(max_division_steps):
             ratios = (canonical_product([term, power(leading, MINUS_ONE)], sample) for term in remainder)
             ratio = next((ratio for ratio in ratios if not _has_variable_below(ratio)), None)
             if ratio is None:

@@ -122,14 +122,19 @@ def _rewrite_inner_sum(node: Pow | Call, sample: CheckRows) -> Iterator[Expressi
 # --- sums -------------------------------------------------------------------------------------------
 
 
-def _rewrite_sum(node: Add, sample: CheckRows) -> Iterator[Expression]:
+def _rewrite_sum(node: Add, sample: CheckRows, *, max_paired_terms: int = 12) -> Iterator[Expression]:
+    """Combine the terms of a sum.
+
+    Args:
+        max_paired_terms: Of a sum whose terms are combined in pairs.
+    """
     for rewrite in (expand_tree, factor_out_common, combine_fractions, merge_logarithms):
         form = rewrite(node, sample)
         if form is not None:
             yield form
     yield from _factor_out_number(node, sample)
     yield from _factor_out_partially(node, sample)
-    if len(node.terms) <= sample.thresholds.max_paired_terms:
+    if len(node.terms) <= max_paired_terms:
         yield from _join_pairs(node.terms, sample)
         yield from _complete_squares(node.terms, sample)
 
@@ -147,7 +152,14 @@ def _expand_terms(tree: Expression, sample: CheckRows) -> tuple[Expression, ...]
     return sample.expansions[tree]
 
 
-def _compute_expansion(tree: Expression, sample: CheckRows) -> tuple[Expression, ...] | None:
+def _compute_expansion(
+    tree: Expression, sample: CheckRows, *, max_expanded_power: int = 6
+) -> tuple[Expression, ...] | None:
+    """Compute the terms of the expanded form; None if there are too many.
+
+    Args:
+        max_expanded_power: Of a sum that is expanded.
+    """
     match tree:
         case Add(terms):
             parts = [_expand_terms(term, sample) for term in terms]
@@ -156,7 +168,7 @@ def _compute_expansion(tree: Expression, sample: CheckRows) -> tuple[Expression,
         case Mul(factors):
             return _multiply_sums([_expand_terms(factor, sample) for factor in factors], sample)
         case Pow(Add() as base, Number(exponent)) if (
-            2 <= exponent <= sample.thresholds.max_expanded_power and exponent % 1 == 0
+            2 <= exponent <= max_expanded_power and exponent % 1 == 0
         ):
             return _multiply_sums([_expand_terms(base, sample)] * int(exponent), sample)
     return (tree,)
@@ -237,7 +249,7 @@ def _factor_out_number(node: Add, sample: CheckRows) -> Iterator[Expression]:
     sizes = _count_sizes(node.terms)
     for size, count in sizes.items():
         is_shared = count > 1 or (isinstance(size, float) and not any(map(is_constant, node.terms)))
-        if size != 1 and is_shared and all(is_short(c / size, sample.thresholds) for c in sizes):
+        if size != 1 and is_shared and all(is_short(c / size) for c in sizes):
             yield _factor_out(number(size), node.terms, (), sample)
         if size != 1 and 1 < count < len(node.terms):
             group = tuple(term for term in node.terms if _is_close(_size(term), size))
@@ -408,12 +420,12 @@ def _complete_squares_with_rest(terms: tuple[Expression, ...], sample: CheckRows
             [*other_terms, canonical_product([number(constant), symbolic], sample)], sample
         )
         offset = split_coefficient(next((t for t in flat_parts([remainder], Add) if is_constant(t)), ZERO))[0]
-        if not is_short(shift, sample.thresholds):
+        if not is_short(shift):
             continue
         front, square = mul(number(a), symbolic), power(add(root, sample.recognise(float(shift))), 2)
-        if is_short(offset, sample.thresholds):
+        if is_short(offset):
             yield add(mul(front, square), remainder)
-        if is_short(offset / a, sample.thresholds):
+        if is_short(offset / a):
             yield _factor_out(front, (mul(front, square), *flat_parts([remainder], Add)), (), sample)
 
 

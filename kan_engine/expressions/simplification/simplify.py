@@ -66,6 +66,7 @@ def simplify(
     *,
     forbidden: frozenset[str] = frozenset(),
     thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION,
+    max_extra_nodes: int = 1,
 ) -> Expression:
     """Return the shortest canonical form found that has the tree's values on every row of ``columns``.
 
@@ -78,6 +79,7 @@ def simplify(
         should_stop: Called between trials; true returns the best form so far.
         forbidden: Functions that the result must not contain unless the tree does.
         thresholds: How long to search, and when two forms are equal.
+        max_extra_nodes: By which the result may be longer than the formula: exp(3*x) for exp(x)**3.
     """
     if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
         return tree
@@ -91,7 +93,7 @@ def simplify(
     for sample in (some_rows, every_row):
         for form in _generate_forms(tree, sample, should_stop):
             for result in (to_display_form(form), form):
-                longest = complexity(tree) + thresholds.max_extra_nodes
+                longest = complexity(tree) + max_extra_nodes
                 is_short = complexity(result) <= longest or cost(result) < cost(tree)
                 if is_short and every_row.are_equal(tree, result) and not exclusions & list_functions(result):
                     return result
@@ -125,7 +127,7 @@ def _generate_forms(
         if sample.are_equal(start, common):
             best = min(search.find_shortest(common), best, key=cost)
     if complexity(best) <= limits.max_sympy_nodes and not should_stop():
-        for form in _sympy_forms(best, limits):
+        for form in _sympy_forms(best):
             candidate = canonicalize(form, sample)
             if sample.are_equal(best, candidate):
                 best = min(best, search.find_shortest(candidate), key=cost)
@@ -274,8 +276,12 @@ class _Search:
             best = better
         return best
 
-    def _improve(self, node: Expression) -> Expression:
-        """Return the best of the node and its rewrites, each with simplified children."""
+    def _improve(self, node: Expression, *, max_detour_nodes: int = 3) -> Expression:
+        """Return the best of the node and its rewrites, each with simplified children.
+
+        Args:
+            max_detour_nodes: By which a form may be longer before its children are simplified.
+        """
         best = node
         for form in generate_rewrites(node, self._sample):
             if self._trials <= 0 or self._should_stop():
@@ -285,7 +291,7 @@ class _Search:
             if self._sample.forbidden & list_functions(candidate):
                 continue
             # A longer form may lead to a shorter one; the limit bounds the detour
-            longest = complexity(node) + self._sample.thresholds.max_detour_nodes
+            longest = complexity(node) + max_detour_nodes
             if candidate != node and complexity(candidate) <= longest:
                 candidate = self._shorten_parts(candidate)
                 best = min(best, candidate, key=cost)
@@ -313,16 +319,25 @@ class _Search:
         return result if self._sample.are_equal(otherwise, result) else otherwise
 
 
-def _sympy_forms(tree: Expression, limits: SimplificationThresholds) -> Iterator[Expression]:
-    """Yield forms by SymPy: of the whole tree, and with one exact polynomial in it factored."""
+def _sympy_forms(
+    tree: Expression,
+    *,
+    max_factored_terms: int = 12,
+    max_factored_exponent: int = 8,
+) -> Iterator[Expression]:
+    """Yield forms by SymPy: of the whole tree, and with one exact polynomial in it factored.
+
+    Args:
+        max_factored_terms, max_factored_exponent: Of a polynomial that SymPy factors.
+    """
     # Neutral symbols, since a column may have any name
     symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
     names = {symbol.name: name for name, symbol in symbols.items()}
     for step in (sympy.factor_terms, sympy.together):
         yield from _apply_sympy(tree, step, symbols, names)
     for node in dict.fromkeys(walk(tree)):
-        is_short = isinstance(node, Add) and len(node.terms) <= limits.max_factored_terms
-        if is_short and _is_polynomial(node, limits.max_factored_exponent):
+        is_short = isinstance(node, Add) and len(node.terms) <= max_factored_terms
+        if is_short and _is_polynomial(node, max_factored_exponent):
             for factorization in _apply_sympy(node, sympy.factor, symbols, names):
                 yield substitute(tree, {node: factorization})
 

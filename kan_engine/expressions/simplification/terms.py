@@ -15,7 +15,6 @@ from kan_engine.expressions.nodes import (
     is_constant,
     mul,
 )
-from kan_engine.expressions.thresholds import DEFAULT_SIMPLIFICATION, SimplificationThresholds
 
 ORDER_DIGITS = 10  # Of measured numbers in a comparison of formulas; rounding errors are several digits below
 
@@ -35,10 +34,18 @@ def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, E
     return coefficient, mul(*symbolic), mul(*varying)
 
 
-def is_short(value: Fraction | float, thresholds: SimplificationThresholds = DEFAULT_SIMPLIFICATION) -> bool:
-    """Whether a number has few characters, as a decimal or a fraction: 2.4, 0.25, 15, 1/6."""
+def is_short(
+    value: Fraction | float,
+    *,
+    max_number_characters: int = 4,
+) -> bool:
+    """Whether a number has few characters, as a decimal or a fraction: 2.4, 0.25, 15, 1/6.
+
+    Args:
+        max_number_characters: Of each number left after a number is factored out: 2.4, 0.25, 15.0.
+    """
     decimal = f"{float(value):.{ORDER_DIGITS}g}"
-    return min(len(decimal), len(str(value))) <= thresholds.max_number_characters
+    return min(len(decimal), len(str(value))) <= max_number_characters
 
 
 def contains_float(tree: Expression) -> bool:

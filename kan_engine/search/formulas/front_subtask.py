@@ -152,7 +152,14 @@ def _search_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> lis
     )
 
 
-def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[Expression]:
+def _run_part(
+    part: FrontPart, rows: LabelledRows, run: SearchContext, *, work_per_second: float = 1.7e5
+) -> list[Expression]:
+    """Search a part of the front.
+
+    Args:
+        work_per_second: Of a job, so that short jobs, too, give the same formulas in every run.
+    """
     limits, share = run.thresholds.front, part.end - part.begin
     names = {name for tree in part.seeds for name in variables(tree)} | set(part.columns)
 
@@ -170,7 +177,7 @@ def _run_part(part: FrontPart, rows: LabelledRows, run: SearchContext) -> list[E
         ends=_select_ends(run.data.training) if len(run.data.training) > len(rows) else None,
         limits=run.config.constraints,
         seed=run.config.seed,
-        max_work=min(limits.max_work, limits.work_per_second * run.config.max_seconds),
+        max_work=min(limits.max_work, work_per_second * run.config.max_seconds),
         share=share,
         should_stop=run.should_stop,
         report=report,

@@ -59,9 +59,7 @@ def _weigh_relative_errors(pool: Pool, judge: Judge) -> Float[np.ndarray, " rows
     problem = pool.problem
     if pool.exact is not None or not problem.settings.is_symbolic or problem.should_stop():
         return None
-    weighted_rows = reweigh_rows(
-        [candidate.tree for candidate in pool.candidates], problem.rows, problem.settings.assessment
-    )
+    weighted_rows = reweigh_rows([candidate.tree for candidate in pool.candidates], problem.rows)
     return None if weighted_rows is None or judge.misses_signal(pool) else weighted_rows.weights
 
 

@@ -113,11 +113,14 @@ def _report_by_time(run: SearchContext, start: float = 0.05, end: float = 0.38) 
     return report
 
 
-def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
+def _measure_stability(law: FoundLaw, run: SearchContext, *, max_resampling_steps: int = 12) -> float | None:
     """Share of resamplings whose formula makes similar predictions.
 
     Each resampling takes two thirds of the rows. It fits the rivals again, and tries all short formulas, or
     fits the structure and extracts its formulas again.
+
+    Args:
+        max_resampling_steps: When a structure is refitted to some of its rows.
     """
     rows = run.data.training.sample(run.thresholds.max_rows, run.config.seed)
     if law.has_relative_errors:
@@ -132,8 +135,7 @@ def _measure_stability(law: FoundLaw, run: SearchContext) -> float | None:
             candidates = enumerate_formulas(law.tried_in, problem)
         else:
             fit_sample, test_sample = problem.samples
-            steps = run.thresholds.max_resampling_steps
-            fit = replace(law.fit, bundle=law.fit.train_coefficients(fit_sample, steps=steps))
+            fit = replace(law.fit, bundle=law.fit.train_coefficients(fit_sample, steps=max_resampling_steps))
             candidates = read_structure(replace(fit, errors=(fit.relative_error(test_sample),)), pool)
         # The rivals are refitted to the same rows, so that the choice among them is resampled as well
         again = (
@@ -196,16 +198,21 @@ def make_law_result(
     )
 
 
-def measure_law_errors(law: FoundLaw, run: SearchContext) -> Float[np.ndarray, " rows"]:
+def measure_law_errors(
+    law: FoundLaw, run: SearchContext, *, min_validation_rows: int = 50
+) -> Float[np.ndarray, " rows"]:
     """Out-of-sample absolute errors of a law's network on the training rows, NaN for other rows.
 
     Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
     difference between both is added.
+
+    Args:
+        min_validation_rows: Below which the error of an adequate structure is measured by cross-validation.
     """
     data, limits, folds = run.data, run.thresholds, run.cross_validation.folds
     errors = np.full(len(data.training), np.nan)
     # Enough validation rows measure an adequate structure as well as a cross-validation would
-    is_certain = law.fit.is_adequate and len(data.validation) >= limits.min_validation_rows
+    is_certain = law.fit.is_adequate and len(data.validation) >= min_validation_rows
     is_crossed = len(errors) <= limits.selection.max_cross_validation_rows and not is_certain
     span = slice(0 if is_crossed else len(data.fit), len(errors))
     rows = data.training[span]

@@ -17,16 +17,23 @@ from kan_engine.search.context import SearchContext
 from kan_engine.search.laws.find_law import search_exact_law
 
 
-def find_exact_law(fit: LabelledRows, validation: LabelledRows, callbacks: Callbacks) -> Expression | None:
+def find_exact_law(
+    fit: LabelledRows,
+    validation: LabelledRows,
+    callbacks: Callbacks,
+    *,
+    law_of_solution_seconds: float = 10.0,
+) -> Expression | None:
     """Search for a formula that is exact to rounding error; None if none is found.
 
     Args:
         fit: Points with the values of one unknown.
         validation: Other points.
         callbacks: Once ``should_stop`` returns true, the search ends; its work is limited as well.
+        law_of_solution_seconds: Work of the search for the law of a solved equation.
     """
     config = SearchConfig()
-    limited_callbacks = callbacks.limit_work(config.thresholds.law_of_solution_seconds)
+    limited_callbacks = callbacks.limit_work(law_of_solution_seconds)
     run = SearchContext.create(_make_data(fit, validation), config, limited_callbacks)
     return search_exact_law(replace(run, contest=OptimismCorrection.create_closed()))
 

@@ -68,7 +68,7 @@ def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
 
 
 def _is_no_worse(result: SearchResult, rival: SearchResult, run: SearchContext) -> bool:
-    return not is_lower(rival.errors, result.errors, run.data.training.weights, run.thresholds.assessment)
+    return not is_lower(rival.errors, result.errors, run.data.training.weights)
 
 
 def _train_in_time(run: SearchContext) -> SearchResult:
@@ -87,13 +87,17 @@ def _fall_back_to_line(result: SearchResult, run: SearchContext) -> SearchResult
     return find_linear_model(run).add_warnings(*result.warnings)
 
 
-def _train_requested(run: SearchContext) -> SearchResult:
-    """Train the requested network; warn where a line is better."""
+def _train_requested(run: SearchContext, *, max_rounding_error: float = 1e-6) -> SearchResult:
+    """Train the requested network; warn where a line is better.
+
+    Args:
+        max_rounding_error: RMSE that is attributed to rounding.
+    """
     result = train_network(run, [make_law_subtask(run, None)] if run.config.symbolic else [])
     simple, weights = run.cross_validation.measure_simple_models(), run.data.training.weights
     spread = float(np.std(run.data.training.y))
     # Errors at the level of rounding need no comparison with a line
-    is_exact = compute_rmse(result.errors, weights) < run.thresholds.max_rounding_error * spread
+    is_exact = compute_rmse(result.errors, weights) < max_rounding_error * spread
     if is_exact or not run.cross_validation.is_better(simple["linear"], result.errors):
         return result
     of_line, of_network = compute_paired_rmse(simple["linear"], result.errors, weights)

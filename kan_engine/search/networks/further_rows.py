@@ -27,7 +27,12 @@ class FurtherFit:
 
 
 def fit_further_rows(
-    best: TrialResult, trials: TrialRunner, search_rows: SearchRows, run: SearchContext
+    best: TrialResult,
+    trials: TrialRunner,
+    search_rows: SearchRows,
+    run: SearchContext,
+    *,
+    row_growth_factor: int = 3,
 ) -> FurtherFit:
     """Fit the selected network to ever more rows of the reserve.
 
@@ -41,13 +46,15 @@ def fit_further_rows(
         trials: Trains networks.
         search_rows: The rows.
         run: The search context.
+        row_growth_factor: Of the rows of a large table from one fit of the selected network to the next. All
+            fits together take half as long again as the last.
     """
     data, fit_count = run.data, len(run.data.fit)
     if data.reserve is None:
         return FurtherFit(best, fit_count)
     judge, kind = search_rows.validation.rows(best.trial), best.trial.training.loss
     losses = judge.losses(best.network, kind)
-    for count in _list_sizes(fit_count, fit_count + len(data.reserve), run.thresholds.row_growth_factor):
+    for count in _list_sizes(fit_count, fit_count + len(data.reserve), row_growth_factor):
         trial = _fit_into_time(best, fit_count, count, run)
         candidate = None if trial is None else trials.train_on(search_rows.make_fit_rows(count), trial)
         if candidate is None or trials.is_time_over:

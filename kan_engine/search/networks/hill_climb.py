@@ -57,19 +57,25 @@ class StepRunner(Protocol[J_co]):
         ...
 
 
-def tune_network(trials: TrialRunner, task: SelectionTask) -> TrialResult:
+def tune_network(
+    trials: TrialRunner, task: SelectionTask, *, min_second_order_gain: float = 1.5
+) -> TrialResult:
     """Select the settings of the network to serve where no law is known, and train it.
 
     The hill climb starts from medium settings. Its best trial is trained again as several networks side by
     side. A single second-order network, stopped at the lowest validation loss, must be far better than the
     result of the climb. On data without noise it is better by orders of magnitude.
+
+    Args:
+        min_second_order_gain: Of losses, by which a second-order network must be better than the climb: on
+            data without noise it is better by orders of magnitude.
     """
     best = trials.run_best(generate_fixed_trials(task))
     if task.training.optimizer not in ("auto", "adam"):
         assert best is not None  # noqa: S101 - a requested optimizer is always tried
         return best
     climb_result = run_hill_climb(trials, task)
-    if best is not None and climb_result.expected_loss >= trials.thresholds.min_second_order_gain * best.loss:
+    if best is not None and climb_result.expected_loss >= min_second_order_gain * best.loss:
         return best
     ensemble_trial = final_trial(climb_result.trial, task)
     if trials.is_time_over or (ensemble_trial == climb_result.trial and not task.is_cross_validated):
@@ -99,12 +105,22 @@ def _complete_folds(
     return replace(ensemble, fold_losses=climb_result.fold_losses, folds_loss=climb_result.folds_loss)
 
 
-def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
+def run_hill_climb(
+    trials: StepRunner[J_co],
+    task: SelectionTask,
+    *,
+    tie_factor: float = 1.02,
+    max_retry_loss_factor: float = 1.03,
+) -> J_co:
     """Apply changes of the settings as long as any of them lowers the expected loss.
 
     In a tie the less constrained network is taken: the final network learns from more rows.
+
+    Args:
+        tie_factor: Between losses of networks that count as equally good.
+        max_retry_loss_factor: Of losses, above which a change is not tried again.
     """
-    limits, before = trials.thresholds, None
+    before = None
     top = trials.run_step(first_trial(task), task)
     lowest = top.expected_loss
     open_changes = list(list_moves(task))
@@ -113,10 +129,9 @@ def run_hill_climb(trials: StepRunner[J_co], task: SelectionTask) -> J_co:
         for change in tuple(open_changes):
             while (trial := change(top.trial)) is not None and trials.is_admissible(trial, task):
                 candidate = trials.run_step(trial, task)
-                if candidate.expected_loss > limits.max_retry_loss_factor * lowest:
+                if candidate.expected_loss > max_retry_loss_factor * lowest:
                     open_changes.remove(change)
-                tie = limits.tie_factor
-                loss_ratio = tie if is_more_flexible(trial, top.trial) else 1 / tie
+                loss_ratio = tie_factor if is_more_flexible(trial, top.trial) else 1 / tie_factor
                 if candidate.expected_loss > loss_ratio * lowest:
                     break
                 top, lowest = candidate, min(lowest, candidate.expected_loss)
@@ -155,18 +170,31 @@ class _DryRun:
         self._budget, self._lowest = ClimbBudget(), float("inf")
         self.unknown: list[Subtask] = []
 
-    def is_admissible(self, trial: Trial, task: SelectionTask) -> bool:
-        return len(self.unknown) < self.thresholds.max_predicted_subtasks and self._budget.allows(trial, task)
+    def is_admissible(self, trial: Trial, task: SelectionTask, *, max_predicted_subtasks: int = 16) -> bool:
+        """Whether steps may still be predicted.
 
-    def run_step(self, trial: Trial, task: SelectionTask) -> _EstimatedTrial:
+        Args:
+            max_predicted_subtasks: Steps of the climb that other workers may do in advance.
+        """
+        return len(self.unknown) < max_predicted_subtasks and self._budget.allows(trial, task)
+
+    def run_step(
+        self, trial: Trial, task: SelectionTask, *, assumed_loss_factor: float = 1.1
+    ) -> _EstimatedTrial:
+        """Return the stored loss of a step, or assume one and note the step as unfinished.
+
+        Args:
+            assumed_loss_factor: Of an unfinished step to the lowest loss: neither the best nor beyond a
+                retry.
+        """
         self._budget.spend(trial, task)
-        parts = make_step_subtasks(trial, task, self.thresholds)
+        parts = make_step_subtasks(trial, task)
         losses = [self._lookup_loss(part) for part in parts]
         known_losses = [loss for loss in losses if loss is not None]
         if len(known_losses) < len(parts):
             self.unknown += [part for part, loss in zip(parts, losses, strict=True) if loss is None]
             is_first = self._lowest == float("inf")
-            assumed_loss = 1.0 if is_first else self.thresholds.assumed_loss_factor * self._lowest
+            assumed_loss = 1.0 if is_first else assumed_loss_factor * self._lowest
             return _EstimatedTrial(trial, assumed_loss)
         loss = sum(known_losses) / len(known_losses)
         self._lowest = min(self._lowest, loss)

@@ -98,8 +98,12 @@ def make_linear_classifier(
     )
 
 
-def fit_simple_formula(run: SearchContext, kind: LinearKind) -> Formula:
-    """A line, its exponential, or the mean of all training rows as a formula."""
+def fit_simple_formula(run: SearchContext, kind: LinearKind, *, max_constant_digits: int = 6) -> Formula:
+    """A line, its exponential, or the mean of all training rows as a formula.
+
+    Args:
+        max_constant_digits: Of the constants of an exponential, which are not refitted.
+    """
     line, fit = _fit_line(run, kind), sample_search_rows(run)
     limits = run.thresholds.assessment
     tree = linear_formula(run.data.names, line.slopes, float(line.intercept))
@@ -108,8 +112,9 @@ def fit_simple_formula(run: SearchContext, kind: LinearKind) -> Formula:
     has_few = len(fit[0]) < limits.min_rows_per_constant * (1 + len(line.slopes))
     if kind == "log_linear":  # not refitted: least squares would fit only the largest targets
         form, values = parametrize_floats(tree)
-        digits = run.thresholds.max_constant_digits
-        tree = apply_function("exp", bind(form, [float(f"{value:.{digits}g}") for value in values]))
+        tree = apply_function(
+            "exp", bind(form, [float(f"{value:.{max_constant_digits}g}") for value in values])
+        )
     elif not is_long and not has_few:
         return Formula.refit(tree, *fit, run.config.constraints)
     return Formula.measure(tree, *fit, run.config.constraints)

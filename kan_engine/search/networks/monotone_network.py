@@ -33,15 +33,19 @@ from kan_engine.training.loop import TrainingStep
 Array = np.ndarray
 
 
-def find_monotone_network(run: SearchContext) -> SearchResult:
-    """The sum of curves with the lowest validation error, and smaller ones as compact networks."""
+def find_monotone_network(
+    run: SearchContext, *, smoothings: tuple[float, ...] = (1e-6, 1e-4, 1e-2, 1.0)
+) -> SearchResult:
+    """The sum of curves with the lowest validation error, and smaller ones as compact networks.
+
+    Args:
+        smoothings: Penalties of the squared second differences of the coefficients, tried likewise.
+    """
     fitter = MonotoneFitter(run)
     sources = fitter.select_sources()
     options = [
         (transform, grid, smoothing)
-        for transform, grid, smoothing in product(
-            fitter.list_transforms(), fitter.list_grids(), run.thresholds.monotone.smoothings
-        )
+        for transform, grid, smoothing in product(fitter.list_transforms(), fitter.list_grids(), smoothings)
     ]
     losses = {}
     for number, option in enumerate(options):

@@ -40,24 +40,29 @@ from kan_engine.search.thresholds import SearchThresholds
 from kan_engine.training.loop import TrainingStep
 
 
-def split_step(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[tuple[Trial, range]]:
+def split_step(
+    trial: Trial, task: SelectionTask, *, min_split_seconds: float = 2.0
+) -> list[tuple[Trial, range]]:
     """Split a long step of a cross-validated climb by its folds, so that two workers share it.
 
     Each part has the parallel networks that its folds need.
 
     Of a short step, the start in another process would take as long as is saved.
+
+    Args:
+        min_split_seconds: Estimated seconds of a cross-validated step of the climb from which it is split.
     """
     count = task.climb_fold_count
-    part_size = count if climb_step_seconds(trial, task) < thresholds.min_split_seconds else -(-count // 2)
+    part_size = count if climb_step_seconds(trial, task) < min_split_seconds else -(-count // 2)
     fold_ranges = range(part_size), range(part_size, count)
     return [(replicate_for_folds(trial, len(part), task), part) for part in fold_ranges if part]
 
 
-def make_step_subtasks(trial: Trial, task: SelectionTask, thresholds: SearchThresholds) -> list[Subtask]:
+def make_step_subtasks(trial: Trial, task: SelectionTask) -> list[Subtask]:
     """Describe a step of the hill climb as subtasks: a cross-validation where the task asks for it."""
     if not task.is_cross_validated:
         return [make_training_subtask(trial)]
-    return [make_folds_subtask(*part) for part in split_step(trial, task, thresholds)]
+    return [make_folds_subtask(*part) for part in split_step(trial, task)]
 
 
 def make_folds_subtask(trial: Trial, folds: Sequence[int]) -> Subtask:
@@ -143,7 +148,7 @@ class TrialRunner:
         self._budget.spend(trial, task)
         if not task.is_cross_validated:
             return self.run(trial)
-        first_part, *other_parts = split_step(trial, task, self.thresholds)
+        first_part, *other_parts = split_step(trial, task)
         with self._run.parts.prefetch(lambda: [make_folds_subtask(*part) for part in other_parts]):
             result = self.cross_validate(*first_part, task)
         for part in other_parts:

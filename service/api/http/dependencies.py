@@ -122,15 +122,18 @@ VersionedPath = Annotated[Callable[[str], str], Depends(_get_versioned_path)]
 class StrictRequest(Request):
     """A request whose JSON body is parsed strictly."""
 
-    async def json(self) -> Any:
+    async def json(self, *, max_loop_body_bytes: int = 64 * 1024) -> Any:
         """The parsed body; parsed once, then cached.
+
+        Args:
+            max_loop_body_bytes: Larger bodies are parsed in a thread: it would block the event loop too long.
 
         Raises:
             Malformed: The body is not strict JSON.
         """
         if not hasattr(self, "_strict"):
             raw = await self.body()
-            in_thread = len(raw) > self.app.state.limits.max_loop_body_bytes
+            in_thread = len(raw) > max_loop_body_bytes
             self._strict = (
                 await run_in_threadpool(strict_json.parse, raw) if in_thread else strict_json.parse(raw)
             )

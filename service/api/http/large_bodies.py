@@ -30,7 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.http.departures import run_for_client
 from service.api.http.dependencies import is_json
 from service.api.http.json_scan import JsonBounds, JsonScan
-from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
+from service.api.http.limits import HttpLimits
 from service.api.http.problems import problem_response
 from service.api.http.slots import Slots
 from service.api.telemetry.request_metrics import PredictionCall, RequestMetrics
@@ -90,7 +90,7 @@ class LargeBodyMiddleware:
         reader: LargeBodyReader,
         meters: RequestMetrics,
         statistics: InferenceStatistics,
-        limits: HttpLimits = DEFAULT_LIMITS,
+        limits: HttpLimits,
     ) -> None:
         self.app, self._limits = app, limits
         self._settings, self._slots, self._reader = settings, slots, reader

@@ -13,7 +13,6 @@ class HttpLimits:
     """What a request may take of this process; ``app.state.limits``.
 
     Attributes:
-        max_loop_body_bytes: Larger bodies are parsed in a thread: it would block the event loop too long.
         max_inline_table_bytes: Largest body with a table that this process parses. Its schema stops at the
             first mistake, so this takes less than 0.1 s; the other process would need as long to start.
         max_inline_other_bytes: The same of other bodies, whose schemas report every mistake.
@@ -26,16 +25,7 @@ class HttpLimits:
             tenants leave one for a third.
         max_waiting_per_tenant: Large requests of a tenant: each has its body on disk while it waits.
         slot_timeout_s: After which a request that waits for a slot is refused.
-        max_rendered_images: Rendered as pixels at once: each takes a processor.
 
-        max_field_bytes: Of a text field of a form.
-        max_boundary_characters: Of the boundary of a form; RFC 2046 allows 70.
-        max_part_header_bytes: Per header of a part of a form.
-        max_part_headers: Of a part of a form.
-
-        redis_timeout_s: Of the count of requests.
-        redis_retry_pause_s: Without another attempt after Redis was unreachable: not every request should
-            wait for it.
         max_buckets: Number of buckets above which full ones are dropped.
         key_check_interval_s: After which a service without keys looks for a first one again: the look takes
             as long as a prediction of one row, and a key takes longer to make.
@@ -43,7 +33,6 @@ class HttpLimits:
         live, ingest, admission, prediction: Handed down to event streams, readers, admission and predictions.
     """
 
-    max_loop_body_bytes: int = 64 * 1024
     max_inline_table_bytes: int = 2**20
     max_inline_other_bytes: int = 64 * 1024
     max_inline_containers: int = 20_000
@@ -53,15 +42,7 @@ class HttpLimits:
     kept_slots: int = 2
     max_waiting_per_tenant: int = 32
     slot_timeout_s: float = 30.0
-    max_rendered_images: int = 2
 
-    max_field_bytes: int = 2**20
-    max_boundary_characters: int = 200
-    max_part_header_bytes: int = 8 * 1024
-    max_part_headers: int = 16
-
-    redis_timeout_s: float = 0.2
-    redis_retry_pause_s: float = 5.0
     max_buckets: int = 10_000
     key_check_interval_s: float = 0.2
 
@@ -79,7 +60,6 @@ class ConnectionLimits:
     """What a connection may take of this process; a subclass of the protocol may have others.
 
     Attributes:
-        max_pending_bytes: That belong to no body, as uvicorn's parser in Python has it.
         read_ahead_bytes: Of a body that are buffered before its route reads them. uvicorn pauses at 64 KiB
             until the route reads on: ten turns of the event loop for the 640 kB of 10,000 rows, each of which
             waits on a busy machine.
@@ -87,16 +67,13 @@ class ConnectionLimits:
         idle_timeout_s: Without any byte of a body received, or of a response sent.
         check_interval_s: Between two checks of these times.
         max_connections: Fewer if the process may open few files.
-        probe_connections: Beyond the limit, which serve health probes only.
     """
 
-    max_pending_bytes: int = 64 * 1024
     read_ahead_bytes: int = 2**20
     head_timeout_s: float = 20.0
     idle_timeout_s: float = 60.0
     check_interval_s: float = 1.0
     max_connections: int = 10_000
-    probe_connections: int = 16
 
 
 DEFAULT_CONNECTION_LIMITS = ConnectionLimits()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
+from service.api.http.limits import HttpLimits
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,8 @@ class LocalRateLimiter:
         self,
         limit: int,
         clock: Callable[[], float] = time.monotonic,
-        limits: HttpLimits = DEFAULT_LIMITS,
+        *,
+        limits: HttpLimits,
     ) -> None:
         self._limit, self._clock, self._limits = limit, clock, limits
         self._buckets: dict[str, tuple[float, float]] = {}
@@ -107,15 +108,30 @@ class LocalRateLimiter:
 
 
 class RedisRateLimiter:
-    """Token buckets in Redis, which all processes share; timed by the clock of Redis."""
+    """Token buckets in Redis, which all processes share; timed by the clock of Redis.
 
-    def __init__(self, limit: int, url: str, limits: HttpLimits = DEFAULT_LIMITS) -> None:
+    Args:
+        redis_timeout_s: Of the count of requests.
+        redis_retry_pause_s: Without another attempt after Redis was unreachable: not every request should
+            wait for it.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        url: str,
+        *,
+        redis_timeout_s: float = 0.2,
+        redis_retry_pause_s: float = 5.0,
+    ) -> None:
         import redis  # noqa: PLC0415  # takes half a second, which a service without Redis saves
 
         self._errors = redis.RedisError
         self._limit, self._silent_until = limit, 0.0
-        self._retry_pause_s, timeout_s = limits.redis_retry_pause_s, limits.redis_timeout_s
-        client = redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+        self._retry_pause_s = redis_retry_pause_s
+        client = redis.Redis.from_url(
+            url, socket_timeout=redis_timeout_s, socket_connect_timeout=redis_timeout_s
+        )
         self._take = client.register_script(BUCKET_SCRIPT)
 
     def take(self, who: str) -> Allowance | None:
@@ -132,11 +148,11 @@ class RedisRateLimiter:
         return Allowance(bool(is_allowed), self._limit, float(tokens))
 
 
-def make_rate_limiter(limit: int, broker_url: str, limits: HttpLimits = DEFAULT_LIMITS) -> RateLimiter | None:
+def make_rate_limiter(limit: int, broker_url: str, limits: HttpLimits) -> RateLimiter | None:
     """Return a limiter for ``limit`` requests per minute and key; None if ``limit`` is 0."""
     if not limit:
         return None
     is_shared = broker_url.startswith(("redis://", "rediss://"))
     if is_shared:
-        return RedisRateLimiter(limit, broker_url, limits)
+        return RedisRateLimiter(limit, broker_url)
     return LocalRateLimiter(limit, limits=limits)

@@ -15,7 +15,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.http.limits import DEFAULT_LIMITS, HttpLimits
+from service.api.http.limits import HttpLimits
 from service.errors import ErrorEntry, Invalid, Malformed
 
 FILE_FIELD = "file"
@@ -43,11 +43,21 @@ class UploadForm:
 
 @asynccontextmanager
 async def receive_upload(
-    request: Request, folder: Path, fields: Sequence[str], limits: HttpLimits = DEFAULT_LIMITS
+    request: Request,
+    folder: Path,
+    fields: Sequence[str],
+    limits: HttpLimits,
+    *,
+    max_part_header_bytes: int = 8 * 1024,
+    max_part_headers: int = 16,
 ) -> AsyncIterator[UploadForm]:
     """Receive a form with the field ``file`` and optionally some of ``fields``.
 
     The temporary file has no name on disk, so the system frees it even if the process dies.
+
+    Args:
+        max_part_header_bytes: Per header of a part of a form.
+        max_part_headers: Of a part of a form.
 
     Raises:
         Malformed: The body is not a multipart form.
@@ -57,9 +67,9 @@ async def receive_upload(
         receiver = _FormReceiver(cast("BinaryIO", file), fields, limits)
         try:
             with PushMultipartParser(
-                _parse_boundary(request, limits),
-                max_header_size=limits.max_part_header_bytes,
-                max_header_count=limits.max_part_headers,
+                _parse_boundary(request),
+                max_header_size=max_part_header_bytes,
+                max_header_count=max_part_headers,
             ) as parser:
                 async for chunk in request.stream():
                     if chunk and not parser.closed:  # RFC 2046: ignore what follows the last boundary
@@ -69,12 +79,16 @@ async def receive_upload(
         yield receiver.build_form()
 
 
-def _parse_boundary(request: Request, limits: HttpLimits) -> str:
+def _parse_boundary(request: Request, *, max_boundary_characters: int = 200) -> str:
+    """Read the boundary of a multipart body.
+
+    Args:
+        max_boundary_characters: Of the boundary of a form; RFC 2046 allows 70.
+    """
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary: str = options.get("boundary", "")
-    max_length = limits.max_boundary_characters
-    if not 1 <= len(boundary) <= max_length:
-        raise _form_error(f"the Content-Type has no boundary of 1 to {max_length} characters")
+    if not 1 <= len(boundary) <= max_boundary_characters:
+        raise _form_error(f"the Content-Type has no boundary of 1 to {max_boundary_characters} characters")
     return boundary
 
 
@@ -130,15 +144,19 @@ class _FormReceiver:
             )
         self._parts[self._part] = bytearray()
 
-    def _add_data(self, data: bytearray | bytes) -> None:
+    def _add_data(self, data: bytearray | bytes, *, max_field_bytes: int = 2**20) -> None:
+        """Add bytes of a part, refusing what exceeds the limits.
+
+        Args:
+            max_field_bytes: Of a text field of a form.
+        """
         if self._part == FILE_FIELD:
             self._file.write(data)
             return
         value = self._parts[self._part]
         value += data
-        max_bytes = self._limits.max_field_bytes
-        if len(value) > max_bytes:
-            detail = f"the field {self._part!r} is over {max_bytes} bytes long; shorten it"
+        if len(value) > max_field_bytes:
+            detail = f"the field {self._part!r} is over {max_field_bytes} bytes long; shorten it"
             raise _field_error(self._part, "too_long", detail)
 
 

@@ -50,13 +50,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._looks.cancel()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse data; answer 400 if too many bytes belong to no body."""
+    def data_received(self, data: bytes, *, max_pending_bytes: int = 64 * 1024) -> None:
+        """Parse data; answer 400 if too many bytes belong to no body.
+
+        Args:
+            max_pending_bytes: That belong to no body, as uvicorn's parser in Python has it.
+        """
         self._pending += len(data)
         if self._is_receiving():
             self._since = self.loop.time()
         super().data_received(data)
-        if self._pending > self.limits.max_pending_bytes and not self.transport.is_closing():
+        if self._pending > max_pending_bytes and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
@@ -113,8 +117,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         else:
             self._looks = self.loop.call_later(self.limits.check_interval_s, self._check_idle)
 
-    def _evict_idle_connection(self) -> None:
-        """Close the connection that has been idle longest; if none is idle, this one serves probes only."""
+    def _evict_idle_connection(self, *, probe_connections: int = 16) -> None:
+        """Close the connection that has been idle longest; if none is idle, this one serves probes only.
+
+        Args:
+            probe_connections: Beyond the limit, which serve health probes only.
+        """
         connections = [
             connection
             for connection in self.connections
@@ -126,7 +134,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 min(candidates, key=lambda connection: connection._since).transport.abort()
                 return
         self._is_beyond = True
-        if len(connections) >= self._max_connections + self.limits.probe_connections:
+        if len(connections) >= self._max_connections + probe_connections:
             self.transport.abort()
 
 

@@ -68,10 +68,14 @@ class _EventStreamResponse(StreamingResponse):
 
 
 async def _follow_events(
-    job_id: str, number: int, sessions: Sessions, watch: JobWatch
+    job_id: str, number: int, sessions: Sessions, watch: JobWatch, *, reconnect_ms: int = 2_000
 ) -> AsyncIterator[bytes]:
-    """Past events, then new ones as they occur, until the job, the service or the key ends."""
-    yield format_sse_event(data_str=None, retry=watch.limits.reconnect_ms)
+    """Past events, then new ones as they occur, until the job, the service or the key ends.
+
+    Args:
+        reconnect_ms: After which a client whose stream broke off connects again.
+    """
+    yield format_sse_event(data_str=None, retry=reconnect_ms)
     while not watch.is_closed:
         try:
             max_events = watch.limits.max_events_per_read

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from service.api.live.limits import DEFAULT_LIVE, LiveLimits
+from service.api.live.limits import LiveLimits
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.errors import TooMany
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class JobWatch:
     """Polls for new events of jobs. All methods run on the event loop of the process."""
 
-    def __init__(self, sessions: Sessions, limits: LiveLimits = DEFAULT_LIVE) -> None:
+    def __init__(self, sessions: Sessions, limits: LiveLimits) -> None:
         self._sessions, self.limits = sessions, limits
         self._watched = Counter[str]()
         self._newest: dict[str, int] = {}

@@ -12,14 +12,12 @@ class LiveLimits:
         max_streams_per_tenant: In one process: each stream holds a connection.
         max_events_per_read: Of a stream.
         ping_interval_s: Of a stream without events: proxies close idle connections.
-        reconnect_ms: After which a client whose stream broke off connects again.
     """
 
     poll_interval_s: float = 0.2
     max_streams_per_tenant: int = 200
     max_events_per_read: int = 200
     ping_interval_s: float = 15.0
-    reconnect_ms: int = 2_000
 
 
 DEFAULT_LIVE = LiveLimits()

@@ -133,7 +133,7 @@ async def upload_table(arguments: TableArguments, context: ToolContext, _: Progr
             settings=context.settings,
             limits=context.limits.ingest,
         )
-        is_small = ingest.is_safe_in_process(file, limits=context.limits.ingest)
+        is_small = ingest.is_safe_in_process(file)
         async with nullcontext() if is_small else context.parsing.hold(context.caller.tenant):
             return _report_dataset(await run_in_threadpool(add), 50, [])
 

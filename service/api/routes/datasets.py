@@ -99,7 +99,7 @@ class SentTable:
         """Store the table of a form; a large one waits for its turn to be parsed."""
         async with receive_upload(self.request, self.settings.data_dir, TABLE_FIELDS, self.limits) as form:
             add = partial(_add_form, form, **self._options)
-            is_small = ingest.is_safe_in_process(form.file, limits=self.limits.ingest)
+            is_small = ingest.is_safe_in_process(form.file)
             async with nullcontext() if is_small else self.parsing.hold(self.sessions.tenant):
                 return self._locate(await run_for_client(self.request.receive, add))
 

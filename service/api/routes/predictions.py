@@ -33,10 +33,14 @@ async def predict_with(model_id: Reference, body: Rows, request: Request) -> Res
     return await _predict_rows(model_id, body, request)
 
 
-async def _predict_rows(reference: str, rows: Rows, request: Request) -> Response:
-    """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
+async def _predict_rows(reference: str, rows: Rows, request: Request, *, max_loop_rows: int = 32) -> Response:
+    """Predict a few rows of a loaded model on the event loop, everything else in a thread.
+
+    Args:
+        max_loop_rows: Up to here predicting takes less time than a thread switch.
+    """
     serving, meters = make_prediction_context(request), cast("RequestMetrics", request.app.state.meters)
-    is_small = rows.row_count <= serving.limits.max_loop_rows and not rows.explain
+    is_small = rows.row_count <= max_loop_rows and not rows.explain
     is_quick = is_small and serving.is_cached(reference)
     document: Any
     with meters.time_prediction("predict") as count:

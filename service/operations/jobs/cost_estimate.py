@@ -15,7 +15,7 @@ from service.db.tables import Dataset
 from service.documents.column_report import ColumnReport, read_reports
 from service.documents.training_plan import LABEL_TYPES, TrainingPlan
 from service.errors import Invalid
-from service.operations.jobs.limits import DEFAULT_ADMISSION, DEFAULT_COSTS, AdmissionLimits, CostModel
+from service.operations.jobs.limits import AdmissionLimits, CostModel
 from service.operations.jobs.training_checks import check_training
 from service.schemas.baselines import Baseline, compute_hidden_layers, count_parameters
 from service.schemas.models import MAX_PICTURED_EDGES
@@ -42,7 +42,7 @@ class Cost:
     seconds: float
 
 
-def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
+def estimate_cost(plan: TrainingPlan, costs: CostModel) -> Cost:
     """Cost of the requested network.
 
     If the search chooses the shape, memory is for the largest network that ``max_seconds`` allows, and all
@@ -50,7 +50,7 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
     """
     if plan.task == "density":
         return _estimate_density(plan, costs)
-    columns = count_encoded_inputs(plan.features, plan.types, costs)
+    columns = count_encoded_inputs(plan.features, plan.types)
     inputs = _count_read_inputs(plan, columns, costs)
     rows = _RowCounts.count(plan, inputs, costs)
     networks = list(_list_networks(plan, inputs, rows))
@@ -71,14 +71,21 @@ def estimate_cost(plan: TrainingPlan, costs: CostModel = DEFAULT_COSTS) -> Cost:
     )
 
 
-def _estimate_density(plan: TrainingPlan, costs: CostModel) -> Cost:
-    """Cost of a density: integrals over the grid, or the product of two grids, for every parameter."""
+def _estimate_density(
+    plan: TrainingPlan, costs: CostModel, *, density_margin: int = 6, density_term_seconds: float = 1e-9
+) -> Cost:
+    """Cost of a density: integrals over the grid, or the product of two grids, for every parameter.
+
+    Args:
+        density_margin: Intervals beyond the grid.
+        density_term_seconds: For a parameter at a quadrature point or row.
+    """
     network, columns = plan.request.network, len(plan.features)
     nodes = 0 if columns == 1 else costs.density_nodes if network.hidden == "auto" else sum(network.hidden)
     grid = costs.density_grids[columns - 1] if network.grid == "auto" else network.grid
     edges = (columns + 1) * nodes or columns
     parameters = edges * (grid + network.order + 1)
-    places = (costs.density_points * (grid + costs.density_margin)) ** columns
+    places = (costs.density_points * (grid + density_margin)) ** columns
     rows = min(plan.rows, costs.max_density_rows) if columns > 1 else 0
     reading = costs.value_seconds * plan.rows * columns
     return Cost(
@@ -86,7 +93,7 @@ def _estimate_density(plan: TrainingPlan, costs: CostModel) -> Cost:
         parameters=parameters,
         memory_bytes=DOUBLE_BYTES
         * (plan.rows * (columns + costs.read_numbers_per_row) + places * parameters + parameters**2),
-        seconds=float(f"{reading + costs.density_term_seconds * (places + rows) * parameters:.3g}"),
+        seconds=float(f"{reading + density_term_seconds * (places + rows) * parameters:.3g}"),
     )
 
 
@@ -116,9 +123,9 @@ def refuse_too_costly(
     cost: Cost,
     settings: Settings,
     max_seconds: float,
-    limits: AdmissionLimits = DEFAULT_ADMISSION,
     *,
     smaller: str = "lower hidden or grid, or use fewer features or rows",
+    max_layers: int = 32,
 ) -> None:
     """Refuse a cost over the limits.
 
@@ -126,13 +133,13 @@ def refuse_too_costly(
         cost: The estimate.
         settings: The limits of the service.
         max_seconds: Time of the job.
-        limits: Further limits.
         smaller: What makes the network smaller.
+        max_layers: Of a network, with the output layer.
 
     Raises:
         Invalid: ``cost_too_high``, with the estimate and the limits.
     """
-    maximum = Cost(limits.max_layers, settings.max_parameters, settings.max_memory_bytes, max_seconds)
+    maximum = Cost(max_layers, settings.max_parameters, settings.max_memory_bytes, max_seconds)
     over = [name for name, limit in asdict(maximum).items() if getattr(cost, name) > limit]
     if not over:
         return
@@ -144,11 +151,9 @@ def refuse_too_costly(
     raise Invalid.make_at("cost_too_high", detail, place, estimate=asdict(cost), limit=asdict(maximum))
 
 
-def count_encoded_inputs(
-    columns: Sequence[ColumnReport], types: dict[str, str], costs: CostModel = DEFAULT_COSTS
-) -> int:
+def count_encoded_inputs(columns: Sequence[ColumnReport], types: dict[str, str]) -> int:
     """Upper bound of the network's inputs for these columns."""
-    return sum(_count_inputs(column, types[column.name], costs) for column in columns)
+    return sum(_count_inputs(column, types[column.name]) for column in columns)
 
 
 def _count_read_inputs(plan: TrainingPlan, columns: int, costs: CostModel) -> int:
@@ -157,11 +162,26 @@ def _count_read_inputs(plan: TrainingPlan, columns: int, costs: CostModel) -> in
         return columns
     required_columns = [report for report in plan.features if report.name in plan.required_features]
     max_inputs = costs.screening.max_inputs_of(plan.training_rows)
-    return min(columns, max_inputs + count_encoded_inputs(required_columns, plan.types, costs))
+    return min(columns, max_inputs + count_encoded_inputs(required_columns, plan.types))
 
 
-def _screening_bytes(plan: TrainingPlan, columns: int, inputs: int, costs: CostModel) -> int:
-    """Memory of the screening, before the rows are encoded; 0 where no column is left out."""
+def _screening_bytes(
+    plan: TrainingPlan,
+    columns: int,
+    inputs: int,
+    costs: CostModel,
+    *,
+    screened_copies: int = 4,
+    function_copies: int = 2,
+    pair_copies: int = 6,
+) -> int:
+    """Memory of the screening, before the rows are encoded; 0 where no column is left out.
+
+    Args:
+        screened_copies: Of the encoded rows of a screening: themselves, standardised, of a fold, its kernel.
+        function_copies: Of the functions of the inputs, in single precision, with their transpose.
+        pair_copies: Of numbers for all pairs of inputs: variances of three kinds, squares, temporary ones.
+    """
     if inputs == columns:
         return 0
     screening = costs.screening
@@ -169,19 +189,29 @@ def _screening_bytes(plan: TrainingPlan, columns: int, inputs: int, costs: CostM
     functions = min(rows * columns * max(screening.degrees), screening.max_basis_numbers)
     pairs = min(columns, screening.max_product_inputs) ** 2
     return DOUBLE_BYTES * (
-        costs.screened_copies * rows * columns
-        + costs.function_copies * functions // 2
-        + costs.pair_copies * pairs
+        screened_copies * rows * columns + function_copies * functions // 2 + pair_copies * pairs
     )
 
 
-def _count_inputs(column: ColumnReport, kind: str, costs: CostModel) -> int:
+def _count_inputs(
+    column: ColumnReport,
+    kind: str,
+    *,
+    max_time_inputs: int = 7,
+    max_encoded_categories: int = 20,
+) -> int:
+    """Count the encoded inputs of a table.
+
+    Args:
+        max_time_inputs: Inputs of a time: the year, and sine and cosine of three cycles.
+        max_encoded_categories: Categories that the engine encodes as a column each.
+    """
     missing = int(column.missing > 0)
     if kind == "datetime":
-        return costs.max_time_inputs + missing
+        return max_time_inputs + missing
     if kind not in ("category", "text"):
         return 1 + missing
-    return max(1, min(column.distinct, costs.max_encoded_categories + 1) + missing)
+    return max(1, min(column.distinct, max_encoded_categories + 1) + missing)
 
 
 @dataclass(frozen=True)
@@ -302,31 +332,52 @@ def _is_sparse(plan: TrainingPlan) -> bool:
     return plan.request.training.lamb not in ("auto", 0)
 
 
-def _table_bytes(plan: TrainingPlan, inputs: int, rows: _RowCounts, costs: CostModel) -> int:
-    """Memory of the encoded rows, which the job holds from start to end."""
+def _table_bytes(
+    plan: TrainingPlan, inputs: int, rows: _RowCounts, costs: CostModel, *, label_bytes: int = 200
+) -> int:
+    """Memory of the encoded rows, which the job holds from start to end.
+
+    Args:
+        label_bytes: Of a text, shared by all rows with it.
+    """
     read = [*plan.features, plan.target]
     labels = max(report.distinct * (plan.types[report.name] in LABEL_TYPES) for report in read)
-    return DOUBLE_BYTES * rows.total * (inputs + costs.kept_numbers_per_row) + costs.label_bytes * int(labels)
+    return DOUBLE_BYTES * rows.total * (inputs + costs.kept_numbers_per_row) + label_bytes * int(labels)
 
 
-def _comparison_bytes(inputs: int, rows: _RowCounts, costs: CostModel) -> int:
-    """Memory of the comparisons with simple models, on the rows of choices."""
-    return costs.comparison_copies * DOUBLE_BYTES * rows.choices * (inputs + costs.kept_numbers_per_row)
+def _comparison_bytes(inputs: int, rows: _RowCounts, costs: CostModel, *, comparison_copies: int = 7) -> int:
+    """Memory of the comparisons with simple models, on the rows of choices.
+
+    Args:
+        comparison_copies: Copies of the encoded rows of choices in the comparisons with simple models.
+    """
+    return comparison_copies * DOUBLE_BYTES * rows.choices * (inputs + costs.kept_numbers_per_row)
 
 
 def _evaluation_bytes(
-    plan: TrainingPlan, networks: list[_NetworkWorkload], rows: _RowCounts, costs: CostModel
+    plan: TrainingPlan,
+    networks: list[_NetworkWorkload],
+    rows: _RowCounts,
+    costs: CostModel,
+    *,
+    baseline_copies: int = 4,
+    prediction_copies: int = 8,
+    edge_bytes: int = 8_000,
 ) -> int:
-    """Memory after training, when its rows have been freed: the maximum over the later stages."""
+    """Memory after training, when its rows have been freed: the maximum over the later stages.
+
+    Args:
+        baseline_copies: Of the training rows: scaled, centred, and two in the solver.
+        prediction_copies: Of the probabilities, while metrics are computed.
+        edge_bytes: Of an activation in the picture: its curve as numbers and as text.
+    """
     is_compared = bool(plan.request.baselines)
-    baselines = is_compared * costs.baseline_copies * DOUBLE_BYTES * rows.choices * networks[0].first.width[0]
-    baselines += max(
-        (_mlp_bytes(mlp, plan, networks, rows, costs) for mlp in plan.request.baselines), default=0
-    )
-    answers = costs.prediction_copies * DOUBLE_BYTES * (rows.choices + rows.test) * (plan.outputs + 1)
+    baselines = is_compared * baseline_copies * DOUBLE_BYTES * rows.choices * networks[0].first.width[0]
+    baselines += max((_mlp_bytes(mlp, plan, networks, rows) for mlp in plan.request.baselines), default=0)
+    answers = prediction_copies * DOUBLE_BYTES * (rows.choices + rows.test) * (plan.outputs + 1)
     edges = min(MAX_PICTURED_EDGES, max(network.first.edges for network in networks))
     compact = _compact_bytes(plan, networks[0].first.width[0], costs)
-    return compact + max(baselines + answers, costs.edge_bytes * edges)
+    return compact + max(baselines + answers, edge_bytes * edges)
 
 
 def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
@@ -336,15 +387,21 @@ def _compact_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
     return DOUBLE_BYTES * networks * inputs * plan.outputs * costs.compact_terms
 
 
-def _compact_search_bytes(plan: TrainingPlan, inputs: int, costs: CostModel) -> int:
-    """Memory of the search for compact networks: the derivatives of its first one, and their products."""
+def _compact_search_bytes(
+    plan: TrainingPlan, inputs: int, costs: CostModel, *, compact_copies: int = 3
+) -> int:
+    """Memory of the search for compact networks: the derivatives of its first one, and their products.
+
+    Args:
+        compact_copies: Of the derivatives of the first one.
+    """
     if plan.request.compact is None:
         return 0
     limits, outputs = costs.compact, plan.outputs
     rows = 2 * limits.count_rows(limits.search_rows, outputs)  # with as many guarding ones
     sources = min(inputs, limits.max_sources, max(1, limits.max_start_curves // outputs))
     coefficients = outputs * (sources * limits.max_terms + 1)
-    return DOUBLE_BYTES * costs.compact_copies * coefficients * (rows * outputs + coefficients)
+    return DOUBLE_BYTES * compact_copies * coefficients * (rows * outputs + coefficients)
 
 
 def _mlp_bytes(
@@ -352,17 +409,26 @@ def _mlp_bytes(
     plan: TrainingPlan,
     networks: list[_NetworkWorkload],
     rows: _RowCounts,
-    costs: CostModel,
+    *,
+    mlp_vectors: int = 54,
+    mlp_row_copies: int = 6,
+    max_mlp_node_values: int = 5_000_000,
 ) -> int:
-    """Memory of training an MLP; 0 for other baselines."""
+    """Memory of training an MLP; 0 for other baselines.
+
+    Args:
+        mlp_vectors: Copies of an MLP's parameters: L-BFGS if they are few, else Adam in single precision.
+        mlp_row_copies: Of the hidden nodes at all rows.
+        max_mlp_node_values: Rows times hidden nodes.
+    """
     if isinstance(baseline, str) and baseline != "mlp":
         return 0
     inputs = networks[0].first.width[0]
     kan_parameters = max(network.finest.parameters for network in networks)
     layers = compute_hidden_layers(baseline, inputs, plan.outputs, kan_parameters)
-    nodes = min(rows.choices * sum(layers), costs.max_mlp_node_values)
+    nodes = min(rows.choices * sum(layers), max_mlp_node_values)
     return DOUBLE_BYTES * (
-        costs.mlp_vectors * count_parameters(layers, inputs, plan.outputs) + costs.mlp_row_copies * nodes
+        mlp_vectors * count_parameters(layers, inputs, plan.outputs) + mlp_row_copies * nodes
     )
 
 
@@ -389,7 +455,7 @@ def refuse_untrainable(
     """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
     plan = check_training(request, read_reports(dataset.columns), dataset.rows, limits, units=dataset.units)
     cost = estimate_cost(plan, limits.costs)
-    refuse_too_costly(cost, settings, request.max_seconds, limits, smaller=_suggest_smaller_network(plan))
+    refuse_too_costly(cost, settings, request.max_seconds, smaller=_suggest_smaller_network(plan))
 
 
 def _suggest_smaller_network(plan: TrainingPlan) -> str:

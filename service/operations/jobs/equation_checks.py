@@ -45,12 +45,12 @@ def check_problem(
         refuse_mistakes(_check_grid(request, problem, limits))
         grid, order = request.network.grid, request.network.order
         grid_and_order = None if grid == "auto" else grid, None if order == "auto" else order
-        refuse_too_costly(estimate_grid(problem, *grid_and_order), settings, request.max_seconds, limits)
+        refuse_too_costly(estimate_grid(problem, *grid_and_order), settings, request.max_seconds)
         return
-    refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds, limits)
+    refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds)
     shape = plan_network(request, problem, request.hidden)
-    refuse_mistakes(_check_shape(problem, shape, limits))
-    refuse_too_costly(estimate_shape(shape), settings, request.max_seconds, limits)
+    refuse_mistakes(_check_shape(problem, shape))
+    refuse_too_costly(estimate_shape(shape), settings, request.max_seconds)
 
 
 def typeset(request: TypesetRequest) -> TypesetOut:
@@ -126,7 +126,17 @@ def _check_grid(request: SolveRequest, problem: DifferentialProblem, limits: Adm
             yield "cost_too_high", ["network", "grid"], detail
 
 
-def _check_shape(problem: DifferentialProblem, shape: DistillationPlan, limits: AdmissionLimits) -> Mistakes:
+def _check_shape(
+    problem: DifferentialProblem,
+    shape: DistillationPlan,
+    *,
+    max_equation_points: int = 100_000,
+) -> Mistakes:
+    """Yield what keeps a network of this shape from representing the solution.
+
+    Args:
+        max_equation_points: At which a network of a given shape is fitted to the solution.
+    """
     highest = problem.highest_derivative
     if highest >= MAX_SPLINE_ORDER:
         detail = (
@@ -136,9 +146,11 @@ def _check_shape(problem: DifferentialProblem, shape: DistillationPlan, limits: 
         yield "invalid_config", ["network", "hidden"], detail
     elif shape.order <= highest:
         yield _make_order_mistake(shape.order, highest)
-    limit = limits.max_equation_points
-    if shape.rows > limit:
-        detail = f"this grid is fitted at {shape.rows:,} points, the limit is {limit:,}; use a coarser grid"
+    if shape.rows > max_equation_points:
+        detail = (
+            f"this grid is fitted at {shape.rows:,} points, the limit is {max_equation_points:,}; "
+            "use a coarser grid"
+        )
         yield "cost_too_high", ["network", "grid"], detail
 
 

@@ -154,8 +154,18 @@ def _read_dataset(
             return columns, column_values(table.frame.select(predictor.target).collect().to_series())
 
 
-def _check_dataset(dataset: Dataset, predictor: Predictor, serving: PredictionContext) -> None:
-    """Check size and columns of a dataset from its report alone."""
+def _check_dataset(
+    dataset: Dataset,
+    predictor: Predictor,
+    serving: PredictionContext,
+    *,
+    max_evaluated_values: int = 10_000_000,
+) -> None:
+    """Check size and columns of a dataset from its report alone.
+
+    Args:
+        max_evaluated_values: Rows times columns of an evaluation in a request: 80 MB.
+    """
     reports = read_reports(dataset.columns)
     features = predictor.encoding.features
     check_columns(reports, features, optional=predictor.unused)
@@ -167,7 +177,7 @@ def _check_dataset(dataset: Dataset, predictor: Predictor, serving: PredictionCo
         raise Invalid.make_at("invalid_values", detail, {"pointer": "#/dataset_id", "column": target.name})
     names = {report.name for report in reports}
     width = sum(feature.name in names for feature in features)
-    max_rows = min(serving.max_rows, serving.limits.max_evaluated_values // max(1, width))
+    max_rows = min(serving.max_rows, max_evaluated_values // max(1, width))
     if dataset.rows > max_rows:
         detail = (
             f"the dataset has {dataset.rows} rows, and an evaluation of {width} columns reads at most "

@@ -17,7 +17,6 @@ from service.documents.plots import PLOTS
 from service.errors import NotFound
 from service.operations.models.evaluations import REFERENCE
 from service.operations.models.rows import SAMPLE
-from service.operations.prediction.limits import DEFAULT_PREDICTION
 from service.rendering.charts.model_numbers import ModelNumbers, Subject
 
 
@@ -55,8 +54,15 @@ def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> st
     return picture
 
 
-def _read_evaluations(model: Model, session: Session) -> list[Mapping[str, Any]]:
-    newest = ModelEvaluations(session, model.id).page(limit=DEFAULT_PREDICTION.max_drawn_evaluations)
+def _read_evaluations(
+    model: Model, session: Session, *, max_drawn_evaluations: int = 200
+) -> list[Mapping[str, Any]]:
+    """The newest measurements of a model on other rows.
+
+    Args:
+        max_drawn_evaluations: In a picture, the newest.
+    """
+    newest = ModelEvaluations(session, model.id).page(limit=max_drawn_evaluations)
     results = [{**row.result, "by": row.by} for row in reversed(newest)]
     return [result for result in results if result["error"] is not None]
 

@@ -17,7 +17,9 @@ import polars as pl
 from service.cli.support.embedded_service import run_embedded_service
 from service.documents.training_plan import TrainingPlan
 from service.ingest.column_report import RawTable, check_and_describe
+from service.ingest.limits import DEFAULT_INGEST
 from service.operations.jobs.cost_estimate import Cost, estimate_cost
+from service.operations.jobs.limits import DEFAULT_COSTS
 from service.schemas.training import TrainRequest
 from tests.benchmarks.rows import Values
 
@@ -74,9 +76,11 @@ def trained(
 
 def estimated(table: pl.DataFrame, body: Mapping[str, Any]) -> Cost:
     """What a job on this table is admitted by."""
-    reports = {report.name: report for report in check_and_describe(RawTable(table)).columns}
+    reports = {
+        report.name: report for report in check_and_describe(RawTable(table), limits=DEFAULT_INGEST).columns
+    }
     request = TrainRequest.model_validate({"dataset_id": "d", **body})
-    return estimate_cost(TrainingPlan(request, reports, table.height))
+    return estimate_cost(TrainingPlan(request, reports, table.height), costs=DEFAULT_COSTS)
 
 
 def upload(client: httpx.Client, table: pl.DataFrame) -> str:

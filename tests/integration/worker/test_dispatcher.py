@@ -8,7 +8,7 @@ from service.db.tables import Job
 from service.settings import Settings
 from tests.support.factories import make_job
 from worker.runtime.dispatcher import Dispatcher
-from worker.runtime.limits import RuntimeLimits
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 
 
 class Sent(list[tuple[str, str]]):
@@ -50,7 +50,7 @@ def test_as_many_jobs_are_claimed_as_processes_are_free(
     sessions: Sessions, settings: Settings, sent: Sent
 ) -> None:
     jobs = [make_job(sessions).id for _ in range(3)]
-    Dispatcher(sessions, settings, sent).dispatch()
+    Dispatcher(sessions, settings, sent, limits=DEFAULT_RUNTIME).dispatch()
     assert [job_id for job_id, _ in sent] == jobs[:2]
     assert [read(sessions, job_id).status for job_id in jobs] == ["running", "running", "queued"]
     assert [read(sessions, job_id).token for job_id, _ in sent] == [token for _, token in sent]
@@ -60,7 +60,7 @@ def test_a_job_that_runs_keeps_its_slot_and_frees_it_at_its_end(
     sessions: Sessions, settings: Settings, sent: Sent
 ) -> None:
     jobs = [make_job(sessions).id for _ in range(3)]
-    dispatcher = Dispatcher(sessions, settings, sent)
+    dispatcher = Dispatcher(sessions, settings, sent, limits=DEFAULT_RUNTIME)
     dispatcher.dispatch()
     token = adopt(sessions, *sent[0])
     dispatcher.dispatch()
@@ -76,7 +76,7 @@ def test_a_claim_is_renewed_until_a_process_takes_the_job(
 ) -> None:
     make_job(sessions)
     brief = settings.model_copy(update={"lease_s": 1e-6})
-    dispatcher = Dispatcher(sessions, brief, sent)
+    dispatcher = Dispatcher(sessions, brief, sent, limits=DEFAULT_RUNTIME)
     dispatcher.dispatch()
     before = read(sessions, sent[0][0]).lease_until
     dispatcher.dispatch()
@@ -102,7 +102,9 @@ def test_a_claim_that_no_process_takes_for_too_long_is_let_go(
 
 def test_a_lost_job_is_claimed_anew(sessions: Sessions, settings: Settings, sent: Sent) -> None:
     job_id = make_job(sessions).id
-    dispatcher = Dispatcher(sessions, settings.model_copy(update={"lease_s": -1.0}), sent)
+    dispatcher = Dispatcher(
+        sessions, settings.model_copy(update={"lease_s": -1.0}), sent, limits=DEFAULT_RUNTIME
+    )
     dispatcher.dispatch()
     with sessions.begin() as session:
         Jobs(session).reap(max_attempts=3)
@@ -115,7 +117,7 @@ def test_closing_gives_back_what_no_process_has_taken(
     sessions: Sessions, settings: Settings, sent: Sent
 ) -> None:
     taken, waiting = make_job(sessions).id, make_job(sessions).id
-    dispatcher = Dispatcher(sessions, settings, sent)
+    dispatcher = Dispatcher(sessions, settings, sent, limits=DEFAULT_RUNTIME)
     dispatcher.dispatch()
     adopt(sessions, *sent[0])
     dispatcher.close()
@@ -129,13 +131,13 @@ def test_a_worker_for_some_queues_leaves_the_jobs_of_others_alone(
     training = make_job(sessions).id
     prediction = make_job(sessions, kind="predict").id
     for_predictions = settings.model_copy(update={"worker_queues": "batch,short"})
-    Dispatcher(sessions, for_predictions, sent).dispatch()
+    Dispatcher(sessions, for_predictions, sent, limits=DEFAULT_RUNTIME).dispatch()
     assert ([job_id for job_id, _ in sent], sent.kinds) == ([prediction], ["predict"])
     assert read(sessions, training).status == "queued"
 
 
 def test_nothing_happens_when_nothing_is_queued(sessions: Sessions, settings: Settings, sent: Sent) -> None:
-    Dispatcher(sessions, settings, sent).dispatch()
+    Dispatcher(sessions, settings, sent, limits=DEFAULT_RUNTIME).dispatch()
     assert sent == []
 
 

@@ -14,8 +14,10 @@ from fastapi.testclient import TestClient
 from kan_engine import Workload
 from service.documents.training_plan import TrainingPlan
 from service.ingest.column_report import RawTable, check_and_describe
+from service.ingest.limits import DEFAULT_INGEST
 from service.main import create_app
 from service.operations.jobs.cost_estimate import estimate_cost
+from service.operations.jobs.limits import DEFAULT_COSTS
 from service.settings import Settings
 from tests.support.flows import taylor_green
 from tests.support.peak import peak_bytes
@@ -57,7 +59,7 @@ SEARCHED = {"network": {"grid": 8}, "training": {"steps": 1}, "max_seconds": 8}
 def test_a_job_takes_the_memory_that_was_estimated(
     body: dict[str, Any], rows: int, classes: int, tmp_path: Path
 ) -> None:
-    table = check_and_describe(RawTable(rows_of(rows, classes)))
+    table = check_and_describe(RawTable(rows_of(rows, classes)), limits=DEFAULT_INGEST)
     table.frame.write_parquet(tmp_path / "table.parquet")
     body = body | {"baselines": ["linear"]}
     found = peak_bytes(
@@ -67,18 +69,20 @@ def test_a_job_takes_the_memory_that_was_estimated(
         body=body | {"symbolic": False},
     )
     plan = TrainingPlan(request_for(**body), {report.name: report for report in table.columns}, rows)
-    assert LEAST < found / estimate_cost(plan).memory_bytes < 1
+    assert LEAST < found / estimate_cost(plan, costs=DEFAULT_COSTS).memory_bytes < 1
 
 
 def test_a_wide_table_takes_the_memory_that_was_estimated(tmp_path: Path) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (2_000, 2_000))
     columns = {f"x{place}": values for place, values in enumerate(x)}
-    table = check_and_describe(RawTable(pl.DataFrame(columns | {"y": x[7] + x[8] * x[9]})))
+    table = check_and_describe(
+        RawTable(pl.DataFrame(columns | {"y": x[7] + x[8] * x[9]})), limits=DEFAULT_INGEST
+    )
     table.frame.write_parquet(tmp_path / "table.parquet")
     reports = [asdict(report) for report in table.columns]
     found = peak_bytes("job", parquet=str(tmp_path / "table.parquet"), reports=reports, body=SEARCHED)
     plan = TrainingPlan(request_for(**SEARCHED), {report.name: report for report in table.columns}, 2_000)
-    estimate = estimate_cost(plan).memory_bytes
+    estimate = estimate_cost(plan, costs=DEFAULT_COSTS).memory_bytes
     assert LEAST < found / estimate < 1
     assert estimate < Settings().max_memory_bytes
 

@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_dataset, make_job, make_model, make_predictor
 from worker.runtime import retention
-from worker.runtime.limits import RuntimeLimits
+from worker.runtime.limits import DEFAULT_RUNTIME, RuntimeLimits
 from worker.runtime.retention import delete_expired
 
 PREDICTOR = make_predictor()
@@ -58,7 +58,7 @@ def test_by_default_everything_is_kept(sessions: Sessions, settings: Settings) -
     age(sessions, Dataset, make_dataset(sessions), days=9999)
     for _ in range(2):
         make_model(sessions, PREDICTOR)
-    delete_expired(sessions, settings)
+    delete_expired(sessions, settings, limits=DEFAULT_RUNTIME)
     assert [len(ids(sessions, table)) for table in (Job, Dataset, Model)] == [1, 1, 2]
 
 
@@ -68,7 +68,7 @@ def test_jobs_go_with_their_events_and_checkpoints_when_they_finished_long_ago(
     old, young = finished_job(sessions, days=31), finished_job(sessions, days=29)
     waiting = make_job(sessions).id
     age(sessions, Job, waiting, days=99)  # queued, whatever its times say
-    delete_expired(sessions, settings_with(settings, retention_days_jobs=30))
+    delete_expired(sessions, settings_with(settings, retention_days_jobs=30), limits=DEFAULT_RUNTIME)
     assert ids(sessions, Job) == sorted([young, waiting])
     with sessions.read() as session:
         assert old not in session.scalars(select(JobEvent.job_id)).all()
@@ -78,7 +78,7 @@ def test_jobs_go_with_their_events_and_checkpoints_when_they_finished_long_ago(
 
 def test_the_model_of_a_deleted_job_stays(sessions: Sessions, settings: Settings) -> None:
     model = make_model(sessions, PREDICTOR, job_id=finished_job(sessions, days=31))
-    delete_expired(sessions, settings_with(settings, retention_days_jobs=30))
+    delete_expired(sessions, settings_with(settings, retention_days_jobs=30), limits=DEFAULT_RUNTIME)
     assert (ids(sessions, Job), ids(sessions, Model)) == ([], [model.id])
 
 
@@ -91,7 +91,7 @@ def test_datasets_go_when_nothing_was_made_of_them_for_long(sessions: Sessions, 
     finished_job(sessions, days=9, dataset_id=made["used lately"])
     finished_job(sessions, days=31, dataset_id=made["used long ago"])
     make_model(sessions, PREDICTOR, dataset_id=made["of a model"])
-    delete_expired(sessions, settings_with(settings, retention_days_datasets=30))
+    delete_expired(sessions, settings_with(settings, retention_days_datasets=30), limits=DEFAULT_RUNTIME)
     assert ids(sessions, Dataset) == sorted(
         made[name] for name in ("young", "queued", "used lately", "of a model")
     )
@@ -110,7 +110,7 @@ def test_the_newest_versions_stay_and_those_with_an_alias_or_a_job(
     make_job(sessions, kind="symbolic", request={"kind": "symbolic", "model_id": made[1].id})
     make_job(sessions, kind="predict", request={"kind": "predict", "model": made[2].id})
     finished_job(sessions, days=1, request={"kind": "symbolic", "model_id": made[3].id})
-    delete_expired(sessions, settings_with(settings, keep_versions=1))
+    delete_expired(sessions, settings_with(settings, keep_versions=1), limits=DEFAULT_RUNTIME)
     assert ids(sessions, Model) == [*(made[place].id for place in (0, 1, 2, 5)), other.id]
 
 
@@ -118,7 +118,7 @@ def test_the_versions_of_another_tenant_do_not_count(sessions: Sessions, setting
     made = [make_model(sessions, PREDICTOR) for _ in range(2)]
     with sessions.begin() as session:
         session.execute(update(Model).where(Model.id == made[1].id).values(tenant="other"))
-    delete_expired(sessions, settings_with(settings, keep_versions=1))
+    delete_expired(sessions, settings_with(settings, keep_versions=1), limits=DEFAULT_RUNTIME)
     assert len(ids(sessions, Model)) == 2
 
 
@@ -127,7 +127,9 @@ def test_a_dataset_goes_after_the_last_model_that_needed_it(sessions: Sessions, 
     age(sessions, Dataset, dataset_id, days=31)
     make_model(sessions, PREDICTOR, dataset_id=dataset_id)
     make_model(sessions, PREDICTOR)
-    delete_expired(sessions, settings_with(settings, retention_days_datasets=30, keep_versions=1))
+    delete_expired(
+        sessions, settings_with(settings, retention_days_datasets=30, keep_versions=1), limits=DEFAULT_RUNTIME
+    )
     assert ids(sessions, Dataset) == []
 
 
@@ -135,7 +137,7 @@ def test_the_audit_log_tells_what_went_in_the_name_of_retention(
     sessions: Sessions, settings: Settings
 ) -> None:
     job_id = finished_job(sessions, days=31)
-    delete_expired(sessions, settings_with(settings, retention_days_jobs=30))
+    delete_expired(sessions, settings_with(settings, retention_days_jobs=30), limits=DEFAULT_RUNTIME)
     with sessions.restrict_to(LOCAL_CALLER).read() as session:
         (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "job.delete"))
     assert (entry.object_id, entry.key_name, entry.key_id) == (job_id, "retention", None)
@@ -163,5 +165,5 @@ def test_what_came_into_use_meanwhile_stays(
         return remove(*given)
 
     monkeypatch.setattr(retention, "_delete_row", remove_late)
-    delete_expired(sessions, settings_with(settings, retention_days_datasets=30))
+    delete_expired(sessions, settings_with(settings, retention_days_datasets=30), limits=DEFAULT_RUNTIME)
     assert ids(sessions, Dataset) == [dataset_id]

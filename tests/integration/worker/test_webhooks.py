@@ -26,7 +26,7 @@ from tests.support.servers import Receiver
 from worker.webhooks import network
 from worker.webhooks.delivery import Message, send
 from worker.webhooks.dispatcher import WebhookDispatcher
-from worker.webhooks.limits import WebhookLimits
+from worker.webhooks.limits import DEFAULT_WEBHOOKS, WebhookLimits
 
 ALL = ["succeeded", "failed", "cancelled"]
 PUBLIC = "93.184.215.14"
@@ -275,7 +275,7 @@ def test_old_messages_are_deleted_but_never_those_that_wait(outbox: Outbox) -> N
     outbox.send()
     outbox.finish()
     outbox.move(due_at=timedelta(days=-31))
-    WebhookDispatcher(outbox.sessions, outbox.settings).delete_old()
+    WebhookDispatcher(outbox.sessions, outbox.settings, limits=DEFAULT_WEBHOOKS).delete_old()
     assert [row.status for row in outbox.rows()] == ["pending"]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.network.layer import SymbolicEdge
+from kan_engine.splines.thresholds import DEFAULT_GRIDS
 
 EVERYWHERE = ["x", "sin", "tanh", "gaussian", "x^2", "silu", "abs"]
 
@@ -66,7 +67,7 @@ def network_of(case: Case) -> KAN:
         with torch.no_grad():
             layer.weight[:, -1] = torch.from_numpy(rng.normal(size=layer.mask.shape))
     rows = torch.from_numpy(rng.uniform(-1, 1, (50, case.shape[0][0])))
-    update_grid_(network, rows, uniform_share=case.uniform_share)
+    update_grid_(network, rows, uniform_share=case.uniform_share, thresholds=DEFAULT_GRIDS)
     refine_(network, case.grid_size * case.refined)
     for layer in network.all_layers:
         layer.mask &= torch.from_numpy(rng.uniform(size=layer.mask.shape) >= case.dead)

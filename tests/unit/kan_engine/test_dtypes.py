@@ -9,6 +9,7 @@ from kan_engine.network.grid_updates import refine, refine_, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, copy_network, initialise_, resize_grid_
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.network.pruning import prune
+from kan_engine.splines.thresholds import DEFAULT_GRIDS
 from tests.support.engine.networks import random_network, uniform_rows
 
 
@@ -23,7 +24,7 @@ def dtypes(network: KAN) -> set[torch.dtype]:
 
 
 def updated(network: KAN, x: torch.Tensor) -> KAN:
-    update_grid_(network, x, uniform_share=0.5, grid_size=6)
+    update_grid_(network, x, uniform_share=0.5, grid_size=6, thresholds=DEFAULT_GRIDS)
     return network
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from kan_engine.inference.calibration import fit_calibration
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import TrainingConfig, TrainingRows, train
 from kan_engine.training.penalty import Penalty
@@ -111,11 +112,12 @@ def test_a_row_of_weight_two_calibrates_nearly_like_the_row_twice() -> None:
     codes = torch.multinomial(torch.softmax(2 * logits, 1), 1, generator=generator)[:, 0]
     twice = torch.arange(400) % 3 == 0
     prior = torch.zeros(3, dtype=torch.float64)
-    one = fit_calibration(logits, codes, 1 + twice.double(), prior=prior)
+    one = fit_calibration(logits, codes, 1 + twice.double(), prior=prior, thresholds=DEFAULT_INFERENCE)
     other = fit_calibration(
         torch.cat([logits, logits[twice]]),
         torch.cat([codes, codes[twice]]),
         torch.ones(400 + int(twice.sum())).double(),
         prior=prior,
+        thresholds=DEFAULT_INFERENCE,
     )
     assert one.scale == pytest.approx(other.scale, rel=0.02)

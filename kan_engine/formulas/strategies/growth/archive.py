@@ -40,10 +40,15 @@ class Archive:
         del entries[self.thresholds.entries_per_size :]
         return entry in entries
 
-    def _is_known(self, entry: Entry) -> bool:
+    def _is_known(self, entry: Entry, *, same_values: float = 1e-2) -> bool:
+        """Whether a formula of the same values is kept already.
+
+        Args:
+            same_values: Largest difference over the RMSE of formulas that count as equal.
+        """
         # Formulas whose values differ by less than a small part of their errors are one formula
         rounding = 1e-12 * float(np.abs(entry.predicted).max())
-        reach = self.thresholds.same_values * entry.mean_square**0.5 + rounding
+        reach = same_values * entry.mean_square**0.5 + rounding
         return any(
             (size < entry.size or rival.error <= entry.error)
             and np.abs(rival.predicted - entry.predicted).max() < reach

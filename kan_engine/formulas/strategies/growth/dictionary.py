@@ -50,7 +50,7 @@ class Dictionary:
         """Evaluate terms, and leave out those that are undefined, constant or depend on a single row."""
         terms: dict[Expression, np.ndarray] = {}
         for tree in trees:
-            if tree not in terms and _is_usable(values := evaluate(tree, columns), tree, thresholds):
+            if tree not in terms and _is_usable(values := evaluate(tree, columns), tree):
                 terms[tree] = values
         rows = len(next(iter(columns.values())))
         # Single precision holds values of at most 1 without overflow of their squares
@@ -97,14 +97,26 @@ class Dictionary:
         return logarithms.astype(np.float32)
 
 
-def _is_usable(values: Float[np.ndarray, " rows"], tree: Expression, thresholds: FrontThresholds) -> bool:
+def _is_usable(
+    values: Float[np.ndarray, " rows"],
+    tree: Expression,
+    *,
+    min_rows_for_share_check: int = 20,
+    max_single_row_share: float = 0.3,
+) -> bool:
+    """Whether a term varies, and not by a few rows alone.
+
+    Args:
+        min_rows_for_share_check: With fewer rows, the share of a single row is always large.
+        max_single_row_share: Of a term's variance.
+    """
     if not np.isfinite(values).all() or np.ptp(values) <= 1e-9 * np.abs(values).max():
         return False
     # A term whose variance comes from a single row would fit that row alone
     squares = ((values - values.mean()) / np.ptp(values)) ** 2
-    is_large = len(values) >= thresholds.min_rows_for_share_check
+    is_large = len(values) >= min_rows_for_share_check
     return isinstance(tree, Variable) or not (
-        is_large and squares.max() > thresholds.max_single_row_share * squares.sum()
+        is_large and squares.max() > max_single_row_share * squares.sum()
     )
 
 

@@ -78,8 +78,18 @@ class Expansion:
     def _nodes(self) -> list[NodeAt]:
         return list_nodes(self.tree, self.columns, len(self.target))
 
-    def rank_insertions(self, dictionary: Dictionary, thresholds: FrontThresholds) -> Iterator[Move]:
-        """Yield insertions of terms, factors and constants at every node."""
+    def rank_insertions(
+        self,
+        dictionary: Dictionary,
+        thresholds: FrontThresholds,
+        *,
+        factor_exponents: tuple[float, ...] = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0),
+    ) -> Iterator[Move]:
+        """Yield insertions of terms, factors and constants at every node.
+
+        Args:
+            factor_exponents: Of factors that are inserted.
+        """
         # The constants of the formula are fitted again with the new one, to first order: only what is
         # orthogonal to their derivatives counts
         basis = orthonormalize(self.jacobian * self.root[:, None])
@@ -103,7 +113,7 @@ class Expansion:
                 product_scan = _Scan.prepare(basis, residual, node.slope * node.value * self.root)
             if product_scan is not None and len(dictionary.positive) and not isinstance(node.parent, Mul):
                 sizes = size + dictionary.sizes[dictionary.positive] + 2 + (not isinstance(node.tree, Mul))
-                insert = partial(self._insert_factor, node, dictionary, thresholds.factor_exponents)
+                insert = partial(self._insert_factor, node, dictionary, factor_exponents)
                 yield from _select_moves(*product_scan.multiply_powers(dictionary), sizes, max_moves, insert)
 
     def _insert_term(self, node: NodeAt, dictionary: Dictionary, place: int, c: float) -> Expression:

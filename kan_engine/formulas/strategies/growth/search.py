@@ -53,6 +53,8 @@ class FrontSearch:
         should_stop: Once it returns true, the search ends.
         report: Takes the share of the work that is done, and the archive, after every formula.
         thresholds: Decision numbers.
+        trials_per_row: Largest number of trials per row: few rows cannot tell many formulas apart.
+        max_overshoot: Beyond the range of the target there, over that range: poles between rows are larger.
 
     Attributes:
         archive: The formulas found so far.
@@ -71,19 +73,21 @@ class FrontSearch:
         should_stop: Callable[[], bool] = lambda: False,
         report: Callable[[float, Archive], None] = lambda _share, _archive: None,
         thresholds: FrontThresholds = DEFAULT_FRONT,
+        trials_per_row: int = 25,
+        max_overshoot: float = 1.0,
     ) -> None:
         generator = np.random.default_rng(seed)
         self._rows, self._limits, self._thresholds = rows, limits, thresholds
         self._should_stop, self._report = should_stop, report
         work = thresholds.max_work if max_work is None else max_work
         trial = len(rows) + thresholds.overhead_rows
-        self._max_work = share * min(work, trial * thresholds.trials_per_row * len(rows))
+        self._max_work = share * min(work, trial * trials_per_row * len(rows))
         # Changes are ranked on a sample of the rows; their constants are fitted on all
         scan_count = min(len(rows), thresholds.scan_rows)
         self._scan = np.sort(generator.choice(len(rows), scan_count, replace=False))
         self._scanned = {name: values[self._scan] for name, values in rows.columns.items()}
-        count, overshoot = thresholds.check_rows, thresholds.max_overshoot
-        self._check = CheckRows(rows, count, overshoot, generator, ends)
+        count = thresholds.check_rows
+        self._check = CheckRows(rows, count, max_overshoot, generator, ends)
         terms = filter(self._check.is_defined_at_ends, generate_terms(rows.columns, limits, thresholds))
         self._terms = self._dictionary = Dictionary.build(terms, self._scanned, thresholds)
         self._tried: set[tuple[Expression, tuple[float, ...]]] = set()
@@ -112,8 +116,12 @@ class FrontSearch:
             self._dictionary = self._terms.join(parts)
         return self.archive.front
 
-    def fit(self, tree: Expression) -> Entry | None:
-        """Fit the constants of a formula and keep it if it is among the best of its size."""
+    def fit(self, tree: Expression, *, hopeless_ratio: float = 1.15) -> Entry | None:
+        """Fit the constants of a formula and keep it if it is among the best of its size.
+
+        Args:
+            hopeless_ratio: Of the error of a form to the limit after a few steps, above which it is given up.
+        """
         tree = merge_factors(tree)
         size, limits = count_nodes(tree), self._thresholds
         free, values = parametrize_floats(tree)
@@ -125,7 +133,7 @@ class FrontSearch:
         # A few steps decide whether a formula competes at its size; only the best one is fitted to the end
         worst = self.archive.limit(size)
         residuals = Residuals(ParametricForm(free, np.array(values)), self._rows)
-        hopeless = limits.hopeless_ratio * worst
+        hopeless = hopeless_ratio * worst
         constants = refit_coarsely(residuals, residuals.form.values, limits.trial_steps, hopeless)
         error = residuals.measure(constants)
         if not np.isfinite(error) or error > worst:
@@ -146,15 +154,21 @@ class FrontSearch:
     def _add_work(self, trials: int) -> None:
         self.work += trials * (len(self._rows) + self._thresholds.overhead_rows)
 
-    def _expand_all(self, *, is_initial: bool) -> bool:
-        """Try changes of all good formulas, by size: of those not changed yet, or again with more terms."""
-        has_changed, limits = False, self._thresholds
+    def _expand_all(self, *, is_initial: bool, expansion_slack: float = 1.03, max_visits: int = 3) -> bool:
+        """Try changes of all good formulas, by size: of those not changed yet, or again with more terms.
+
+        Args:
+            expansion_slack: Error over that of the best formula of the size; a formula with a larger one is
+                not changed.
+            max_visits: How often changes of a formula are tried, each time with the terms found since.
+        """
+        has_changed = False
         for size in sorted(self.archive.by_size):
             entries = self.archive.by_size[size] if is_initial else self.archive.by_size[size][:1]
             for entry in tuple(entries):
                 best = self.archive.best_error(size)
-                is_due = not entry.visits if is_initial else entry.visits < limits.max_visits
-                if not is_due or entry.error > limits.expansion_slack * best:
+                is_due = not entry.visits if is_initial else entry.visits < max_visits
+                if not is_due or entry.error > expansion_slack * best:
                     continue
                 if self.is_over:
                     return False
@@ -163,31 +177,48 @@ class FrontSearch:
                 self._report(min(1.0, self.work / self._max_work), self.archive)
         return has_changed
 
-    def _expand(self, entry: Entry) -> None:
-        """Fit the most promising changes of a formula."""
+    def _expand(self, entry: Entry, *, expansion_trials: int = 30) -> None:
+        """Fit the most promising changes of a formula.
+
+        Args:
+            expansion_trials: Trials that the ranking of changes takes as long as.
+        """
         entry.visits += 1
-        self._add_work(self._thresholds.expansion_trials)
+        self._add_work(expansion_trials)
         for tree in chain(self._select_changes(entry), list_reductions(entry.tree)):
             self.fit(tree)
             if self.is_over:
                 return
 
-    def _select_changes(self, entry: Entry) -> Iterator[Expression]:
-        """Yield the changes with the lowest predicted errors, a few per size."""
+    def _select_changes(
+        self,
+        entry: Entry,
+        *,
+        fits_per_size: int = 3,
+        prediction_slack: float = 1.02,
+        max_refused_moves: int = 100,
+    ) -> Iterator[Expression]:
+        """Yield the changes with the lowest predicted errors, a few per size.
+
+        Args:
+            fits_per_size: Changes of a formula that are fitted, per size that they lead to.
+            prediction_slack: Of predicted errors over the limit, since predictions are first-order.
+            max_refused_moves: Changes of a formula that the limits refuse, before others are no longer tried.
+        """
         limits, counts, fingerprints, refusals = self._thresholds, dict[int, int](), set[tuple[int, str]](), 0
         moves, ratio = self._rank_moves(entry)
         for move in sorted(moves, key=lambda move: round_rank(move.predicted)):
             alike = move.size, f"{move.predicted:.5g}"  # the same change at another node
-            is_full = counts.get(move.size, 0) >= limits.fits_per_size
+            is_full = counts.get(move.size, 0) >= fits_per_size
             if is_full or alike in fingerprints or move.size > limits.max_size:
                 continue
-            if move.predicted * ratio <= limits.prediction_slack * self.archive.limit(move.size):
+            if move.predicted * ratio <= prediction_slack * self.archive.limit(move.size):
                 fingerprints.add(alike)
                 tree = move.build()
                 if not self._limits.allow_form(tree):
                     refusals += 1
                     yield from satisfy_wishes(tree, self._rows[self._scan], self._limits, max_trials=1)
-                    if refusals >= limits.max_refused_moves:
+                    if refusals >= max_refused_moves:
                         return
                     continue
                 counts[move.size] = counts.get(move.size, 0) + 1
@@ -215,12 +246,15 @@ class FrontSearch:
         here = float(np.mean((root * (expansion.target - prediction)) ** 2))
         return moves, entry.error / here if here > 0 else 1.0
 
-    def _list_parts(self) -> Iterator[Expression]:
-        """Yield the parts of the formulas of the front: other formulas may contain them, too."""
-        limits = self._thresholds
+    def _list_parts(self, *, min_part_size: int = 3, max_part_size: int = 20) -> Iterator[Expression]:
+        """Yield the parts of the formulas of the front: other formulas may contain them, too.
+
+        Args:
+            min_part_size, max_part_size: Parts of found formulas that become terms.
+        """
         for entry in self.archive.front:
             for node in walk(entry.tree):
                 if isinstance(node, Mul):
                     node = mul(*[factor for factor in node.factors if not isinstance(factor, Number)])  # noqa: PLW2901
-                if variables(node) and limits.min_part_size <= count_nodes(node) <= limits.max_part_size:
+                if variables(node) and min_part_size <= count_nodes(node) <= max_part_size:
                     yield node

@@ -13,6 +13,7 @@ from kan_engine.assessment.simple_models import (
     fit_logistic_regression,
     fit_ridge_regression,
 )
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.expressions import evaluation
 from kan_engine.model_selection.thresholds import SelectionThresholds
 from tests.support.engine.training_rows import prepare_data
@@ -56,9 +57,9 @@ def test_of_skewed_targets_the_exponential_of_a_line_is_a_candidate() -> None:
     run = run_of(y)
     simple, weights = run.measure_simple_models(), run.data.training.weights
     assert is_better(simple["log_linear"], simple["linear"], weights)
-    line = fit_gamma_regression(run.data.training)
+    line = fit_gamma_regression(run.data.training, penalty=DEFAULT_ASSESSMENT.gamma_penalty)
     np.testing.assert_allclose([*line.slopes, line.intercept], [1, -0.5, 2 + 1 / 8], atol=0.2)
-    larger = fit_gamma_regression(run_of(1e9 * y).data.training)
+    larger = fit_gamma_regression(run_of(1e9 * y).data.training, penalty=DEFAULT_ASSESSMENT.gamma_penalty)
     np.testing.assert_allclose(larger.slopes, line.slopes, rtol=1e-6)
     assert larger.intercept == pytest.approx(line.intercept + np.log(1e9), rel=1e-6)
 
@@ -72,7 +73,7 @@ def test_of_other_targets_it_is_not(y: np.ndarray) -> None:
 
 def test_a_line_is_found_as_it_is_and_beats_the_constant() -> None:
     run = run_of(2 * X[:, 0] - X[:, 1] + 5 + 0.1 * NOISE)
-    line = fit_ridge_regression(run.data.training)
+    line = fit_ridge_regression(run.data.training, penalties=DEFAULT_ASSESSMENT.ridge_penalties)
     np.testing.assert_allclose([*line.slopes, line.intercept], [2, -1, 5], atol=0.05)
     errors, weights = run.measure_simple_models(), run.data.training.weights
     assert is_better(errors["linear"], errors["constant"], weights)
@@ -83,7 +84,7 @@ def test_more_columns_than_rows_still_give_a_line() -> None:
     rows = run_of(NOISE).data.training
     wide = rows[:10]
     x = np.random.default_rng(1).normal(size=(10, 30))
-    line = fit_ridge_regression(replace(wide, x=x))
+    line = fit_ridge_regression(replace(wide, x=x), penalties=DEFAULT_ASSESSMENT.ridge_penalties)
     assert np.isfinite([*line.slopes, line.intercept]).all()
 
 
@@ -154,8 +155,8 @@ def test_one_row_far_off_decides_nothing(size: float) -> None:
     (one if size > 0 else other)[7] = abs(size)
     assert not is_better(one, other, ONES)
     assert not is_better(other, one, ONES)
-    assert not is_far_better(one, other, ONES)
-    assert not is_far_better(other, one, ONES)
+    assert not is_far_better(one, other, ONES, thresholds=DEFAULT_ASSESSMENT)
+    assert not is_far_better(other, one, ONES, thresholds=DEFAULT_ASSESSMENT)
     assert is_better(0.5 * one, other, ONES)
 
 

@@ -16,6 +16,7 @@ from kan_engine.data.datetime_parts import (
 )
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidConfig, InvalidData, NotExportable
 from kan_engine.export.onnx.export import to_onnx
 from kan_engine.export.probe_rows import probe_columns
@@ -49,10 +50,24 @@ def test_parts_are_those_of_the_calendar(time: datetime) -> None:
 
 def test_only_what_varies_is_a_part_and_whole_cycles_are_waves() -> None:
     waves = [(part, wave) for part in ("month", "weekday", "hour") for wave in ("sin", "cos")]
-    assert find_varying_parts(seconds(*YEARS)) == (("year", ""), *waves)
-    assert find_varying_parts(seconds(*MONTH)) == (("day", ""), *waves[2:4])
-    assert find_varying_parts(seconds(*(timedelta(hours=number) for number in range(6)))) == (("hour", ""),)
-    assert find_varying_parts(seconds(timedelta(), timedelta())) == ()
+    assert find_varying_parts(seconds(*YEARS), min_cycle_coverage=DEFAULT_DATA.min_cycle_coverage) == (
+        ("year", ""),
+        *waves,
+    )
+    assert find_varying_parts(seconds(*MONTH), min_cycle_coverage=DEFAULT_DATA.min_cycle_coverage) == (
+        ("day", ""),
+        *waves[2:4],
+    )
+    assert find_varying_parts(
+        seconds(*(timedelta(hours=number) for number in range(6))),
+        min_cycle_coverage=DEFAULT_DATA.min_cycle_coverage,
+    ) == (("hour", ""),)
+    assert (
+        find_varying_parts(
+            seconds(timedelta(), timedelta()), min_cycle_coverage=DEFAULT_DATA.min_cycle_coverage
+        )
+        == ()
+    )
 
 
 def test_half_a_cycle_is_zero_and_no_rounding_error() -> None:

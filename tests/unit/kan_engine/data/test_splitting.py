@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.errors import InvalidData
 
 
@@ -110,40 +111,53 @@ def test_a_split_that_leaves_nothing_to_learn_or_measure_is_refused(
 def test_validation_rows_are_a_fifth_of_the_training_rows(task: str) -> None:
     y = classes(60, 40)
     train_rows = np.arange(0, 100, 2)
-    fit, validation = split_training_rows(train_rows, y, task, seed=0)
+    fit, validation = split_training_rows(train_rows, y, task, seed=0, share=DEFAULT_DATA.validation_share)
     assert sorted([*fit, *validation]) == train_rows.tolist()
     assert len(validation) == 10
 
 
 def test_validation_rows_hold_every_class_in_proportion() -> None:
     y = classes(50, 30, 20)
-    _, validation = split_training_rows(np.arange(100), y, "classification", seed=3)
+    _, validation = split_training_rows(
+        np.arange(100), y, "classification", seed=3, share=DEFAULT_DATA.validation_share
+    )
     assert np.unique(y[validation], return_counts=True)[1].tolist() == [10, 6, 4]
 
 
 def test_a_class_of_one_row_is_fitted_on() -> None:
     y = classes(20, 20, 1)
-    fit, _ = split_training_rows(np.arange(41), y, "classification", seed=0)
+    fit, _ = split_training_rows(
+        np.arange(41), y, "classification", seed=0, share=DEFAULT_DATA.validation_share
+    )
     assert "c2" in y[fit]
 
 
 def test_many_small_classes_are_validated_on_a_plain_sample() -> None:
-    fit, validation = split_training_rows(np.arange(20), classes(*[2] * 10), "classification", seed=0)
+    fit, validation = split_training_rows(
+        np.arange(20), classes(*[2] * 10), "classification", seed=0, share=DEFAULT_DATA.validation_share
+    )
     assert (len(fit), len(validation)) == (16, 4)
 
 
 def test_after_a_tail_split_the_last_training_rows_validate() -> None:
-    _, validation = split_training_rows(np.arange(10), np.arange(10.0), "regression", seed=0, kind="tail")
+    _, validation = split_training_rows(
+        np.arange(10), np.arange(10.0), "regression", seed=0, kind="tail", share=DEFAULT_DATA.validation_share
+    )
     assert validation.tolist() == [8, 9]
 
 
 def test_the_same_seed_validates_on_the_same_rows() -> None:
     first, second = (
-        split_training_rows(np.arange(50), np.arange(50.0), "regression", seed=5) for _ in range(2)
+        split_training_rows(
+            np.arange(50), np.arange(50.0), "regression", seed=5, share=DEFAULT_DATA.validation_share
+        )
+        for _ in range(2)
     )
     assert np.array_equal(first[1], second[1])
 
 
 def test_one_row_cannot_be_validated() -> None:
     with pytest.raises(InvalidData, match="at least 2 rows"):
-        split_training_rows(np.arange(1), np.zeros(1), "regression", seed=0)
+        split_training_rows(
+            np.arange(1), np.zeros(1), "regression", seed=0, share=DEFAULT_DATA.validation_share
+        )

@@ -134,7 +134,9 @@ def test_two_bumps_are_two(fitted: Fitted) -> None:
 
 def test_at_a_high_price_the_density_is_the_normal_law_of_the_rows() -> None:
     z = RNG.normal(0.1, 0.3, 200).clip(-1, 1)
-    grid = UnivariateGrid(place_uniform_points(z, (None, None), 20, DEFAULT_DENSITY), 3, (True, True))
+    grid = UnivariateGrid(
+        place_uniform_points(z, (None, None), 20, DEFAULT_DENSITY.grid_margin), 3, (True, True)
+    )
     c = maximise_likelihood(grid, grid.basis(z).sum(0), len(z), 1e6, normal_coefficients(grid, 0.0, 0.5))
     at = np.linspace(-1, 1, 9)
     found = grid.basis(at) @ c - log_normaliser(grid, c)
@@ -145,7 +147,9 @@ def test_at_a_high_price_the_density_is_the_normal_law_of_the_rows() -> None:
 def test_a_row_of_weight_two_counts_like_two() -> None:
     x = RNG.normal(size=60)
     weights = np.where(x > 0, 2.0, 1.0)
-    grid = UnivariateGrid(place_uniform_points(x, (None, None), 15, DEFAULT_DENSITY), 3, (True, True))
+    grid = UnivariateGrid(
+        place_uniform_points(x, (None, None), 15, DEFAULT_DENSITY.grid_margin), 3, (True, True)
+    )
     start = normal_coefficients(grid, 0.0, 1.0)
     weighed = maximise_likelihood(grid, weights @ grid.basis(x), weights.sum(), 0.1, start)
     twice = np.repeat(x, weights.astype(int))
@@ -242,7 +246,7 @@ def test_the_simplest_number_of_a_range_has_the_fewest_digits(low: float, high: 
 
 
 def test_ends_lie_beyond_all_rows() -> None:
-    low, high = possible_ends(SAMPLES["normal"], DEFAULT_DENSITY)
+    low, high = possible_ends(SAMPLES["normal"])
     assert low < SAMPLES["normal"].min()
     assert high > SAMPLES["normal"].max()
 

@@ -12,6 +12,7 @@ from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.differential.exact_laws import find_laws, prove_laws
 from kan_engine.differential.problem_parser import parse_problem
 from kan_engine.differential.solution import Solution, partial_derivative
+from kan_engine.differential.thresholds import DEFAULT_SOLUTION_LAWS
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
@@ -272,7 +273,7 @@ def test_an_infinite_slope_hides_no_violation() -> None:
     solution = replace(solved(ORDINARY["decay"]), problem=problem)
     _, (condition,) = solution.law_violations([X])
     assert condition.relative == 5
-    assert prove_laws(solution, [X]) is None
+    assert prove_laws(solution, [X], thresholds=DEFAULT_SOLUTION_LAWS) is None
 
 
 def test_a_formula_that_is_not_real_violates_everything() -> None:
@@ -295,7 +296,7 @@ def test_a_law_that_is_0_by_0_at_a_place_of_a_condition_is_continued_to_it(
         conditions=[({"x": 0}, "y(0) - 1"), ({"x": 0}, "Subs(Derivative(y(x), x), x, 0)")],
     )
     solution = replace(solved(ORDINARY["decay"]), problem=problem)
-    assert (prove_laws(solution, [law]) is not None) is holds
+    assert (prove_laws(solution, [law], thresholds=DEFAULT_SOLUTION_LAWS) is not None) is holds
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_a_law_that_is_0_by_0_at_a_place_of_a_condition_is_continued_to_it(
     ],
 )
 def test_a_law_is_proved_by_all_equations_and_conditions(law: Expression, holds: bool) -> None:
-    laws = prove_laws(solved(ORDINARY["decay"]), [law])
+    laws = prove_laws(solved(ORDINARY["decay"]), [law], thresholds=DEFAULT_SOLUTION_LAWS)
     assert (laws is not None) is holds
     if laws is not None:
         assert to_text(laws[0]) == "exp(-x)"
@@ -320,9 +321,14 @@ def test_a_law_is_proved_by_all_equations_and_conditions(law: Expression, holds:
 def test_a_law_that_violates_a_boundary_condition_is_refused() -> None:
     solution = solved(PARTIAL["heat"])
     one = call("exp", -number(np.pi**2) * T)
-    assert prove_laws(solution, [one * call("sin", number(np.pi) * X)]) is not None
+    assert (
+        prove_laws(solution, [one * call("sin", number(np.pi) * X)], thresholds=DEFAULT_SOLUTION_LAWS)
+        is not None
+    )
     # Of the equation all the same
-    assert prove_laws(solution, [one * call("cos", number(np.pi) * X)]) is None
+    assert (
+        prove_laws(solution, [one * call("cos", number(np.pi) * X)], thresholds=DEFAULT_SOLUTION_LAWS) is None
+    )
 
 
 def test_derivatives_of_formulas_are_taken_in_several_variables() -> None:

@@ -7,6 +7,7 @@ import pytest
 from kan_engine.expressions.evaluation import PI, Number, evaluate, is_constant, number
 from kan_engine.expressions.nice_constants import nice_constants, recognise_constant
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.thresholds import DEFAULT_NICE_CONSTANTS
 
 
 @pytest.mark.parametrize(
@@ -65,12 +66,12 @@ def test_every_constant_lies_within_the_tolerance(value):
 
 
 def test_a_float_is_recognised_only_to_rounding():
-    assert recognise_constant(pi) == PI
-    assert recognise_constant(pi + 1e-12) == Number(pi + 1e-12)
-    assert recognise_constant(0.1 + 0.2) == Number(0.3)
-    assert recognise_constant(2 / 3) == Number(Fraction(2, 3))
+    assert recognise_constant(pi, thresholds=DEFAULT_NICE_CONSTANTS) == PI
+    assert recognise_constant(pi + 1e-12, thresholds=DEFAULT_NICE_CONSTANTS) == Number(pi + 1e-12)
+    assert recognise_constant(0.1 + 0.2, thresholds=DEFAULT_NICE_CONSTANTS) == Number(0.3)
+    assert recognise_constant(2 / 3, thresholds=DEFAULT_NICE_CONSTANTS) == Number(Fraction(2, 3))
 
 
 @pytest.mark.parametrize("value", np.random.default_rng(1).normal(size=200))
 def test_arbitrary_floats_are_not_mistaken_for_nice_ones(value):
-    assert recognise_constant(value) == Number(float(value))
+    assert recognise_constant(value, thresholds=DEFAULT_NICE_CONSTANTS) == Number(float(value))

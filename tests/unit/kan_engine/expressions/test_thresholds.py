@@ -22,7 +22,7 @@ U = np.linspace(0.5, 3.0, 120)
 def test_a_constant_beyond_the_denominators_of_the_thresholds_is_not_recognised() -> None:
     value = 5 / 11
     small = NiceConstantThresholds(max_small_denominator=10, max_denominator=10)
-    assert to_text(recognise_constant(value)) == "5/11"
+    assert to_text(recognise_constant(value, thresholds=DEFAULT_NICE_CONSTANTS)) == "5/11"
     assert recognise_constant(value, small) == Number(value)
     assert nice_constants(value, 1e-9, small) == []
 

@@ -30,7 +30,13 @@ def drawn(classes: int, rows: int = ROWS, seed: int = 0) -> tuple[torch.Tensor, 
 
 def fitted(logits: torch.Tensor, codes: torch.Tensor, weights: torch.Tensor | None = None) -> Calibration:
     weights = torch.ones(len(codes), dtype=torch.float64) if weights is None else weights
-    return fit_calibration(logits, codes, weights, prior=torch.zeros(logits.shape[1], dtype=torch.float64))
+    return fit_calibration(
+        logits,
+        codes,
+        weights,
+        prior=torch.zeros(logits.shape[1], dtype=torch.float64),
+        thresholds=DEFAULT_INFERENCE,
+    )
 
 
 def log_loss(logits: torch.Tensor, codes: torch.Tensor) -> float:
@@ -122,7 +128,7 @@ def test_what_classes_weighed_in_training_is_taken_off(classes: int) -> None:
     # What weighted training tends to
     rescale_outputs_(network, 3.0, bend[1:] - bend[0] if classes == 2 else bend)
     ones = torch.ones(ROWS, dtype=torch.float64)
-    calibrate_(network, x, codes, weights=ones, class_weights=weights)
+    calibrate_(network, x, codes, weights=ones, class_weights=weights, thresholds=DEFAULT_INFERENCE)
     with torch.no_grad():
         np.testing.assert_allclose(
             (network(x) - network(x)[:1]).numpy(), (outputs - outputs[:1]).numpy(), atol=0.3
@@ -158,7 +164,9 @@ def test_rows_are_evaluated_block_by_block_and_the_result_is_the_same(
         network = KAN(KANConfig(width=(2, 1)))
         initialise_(network, torch.Generator().manual_seed(0))
         ones = torch.ones(300, dtype=torch.float64)
-        return calibrate_(network, x, codes, weights=ones, class_weights=ones[:2])
+        return calibrate_(
+            network, x, codes, weights=ones, class_weights=ones[:2], thresholds=DEFAULT_INFERENCE
+        )
 
     whole = calibrated()
     monkeypatch.setattr("kan_engine.network.row_blocks.FEATURE_BYTES", 10_000)

@@ -8,6 +8,7 @@ import pytest
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
+from kan_engine.inference.thresholds import DEFAULT_INFERENCE
 from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from worker.evaluation.model_metrics import measure_model
@@ -136,7 +137,7 @@ def test_calibrated_probabilities_are_those_of_the_data_whatever_classes_weigh(w
     bend = 0.0 if data.class_weights is None else float(np.log(data.class_weights[1] / data.class_weights[0]))
     network = line(5.0, -4.0 + bend)  # twice too sure, and bent as training with these weights bends it
     predictor = predictor_of(data, network)
-    calibrate_on_validation_(network, network, predictor.inputs, data)
+    calibrate_on_validation_(network, network, predictor.inputs, data, thresholds=DEFAULT_INFERENCE)
     x = np.linspace(-1, 1, 9)[:, None]
     expected = 1 / (1 + np.exp(-log_odds(x[:, 0], -2.0)))
     np.testing.assert_allclose(predictor.probabilities(x)[:, 1], expected, atol=0.06)
@@ -149,7 +150,9 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
     weights = np.where(y == "yes", 3.0, 1.0)
     data = prepare_data(table_of(x=x, y=y.tolist(), w=weights), request_for(split=SPLIT, weight="w"))
     network = line(0.0, 0.0)
-    calibrate_on_validation_(network, network, Standardizer(np.zeros(1), np.ones(1)), data)
+    calibrate_on_validation_(
+        network, network, Standardizer(np.zeros(1), np.ones(1)), data, thresholds=DEFAULT_INFERENCE
+    )
     assert predictor_of(data, network).probabilities(np.zeros((1, 1)))[0, 1] == pytest.approx(0.75, abs=0.03)
 
 

@@ -198,7 +198,11 @@ def test_more_members_are_expected_to_be_better_as_far_as_two_agree_less_than_on
 def test_a_shape_that_was_asked_for_is_tried_on_both_scales_but_by_adam_on_many_rows(
     rows: int, optimizer: Any, scales: list[bool]
 ) -> None:
-    trials = list(generate_requested_trials((2, 7, 1), 6, 2, replace(BRIEF, optimizer=optimizer), rows))
+    trials = list(
+        generate_requested_trials(
+            (2, 7, 1), 6, 2, replace(BRIEF, optimizer=optimizer), rows, thresholds=LIMITS
+        )
+    )
     assert {(trial.config.width, trial.config.grid_size, trial.config.order) for trial in trials} == {
         ((2, 7, 1), 6, 2)
     }
@@ -219,7 +223,7 @@ def test_a_network_is_kept_as_it_was_on_every_grid_of_its_schedule() -> None:
 
 
 def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: TrialResult) -> None:
-    pruned = prune_result(fitted, inputs(), inputs(40, seed=1))
+    pruned = prune_result(fitted, inputs(), inputs(40, seed=1), thresholds=LIMITS)
     assert pruned.network.edge_count < fitted.network.edge_count
     assert pruned.loss <= LIMITS.max_pruning_loss_ratio * fitted.loss
     assert pruned.loss == inputs(40, seed=1).rows(fitted.trial).loss(pruned.network, "squared")
@@ -258,7 +262,7 @@ def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: TrialResult) -> 
         looks.append(True)
         return True
 
-    prune_result(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop)
+    prune_result(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop, thresholds=LIMITS)
     assert 1 <= len(looks) <= len(LIMITS.pruning_thresholds)  # one step for each refit
 
 

@@ -57,7 +57,7 @@ def test_a_mixed_grid_lies_between_the_uniform_one_and_the_quantiles() -> None:
 def test_every_grid_reaches_a_little_beyond_what_its_layer_sees() -> None:
     network, x = random_network((2, 3, 1), direct=True), 5 * uniform_rows(100, 2)
     seen = network.preacts(x)
-    update_grid_(network, x)
+    update_grid_(network, x, thresholds=DEFAULT_GRIDS)
     for layer, h in zip(network.all_layers, seen, strict=True):
         low, high = range_of(layer)
         reach = DEFAULT_GRIDS.margin * (h.amax(0) - h.amin(0))
@@ -70,13 +70,13 @@ def test_moving_grids_onto_quantiles_keeps_a_line() -> None:
     with torch.no_grad():
         network.layers[0].weight[0, :-1] = (network.layers[0].knots[:, 1:-1].unfold(1, 3, 1).mean(-1)).T
         network.layers[0].weight[0, -1] = 0.0
-    update_grid_(network, x, uniform_share=0.3)
+    update_grid_(network, x, uniform_share=0.3, thresholds=DEFAULT_GRIDS)
     torch.testing.assert_close(network(x), x)
 
 
 def test_a_moved_grid_can_be_finer() -> None:
     network, x = random_network((2, 2, 1), grid_size=3), uniform_rows(50, 2)
-    update_grid_(network, x, grid_size=8)
+    update_grid_(network, x, grid_size=8, thresholds=DEFAULT_GRIDS)
     assert [layer.grid_size for layer in network.all_layers] == [8, 8]
 
 
@@ -84,7 +84,7 @@ def test_the_base_function_keeps_its_weight_when_the_grid_moves() -> None:
     network, x = random_network((2, 2, 1)), uniform_rows(50, 2)
     with torch.no_grad():
         network.layers[0].weight[:, -1] = 0.3
-    update_grid_(network, 2 * x)
+    update_grid_(network, 2 * x, thresholds=DEFAULT_GRIDS)
     assert torch.equal(network.layers[0].weight[:, -1], torch.full((2, 2), 0.3, dtype=torch.float64))
 
 
@@ -105,7 +105,7 @@ def test_refining_to_no_multiple_keeps_the_function_up_to_the_fit() -> None:
 
 def test_refining_follows_an_uneven_grid() -> None:
     network, x = random_network((1, 1), grid_size=4), uniform_rows(300, 1).pow(3)
-    update_grid_(network, x, uniform_share=0.2)
+    update_grid_(network, x, uniform_share=0.2, thresholds=DEFAULT_GRIDS)
     finer = refine(network, 8)
     order = network.layers[0].order
     coarse, fine = network.layers[0].knots[:, order:-order], finer.layers[0].knots[:, order:-order]
@@ -116,7 +116,7 @@ def test_refining_follows_an_uneven_grid() -> None:
 def fitting(width: tuple[int, ...] = (2, 3, 1)) -> tuple[KAN, torch.Tensor]:
     """A network whose grids fit all that they see."""
     network, x = random_network(width, direct=True), uniform_rows(100, 2)
-    while update_misplaced_grids_(network, x):
+    while update_misplaced_grids_(network, x, thresholds=DEFAULT_GRIDS):
         pass
     return network, x
 
@@ -124,8 +124,8 @@ def fitting(width: tuple[int, ...] = (2, 3, 1)) -> tuple[KAN, torch.Tensor]:
 def test_grids_that_fit_are_left_alone_to_the_bit() -> None:
     network, x = fitting()
     before = copy_network(network).state_dict()
-    assert not update_misplaced_grids_(network, x)
-    assert not has_misplaced_grids(network, x)
+    assert not update_misplaced_grids_(network, x, thresholds=DEFAULT_GRIDS)
+    assert not has_misplaced_grids(network, x, thresholds=DEFAULT_GRIDS)
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
 
 
@@ -134,8 +134,8 @@ def test_only_the_grid_of_the_node_that_left_it_moves() -> None:
     with torch.no_grad():
         network.layers[0].weight[:, :, 1] *= 3.0
     before, outputs = copy_network(network), network(x)
-    assert has_misplaced_grids(network, x)
-    assert update_misplaced_grids_(network, x)
+    assert has_misplaced_grids(network, x, thresholds=DEFAULT_GRIDS)
+    assert update_misplaced_grids_(network, x, thresholds=DEFAULT_GRIDS)
     assert torch.equal(network.layers[0].knots, before.layers[0].knots)
     layer, old = network.layers[1], before.layers[1]
     for node, stays in enumerate([True, False, True]):
@@ -159,12 +159,22 @@ def test_only_the_grid_of_the_node_that_left_it_moves() -> None:
 def test_a_grid_follows_rows_that_leave_it_or_hardly_fill_it(low: float, high: float, moves: bool) -> None:
     network = random_network((1, 1))
     assert (
-        update_misplaced_grids_(network, torch.linspace(low, high, 50, dtype=torch.float64)[:, None]) is moves
+        update_misplaced_grids_(
+            network, torch.linspace(low, high, 50, dtype=torch.float64)[:, None], thresholds=DEFAULT_GRIDS
+        )
+        is moves
     )
 
 
 @pytest.mark.parametrize(("value", "moves"), [(0.3, False), (1.0, False), (1.5, True)])
 def test_a_constant_moves_its_grid_only_from_outside(value: float, moves: bool) -> None:
     network = random_network((1, 1))
-    assert update_misplaced_grids_(network, torch.full((20, 1), value, dtype=torch.float64)) is moves
-    assert not update_misplaced_grids_(network, torch.full((20, 1), value, dtype=torch.float64))
+    assert (
+        update_misplaced_grids_(
+            network, torch.full((20, 1), value, dtype=torch.float64), thresholds=DEFAULT_GRIDS
+        )
+        is moves
+    )
+    assert not update_misplaced_grids_(
+        network, torch.full((20, 1), value, dtype=torch.float64), thresholds=DEFAULT_GRIDS
+    )

@@ -19,6 +19,7 @@ from kan_engine.search.assembly import assemble_model, assemble_predictor, repor
 from kan_engine.search.config import Member
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import SearchResult
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from tests.support.engine.networks import random_network
 from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
@@ -42,7 +43,9 @@ def bounds_of(tree: Expression) -> tuple[float, float]:
         formulas=[[Formula(tree, 0.1)]],
         answers="formula",
     )
-    report = report_formulas(found, assemble_predictor(found, data)[0], data, seed=0)
+    report = report_formulas(
+        found, assemble_predictor(found, data)[0], data, seed=0, thresholds=DEFAULT_THRESHOLDS
+    )
     assert report is not None
     assert report.serves_within is not None
     return report.serves_within
@@ -101,7 +104,9 @@ def test_a_formula_without_evidence_is_weak_where_a_constant_predicts_as_well(
         scaler=TargetScaler.fit(data.training.y[:, None]),
         formulas=[[Formula(add(mul(float(slope), Variable(column)), float(level)), 0.1)]],
     )
-    report = report_formulas(found, assemble_predictor(found, data)[0], data, seed=0)
+    report = report_formulas(
+        found, assemble_predictor(found, data)[0], data, seed=0, thresholds=DEFAULT_THRESHOLDS
+    )
     assert report is not None
     assert (report.verdict == "weak") == is_weak
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import SearchConfig
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.search.context import SearchContext
 from kan_engine.search.networks.network_search import train_network
@@ -68,4 +69,7 @@ def test_every_optimizer_is_fitted_to_more_rows(optimizer: Any) -> None:
 def test_the_rows_of_a_fit_are_kept_in_a_checkpoint() -> None:
     found = fit(WAVE, values=1_200)
     predictor = make_predictor()
-    assert restore_result(to_metadata(found), predictor, {}).fitted_rows == found.fitted_rows
+    assert (
+        restore_result(to_metadata(found), predictor, {}, thresholds=DEFAULT_ASSESSMENT).fitted_rows
+        == found.fitted_rows
+    )

@@ -43,7 +43,7 @@ def test_every_fit_is_a_trial_and_the_lowest_error_is_that_of_the_network() -> N
 def test_every_network_is_monotone_and_bounded_on_a_dense_grid(direction: str) -> None:
     data, run = prepare(monotone={"dose": direction}, bounds={"min": 10, "max": 90}, must_use=["age"])
     found = find_monotone_network(run)
-    predictor, _ = assemble_predictor(found, data, run.thresholds)
+    predictor, _ = assemble_predictor(found, data)
     assert found.compact is not None
     assert predictor.compact is not None
     sign = {"increasing": 1, "decreasing": -1}[direction]
@@ -59,7 +59,7 @@ def test_every_network_is_monotone_and_bounded_on_a_dense_grid(direction: str) -
 
 def test_a_monotone_network_is_as_accurate_as_its_curves_can_be() -> None:
     data, run = prepare(monotone={"dose": "increasing"})
-    predictor, _ = assemble_predictor(find_monotone_network(run), data, run.thresholds)
+    predictor, _ = assemble_predictor(find_monotone_network(run), data)
     rows = {"dose": DOSE, "age": AGE, "kind": KIND.astype(object)}
     left = predictor.predict(rows) - EFFECT
     assert np.sqrt(np.mean(left**2)) < 4  # a third of the noise

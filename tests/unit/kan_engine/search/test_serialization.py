@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from kan_engine import Formula, TrainingStep
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.expressions.nodes import Number
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
@@ -22,7 +23,9 @@ def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
         errors=np.array([0.5, math.inf, math.nan]),
     )
     written = json.dumps(to_metadata(found), allow_nan=False)
-    again = restore_result(json.loads(written), predictor, collect_errors(found))
+    again = restore_result(
+        json.loads(written), predictor, collect_errors(found), thresholds=DEFAULT_ASSESSMENT
+    )
     assert again.history == found.history
     assert again.dropped == found.dropped
     assert again.formulas[0][0].error == math.inf

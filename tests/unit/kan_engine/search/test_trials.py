@@ -158,7 +158,7 @@ def test_few_rows_all_judge_a_step_of_the_climb_by_networks_that_have_not_seen_t
 
 @pytest.mark.parametrize(("count", "parts"), [(40, 1), (1_000_000, 2)])
 def test_a_step_that_takes_long_is_split_by_its_folds(count: int, parts: int) -> None:
-    split = split_step(steps(count), FEW, LIMITS)
+    split = split_step(steps(count), FEW)
     assert len(split) == parts
     assert [fold for _, held in split for fold in held] == list(range(FEW.climb_fold_count))
 

@@ -17,6 +17,7 @@ from kan_engine.structure.batched_networks import (
     initialize_networks,
     linear_jacobian,
 )
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.bundles import (
     INPUTS,
     KINDS,
@@ -117,7 +118,7 @@ def test_a_network_that_is_not_a_number_harms_no_other(node: Node) -> None:
 def test_the_coefficients_of_the_output_solve_a_linear_problem() -> None:
     bundle = random_bundle((Node(), Node(is_product=True, is_curved=False)), TERMS)
     root = (WEIGHTS / WEIGHTS.sum()).sqrt()
-    after = solve_linear_part(bundle, TERMS, SINE.expand(2, -1), root)
+    after = solve_linear_part(bundle, TERMS, SINE.expand(2, -1), root, ridge=DEFAULT_STRUCTURE.ridge)
     columns = linear_jacobian(after, TERMS, forward(after, TERMS)) * root[:, None]
     residual = (compute_outputs(after, TERMS) - SINE) * root
     assert float((columns.mT @ residual[..., None]).abs().max()) < 1e-6  # but for the ridge
@@ -183,6 +184,10 @@ def test_a_finer_grid_fits_closer() -> None:
 def test_held_outer_coefficients_are_no_unknowns_of_the_linear_problem() -> None:
     bundle = held_at_random(random_bundle((Node(),), TERMS))
     after = solve_linear_part(
-        bundle, TERMS, SINE.expand(2, -1), torch.full((ROWS,), ROWS**-0.5, dtype=torch.float64)
+        bundle,
+        TERMS,
+        SINE.expand(2, -1),
+        torch.full((ROWS,), ROWS**-0.5, dtype=torch.float64),
+        ridge=DEFAULT_STRUCTURE.ridge,
     )
     assert torch.equal(after.flat[:, bundle.held], bundle.flat[:, bundle.held])

@@ -168,11 +168,15 @@ def test_the_validation_rows_are_asked_of_the_network_that_is_handed_over() -> N
 
 @pytest.mark.parametrize(("share", "rate"), [(0.0, 0.04), (0.2, 1.0), (1.0, 0.0)])
 def test_the_rate_rises_to_its_peak_and_falls_to_nothing(share: float, rate: float) -> None:
-    assert one_cycle(share) == pytest.approx(rate)
+    assert one_cycle(share, thresholds=DEFAULT_TRAINING) == pytest.approx(rate)
 
 
 def test_the_rate_has_settled_before_the_end() -> None:
-    assert one_cycle(0.9) < DEFAULT_TRAINING.low_rate_share < one_cycle(0.7)
+    assert (
+        one_cycle(0.9, thresholds=DEFAULT_TRAINING)
+        < DEFAULT_TRAINING.low_rate_share
+        < one_cycle(0.7, thresholds=DEFAULT_TRAINING)
+    )
 
 
 def test_a_network_of_random_splines_keeps_its_function_until_its_first_step() -> None:

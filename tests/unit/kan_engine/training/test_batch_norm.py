@@ -5,7 +5,7 @@ import torch
 
 from kan_engine.network.kan import KAN, copy_network
 from kan_engine.training.batch_norm import NodeScales
-from kan_engine.training.thresholds import TrainingThresholds
+from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 from tests.support.engine.networks import random_network, uniform_rows
 
 WIDTHS = [(2, 3, 1), (2, 3, 4, 2)]
@@ -21,7 +21,7 @@ def outputs(network: KAN, scales: NodeScales, x: torch.Tensor) -> torch.Tensor:
 
 
 def learnt(network: KAN, batches: int = 5) -> NodeScales:
-    scales = NodeScales(network)
+    scales = NodeScales(network, thresholds=DEFAULT_TRAINING)
     for seed in range(batches):
         outputs(network, scales, uniform_rows(30, 2, seed=seed))
     return scales
@@ -33,7 +33,7 @@ def row_by_row(network: KAN, scales: NodeScales, x: torch.Tensor) -> torch.Tenso
 
 
 def test_a_batch_has_mean_0_and_deviation_1() -> None:
-    scales = NodeScales(random_network((2, 3, 1)))
+    scales = NodeScales(random_network((2, 3, 1)), thresholds=DEFAULT_TRAINING)
     h = scales.normalise(0, 5 + 2 * uniform_rows(50, 3))
     torch.testing.assert_close(h.mean(0), torch.zeros(3, dtype=torch.float64))
     # TINY is in the variance
@@ -41,7 +41,10 @@ def test_a_batch_has_mean_0_and_deviation_1() -> None:
 
 
 def test_the_first_batch_is_the_running_scale() -> None:
-    scales, h = NodeScales(random_network((2, 3, 1))), 5 + 2 * uniform_rows(50, 3)
+    scales, h = (
+        NodeScales(random_network((2, 3, 1)), thresholds=DEFAULT_TRAINING),
+        5 + 2 * uniform_rows(50, 3),
+    )
     scales.normalise(0, h)
     torch.testing.assert_close(scales.means[0], h.mean(0))
     torch.testing.assert_close(scales.variances[0], h.var(0))
@@ -59,7 +62,7 @@ def test_a_later_batch_moves_the_running_scale_by_its_share() -> None:
 
 
 def test_a_single_row_is_taken_on_the_running_scale() -> None:
-    scales, row = NodeScales(random_network((2, 3, 1))), uniform_rows(1, 3)
+    scales, row = NodeScales(random_network((2, 3, 1)), thresholds=DEFAULT_TRAINING), uniform_rows(1, 3)
     torch.testing.assert_close(scales.normalise(0, row), row, rtol=1e-5, atol=0)  # 0 and 1, and TINY
 
 
@@ -71,7 +74,7 @@ def test_a_single_row_teaches_nothing() -> None:
 
 
 def test_a_constant_node_gives_zeros() -> None:
-    scales = NodeScales(random_network((2, 3, 1)))
+    scales = NodeScales(random_network((2, 3, 1)), thresholds=DEFAULT_TRAINING)
     constant = torch.full((10, 3), 7.0, dtype=torch.float64)
     assert not scales.normalise(0, constant).any()
 
@@ -105,5 +108,5 @@ def test_networks_side_by_side_are_folded_each_for_itself() -> None:
 def test_a_network_without_hidden_nodes_has_nothing_to_fold() -> None:
     network = random_network((2, 1))
     folded = copy_network(network)
-    NodeScales(network).fold_(folded)
+    NodeScales(network, thresholds=DEFAULT_TRAINING).fold_(folded)
     assert torch.equal(folded.stack[0].weight, network.stack[0].weight)

@@ -122,12 +122,12 @@ def test_auto_is_cuda_where_torch_sees_it_and_batches_are_large(
     is_seen: bool, work: Workload, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: is_seen)
-    assert choose_device("auto", work) == wanted
+    assert choose_device("auto", work, thresholds=DEFAULT_TRAINING) == wanted
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda"])
 def test_a_device_that_was_asked_for_is_taken_whatever_the_work(name: Any) -> None:
-    assert choose_device(name, replace(WIDE, rows=1)) == name
+    assert choose_device(name, replace(WIDE, rows=1), thresholds=DEFAULT_TRAINING) == name
 
 
 def test_the_work_that_cuda_takes_is_a_decision_number() -> None:

@@ -143,7 +143,7 @@ def test_the_rows_of_a_cross_entropy_are_its_only_scale() -> None:
         network, x = random_network((1, 1), seed=4), uniform_rows(50, 1)
         edges = trainable_edges(network)
         matrix, _ = gauss_newton_system(network, TrainingRows.create(x, (x > 0).double()), "logistic", edges)
-        evidence = Evidence(network, observations, is_noisy=False)
+        evidence = Evidence(network, observations, is_noisy=False, thresholds=DEFAULT_TRAINING)
         eye = torch.eye(len(matrix), dtype=torch.float64)
         factor = torch.linalg.cholesky(matrix + 1e-9 * eye)
         evidence.update_(factor, 1e9 * matrix.diagonal(), 123.0, edges)

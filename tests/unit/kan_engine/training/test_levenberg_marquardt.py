@@ -10,6 +10,7 @@ from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObj
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
+from kan_engine.training.thresholds import DEFAULT_TRAINING
 from tests.support.engine.networks import random_network, uniform_rows
 from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 
@@ -35,7 +36,9 @@ def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss:
     objective = losses @ rows.weights / rows.weights.sum() + problem.penalty.value(network)
     gradients = torch.autograd.grad(objective, [layer.weight for layer in network.all_layers])
     start = flatten_weights(network, edges)
-    take_step_(network, problem, TrainingDamping(value=1e8), loss_of(problem, network))
+    take_step_(
+        network, problem, TrainingDamping(value=1e8, thresholds=DEFAULT_TRAINING), loss_of(problem, network)
+    )
     step = flatten_weights(network, edges) - start
     gradient = flatten_edges(gradients, edges)
     assert torch.equal(step.sign(), -gradient.sign())
@@ -44,7 +47,7 @@ def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss:
 @pytest.mark.parametrize("loss", OUTPUTS)
 def test_steps_lead_to_a_point_where_the_gradient_vanishes(loss: str) -> None:
     problem, network = problem_of(loss, Penalty(ridge=0.5)), mixed_network(loss, direct=True)
-    damping, reached = TrainingDamping(), loss_of(problem, network)
+    damping, reached = TrainingDamping(thresholds=DEFAULT_TRAINING), loss_of(problem, network)
     for _ in range(40):
         taken = take_step_(network, problem, damping, reached)
         if taken is None:
@@ -61,7 +64,7 @@ def test_a_step_tells_the_loss_that_it_reached_and_the_share_of_the_objective_th
     problem, network = problem_of(penalty=Penalty(ridge=1e-2)), mixed_network("squared")
     before = loss_of(problem, network)
     objective = before + problem.penalty_value(network)
-    taken = take_step_(network, problem, TrainingDamping(), before)
+    taken = take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), before)
     assert taken is not None
     assert taken.loss == loss_of(problem, network)
     assert taken.gain == pytest.approx(1 - (taken.loss + problem.penalty_value(network)) / objective)
@@ -70,7 +73,7 @@ def test_a_step_tells_the_loss_that_it_reached_and_the_share_of_the_objective_th
 def test_a_linear_problem_without_damping_is_solved_in_one_step() -> None:
     network, x = random_network((1, 1)), uniform_rows(50, 1)
     problem = TrainingObjective(rows=TrainingRows.create(x, x**3), loss="squared", penalty=Penalty())
-    damping = TrainingDamping(value=1e-13)
+    damping = TrainingDamping(value=1e-13, thresholds=DEFAULT_TRAINING)
     taken = take_step_(network, problem, damping, loss_of(problem, network))
     assert taken is not None
     assert taken.loss < 1e-16
@@ -85,7 +88,7 @@ def test_steps_are_the_same_where_features_take_too_much_memory_to_be_kept(
 ) -> None:
     def weights_after_steps() -> torch.Tensor:
         network, problem = mixed_network(loss, direct=direct, products=products), problem_of(loss)
-        damping = TrainingDamping()
+        damping = TrainingDamping(thresholds=DEFAULT_TRAINING)
         damping.is_curved = True  # a step that is accelerated uses the forward passes twice
         for _ in range(3):
             take_step_(network, problem, damping, loss_of(problem, network))
@@ -106,7 +109,7 @@ def test_a_held_node_moves_less_in_a_step() -> None:
         rows = TrainingRows.create(x, truth(x).detach() + 1e-3 * x[:, :1])
         problem = TrainingObjective(rows=rows, loss="squared", penalty=Penalty())
         before = network.preacts(x)[1].std()
-        damping = TrainingDamping(value=1e-9, trust=1.0, hold=hold)
+        damping = TrainingDamping(value=1e-9, trust=1.0, hold=hold, thresholds=DEFAULT_TRAINING)
         take_step_(network, problem, damping, loss_of(problem, network))
         return float((network.preacts(x)[1].std() / before).log().abs())
 
@@ -115,11 +118,13 @@ def test_a_held_node_moves_less_in_a_step() -> None:
 
 def test_prices_by_evidence_are_found_where_a_step_is_told_to_weigh() -> None:
     network, rows = mixed_network("squared"), rows_of("squared")
-    evidence = Evidence(network, 80, is_noisy=True)
+    evidence = Evidence(network, 80, is_noisy=True, thresholds=DEFAULT_TRAINING)
     problem = TrainingObjective(rows=rows, loss="squared", penalty=Penalty(), evidence=evidence)
-    take_step_(network, problem, TrainingDamping(), loss_of(problem, network))
+    take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), loss_of(problem, network))
     assert problem.penalty_value(network) == 0.0
-    take_step_(network, problem, TrainingDamping(), loss_of(problem, network), weigh=True)
+    take_step_(
+        network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), loss_of(problem, network), weigh=True
+    )
     assert problem.penalty_value(network) == evidence.penalty_value() > 0.0
 
 
@@ -131,9 +136,15 @@ def test_what_the_next_step_is_trusted_to_remove_counts_as_no_noise() -> None:
 
     def price(trust: float) -> float:
         network = random_network((1, 1), grid_size=10)
-        evidence = Evidence(network, 100, is_noisy=True)
+        evidence = Evidence(network, 100, is_noisy=True, thresholds=DEFAULT_TRAINING)
         problem = TrainingObjective(rows=rows, loss="squared", penalty=Penalty(), evidence=evidence)
-        take_step_(network, problem, TrainingDamping(trust=trust), loss_of(problem, network), weigh=True)
+        take_step_(
+            network,
+            problem,
+            TrainingDamping(trust=trust, thresholds=DEFAULT_TRAINING),
+            loss_of(problem, network),
+            weigh=True,
+        )
         return float(evidence.strengths[0])
 
     assert price(1.0) < 1e-3 * price(0.0)
@@ -144,7 +155,7 @@ def test_bent_steps_follow_a_curved_valley_further() -> None:
     rows = TrainingRows.create(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
 
     def reached(bends: bool) -> float:
-        network, damping = random_network((2, 1, 1), seed=4), TrainingDamping()
+        network, damping = random_network((2, 1, 1), seed=4), TrainingDamping(thresholds=DEFAULT_TRAINING)
         problem = TrainingObjective(rows=rows, loss="squared", penalty=Penalty(ridge=1e-9))
         loss = loss_of(problem, network)
         for _ in range(12):
@@ -159,7 +170,7 @@ def test_bent_steps_follow_a_curved_valley_further() -> None:
 def test_pruned_and_symbolic_edges_are_not_trained() -> None:
     problem, network = problem_of(), mixed_network("squared")
     before = network.layers[0].weight.detach().clone()
-    take_step_(network, problem, TrainingDamping(), loss_of(problem, network))
+    take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), loss_of(problem, network))
     assert torch.equal(network.layers[0].weight[0, :, 1], before[0, :, 1])
     assert torch.equal(network.layers[0].weight[1, :, 2], before[1, :, 2])
     assert not torch.equal(network.layers[0].weight, before)
@@ -170,28 +181,34 @@ def test_a_network_at_its_minimum_takes_no_step() -> None:
     x = torch.linspace(-1, 1, 20, dtype=torch.float64)[:, None]
     zeros = torch.zeros(20, 1, dtype=torch.float64)
     problem = TrainingObjective(rows=TrainingRows.create(x, zeros), loss="squared", penalty=Penalty())
-    assert take_step_(network, problem, TrainingDamping(), loss_of(problem, network)) is None
+    assert (
+        take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), loss_of(problem, network))
+        is None
+    )
 
 
 def test_a_network_without_live_splines_takes_no_step() -> None:
     problem, network = problem_of(), mixed_network("squared")
     for layer in network.all_layers:
         layer.mask[:] = False
-    assert take_step_(network, problem, TrainingDamping(), loss_of(problem, network)) is None
+    assert (
+        take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), loss_of(problem, network))
+        is None
+    )
 
 
 def test_targets_that_are_no_numbers_allow_no_step() -> None:
     problem, network = problem_of(), mixed_network("squared")
     problem.rows.targets[0] = float("nan")
     before = network.layers[1].weight.detach().clone()
-    assert take_step_(network, problem, TrainingDamping(), 1.0) is None
+    assert take_step_(network, problem, TrainingDamping(thresholds=DEFAULT_TRAINING), 1.0) is None
     assert torch.equal(network.layers[1].weight, before)
 
 
 def test_damping_grows_while_steps_fail_and_is_held_in_bounds_afterwards() -> None:
     problem, network = problem_of(), mixed_network("squared")
     before = [layer.weight.detach().clone() for layer in network.all_layers]
-    damping = TrainingDamping(value=1e10)
+    damping = TrainingDamping(value=1e10, thresholds=DEFAULT_TRAINING)
     assert take_step_(network, problem, damping, loss=-1e9) is None  # nothing is so low
     assert (damping.value, damping.growth) == (1.0, 2.0)
     assert all(torch.equal(layer.weight, old) for layer, old in zip(network.all_layers, before, strict=True))
@@ -199,7 +216,7 @@ def test_damping_grows_while_steps_fail_and_is_held_in_bounds_afterwards() -> No
 
 def test_damping_falls_after_a_step_that_did_what_was_expected() -> None:
     problem, network = problem_of(penalty=Penalty(ridge=1e-3)), mixed_network("squared")
-    damping = TrainingDamping(value=10.0)
+    damping = TrainingDamping(value=10.0, thresholds=DEFAULT_TRAINING)
     damping.growth.fill_(16.0)
     take_step_(network, problem, damping, loss_of(problem, network))
     assert damping.value < 10.0
@@ -215,5 +232,13 @@ def test_a_matrix_that_cannot_be_factored_is_damped_more(monkeypatch: pytest.Mon
         return factor(-matrix if len(tried) == 1 else matrix)
 
     monkeypatch.setattr("torch.linalg.cholesky_ex", fail_once)
-    assert take_step_(network, problem, TrainingDamping(value=1.0), loss_of(problem, network)) is not None
+    assert (
+        take_step_(
+            network,
+            problem,
+            TrainingDamping(value=1.0, thresholds=DEFAULT_TRAINING),
+            loss_of(problem, network),
+        )
+        is not None
+    )
     assert tried[1] > tried[0]

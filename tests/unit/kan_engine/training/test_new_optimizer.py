@@ -7,6 +7,7 @@ import torch
 
 from kan_engine.cost import OPTIMIZERS, Optimizer, Workload
 from kan_engine.errors import InvalidConfig
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION
 from kan_engine.model_selection.trials import generate_requested_trials
 from kan_engine.network.kan import KAN
 from kan_engine.training.loop import CREATORS, TrainingConfig, TrainingRows, train
@@ -70,7 +71,14 @@ def test_of_many_rows_batches_train_one_scaling(
 ) -> None:
     monkeypatch.setitem(OPTIMIZERS, "descent", replace(descent, in_batches=in_batches))
     training = TrainingConfig(optimizer="descent")
-    assert len(list(generate_requested_trials((2, 3, 1), 5, 3, training, rows=10**6))) == scalings
+    assert (
+        len(
+            list(
+                generate_requested_trials((2, 3, 1), 5, 3, training, rows=10**6, thresholds=DEFAULT_SELECTION)
+            )
+        )
+        == scalings
+    )
 
 
 def test_a_second_order_is_not_asked_for_a_sparse_network(

@@ -10,6 +10,7 @@ import pytest
 
 from service.errors import Invalid, ServiceError, TooLarge
 from service.ingest import convert_upload, subprocess_reader
+from service.ingest.limits import DEFAULT_INGEST
 from service.ingest.readers import read_upload
 from service.settings import MiB, Settings
 from tests.support.peak import forget_peak, own_peak
@@ -25,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 def converted(content: bytes, settings: Settings) -> tuple[pl.DataFrame, subprocess_reader.TableDescription]:
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
-        described = convert_upload(file, "a.csv", parquet, settings)
+        described = convert_upload(file, "a.csv", parquet, settings, limits=DEFAULT_INGEST)
         parquet.seek(0)
         return pl.read_parquet(parquet), described
 
@@ -61,7 +62,7 @@ def test_a_large_text_takes_no_memory_of_this_process(tmp_path: Path) -> None:
     before = own_peak()
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
-        assert convert_upload(file, "a.csv", parquet, settings).rows == 190_000
+        assert convert_upload(file, "a.csv", parquet, settings, limits=DEFAULT_INGEST).rows == 190_000
     assert own_peak() - before < MiB
 
 

@@ -25,9 +25,7 @@ pytestmark = pytest.mark.usefixtures("no_suggestions")
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)
 LAWS = list(
-    candidate_families(
-        WeightedValues.from_weights(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0), DEFAULT_DENSITY
-    )
+    candidate_families(WeightedValues.from_weights(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0))
 )
 
 
@@ -228,7 +226,7 @@ def test_a_kernel_estimate_integrates_to_one() -> None:
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_every_law_is_a_density_with_its_formula_and_shares(law: Any) -> None:
     rows = WeightedValues.from_weights(np.sort(np.random.default_rng(0).beta(2, 3, 300)), np.ones(300))
-    found = fit_family(law, rows, DEFAULT_DENSITY)
+    found = fit_family(law, rows)
     assert found is not None
     low, high = law.support(found.theta)
     places = np.linspace(max(low, -4) + 1e-9, min(high, 5) - 1e-9, 40_001)
@@ -238,4 +236,4 @@ def test_every_law_is_a_density_with_its_formula_and_shares(law: Any) -> None:
 
     printed = evaluate(law.tree(found.theta, Variable("x")), {"x": rows.x})
     assert printed == pytest.approx(np.exp(law.log_density(found.theta, rows.x)), rel=1e-9)
-    assert len(confidence_intervals(found, rows, DEFAULT_DENSITY)) == len(law.parameters)
+    assert len(confidence_intervals(found, rows)) == len(law.parameters)

@@ -30,7 +30,11 @@ def solution(*names: str, scale: float = 1.0) -> Solution:
 
 
 def figures(solved: Solution, measured: dict[int, Measurements]) -> dict[str, Any]:
-    return to_json(make_solution_figures(solved, solved.spline.evaluate_grid, ["u"], measured))
+    return to_json(
+        make_solution_figures(
+            solved, solved.spline.evaluate_grid, ["u"], measured, thresholds=DEFAULT_SOLUTION_FIGURES
+        )
+    )
 
 
 def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:

@@ -15,21 +15,21 @@ from worker.runtime.limits import DEFAULT_RUNTIME
 
 
 def test_one_machine_needs_no_broker() -> None:
-    app = make_app(Settings(worker_slots=3))
+    app = make_app(Settings(worker_slots=3), limits=DEFAULT_RUNTIME)
     assert app.conf.broker_url.startswith("memory://")
     assert app.conf.broker_transport_options == {"polling_interval": Settings().poll_s}
     assert app.conf.worker_concurrency == 3
 
 
 def test_messages_are_json_acknowledged_late_and_their_results_forgotten() -> None:
-    conf = make_app(Settings()).conf
+    conf = make_app(Settings(), limits=DEFAULT_RUNTIME).conf
     assert (conf.accept_content, conf.task_serializer, conf.task_ignore_result) == (["json"], "json", True)
     assert (conf.task_acks_late, conf.worker_prefetch_multiplier) == (True, 1)
 
 
 def test_redis_redelivers_no_message_while_its_job_may_still_run() -> None:
     settings = Settings(broker_url="redis://broker/0", max_job_seconds=100)
-    options = make_app(settings).conf.broker_transport_options
+    options = make_app(settings, limits=DEFAULT_RUNTIME).conf.broker_transport_options
     assert options["visibility_timeout"] > 100
     assert options["global_keyprefix"] == "kan:"
 

@@ -11,6 +11,7 @@ from kan_engine.assessment.cross_validation import CrossValidation
 from kan_engine.assessment.evidence.assess_formula import add_comparisons, assess_formula
 from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.evidence.stability import measure_stability
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.support.engine.training_rows import prepare_data
@@ -161,9 +162,16 @@ def test_resamplings_are_not_made_where_something_else_speaks_against_the_formul
 def test_a_better_network_takes_the_verdict_back(of_the_law: FormulaEvidence) -> None:
     run, weights = NOISY_LAW, NOISY_LAW.data.training.weights
     errors = run.measure_formula(LAW)
-    beside = add_comparisons(of_the_law, errors, {"network": 0.3 * errors}, weights)
+    beside = add_comparisons(
+        of_the_law, errors, {"network": 0.3 * errors}, weights, thresholds=DEFAULT_ASSESSMENT
+    )
     assert (beside.verdict, codes(beside)) == ("approximation", {"others_better"})
-    assert add_comparisons(of_the_law, errors, {"network": errors}, weights).verdict == "consistent"
+    assert (
+        add_comparisons(
+            of_the_law, errors, {"network": errors}, weights, thresholds=DEFAULT_ASSESSMENT
+        ).verdict
+        == "consistent"
+    )
 
 
 def test_a_formula_that_is_no_number_at_some_rows_is_told_in_json() -> None:

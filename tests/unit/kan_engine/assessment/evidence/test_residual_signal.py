@@ -4,6 +4,7 @@ import numpy as np
 
 from kan_engine import Expression
 from kan_engine.assessment.evidence.residual_signal import measure_residual_signal
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.nodes import Variable
 
@@ -18,7 +19,7 @@ def rows(count: int, seed: int) -> LabelledRows:
 
 
 def left(formula: Expression) -> float:
-    return measure_residual_signal(formula, rows(600, 0), rows(200, 1))
+    return measure_residual_signal(formula, rows(600, 0), rows(200, 1), thresholds=DEFAULT_ASSESSMENT)
 
 
 def test_the_law_behind_the_rows_leaves_no_signal() -> None:
@@ -42,8 +43,8 @@ def test_a_signal_that_a_few_large_residuals_hide_is_found() -> None:
         return LabelledRows.from_columns(columns, columns["x"] + columns["y"] ** 2 + large)
 
     first, second = draw(600), draw(200)
-    assert measure_residual_signal(X, first, second) > 0.2
-    assert measure_residual_signal(X + Y**2, first, second) < 0.03
+    assert measure_residual_signal(X, first, second, thresholds=DEFAULT_ASSESSMENT) > 0.2
+    assert measure_residual_signal(X + Y**2, first, second, thresholds=DEFAULT_ASSESSMENT) < 0.03
 
 
 def test_residuals_count_by_the_weights_of_their_rows() -> None:
@@ -51,5 +52,5 @@ def test_residuals_count_by_the_weights_of_their_rows() -> None:
     far = known.columns["y"] > 0.5
     equal = known.with_target(np.where(far, known.y + 3 * known.columns["x"], known.y))
     weighed = equal.reweigh(np.where(far, 1e-6, 1.0))
-    assert measure_residual_signal(X + Y**2, weighed, weighed) < 0.3
-    assert measure_residual_signal(X + Y**2, equal, equal) > 0.7
+    assert measure_residual_signal(X + Y**2, weighed, weighed, thresholds=DEFAULT_ASSESSMENT) < 0.3
+    assert measure_residual_signal(X + Y**2, equal, equal, thresholds=DEFAULT_ASSESSMENT) > 0.7

@@ -13,6 +13,7 @@ from kan_engine.assessment.monitoring.reference import (
     read_older_reference,
     summarize_inputs,
 )
+from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING
 
 ROWS = 2_000
 RNG = np.random.default_rng(0)
@@ -35,7 +36,10 @@ REFERENCE = summarize_inputs(ENCODING, LABELLED, frozenset())
 
 
 def drift(columns: dict[str, np.ndarray], reference: Any = REFERENCE) -> dict[str, ColumnDrift]:
-    return {column.name: column for column in measure_drift(ENCODING, columns, reference)}
+    return {
+        column.name: column
+        for column in measure_drift(ENCODING, columns, reference, limits=DEFAULT_MONITORING)
+    }
 
 
 @pytest.mark.parametrize("rows", [20, 300, 5_000])
@@ -97,7 +101,9 @@ def test_a_category_of_two_levels_has_both_shares() -> None:
     rows = LabelledRows(x, x[:, 0], np.ones(100), ("c",))
     (column,) = summarize_inputs(encoding, rows, frozenset()).columns
     assert column.shares == pytest.approx([0.3, 0.7])
-    assert not measure_drift(encoding, {"c": values}, InputReference(rows=100, columns=[column]))[0].drifted
+    assert not measure_drift(
+        encoding, {"c": values}, InputReference(rows=100, columns=[column]), limits=DEFAULT_MONITORING
+    )[0].drifted
 
 
 def test_older_models_are_compared_by_the_deciles_of_their_effects() -> None:

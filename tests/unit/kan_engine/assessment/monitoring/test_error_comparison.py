@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine.assessment.monitoring.error_comparison import ErrorComparison, ExpectedLoss, compare_errors
+from kan_engine.assessment.monitoring.thresholds import DEFAULT_MONITORING
 
 RNG = np.random.default_rng(0)
 
@@ -11,7 +12,7 @@ RNG = np.random.default_rng(0)
 def compare(rows: int, size: float, *, constant: float = 100.0, known: int = 200) -> ErrorComparison:
     expected = ExpectedLoss(mean=1.0, rows=known, spread=None, measured_on="hold-out")
     losses = RNG.normal(0, size, rows) ** 2
-    return compare_errors(losses, constant, expected, floor=1e-20, is_squared=True)
+    return compare_errors(losses, constant, expected, floor=1e-20, is_squared=True, limits=DEFAULT_MONITORING)
 
 
 @pytest.mark.parametrize(("rows", "size"), [(300, 1.0), (5_000, 1.0), (300, 0.5)])
@@ -40,7 +41,9 @@ def test_a_trifle_is_no_change_however_many_rows_show_it() -> None:
 @pytest.mark.parametrize("rows", [1, 5])
 def test_few_rows_decide_nothing(rows: int) -> None:
     expected = ExpectedLoss(mean=1.0, rows=200, spread=None, measured_on="hold-out")
-    found = compare_errors(np.ones(rows), 9.0, expected, floor=1e-20, is_squared=True)
+    found = compare_errors(
+        np.ones(rows), 9.0, expected, floor=1e-20, is_squared=True, limits=DEFAULT_MONITORING
+    )
     assert found.verdict == "undecided"
 
 
@@ -51,19 +54,26 @@ def test_false_alarms_are_rare() -> None:
 
 @pytest.mark.parametrize("rows", [1, 50])
 def test_errors_of_rounding_hold(rows: int) -> None:
-    found = compare_errors(np.full(rows, 1e-26), 1.0, None, floor=1e-14, is_squared=True)
+    found = compare_errors(
+        np.full(rows, 1e-26), 1.0, None, floor=1e-14, is_squared=True, limits=DEFAULT_MONITORING
+    )
     assert found.verdict == "holds"
 
 
 def test_without_an_expected_error_nothing_is_decided() -> None:
-    found = compare_errors(np.ones(50), 2.0, None, floor=1e-14, is_squared=True)
+    found = compare_errors(np.ones(50), 2.0, None, floor=1e-14, is_squared=True, limits=DEFAULT_MONITORING)
     assert (found.verdict, found.ratio) == ("undecided", None)
 
 
 def test_infinite_errors_fail() -> None:
-    found = compare_errors(np.full(50, np.inf), np.inf, None, floor=np.inf, is_squared=True)
+    found = compare_errors(
+        np.full(50, np.inf), np.inf, None, floor=np.inf, is_squared=True, limits=DEFAULT_MONITORING
+    )
     assert found.verdict == "fails"
 
 
 def test_without_a_prediction_nothing_is_decided() -> None:
-    assert compare_errors(np.zeros(0), 1.0, None, floor=0.0, is_squared=True).verdict == "undecided"
+    assert (
+        compare_errors(np.zeros(0), 1.0, None, floor=0.0, is_squared=True, limits=DEFAULT_MONITORING).verdict
+        == "undecided"
+    )

@@ -14,6 +14,7 @@ from kan_engine.network.compiled.piecewise_layer import IrregularPieces, Piecewi
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import SymbolicEdge
+from kan_engine.splines.thresholds import DEFAULT_GRIDS
 from tests.support.engine.networks import random_network, uniform_rows
 
 LOGARITHM = SymbolicEdge("log", 1.0, 0.0, 1.0, 0.0)
@@ -48,7 +49,7 @@ def test_few_edges_are_looked_up_and_many_computed() -> None:
 
 def test_grids_that_are_not_uniform_are_bisected() -> None:
     network = random_network((2, 20, 1))
-    update_grid_(network, uniform_rows(100, 2), uniform_share=0.2)
+    update_grid_(network, uniform_rows(100, 2), uniform_share=0.2, thresholds=DEFAULT_GRIDS)
     found = [layer.splines for layer in compile_network(network).layers]
     assert all(isinstance(splines, PiecewiseLayer) for splines in found)
     assert all(isinstance(splines.find, IrregularPieces) for splines in found)

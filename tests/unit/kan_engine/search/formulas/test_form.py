@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine.assessment.formula_report import FormulaReport
+from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT
 from kan_engine.estimators.tables import make_training_data
 from kan_engine.expressions.nodes import Expression, Variable, apply_function
 from kan_engine.expressions.printing.infix import to_text
@@ -114,7 +115,9 @@ def test_a_search_that_is_stopped_at_once_has_the_form() -> None:
 
 def test_a_form_and_its_comparison_survive_a_checkpoint() -> None:
     found, model = search("a*exp(-b*t) + c")
-    again = restore_result(to_metadata(found), model.predictor, collect_errors(found))
+    again = restore_result(
+        to_metadata(found), model.predictor, collect_errors(found), thresholds=DEFAULT_ASSESSMENT
+    )
     assert again.form == found.form
     assert model.report is not None
     names = {"t": "t", "z": "z"}

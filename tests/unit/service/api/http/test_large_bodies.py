@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.api.http.large_bodies import HEADER_LENGTH, LargeBodyMiddleware
+from service.api.http.limits import DEFAULT_LIMITS
 
 BRACKETS = b"[" * 100_000  # more than this process parses in JSON
 
@@ -39,7 +40,9 @@ def answers_here(path: str, length: str) -> bool:
         return {"type": "http.request", "body": BRACKETS, "more_body": False}
 
     nothing: Any = None
-    middleware = LargeBodyMiddleware(application, nothing, nothing, nothing, nothing, nothing)
+    middleware = LargeBodyMiddleware(
+        application, nothing, nothing, nothing, nothing, nothing, limits=DEFAULT_LIMITS
+    )
     headers = {
         "content-length": str(len(BRACKETS)),
         "content-type": "application/json",

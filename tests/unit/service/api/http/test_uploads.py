@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
+from service.api.http.limits import DEFAULT_LIMITS
 from service.api.http.uploads import TABLE_FIELDS, receive_upload
 from service.errors import Malformed
 from service.settings import MiB
@@ -32,7 +33,7 @@ def receive_form(body: bytes, sizes: Sequence[int] = (1 << 16,)) -> tuple[bytes,
     async def all_of_it() -> tuple[bytes, dict[str, str]]:
         headers = [(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)]
         request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
-        async with receive_upload(request, Path(gettempdir()), TABLE_FIELDS) as form:
+        async with receive_upload(request, Path(gettempdir()), TABLE_FIELDS, limits=DEFAULT_LIMITS) as form:
             return form.file.read(), form.fields
 
     return asyncio.run(all_of_it())

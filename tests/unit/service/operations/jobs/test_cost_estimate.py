@@ -22,7 +22,10 @@ GiB = 2**30
 def cost(inputs: int = 8, rows: int = 1000, target: ColumnReport | None = None, **body: Any) -> Cost:
     """The estimate for a table of so many columns of numbers, and a target."""
     columns = [*(column(f"x{place}") for place in range(inputs)), target or column("y")]
-    return estimate_cost(TrainingPlan(request_for(**body), {report.name: report for report in columns}, rows))
+    return estimate_cost(
+        TrainingPlan(request_for(**body), {report.name: report for report in columns}, rows),
+        costs=DEFAULT_COSTS,
+    )
 
 
 def wide(hidden: list[int]) -> dict[str, Any]:
@@ -179,7 +182,8 @@ def test_the_probabilities_of_many_classes_are_charged() -> None:
 def test_texts_that_differ_are_charged_each() -> None:
     reports = (column("x", "category", distinct=count) for count in (1_000, 1_001_000))
     few, many = (
-        estimate_cost(TrainingPlan(request_for(), {"x": x, "y": column("y")}, 2_000_000)) for x in reports
+        estimate_cost(TrainingPlan(request_for(), {"x": x, "y": column("y")}, 2_000_000), costs=DEFAULT_COSTS)
+        for x in reports
     )
     assert many.memory_bytes > few.memory_bytes + 50 * 1_000_000  # more than an empty text takes
 

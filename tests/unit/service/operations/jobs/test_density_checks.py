@@ -5,6 +5,7 @@ import pytest
 from service.documents.training_plan import TrainingPlan
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import estimate_cost
+from service.operations.jobs.limits import DEFAULT_COSTS
 from service.operations.jobs.training_checks import check_training
 from service.schemas.training import TrainRequest
 from tests.support.factories import column
@@ -76,11 +77,16 @@ def test_a_kernel_estimate_beside_a_regression_is_refused() -> None:
 
 
 def test_two_columns_cost_more_than_one() -> None:
-    one, two = (estimate_cost(plan(features=features)) for features in (["x"], ["x", "y"]))
+    one, two = (
+        estimate_cost(plan(features=features), costs=DEFAULT_COSTS) for features in (["x"], ["x", "y"])
+    )
     assert one.seconds < two.seconds < 1
     assert (one.layers, two.layers) == (1, 2)
     assert one.memory_bytes < two.memory_bytes < 2**30
 
 
 def test_a_plane_on_a_huge_grid_costs_too_much() -> None:
-    assert estimate_cost(plan(features=["x", "y"], network={"grid": 1_000})).memory_bytes > 2**35
+    assert (
+        estimate_cost(plan(features=["x", "y"], network={"grid": 1_000}), costs=DEFAULT_COSTS).memory_bytes
+        > 2**35
+    )
