@@ -25,7 +25,7 @@ IMAGE_PACKAGES := { cat service/requirements.lock; sed -n 's/^ARG TORCH_VERSION=
 # Tests start hundreds of processes: without compiled files each would compile the project anew.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(VENV)/bin/pytest --dist worksteal -n
 
-.PHONY: install demo serve test check-kernels coverage test-faults browser chaos check gallery charts example generate bench bench-service \
+.PHONY: install demo serve test test-fast check-kernels coverage test-faults browser chaos check gallery charts example generate bench bench-service \
 	bench-formulas lock sbom audit secrets
 
 install: $(VENV)/installed

@@ -89,7 +89,7 @@ def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
     _print_line(f"prediction: {value:.1f} dB, {interval_text}; measured {row[AIRFOIL_TARGET]}")
     # The measurements have no known formula, so a linear model is what the network must beat
     linear = model.baselines.get("linear")
-    if linear is not None and (model.metrics["r2"] or 0) <= linear["metrics"]["r2"]:
+    if linear is not None and (model.metrics["r2"] or 0) <= (linear["metrics"]["r2"] or 0):
         raise DemoFailed("the network does not beat the linear model")
 
 
@@ -122,7 +122,7 @@ def _wait_for_model(client: Client, job: Job) -> Model:
 def _show_metrics(model: Model) -> None:
     _print_line(f"network:    KAN{model.network.width}, {model.network.parameters} parameters")
     linear = model.baselines.get("linear")
-    for name, metrics in (("network", model.metrics), ("linear", linear and linear["metrics"])):
+    for name, metrics in (("network", model.metrics), ("linear", linear["metrics"] if linear else None)):
         if metrics is None:
             text = "not fitted: the machine is busy, and the time of the job was over before"
         else:

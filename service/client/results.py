@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from service.schemas.datasets import DatasetOut, RowsPreviewOut, RowsSampleOut
 from service.schemas.equations import TypesetOut
 from service.schemas.evaluations import EvaluationOut
@@ -73,9 +71,6 @@ class Model(ModelOut):
     estimated
     parameters: ``value``, ``standard_error``, ``interval``.
     """
-
-    residuals: dict[str, list[dict[str, Any]]] = Field(default={})
-    parameters: dict[str, dict[str, Any]] = Field(default={})
 
 
 class Symbolic(SymbolicOut):

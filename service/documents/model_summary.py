@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kan_engine import to_latex, to_text, variables
 from kan_engine.data.datetime_parts import format_iso_time
 from service.schemas.members import NetworkOut
-from service.schemas.models import FeatureOut
+from service.schemas.model_document import FeatureOut
 
 if TYPE_CHECKING:
     from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler

@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT_CHARACTERS
-from service.schemas.models import (
-    MAX_PICTURED_EDGES,
+from service.schemas.model_document import (
     DecisionOut,
     DroppedOut,
+    FittedBaseline,
     GridOut,
+    HistoryPoint,
     ScreeningOut,
+    Split,
 )
+from service.schemas.models import MAX_PICTURED_EDGES
 
 # Fields of the formulas that are read from a file, besides trees, as their schemas describe them
 SYMBOLIC_FIELDS = ("exact", "verdict", "evidence", "serves_within", "measured_on")
@@ -32,7 +35,6 @@ FORMULA_FIELDS = (
 
 OptionalNumber = int | float | None
 NumberMap = dict[str, OptionalNumber]
-Scalar = str | int | float | bool | None
 
 
 class PortableSchema(BaseModel):
@@ -91,9 +93,9 @@ class PortableRecord(PortableSchema):
     decision: DecisionOut | None = None
     per_class: dict[str, NumberMap] = {}
     training_metrics: NumberMap = {}
-    baselines: dict[str, dict[str, Scalar | NumberMap | list[int]]] = {}
-    split: dict[str, Scalar] = {}
-    history: list[NumberMap] = []
+    baselines: dict[str, FittedBaseline] = {}
+    split: Split = Field(default_factory=Split)
+    history: list[HistoryPoint] = []
     grids: list[GridOut] = []
     warnings: list[str | dict[str, Any]] = []
     formula_of: Literal["network", "law", "form"] | None = None

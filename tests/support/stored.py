@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
+from service.schemas.common import ExtensibleModel
+from service.schemas.members import NetworkOut
+from service.schemas.model_document import ModelDocument, Split
 from worker.execution.outcome import Outcome
-from worker.results.records import ModelMeasures, ModelRecord, SplitRecord
-from worker.results.serialization import to_json
+
+
+def to_json(value: Any) -> Any:
+    """A document as the service stores it, or records as dictionaries."""
+    return value.to_json() if isinstance(value, ExtensibleModel) else to_jsonable_python(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +43,18 @@ def stored(outcome: Outcome) -> StoredOutcome:
     )
 
 
-def bare_record(**metrics: float | None) -> ModelRecord:
+def bare_record(**metrics: float | None) -> ModelDocument:
     """A record with these metrics, and nothing else."""
-    return ModelRecord(
+    return ModelDocument(
         features=[],
         outputs=["y"],
-        network={"parameters": 0},
+        network=NetworkOut(width=[], grid=0, order=0, parameters=0, edges=0),
         formula_of=None,
-        measures=ModelMeasures(metrics=metrics, training_metrics={}),
-        split=SplitRecord(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
+        metrics=metrics,
+        training_metrics={},
+        members={},
+        timings={},
+        split=Split(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
         history=[],
         warnings=[],
     )

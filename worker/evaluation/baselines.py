@@ -27,9 +27,9 @@ from kan_engine.assessment.metrics import Metrics, classification_metrics, regre
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
+from service.schemas.model_document import FittedBaseline
 from worker.evaluation.mlp import ShouldStop, fit_mlp
 from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
-from worker.results.records import FittedBaseline
 
 Baseline = BaselineName | MlpBaseline
 
@@ -89,12 +89,14 @@ def run_baselines(
         if fit is None:
             break
         seconds = time.perf_counter() - start
-        results[make_baseline_name(baseline)] = FittedBaseline(
+        result = FittedBaseline(
             metrics=_compute_metrics(fit.estimator, replace(test, x=inputs.forward(test.x)), targets),
             seconds=round(seconds, 3),
             parameters=fit.parameters,
-            hidden=fit.hidden,
         )
+        if fit.hidden is not None:
+            result["hidden"] = list(fit.hidden)
+        results[make_baseline_name(baseline)] = result
     return results
 
 

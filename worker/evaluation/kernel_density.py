@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from kan_engine.density.kernel import KernelDensity
+from service.schemas.model_document import FittedBaseline
 from worker.data.density_rows import DensityRows, mean_or_none
-from worker.results.records import FittedBaseline
 
 
 def fit_kernel_baseline(rows: DensityRows, seed: int, *, max_rows: int = 20_000) -> dict[str, FittedBaseline]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.assessment.holdout_error import explain_holdout_error
 from kan_engine.assessment.metrics import (
+    Metrics,
     class_metrics,
     classification_metrics,
     constant_guess_accuracy,
@@ -15,11 +20,38 @@ from kan_engine.assessment.metrics import (
 )
 from kan_engine.data.labels import class_name
 from kan_engine.inference.decision_rule import Decision
-from service.schemas.models import DecisionOut
-from worker.results.records import ModelMeasures
+from service.schemas.model_document import DecisionOut
 
 MAX_TRAINING_ROWS = 100_000  # of training metrics, which more change little
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMeasures:
+    """Metrics of a model, as a part of its document.
+
+    Attributes:
+        metrics: On the hold-out rows.
+        per_class: The same for every class of a classifier.
+        training_metrics: On the training rows.
+        threshold: Probability from which the second of two classes is chosen; None for other models.
+        decision: The decision rule of a classifier.
+        warnings: Unexpected results.
+        network_metrics: Hold-out metrics of the accurate network; empty if it answers.
+    """
+
+    metrics: Metrics
+    per_class: Mapping[str, Metrics] = field(default_factory=dict)
+    training_metrics: Metrics
+    threshold: float | None = None
+    decision: DecisionOut | None = None
+    warnings: Sequence[str] = ()
+    network_metrics: Metrics | None = None
+
+    def to_fields(self) -> dict[str, Any]:
+        """As fields of the document, which has warnings of its own."""
+        without = "warnings" if self.network_metrics is not None else "warnings network_metrics"
+        return {name: value for name, value in vars(self).items() if name not in without.split()}
 
 
 def measure_model(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kan_engine.errors import KANEngineError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from service.db.repositories.revisions import Revision
     from service.schemas.figures import FiguresDocument
     from service.schemas.formulas import SymbolicDocument
-    from worker.results.records import ModelRecord, RevisedRecord
+    from service.schemas.model_document import ModelDocument
 
 
 READ_ERRORS = (ArithmeticError, AttributeError, KANEngineError, LookupError, TypeError, ValueError)
@@ -91,10 +91,14 @@ class Outcome:
     """
 
     artifact: bytes
-    record: ModelRecord | RevisedRecord
-    symbolic: SymbolicDocument | Mapping[str, Any] | None
+    record: ModelDocument
+    symbolic: SymbolicDocument | dict[str, Any] | None
     edges: dict[str, Any]
     task: str
     figures: FiguresDocument | None = None
     cut_by: str | None = None
     is_first: bool = False
+
+    def update(self, **fields: Any) -> Outcome:
+        """The same with other fields of the record."""
+        return replace(self, record=self.record.model_copy(update=fields))

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,9 +19,7 @@ from worker.execution.attempt import Attempt, JobHandler, StoredResult
 from worker.execution.distributed_subtasks import DistributedSubtasks
 from worker.execution.job_callbacks import JobCallbacks
 from worker.execution.outcome import CheckpointUnreadable, Outcome, SourceModel
-from worker.results.lineage import RevisionRecord
 from worker.results.model_storage import ModelSource, store_model, store_preview
-from worker.results.records import ModelRecord
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +114,7 @@ def _run_training(pipeline: Pipeline, attempt: Attempt) -> _TrainingResult:
 
 
 def _add_warning(outcome: Outcome, warning: str) -> Outcome:
-    record = outcome.record
-    assert isinstance(record, ModelRecord)  # noqa: S101 - what changes only formulas has no checkpoint
-    return replace(outcome, record=replace(record, warnings=[*record.warnings, warning]))
+    return outcome.update(warnings=[*outcome.record.warnings, warning])
 
 
 def _read_request(attempt: Attempt) -> tuple[TrainRequest, SourceModel | None]:
@@ -143,7 +140,7 @@ def _set_device(request: TrainRequest, device: DeviceChoice) -> TrainRequest:
     return request.model_copy(update={"training": request.training.model_copy(update={"device": device})})
 
 
-def _describe_revision(source: SourceModel | None) -> RevisionRecord | None:
+def _describe_revision(source: SourceModel | None) -> dict[str, Any] | None:
     """Return the revised model and the changes, for the lineage; None for a training."""
     if source is None:
         return None
@@ -151,4 +148,4 @@ def _describe_revision(source: SourceModel | None) -> RevisionRecord | None:
     changes = model.changes.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"kind", "max_seconds", "name", "tags"}
     )
-    return RevisionRecord(changes=changes, model_id=model.model_id, version=model.version)
+    return changes | {"model_id": model.model_id, "version": model.version}

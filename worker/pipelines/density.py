@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from jaxtyping import Float
 
@@ -17,24 +15,18 @@ from service.documents.answering_member import Members
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import FormulaMemberOut
+from service.schemas.model_document import DensityProperties, HistoryPoint, ModelDocument, Split
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
-from worker.evaluation.model_metrics import MAX_TRAINING_ROWS
+from worker.evaluation.model_metrics import MAX_TRAINING_ROWS, ModelMeasures
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.thresholds import PipelineThresholds
 from worker.results.density_document import make_density_document
 from worker.results.density_figures import make_density_figures
 from worker.results.formula_member import describe_formula_member
-from worker.results.records import (
-    DensityProperties,
-    LossPoint,
-    ModelMeasures,
-    ModelRecord,
-    SplitRecord,
-)
 from worker.results.symbolic_document import finite_ends
 
 LIKELIHOOD_METRIC, LAW_LIKELIHOOD_METRIC = "mean_log_likelihood", "law_mean_log_likelihood"
@@ -75,7 +67,7 @@ def run_density(
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
         record = _make_record(rows, predictor, density, verdict, request)
         symbolic = make_density_document(verdict.accepted, rows, request.goal)
-        members = _make_members(predictor, symbolic, record.measures.metrics, rows)
+        members = _make_members(predictor, symbolic, record.metrics, rows)
     with watch.stage("figures", 0.92, "drawing the density"):
         figures = make_density_figures(predictor, rows, law, thresholds.density_figures)
         picture = describe_edges(
@@ -91,7 +83,7 @@ def run_density(
         baselines = fit_kernel_baseline(rows, request.seed) if request.baselines else {}
     return Outcome(
         artifact=save(predictor),
-        record=replace(record, members=members, baselines=baselines),
+        record=record.model_copy(update={"members": members, "baselines": baselines}),
         symbolic=symbolic,
         edges=picture,
         task="density",
@@ -116,7 +108,7 @@ def _make_record(
     density: Density,
     verdict: RecognitionResult,
     request: TrainRequest,
-) -> ModelRecord:
+) -> ModelDocument:
     """Return the record of a density."""
     law = verdict.accepted[0] if verdict.accepted else None
     # A random sample determines the mean over the training rows well enough
@@ -130,16 +122,18 @@ def _make_record(
         warnings.append(
             f"{zeros} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
         )
-    return ModelRecord(
+    return ModelDocument(
         features=describe_features(rows.encoding),
         outputs=[request.goal],
         network=describe_network(density.network, density.inputs, predictor.outputs, "newton"),
         formula_of="law" if law else None,
-        measures=ModelMeasures(metrics=metrics, training_metrics=_compute_metrics(predictor, law, sample)),
+        **ModelMeasures(
+            metrics=metrics, training_metrics=_compute_metrics(predictor, law, sample)
+        ).to_fields(),
         density=DensityProperties(
             support=[finite_ends(side) for side in density.support], smoothness=density.lamb
         ),
-        split=SplitRecord(
+        split=Split(
             kind=request.split.kind,
             seed=request.split.seed,
             training_rows=len(rows.training),
@@ -147,6 +141,9 @@ def _make_record(
             test_rows=len(rows.test),
         ),
         history=_loss_history(density, predictor),
+        classes=None,
+        dropped=[],
+        timings={},
         warnings=warnings,
     )
 
@@ -177,12 +174,12 @@ def _compute_metrics(
     return metrics
 
 
-def _loss_history(density: Density, predictor: Predictor) -> list[LossPoint]:
+def _loss_history(density: Density, predictor: Predictor) -> list[HistoryPoint]:
     """Return minus the mean log-likelihood after every step, in the columns' units."""
     # Change of variables: scaling the columns divides the density by the product of the scales
     unit = float(np.log(density.inputs.scale).sum())
     grid = predictor.network.stack[0].grid_size
     return [
-        LossPoint(step=number, grid=grid, loss=unit - step, validation_loss=None)
+        HistoryPoint(step=number, grid=grid, loss=unit - step, validation_loss=None)
         for number, step in enumerate(density.steps, 1)
     ]

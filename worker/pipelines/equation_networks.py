@@ -19,10 +19,10 @@ from kan_engine import (
 )
 from service.documents.equations import plan_network
 from service.schemas.equations import SolveRequest
+from service.schemas.model_document import HistoryPoint
 from worker.execution.attempt import Attempt
 from worker.execution.outcome import JobProgress
 from worker.pipelines.thresholds import EquationJobThresholds
-from worker.results.records import ErrorPoint
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
@@ -45,13 +45,13 @@ class ServedNetwork:
     conditions: Sequence[Violation]
     error: float
     optimizer: str
-    history: Sequence[ErrorPoint]
+    history: Sequence[HistoryPoint]
     warnings: list[str]
 
 
 def convert_solution(
     solution: Solution,
-    history: Sequence[ErrorPoint],
+    history: Sequence[HistoryPoint],
     *,
     min_product_precision: float = 1e-13,
 ) -> ServedNetwork:
@@ -94,11 +94,11 @@ def train_on_solution(
     shape = plan_network(request, solution.problem, layer_sizes, thresholds=thresholds.equations.distillation)
     title = f"training a network of shape {list(shape.width)}"
     attempt.report(JobProgress("train", training_start, title))
-    history = list[ErrorPoint]()
+    history = list[HistoryPoint]()
     # A network for every grid, each finer than the one before and nearer to the solution
     for student in distill(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
         best, grid = student, student.network.stack[0].grid_size
-        history.append(ErrorPoint(step=len(history) + 1, grid=grid, error=student.distance))
+        history.append(HistoryPoint(step=len(history) + 1, grid=grid, error=student.distance))
         fraction = training_start + (training_end - training_start) * len(history) / len(shape.grids)
         message = f"{title}: on {grid} intervals, error {student.distance:.1e}"
         attempt.report(JobProgress("train", fraction, message, student.distance))

@@ -41,6 +41,7 @@ from service.documents.equations import read_problem
 from service.schemas.equations import SolveRequest
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import FormulaMemberOut
+from service.schemas.model_document import HistoryPoint
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped, Outcome
 from worker.pipelines.equation_networks import (
@@ -53,9 +54,6 @@ from worker.pipelines.solution_record import make_solution_record
 from worker.pipelines.thresholds import DEFAULT_EQUATION_JOB, EquationJobThresholds
 from worker.results.formula_member import describe_formula_member
 from worker.results.model_storage import ModelSource, store_model, store_preview
-from worker.results.records import (
-    ErrorPoint,
-)
 from worker.results.solution_figures import EvaluateSolution, make_solution_figures
 from worker.results.symbolic_document import make_symbolic_document
 
@@ -178,10 +176,8 @@ def _make_outcome(
         should_stop,
         scaler=predictor.outputs,
     ).to_dict()
-    record = replace(
-        make_solution_record(request, solution, predictor, network),
-        members=_make_members(predictor, symbolic, rows),
-        timings=timings,
+    record = make_solution_record(request, solution, predictor, network).model_copy(
+        update={"members": _make_members(predictor, symbolic, rows), "timings": timings}
     )
     return Outcome(
         artifact=save(predictor),
@@ -221,20 +217,20 @@ def _find_solution(
     share: float,
     should_stop: Callable[[], bool],
     thresholds: EquationThresholds,
-) -> tuple[Solution, list[ErrorPoint]]:
+) -> tuple[Solution, list[HistoryPoint]]:
     """Solve the equations, and return the solution with the history of its error.
 
     Args:
         share: Progress of the job once the solution is found.
     """
-    solution, history = None, list[ErrorPoint]()
+    solution, history = None, list[HistoryPoint]()
     for progress in _start_solver(request, measurements, should_stop, thresholds):
         message, error = "continuing the solution from its start", None
         # A nonlinear problem may be continued from an easier one before it has a solution
         if progress.solution is not None:
             solution, error = progress.solution, largest_violation(progress.solution.violations)
             message = f"{' x '.join(map(str, solution.intervals))} intervals: violation {error:.1e}"
-            history.append(ErrorPoint(step=len(history) + 1, grid=max(solution.intervals), error=error))
+            history.append(HistoryPoint(step=len(history) + 1, grid=max(solution.intervals), error=error))
         report(JobProgress("solve", share * progress.fraction, message, error))
     if solution is None:
         raise JobStopped("no solution was found")

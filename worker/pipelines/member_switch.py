@@ -11,12 +11,12 @@ from kan_engine.search.assembly import Model, compute_answer_bounds
 from kan_engine.search.compact_member import make_compact_member
 from service.documents.answering_member import Members
 from service.schemas.members import FormulaMemberOut, make_formula_member, read_formula_member
+from service.schemas.model_document import ModelDocument
 from service.schemas.revision import SymbolicRequest
 from worker.execution.outcome import Outcome, SourceModel
 from worker.pipelines.model_outcome import make_revised_outcome
 from worker.pipelines.search_plan import SearchPlan
 from worker.results.members import describe_networks_beside
-from worker.results.records import RevisedRecord
 from worker.results.symbolic_document import finite_ends
 
 
@@ -54,19 +54,17 @@ def switch_member(
         should_stop: Ends the figures early.
     """
     symbolic = _switch_formula(revises, data)
-    members = Members.build(predictor, symbolic)
-    model = Model(predictor=predictor, formula=members.formula, serving=members.serving)
-    record = RevisedRecord(
-        earlier=revises.model.record,
-        members={
-            **describe_networks_beside(predictor, data, plan.config.thresholds.max_log_odds),
-            **_describe_formula(revises.model.record, symbolic),
-        },
-    )
+    answering = Members.build(predictor, symbolic)
+    model = Model(predictor=predictor, formula=answering.formula, serving=answering.serving)
+    members = {
+        **describe_networks_beside(predictor, data, plan.config.thresholds.max_log_odds),
+        **_describe_formula(revises.model.record, symbolic),
+    }
+    record = ModelDocument(**revises.model.record | {"members": members})
     return make_revised_outcome(revises, model, record, symbolic, plan, data, should_stop)
 
 
-def _switch_formula(revises: SourceModel, data: TrainingData) -> Mapping[str, Any] | None:
+def _switch_formula(revises: SourceModel, data: TrainingData) -> dict[str, Any] | None:
     """The formulas with the bounds within which they answer; None without formulas."""
     symbolic, serve = revises.model.symbolic, revises.model.changes.serve
     if symbolic is None:

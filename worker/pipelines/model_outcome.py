@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from kan_engine import TrainingData, save
 from kan_engine.inference.decision_rule import choose_decision
 from kan_engine.search.assembly import Model, assemble_model
 from service.schemas.formulas import SymbolicDocument
+from service.schemas.model_document import ModelDocument
 from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.search_plan import SearchPlan
@@ -19,7 +20,6 @@ from worker.results.member_metrics import measure_answering_member
 from worker.results.members import describe_members
 from worker.results.model_record import make_record
 from worker.results.network_pictures import describe_compact_network, describe_networks
-from worker.results.records import RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
 
 
@@ -52,7 +52,7 @@ def make_outcome(trained: TrainedNetwork, plan: SearchPlan, data: TrainingData, 
         figures = compute_figures(model.answering, data, picture, seed, watch.should_stop, limits.figures)
     return Outcome(
         artifact=save(model.predictor),
-        record=replace(record, members=members, timings=watch.seconds),
+        record=record.model_copy(update={"members": members, "timings": watch.seconds}),
         symbolic=symbolic,
         edges=picture,
         task=data.task,
@@ -63,8 +63,8 @@ def make_outcome(trained: TrainedNetwork, plan: SearchPlan, data: TrainingData, 
 def make_revised_outcome(
     revises: SourceModel,
     model: Model,
-    record: RevisedRecord,
-    symbolic: SymbolicDocument | Mapping[str, Any] | None,
+    record: ModelDocument,
+    symbolic: SymbolicDocument | dict[str, Any] | None,
     plan: SearchPlan,
     data: TrainingData,
     should_stop: Callable[[], bool],
@@ -93,22 +93,15 @@ def make_revised_outcome(
     )
 
 
-def _add_measures(record: RevisedRecord, model: Model, data: TrainingData) -> RevisedRecord:
+def _add_measures(record: ModelDocument, model: Model, data: TrainingData) -> ModelDocument:
     """Add the metrics of the member that answers; those of an unchanged classifier stay."""
+    names = ["metrics", "training_metrics", "network_metrics"]
     if data.classes is not None:
-        if not record.earlier.get("network_metrics") and model.answering is model.predictor:
+        if not record.network_metrics and model.answering is model.predictor:
             return record
         decision = choose_decision(model.answering, data)
         model = replace(model, decision=replace(decision, weights=model.answering.decision_weights))
-    measures = measure_answering_member(model, data)
-    record = replace(
-        record,
-        metrics=measures.metrics,
-        training_metrics=measures.training_metrics,
-        network_metrics=measures.network_metrics,
-    )
-    if data.classes is None:
-        return record
-    return replace(
-        record, per_class=measures.per_class, threshold=measures.threshold, decision=measures.decision
-    )
+        names += ["per_class", "threshold", "decision"]
+    fields = measure_answering_member(model, data).to_fields()
+    # None keeps what the earlier version has
+    return record.model_copy(update={name: fields[name] for name in names if fields.get(name) is not None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from typing import Any
 
 from kan_engine import (
     KAN,
@@ -18,6 +18,7 @@ from kan_engine import (
 from kan_engine.network.header import EdgePlace
 from kan_engine.search.assembly import add_formulas, report_formulas
 from service.errors import Conflict
+from service.schemas.model_document import ModelDocument
 from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.member_switch import change_networks, switch_member
@@ -26,7 +27,6 @@ from worker.pipelines.new_group import fit_new_group
 from worker.pipelines.search_plan import SearchPlan
 from worker.pipelines.trained_network import TrainedNetwork
 from worker.results.members import describe_members
-from worker.results.records import FittedBaseline, ModelRecord, RevisedRecord
 from worker.results.symbolic_document import make_symbolic_document
 
 NO_FORMULA = "no formula was found that satisfies the request; allow more functions, or longer formulas"
@@ -56,11 +56,12 @@ def revise_model(revises: SourceModel, plan: SearchPlan, data: TrainingData, cal
     if report is None:
         raise Conflict("no_formula", NO_FORMULA)
     model, symbolic = add_formulas(predictor, report, data), make_symbolic_document(report, data.encoding)
-    record = RevisedRecord(
-        earlier=revises.model.record,
-        members=describe_members(model, symbolic, data, config.thresholds.max_log_odds),
-        formula_of=result.formula_of if changes.changes_formula else None,
-    )
+    changed: dict[str, Any] = {
+        "members": describe_members(model, symbolic, data, config.thresholds.max_log_odds)
+    }
+    if changes.changes_formula:
+        changed["formula_of"] = result.formula_of
+    record = ModelDocument(**revises.model.record | changed)
     return make_revised_outcome(revises, model, record, symbolic, plan, data, should_stop)
 
 
@@ -102,11 +103,10 @@ def _describe_trained(
     outcome = make_outcome(TrainedNetwork.assemble(result, plan, data), plan, data, silent)
     if outcome.symbolic is None:
         raise Conflict("no_formula", NO_FORMULA)
-    record, earlier = outcome.record, revises.model.record["baselines"]
-    assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
     poor = _poor_fit_warnings(r2, result.network, min_function_r2)
-    baselines = {name: FittedBaseline(**entry) for name, entry in earlier.items()}
-    return replace(outcome, record=replace(record, warnings=[*record.warnings, *poor], baselines=baselines))
+    return outcome.update(
+        warnings=[*outcome.record.warnings, *poor], baselines=revises.model.record["baselines"]
+    )
 
 
 def _poor_fit_warnings(r2: Mapping[EdgePlace, float], network: KAN, min_r2: float) -> list[str]:

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 from kan_engine import Estimate, Predictor, Solution
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.equations import SolveRequest
+from service.schemas.model_document import ModelDocument, ParameterEstimate, Residual, Split
 from worker.pipelines.equation_networks import ServedNetwork
-from worker.results.records import (
-    EquationMeasures,
-    ModelRecord,
-    ParameterEstimate,
-    Residual,
-    Residuals,
-    SplitRecord,
-)
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
@@ -27,31 +20,30 @@ NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard er
 
 def make_solution_record(
     request: SolveRequest, solution: Solution, predictor: Predictor, network: ServedNetwork
-) -> ModelRecord:
+) -> ModelDocument:
     """Return the record of the model."""
-    measures = EquationMeasures(
+    return ModelDocument(
+        features=describe_features(predictor.encoding),
+        outputs=request.unknowns,
+        ignored_columns=request.unknowns,
+        classes=None,
+        network=describe_network(predictor.network, predictor.inputs, predictor.outputs, network.optimizer),
+        formula_of="law",
+        dropped=[],
         metrics={
             "equation_residual": max(violation.relative for violation in network.equations),
             "condition_residual": max((violation.relative for violation in network.conditions), default=0.0),
             "estimated_error": network.error,
         },
-        residuals=Residuals(
-            equations=_list_residuals(request.equations, network.equations),
-            conditions=_list_residuals(
+        residuals={
+            "equations": _list_residuals(request.equations, network.equations),
+            "conditions": _list_residuals(
                 [condition.residual for condition in request.conditions], network.conditions
             ),
-        ),
+        },
         parameters={estimate.name: _make_estimate(estimate) for estimate in solution.estimates},
-    )
-    return ModelRecord(
-        features=describe_features(predictor.encoding),
-        outputs=request.unknowns,
-        ignored_columns=request.unknowns,
-        network=describe_network(predictor.network, predictor.inputs, predictor.outputs, network.optimizer),
-        formula_of="law",
-        measures=measures,
-        split=SplitRecord(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
-        history=network.history,
+        split=Split(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
+        history=list(network.history),
         warnings=[
             *_short_domain_warnings(request, solution),
             *network.warnings,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from kan_engine import Callbacks, TrainingData, find_model
 from service.schemas.baselines import Baseline, is_matched, make_baseline_name
+from service.schemas.model_document import FittedBaseline
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.evaluation.baselines import run_baselines
@@ -22,7 +23,6 @@ from worker.pipelines.search_plan import SearchPlan, make_plan, prepare_rows
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 from worker.pipelines.trained_network import TrainedNetwork
 from worker.results.grid_stages import measure_grids
-from worker.results.records import FittedBaseline, ModelRecord
 
 
 def run_pipeline(
@@ -66,7 +66,7 @@ def run_pipeline(
                 outcome = revise_model(revises, plan, data, callbacks)
         else:
             outcome = _train_model(plan, data, job, callbacks, watch)
-    return replace(outcome, record=replace(outcome.record, timings=watch.seconds), cut_by=watch.cut_by)
+    return replace(outcome.update(timings=watch.seconds), cut_by=watch.cut_by)
 
 
 def _make_callbacks(job: JobCallbacks, watch: StageTimer) -> Callbacks:
@@ -109,7 +109,6 @@ def _add_baselines(
 ) -> Outcome:
     """Fit the baselines, and for the network on every grid those with a matched number of parameters."""
     record, size = outcome.record, trained.result.network.parameter_count
-    assert isinstance(record, ModelRecord)  # noqa: S101 - no revised one
 
     def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, FittedBaseline]:
         return run_baselines(
@@ -128,7 +127,7 @@ def _add_baselines(
 
     requested = plan.request.baselines
     if not requested:
-        return replace(outcome, record=replace(record, baselines={}))
+        return outcome.update(baselines={})
     baselines, grids = run(requested, size), record.grids
     matched_mlps = {make_baseline_name(entry): entry for entry in requested if is_matched(entry)}
     if matched_mlps:
@@ -136,5 +135,5 @@ def _add_baselines(
         for stage in trained.grids:
             if stage.parameters not in results:  # the last grid is usually that of the final network
                 results[stage.parameters] = run([*matched_mlps.values()], stage.parameters)
-        grids = [replace(stage, baselines=results[stage.parameters]) for stage in trained.grids]
-    return replace(outcome, record=replace(record, baselines=baselines, grids=grids))
+        grids = [stage.model_copy(update={"baselines": results[stage.parameters]}) for stage in trained.grids]
+    return outcome.update(baselines=baselines, grids=grids)

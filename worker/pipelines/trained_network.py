@@ -10,10 +10,9 @@ from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.inference.decision_rule import Decision
 from kan_engine.search.assembly import assemble_predictor
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
+from service.schemas.model_document import GridOut
 from worker.execution.outcome import READ_ERRORS, CheckpointUnreadable
 from worker.pipelines.search_plan import SearchPlan
-from worker.results.records import GridStage
-from worker.results.serialization import to_json
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class TrainedNetwork:
     result: SearchResult
     predictor: Predictor
     decision: Decision | None
-    grids: Sequence[GridStage] = ()
+    grids: Sequence[GridOut] = ()
 
     @staticmethod
     def assemble(
-        result: SearchResult, plan: SearchPlan, data: TrainingData, grids: Sequence[GridStage] = ()
+        result: SearchResult, plan: SearchPlan, data: TrainingData, grids: Sequence[GridOut] = ()
     ) -> TrainedNetwork:
         """Assemble the predictor of a result."""
         config = plan.config
@@ -42,7 +41,7 @@ class TrainedNetwork:
 
     def to_checkpoint(self) -> bytes:
         """The artifact of the network, with what a later attempt needs besides."""
-        stages = [to_json(stage) for stage in self.grids]
+        stages = [stage.to_json() for stage in self.grids]
         metadata = to_metadata(self.result) | {
             "decision": self.decision and asdict(self.decision),
             "grids": stages,
@@ -60,7 +59,7 @@ class TrainedNetwork:
             predictor, metadata = load(content), read_metadata(content)
             result = restore_result(metadata, predictor, read_attached(content), thresholds)
             decision = metadata["decision"] and Decision(**metadata["decision"])
-            stages = [GridStage(**stage) for stage in metadata["grids"]]
+            stages = [GridOut(**stage) for stage in metadata["grids"]]
         except READ_ERRORS as error:
             raise CheckpointUnreadable(f"{type(error).__name__}: {error}") from error
         return TrainedNetwork(result, predictor, decision, stages)

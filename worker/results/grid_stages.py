@@ -5,19 +5,19 @@ from __future__ import annotations
 from kan_engine import SearchResult, TrainingData
 from kan_engine.search.assembly import assemble_stage
 from kan_engine.search.thresholds import SearchThresholds
+from service.schemas.model_document import GridOut
 from worker.evaluation.model_metrics import measure_model
-from worker.results.records import GridStage
 
 
 def measure_grids(
     result: SearchResult,
     data: TrainingData,
     search: SearchThresholds,
-) -> list[GridStage]:
+) -> list[GridOut]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
     models = [assemble_stage(stage, result, data, search) for stage in result.stages]
     return [
-        GridStage(
+        GridOut(
             grid=stage.network.stack[0].grid_size,
             parameters=stage.network.parameter_count,
             seconds=round(stage.seconds, 3),

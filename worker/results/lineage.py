@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from service.db.tables import Dataset
-from worker.results.serialization import INLINED
+from service.schemas.model_document import Lineage
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from sqlalchemy.orm import Session
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lineage:
-    """Where a model comes from: dataset hash, job, request and version of the code.
-
-    Attributes:
-        revises: The model that was changed, and the changes; None for a new model.
-    """
-
-    dataset_sha256: str | None
-    job_id: str
-    code_version: str | None
-    request: BaseModel
-    revises: RevisionRecord | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RevisionRecord:
-    """A model that was changed, and the changes as they were requested."""
-
-    changes: Mapping[str, Any] = field(metadata=INLINED)
-    model_id: str
-    version: int
 
 
 def describe_lineage(
@@ -45,7 +19,7 @@ def describe_lineage(
     job_id: str,
     request: BaseModel,
     dataset_id: str | None,
-    revises: RevisionRecord | None = None,
+    revises: dict[str, Any] | None = None,
 ) -> Lineage:
     """Look up the lineage of a model.
 
@@ -61,7 +35,7 @@ def describe_lineage(
         dataset_sha256=dataset.blob_sha256 if dataset else None,
         job_id=job_id,
         code_version=_code_version(),
-        request=request,
+        request=request.model_dump(mode="json"),
         revises=revises,
     )
 

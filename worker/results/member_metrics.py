@@ -10,8 +10,7 @@ from jaxtyping import Float
 from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.search.assembly import Model
-from worker.evaluation.model_metrics import measure_model
-from worker.results.records import ModelMeasures
+from worker.evaluation.model_metrics import ModelMeasures, measure_model
 
 
 def measure_answering_member(model: Model, data: TrainingData) -> ModelMeasures:

@@ -12,15 +12,17 @@ from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.search.choice import NO_ALLOWED_FORMULA_WARNING
 from kan_engine.search.time_warnings import LAW_ENDED_EARLY_WARNING, merge_time_warnings
 from service.documents.model_summary import describe_features, describe_network
-from service.schemas.models import DroppedOut, KeptColumnOut, ScreeningOut
-from service.schemas.training import TrainRequest
-from worker.results.records import (
-    GridStage,
-    LossPoint,
-    ModelMeasures,
-    ModelRecord,
-    SplitRecord,
+from service.schemas.model_document import (
+    DroppedOut,
+    GridOut,
+    HistoryPoint,
+    KeptColumnOut,
+    ModelDocument,
+    ScreeningOut,
+    Split,
 )
+from service.schemas.training import TrainRequest
+from worker.evaluation.model_metrics import ModelMeasures
 
 
 def make_record(
@@ -29,13 +31,12 @@ def make_record(
     report: FormulaReport | None,
     request: TrainRequest,
     data: TrainingData,
-    grids: Sequence[GridStage] = (),
+    grids: Sequence[GridOut] = (),
     *,
     max_history_points: int,
-) -> ModelRecord:
+) -> ModelDocument:
     """The record for the network, with its metrics, also on the grids of a schedule."""
-    split = request.split
-    return ModelRecord(
+    return ModelDocument(
         features=describe_features(data.encoding),
         outputs=data.output_names,
         classes=data.classes,
@@ -47,19 +48,13 @@ def make_record(
             DroppedOut(input=name, error_with=with_it, error_without=without)
             for name, (with_it, without) in result.dropped.items()
         ],
-        screening=_describe_screening(data),
-        measures=measures,
-        split=SplitRecord(
-            kind=split.kind,
-            seed=split.seed,
-            training_rows=result.fitted_rows or len(data.fit),
-            validation_rows=len(data.validation),
-            test_rows=len(data.test),
-            unused_rows=result.count_unused_rows(data) or None,
-            repeated_rows=data.duplicate_count,
-        ),
+        **_describe_screening(data),
+        **measures.to_fields(),
+        split=_describe_split(result, request, data),
         history=_thin_history(result, max_history_points),
-        grids=grids,
+        grids=list(grids),
+        members={},
+        timings={},
         warnings=merge_time_warnings(
             [
                 *data.warnings,
@@ -74,11 +69,27 @@ def make_record(
     )
 
 
-def _describe_screening(data: TrainingData) -> ScreeningOut | None:
+def _describe_split(result: SearchResult, request: TrainRequest, data: TrainingData) -> Split:
+    split = Split(
+        kind=request.split.kind,
+        seed=request.split.seed,
+        training_rows=result.fitted_rows or len(data.fit),
+        validation_rows=len(data.validation),
+        test_rows=len(data.test),
+    )
+    if unused_rows := result.count_unused_rows(data):
+        split["unused_rows"] = unused_rows
+    if data.duplicate_count is not None:
+        split["repeated_rows"] = data.duplicate_count
+    return split
+
+
+def _describe_screening(data: TrainingData) -> dict[str, ScreeningOut]:
+    """The field of a wide table."""
     screening = data.screening
     if screening is None:
-        return None
-    return ScreeningOut(
+        return {}
+    document = ScreeningOut(
         columns=screening.columns,
         rows=screening.rows,
         level=screening.level,
@@ -86,6 +97,7 @@ def _describe_screening(data: TrainingData) -> ScreeningOut | None:
         selected_r2=screening.line.selected_share,
         kept=[KeptColumnOut(**asdict(column)) for column in screening.kept],
     )
+    return {"screening": document}
 
 
 def _warn_of_formula(
@@ -118,11 +130,11 @@ def _warn_of_repeated_rows(data: TrainingData) -> list[str]:
     ]
 
 
-def _thin_history(result: SearchResult, max_points: int) -> list[LossPoint]:
+def _thin_history(result: SearchResult, max_points: int) -> list[HistoryPoint]:
     """Losses per step, thinned for a plot."""
     stride = -(-len(result.history) // max_points) or 1
     return [
-        LossPoint(
+        HistoryPoint(
             step=s.number,
             grid=s.grid_size,
             loss=s.loss,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from service.db.repositories import Jobs, TrainedModels
 from service.db.tables import Job
+from service.schemas.formulas import SymbolicDocument
 from service.storage.blobs import put_bytes, release_blob
 from worker.execution.attempt import StoredResult
-from worker.results.lineage import RevisionRecord, describe_lineage, make_default_name
-from worker.results.serialization import to_json
+from worker.results.lineage import describe_lineage, make_default_name
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -48,7 +48,7 @@ def store_model(
     session: Session,
     source: ModelSource,
     *,
-    revises: RevisionRecord | None = None,
+    revises: dict[str, Any] | None = None,
     is_preview: bool = False,
 ) -> StoredResult:
     """Store a model as the next version of its name, instead of the preview of its job.
@@ -62,6 +62,7 @@ def store_model(
             the name of the model gets it.
     """
     job_id, request = source.job_id, source.request
+    symbolic, figures = outcome.symbolic, outcome.figures
     _delete_preview(session, job_id)
     lineage = describe_lineage(session, job_id, request, source.dataset_id, revises)
     model = TrainedModels(session).add(
@@ -70,12 +71,12 @@ def store_model(
         dataset_id=source.dataset_id,
         task=outcome.task,
         target=source.target,
-        record=_add_cpu_seconds(to_json(outcome.record), session.get_one(Job, job_id))
-        | {"lineage": to_json(lineage)}
+        record=_add_cpu_seconds(outcome.record.to_json(), session.get_one(Job, job_id))
+        | {"lineage": lineage}
         | ({"preview_of": job_id} if is_preview else {}),
-        symbolic=to_json(outcome.symbolic),
+        symbolic=symbolic.to_json() if isinstance(symbolic, SymbolicDocument) else symbolic,
         edges=outcome.edges,
-        figures=to_json(outcome.figures),
+        figures=None if figures is None else figures.to_json(),
         artifact_sha256=put_bytes(session, outcome.artifact),
         tags=request.tags,
     )

@@ -8,7 +8,8 @@ from service.db.session import Sessions
 from service.db.tables import Dataset
 from service.operations.models.stored_soundness import read_sound_formulas
 from service.schemas.members import describe_members, select_automatic_member
-from service.schemas.models import FeatureOut, ModelOut
+from service.schemas.model_document import FeatureOut, FittedBaseline
+from service.schemas.models import ModelOut
 from service.schemas.registry.card import (
     CardBaseline,
     CardData,
@@ -55,7 +56,7 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         baselines=[
             _make_baseline(name, baseline)
             for name, baseline in model.baselines.items()
-            if isinstance(baseline.get("metrics"), dict)  # an imported file may contain anything
+            if "metrics" in baseline  # an imported file may lack them
         ],
         formulas=formulas,
         warnings=model.warnings,
@@ -66,13 +67,12 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
     )
 
 
-def _make_baseline(name: str, baseline: dict[str, Any]) -> CardBaseline:
-    parameters = baseline.get("parameters")
+def _make_baseline(name: str, baseline: FittedBaseline) -> CardBaseline:
     return CardBaseline(
         name=name,
         metrics=baseline["metrics"],
-        parameters=parameters if isinstance(parameters, int) else None,
-        seconds=_seconds_or_none(baseline.get("seconds")),
+        parameters=baseline.get("parameters"),
+        seconds=baseline.get("seconds"),
     )
 
 

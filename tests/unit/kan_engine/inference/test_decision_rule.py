@@ -10,9 +10,9 @@ from kan_engine import KAN, KANConfig, Predictor, Standardizer, TrainingData
 from kan_engine.inference.decision_rule import calibrate_on_validation_, choose_decision
 from kan_engine.inference.thresholds import DEFAULT_INFERENCE
 from tests.support.engine.training_rows import prepare_data
+from tests.support.stored import to_json
 from tests.support.tables import request_for, table_of
 from worker.evaluation.model_metrics import measure_model
-from worker.results.serialization import to_json
 
 ROWS = 3_000
 SPLIT = {"kind": "random", "test_fraction": 0.5}

@@ -211,9 +211,7 @@ def test_it_is_lean_to_have_few_hidden_nodes_and_few_weights_between_them(
 
 
 def test_batches_grow_with_the_rows_in_powers_of_two() -> None:
-    assert [
-        choose_batch_rows(rows, thresholds=LIMITS) for rows in (8, 1_000, 4_000, 50_000, 200_000)
-    ] == [
+    assert [choose_batch_rows(rows, thresholds=LIMITS) for rows in (8, 1_000, 4_000, 50_000, 200_000)] == [
         64,
         128,
         512,

@@ -42,7 +42,6 @@ from worker.execution.outcome import JobProgress
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
-from worker.results.records import ModelRecord
 
 pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
 
@@ -591,7 +590,6 @@ def test_three_classes_have_formulas_however_little_time_there_is() -> None:
     assert done.symbolic is not None
     assert [output.name for output in done.symbolic.outputs] == ["low", "mid", "top"]
     assert max(output.log_loss or np.inf for output in done.symbolic.outputs) < 0.5
-    assert isinstance(done.record, ModelRecord)
     assert "the search for formulas" in " ".join(done.record.warnings)
 
 

@@ -11,9 +11,9 @@ from kan_engine.assessment.diagnostics import compute_diagnostics
 from kan_engine.assessment.partial_dependence import OTHER_CATEGORIES
 from kan_engine.network.kan import initialise_
 from tests.support.engine.training_rows import prepare_data
+from tests.support.stored import to_json
 from tests.support.tables import request_for, table_of
 from worker.results.figures import compute_figures
-from worker.results.serialization import to_json
 from worker.results.thresholds import DEFAULT_FIGURES, FigureThresholds
 
 ROWS = 200

@@ -7,7 +7,7 @@ import pytest
 
 from kan_engine import Measurements, Solution, parse_problem
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
-from worker.results.serialization import to_json
+from tests.support.stored import to_json
 from worker.results.solution_figures import make_solution_figures
 from worker.results.thresholds import DEFAULT_SOLUTION_FIGURES
 

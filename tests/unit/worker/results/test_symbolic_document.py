@@ -10,7 +10,7 @@ from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.assessment.evidence.formula_evidence import FormulaEvidence
 from kan_engine.assessment.formula_report import rate_formulas
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, mul, number
-from worker.results.serialization import to_json
+from tests.support.stored import to_json
 from worker.results.symbolic_document import make_symbolic_document
 
 X = np.linspace(0.0, 2.0, 21)

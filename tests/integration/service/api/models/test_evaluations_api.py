@@ -15,7 +15,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.models.evaluations import REFERENCE
 from tests.support.factories import FIGURES, make_model, make_predictor, make_symbolic
-from worker.results.serialization import to_json
+from tests.support.stored import to_json
 
 X1, X2 = Variable("x1"), Variable("x2")
 NOISE = 0.5

@@ -22,7 +22,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from tests.support.factories import make_model, make_predictor, make_symbolic
 from tests.support.runtimes import run_in_onnxruntime
-from worker.results.serialization import to_json
+from tests.support.stored import to_json
 from worker.results.symbolic_document import make_symbolic_document
 
 OWN = {"id", "name", "version", "job_id", "dataset_id", "lineage", "aliases", "tags", "created_at"}
