@@ -1,11 +1,13 @@
 """Arguments of functions that the rows of a table cannot tell: too steep, or oscillating too fast.
 
-tanh(3518·x - 1743) is a step at rows where it is 1 or -1, and sin(3359·x) fits 250 rows by chance.
+tanh(3518·x - 1743) is a step at rows where it is 1 or -1, and so is |x - 0.49| - |x - 0.5| where no row lies
+between; sin(3359·x) fits 250 rows by chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
@@ -29,9 +31,17 @@ from kan_engine.formulas.core.thresholds import MAX_EXACT_ERROR
 Columns = Mapping[str, Float[np.ndarray, " rows"]]
 
 
+MIN_TELLING_ROWS = 3
+"""More rows than the two constants of a slope and its place, or of two kinks: fewer are fitted by chance."""
+
+
 def has_step(tree: Expression, columns: Columns, max_change: float) -> bool:
-    """Whether doubling the argument of a function, with constants of its own, changes no value by more."""
-    return next(_find_steps(tree, columns, max_change), None) is not None
+    """Whether too few rows tell a slope or two kinks.
+
+    They tell a slope if doubling the argument of the function changes their values by more than
+    ``max_change``, and two kinks if they lie between them.
+    """
+    return _has_close_kinks(tree, columns) or next(_find_steps(tree, columns, max_change), None) is not None
 
 
 def resolve_arguments(tree: Expression, rows: LabelledRows) -> Expression | None:
@@ -44,7 +54,7 @@ def resolve_arguments(tree: Expression, rows: LabelledRows) -> Expression | None
         level.
     """
     columns = rows.columns
-    if any(_oscillates(node, columns) for node in _list_calls(tree)):
+    if any(_oscillates(node, columns) for node in _list_calls(tree)) or _has_close_kinks(tree, columns):
         return None
     noise = float(np.sqrt(np.mean((evaluate(tree, columns) - rows.y) ** 2) / len(rows)))
     steps = list(_find_steps(tree, columns, max(noise, MAX_EXACT_ERROR * rows.spread)))
@@ -63,8 +73,20 @@ def _find_steps(tree: Expression, columns: Columns, max_change: float) -> Iterat
     values = evaluate(tree, columns)
     for node in _list_calls(tree):
         steeper_tree = substitute(tree, {node: call(node.function, mul(2, node.argument))})
-        if np.abs(evaluate(steeper_tree, columns) - values).max() <= max_change:
+        changes = np.abs(evaluate(steeper_tree, columns) - values)
+        if np.count_nonzero(changes > max_change) < MIN_TELLING_ROWS:
             yield node
+
+
+def _has_close_kinks(tree: Expression, columns: Columns) -> bool:
+    """Whether too few rows lie between the kinks of two absolute values, each with rows on both sides."""
+    nodes = {node for node in walk(tree) if isinstance(node, Call) and node.function == "abs"}
+    sides = [evaluate(node.argument, columns) > 0 for node in nodes]
+    for side, other_side in combinations([each for each in sides if each.any() and not each.all()], 2):
+        between = np.count_nonzero(side != other_side)
+        if min(between, len(side) - between) < MIN_TELLING_ROWS:
+            return True
+    return False
 
 
 def _list_calls(tree: Expression) -> Iterator[Call]:

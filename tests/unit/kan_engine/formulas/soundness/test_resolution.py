@@ -46,3 +46,17 @@ def test_a_step_becomes_a_level() -> None:
     assert resolve(text, law) == parse("0.5 + 2.5*sign(3518.1*x - 1759.1)")
     assert has_step(parse(text), COLUMNS, 1e-9)
     assert not has_step(parse("tanh(2.5*x)"), COLUMNS, 1e-9)
+
+
+def test_a_slope_that_two_rows_tell_is_a_step() -> None:
+    # Two rows are near the step, all others on its levels
+    assert has_step(parse("tanh(500.5*x - 250.2)"), COLUMNS, 1e-3)
+    assert not has_step(parse("tanh(60.5*x - 30.2)"), COLUMNS, 1e-3)
+
+
+def test_two_kinks_without_rows_between_are_a_step() -> None:
+    ramp = "250.5*(Abs(x - 0.4952) - Abs(x - 0.5042))"
+    assert has_step(parse(ramp), COLUMNS, 1e-9)
+    assert resolve(ramp) is None
+    assert not has_step(parse("Abs(x - 0.3) - Abs(x - 0.5)"), COLUMNS, 1e-9)
+    assert not has_step(parse("Abs(x - 0.3) + Abs(w - 200)"), COLUMNS, 1e-9)
