@@ -1,4 +1,4 @@
-# What README.md, CONTRIBUTING.md and docs/ name: install demo serve test check-kernels test-faults coverage browser chaos
+# What README.md, CONTRIBUTING.md and docs/ name: install demo serve test test-fast check-kernels test-faults coverage browser chaos
 # check gallery bench bench-service bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
@@ -49,6 +49,10 @@ test: $(VENV)/installed-test
 	-@$(MAKE) --no-print-directory browser
 	$(PYTEST) $(JOBS) -m shaped tests/unit/kan_engine
 	KAN_TEST_SHAPES=off $(PYTEST) $$(($(JOBS) + 1)) -m 'not shaped and not thorough' tests
+
+# While writing: the tests of the parts, without whole searches and with shapes unchecked.
+test-fast: $(VENV)/installed-test
+	KAN_TEST_SHAPES=off $(PYTEST) $(JOBS) -q -m 'not long and not thorough' tests/unit
 
 # Numeric tests and some of the page under two kernels of OpenBLAS, whose last digits differ.
 check-kernels: $(VENV)/installed-test

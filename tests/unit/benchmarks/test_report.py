@@ -20,6 +20,8 @@ from tests.benchmarks.rows import Journal, Measured, Row
 from tests.benchmarks.runner import measure, run
 from tests.unit.benchmarks.figures import dying, failing, figure, hungry, sleeping
 
+pytestmark = pytest.mark.long
+
 QUICK = Options(quick=True)
 ROW = Row(
     section="demo", work="sum", who="ours", seed=0, code="", commit="abc", at="2026-01-31T12:00:00+00:00",

@@ -28,7 +28,7 @@ from worker.jobs.prediction_columns import PredictionColumns
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 
-pytestmark = pytest.mark.usefixtures("no_suggestions", "_one_logistic_regression")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_suggestions", "_one_logistic_regression")]
 
 ROWS = 42
 A = np.random.default_rng(0).uniform(0.5, 2.0, ROWS)

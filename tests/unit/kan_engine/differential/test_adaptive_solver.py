@@ -19,7 +19,7 @@ from kan_engine.errors import NoSolution
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))

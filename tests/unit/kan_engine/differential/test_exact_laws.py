@@ -20,7 +20,7 @@ from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 X, T = Variable("x"), Variable("t")
 WITH_LAWS = {name: case for name, case in CASES.items() if case.laws}

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from kan_engine import InvalidConfig, InvalidData, KANClassifier, KANRegressor, UnseenCategory
 from tests.support.engine.notebooks import display
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 RNG = np.random.default_rng(0)
 ROWS = 120

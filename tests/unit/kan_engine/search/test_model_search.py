@@ -25,7 +25,7 @@ from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from worker.pipelines.search_plan import make_plan
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.5, 3.0, (2, 100))

@@ -39,7 +39,7 @@ from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from worker.pipelines.search_config import make_search_config
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 T = TypeVar("T")
 

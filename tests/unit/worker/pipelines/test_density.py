@@ -20,7 +20,7 @@ from worker.data.density_rows import DensityRows, read_density_rows
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import PipelineThresholds
 
-pytestmark = pytest.mark.usefixtures("no_suggestions")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("no_suggestions")]
 
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)

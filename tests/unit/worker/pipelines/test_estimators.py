@@ -14,7 +14,7 @@ from tests.support.tables import request_for, table_of
 from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 
-pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("few_candidates", "no_suggestions")]
 
 RNG = np.random.default_rng(0)
 ROWS = 200

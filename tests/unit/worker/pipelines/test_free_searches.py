@@ -35,7 +35,7 @@ from worker.pipelines import search_config
 from worker.pipelines.search_config import make_search_config
 from worker.pipelines.tabular import run_pipeline
 
-pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("few_candidates", "no_suggestions")]
 
 QUICK: dict[str, Any] = {
     "network": {"grid": 8},  # with a grid that was asked for, no law is looked for

@@ -43,7 +43,7 @@ from worker.pipelines import search_config
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PipelineThresholds
 
-pytestmark = pytest.mark.usefixtures("few_candidates", "no_suggestions")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("few_candidates", "no_suggestions")]
 
 ROWS = 120
 RNG = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints
 from tests.support.engine.readings import compute, write_shape
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 U = np.linspace(0.4, 2.1, 120)
 AXIS = FitPoints(U)  # of all tests: its dictionaries are made once

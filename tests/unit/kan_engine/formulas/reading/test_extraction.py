@@ -29,7 +29,7 @@ from tests.support.engine.laws import Ends, Law, make_sample, sampled
 from tests.support.engine.readings import reading_of
 from tests.support.engine.structures import search_structures
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 # The grids of few inputs are as coarse as all others.
 COARSE = replace(DEFAULT_STRUCTURE, few_input_grid_sizes=DEFAULT_STRUCTURE.grid_sizes)

@@ -23,7 +23,7 @@ from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
 from kan_engine.formulas.strategies.growth.search import FrontSearch
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 ROWS = 200
 LITTLE_WORK = 1e6

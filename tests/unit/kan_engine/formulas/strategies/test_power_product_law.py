@@ -11,7 +11,7 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.power_product_law import find_power_product_law
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 Law = Callable[..., np.ndarray]
 

@@ -8,7 +8,7 @@ from kan_engine.formulas.strategies.scans.power_sums import PowerSums, list_prod
 from tests.support.engine.laws import Law
 from tests.support.engine.scans import Ranges, propose
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 LAWS: dict[str, tuple[Law, Ranges]] = {
     "an impedance": (

@@ -12,7 +12,7 @@ from kan_engine.formulas.strategies.exact import univariate_law
 from kan_engine.formulas.strategies.exact.univariate_law import TRANSFORMS, find_univariate_law
 from tests.support.engine.laws import Law
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 
 @pytest.fixture(autouse=True, scope="module")

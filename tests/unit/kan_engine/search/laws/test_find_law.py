@@ -21,7 +21,7 @@ from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from worker.pipelines.search_config import make_search_config
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 Law = Callable[..., np.ndarray]
 

@@ -27,6 +27,8 @@ from service.rendering.charts.residuals import draw_residuals
 from service.rendering.charts.solution import draw as draw_model_solution
 from tests.support.pictures import english_in
 
+pytestmark = pytest.mark.long
+
 SVG = "{http://www.w3.org/2000/svg}"
 NAME = "a name of a column"
 HOSTILE = "</text><script>alert(1)</script>\"' onload='x' &#0; nul\x00 half\ud800"
