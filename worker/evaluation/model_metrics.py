@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from kan_engine.assessment.metrics import (
 )
 from kan_engine.data.labels import class_name
 from kan_engine.inference.decision_rule import Decision
+from kan_engine.search.assembly import Model
 from service.schemas.model_document import DecisionOut
 
 MAX_TRAINING_ROWS = 100_000  # of training metrics, which more change little
@@ -48,7 +49,7 @@ class ModelMeasures:
     warnings: Sequence[str] = ()
     network_metrics: Metrics | None = None
 
-    def to_fields(self) -> dict[str, Any]:
+    def to_fields(self) -> Mapping[str, Any]:
         """As fields of the document, which has warnings of its own."""
         without = "warnings" if self.network_metrics is not None else "warnings network_metrics"
         return {name: value for name, value in vars(self).items() if name not in without.split()}
@@ -73,6 +74,16 @@ def measure_model(
     if decision is None:
         return _measure_regression(predictor, data, training)
     return _measure_classifier(predictor, data, training, decision)
+
+
+def measure_answering_member(model: Model, data: TrainingData) -> ModelMeasures:
+    """Hold-out metrics of the member that answers, and of the accurate network if another one answers."""
+    network_measures = measure_model(model.predictor, data, model.decision)
+    if model.answering is model.predictor:
+        return replace(network_measures, network_metrics={})
+    # Its decision rule is that of the network, whose metrics stay beside it
+    measures = measure_model(model.answering, data, model.decision)
+    return replace(measures, network_metrics=network_measures.metrics)
 
 
 def _measure_regression(predictor: Predictor, data: TrainingData, training: LabelledRows) -> ModelMeasures:

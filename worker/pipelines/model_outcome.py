@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,12 @@ from kan_engine.inference.decision_rule import choose_decision
 from kan_engine.search.assembly import Model, assemble_model
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.model_document import ModelDocument
+from worker.evaluation.model_metrics import measure_answering_member
 from worker.execution.outcome import Outcome, SourceModel
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.search_plan import SearchPlan
 from worker.pipelines.trained_network import TrainedNetwork
 from worker.results.figures import compute_figures
-from worker.results.member_metrics import measure_answering_member
 from worker.results.members import describe_members
 from worker.results.model_record import make_record
 from worker.results.network_pictures import describe_compact_network, describe_networks
@@ -64,7 +64,7 @@ def make_revised_outcome(
     revises: SourceModel,
     model: Model,
     record: ModelDocument,
-    symbolic: SymbolicDocument | dict[str, Any] | None,
+    symbolic: SymbolicDocument | Mapping[str, Any] | None,
     plan: SearchPlan,
     data: TrainingData,
     should_stop: Callable[[], bool],

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kan_engine import LabelledRows, Predictor, TrainingData
+from kan_engine.assessment.member_metrics import measure_fidelity, measure_member
 from kan_engine.inference.network_member import NetworkMember
 from service.documents.model_summary import describe_network
 from service.schemas.members import CompactMemberOut, CompactStepOut
-from worker.results.member_metrics import measure_fidelity, measure_member
 
 
 def describe_compact_member(

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine import FormulaPredictor, Predictor
+from kan_engine.assessment.member_metrics import measure_fidelity
 from kan_engine.assessment.metrics import Metrics
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import FormulaMemberOut, make_formula_member
-from worker.results.member_metrics import measure_fidelity
 
 
 def describe_formula_member(

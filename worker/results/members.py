@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kan_engine import Predictor, TrainingData
+from kan_engine.assessment.member_metrics import measure_fidelity, measure_member
 from kan_engine.inference.linear_network import classify_linear_network
 from kan_engine.search.assembly import Model
 from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
@@ -10,7 +11,6 @@ from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import CompactMemberOut, LinearMemberOut, RecordedMember
 from worker.results.compact_member import describe_compact_member
 from worker.results.formula_member import describe_formula_member
-from worker.results.member_metrics import measure_fidelity, measure_member
 
 
 def describe_networks_beside(

@@ -1,25 +1,14 @@
-"""Metrics of the members of a model on the hold-out rows, and how well one agrees with another."""
+"""Metrics of a member of a model, and how well one agrees with another."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine import LabelledRows, Predictor, TrainingData
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
-from kan_engine.search.assembly import Model
-from worker.evaluation.model_metrics import ModelMeasures, measure_model
-
-
-def measure_answering_member(model: Model, data: TrainingData) -> ModelMeasures:
-    """Hold-out metrics of the member that answers, and of the accurate network if another one answers."""
-    network_measures = measure_model(model.predictor, data, model.decision)
-    if model.answering is model.predictor:
-        return replace(network_measures, network_metrics={})
-    measures = measure_model(model.answering, data, model.decision)
-    return replace(measures, network_metrics=network_measures.metrics)
+from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.data.training_data import TrainingData
+from kan_engine.inference.predictor import Predictor
 
 
 def measure_member(predictor: Predictor, part: LabelledRows, data: TrainingData) -> Metrics:
