@@ -11,8 +11,7 @@ from service.schemas.figures import FiguresOut, ModelRowsOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut, TraceOut
 from service.schemas.models import EdgesOut, ModelOut
-from service.schemas.next_rows import NextRowsOut
-from service.schemas.prediction import PredictionOut
+from service.schemas.prediction import NextRowsOut, PredictionOut
 from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
 from service.schemas.registry.card import CardOut
 from service.schemas.tenant import UsageOut

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from service.schemas.common import Setting
 from service.schemas.evaluations import EvaluateRequest
 from service.schemas.job_kinds import JOB_KINDS
-from service.schemas.next_rows import NextRowsRequest
+from service.schemas.prediction import NextRowsRequest
 from service.schemas.training import TrainRequest
 
 REQUESTS: Mapping[str, type[BaseModel]] = {

@@ -1,5 +1,6 @@
 """The document of a model: what its job writes. ``GET /models/{id}`` adds what the service knows."""
 
+from collections.abc import Mapping
 from operator import not_
 from typing import Annotated, Any, Literal
 
@@ -190,7 +191,7 @@ class Lineage(TypedDict, total=False):
     code_version: str | None
     request: Annotated[dict[str, Any], Field(description="Of the job.")]
     revises: Annotated[
-        dict[str, Any] | None,
+        Mapping[str, Any] | None,
         Field(description="The model that was changed, and the changes; null for a new model."),
     ]
 

@@ -92,7 +92,7 @@ class Outcome:
 
     artifact: bytes
     record: ModelDocument
-    symbolic: SymbolicDocument | dict[str, Any] | None
+    symbolic: SymbolicDocument | Mapping[str, Any] | None
     edges: dict[str, Any]
     task: str
     figures: FiguresDocument | None = None

@@ -140,7 +140,7 @@ def _set_device(request: TrainRequest, device: DeviceChoice) -> TrainRequest:
     return request.model_copy(update={"training": request.training.model_copy(update={"device": device})})
 
 
-def _describe_revision(source: SourceModel | None) -> dict[str, Any] | None:
+def _describe_revision(source: SourceModel | None) -> Mapping[str, Any] | None:
     """Return the revised model and the changes, for the lineage; None for a training."""
     if source is None:
         return None

@@ -64,7 +64,7 @@ def switch_member(
     return make_revised_outcome(revises, model, record, symbolic, plan, data, should_stop)
 
 
-def _switch_formula(revises: SourceModel, data: TrainingData) -> dict[str, Any] | None:
+def _switch_formula(revises: SourceModel, data: TrainingData) -> Mapping[str, Any] | None:
     """The formulas with the bounds within which they answer; None without formulas."""
     symbolic, serve = revises.model.symbolic, revises.model.changes.serve
     if symbolic is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ def describe_lineage(
     job_id: str,
     request: BaseModel,
     dataset_id: str | None,
-    revises: dict[str, Any] | None = None,
+    revises: Mapping[str, Any] | None = None,
 ) -> Lineage:
     """Look up the lineage of a model.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ def store_model(
     session: Session,
     source: ModelSource,
     *,
-    revises: dict[str, Any] | None = None,
+    revises: Mapping[str, Any] | None = None,
     is_preview: bool = False,
 ) -> StoredResult:
     """Store a model as the next version of its name, instead of the preview of its job.
@@ -62,7 +63,7 @@ def store_model(
             the name of the model gets it.
     """
     job_id, request = source.job_id, source.request
-    symbolic, figures = outcome.symbolic, outcome.figures
+    figures = outcome.figures
     _delete_preview(session, job_id)
     lineage = describe_lineage(session, job_id, request, source.dataset_id, revises)
     model = TrainedModels(session).add(
@@ -74,13 +75,19 @@ def store_model(
         record=_add_cpu_seconds(outcome.record.to_json(), session.get_one(Job, job_id))
         | {"lineage": lineage}
         | ({"preview_of": job_id} if is_preview else {}),
-        symbolic=symbolic.to_json() if isinstance(symbolic, SymbolicDocument) else symbolic,
+        symbolic=_write_symbolic(outcome.symbolic),
         edges=outcome.edges,
         figures=None if figures is None else figures.to_json(),
         artifact_sha256=put_bytes(session, outcome.artifact),
         tags=request.tags,
     )
     return StoredResult(model_id=model.id, cut_by=outcome.cut_by)
+
+
+def _write_symbolic(symbolic: SymbolicDocument | Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if isinstance(symbolic, SymbolicDocument):
+        return symbolic.to_json()
+    return None if symbolic is None else dict(symbolic)  # as an earlier job stored it
 
 
 def _add_cpu_seconds(record: dict[str, Any], job: Job) -> dict[str, Any]:

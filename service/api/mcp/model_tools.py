@@ -29,8 +29,7 @@ from service.schemas.evaluations import EvaluateRequest, EvaluationOut
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import ReasonOut, SymbolicOut
 from service.schemas.models import ModelOut, ModelPatch, NetworkChoice
-from service.schemas.next_rows import NextRowsOut, NextRowsRequest
-from service.schemas.prediction import PredictionOut, PredictRequest
+from service.schemas.prediction import NextRowsOut, NextRowsRequest, PredictionOut, PredictRequest
 from service.schemas.registry import CompareOut
 
 NETWORK = "network"

@@ -6,7 +6,7 @@ from service.api.http.dependencies import READ, Config, StrictRoute
 from service.api.routes.models import Reference
 from service.api.routes.predictions import make_prediction_context
 from service.operations.models import next_rows
-from service.schemas.next_rows import NextRowsOut, NextRowsRequest
+from service.schemas.prediction import NextRowsOut, NextRowsRequest
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 

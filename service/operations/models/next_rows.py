@@ -15,7 +15,7 @@ from service.db.tables import Dataset, Model
 from service.errors import Conflict, Invalid
 from service.operations.models.rows import list_training_rows
 from service.operations.prediction.predict import PredictionContext, load_members
-from service.schemas.next_rows import NextRowOut, NextRowsOut, NextRowsRequest
+from service.schemas.prediction import NextRowOut, NextRowsOut, NextRowsRequest
 from service.storage.stored_table import (
     StoredTable,
     column_values,
