@@ -166,19 +166,27 @@ class Residual(TypedDict, total=False):
 
 
 @with_config(EXTENSIBLE)
+class Residuals(TypedDict, total=False):
+    """Residuals of the equations and of the conditions."""
+
+    equations: list[Residual]
+    conditions: list[Residual]
+
+
+@with_config(EXTENSIBLE)
 class ParameterEstimate(TypedDict, total=False):
     """A parameter, its standard error and 95 % interval; null if the measurements do not determine them."""
 
     value: float
     standard_error: float | None
-    interval: tuple[float, float] | None
+    interval: list[float] | None
 
 
 @with_config(EXTENSIBLE)
 class DensityProperties(TypedDict, total=False):
     """Ends of the support per column, null where it is unbounded, and the strength of the smoothing."""
 
-    support: list[tuple[float | None, float | None]]
+    support: list[list[float | None]]
     smoothness: float | None
 
 
@@ -234,8 +242,8 @@ class ModelDocument(ExtensibleModel):
     )
     decision: DecisionOut | None = Field(default=None, description="For a classifier.")
     density: DensityProperties | None = Field(default=None, exclude_if=is_null, description="For a density.")
-    residuals: dict[Literal["equations", "conditions"], list[Residual]] = Field(
-        default={}, exclude_if=not_, description="For equations, in the order of the request."
+    residuals: Residuals = Field(
+        default_factory=Residuals, exclude_if=not_, description="For equations, in the order of the request."
     )
     parameters: dict[str, ParameterEstimate] = Field(
         default={}, exclude_if=not_, description="For equations: estimated parameters by name."

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from service.schemas.common import ExtensibleModel, ModelName, RequestModel, Tags, match_pattern
 from service.schemas.members import describe_members
@@ -78,7 +78,12 @@ class ModelOut(ModelDocument):
         """The current state of a model, from its row; the session must be open."""
         columns = ("id", "name", "version", "job_id", "dataset_id", "task", "target", "tags", "created_at")
         values = {name: getattr(model, name) for name in columns}
-        return ModelOut(**model.record | values | {"aliases": aliases, "members": describe_members(model)})
+        fields = model.record | values | {"aliases": aliases, "members": describe_members(model)}
+        try:
+            return ModelOut(**fields)
+        except ValidationError as error:  # earlier versions imported whatever a file told
+            nonsense = {mistake["loc"][0] for mistake in error.errors()}
+            return ModelOut(**{name: value for name, value in fields.items() if name not in nonsense})
 
 
 class ModelPatch(RequestModel):

@@ -131,7 +131,7 @@ def _make_record(
             metrics=metrics, training_metrics=_compute_metrics(predictor, law, sample)
         ).to_fields(),
         density=DensityProperties(
-            support=[finite_ends(side) for side in density.support], smoothness=density.lamb
+            support=[list(finite_ends(side)) for side in density.support], smoothness=density.lamb
         ),
         split=Split(
             kind=request.split.kind,

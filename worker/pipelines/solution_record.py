@@ -57,7 +57,7 @@ def _make_estimate(estimate: Estimate) -> ParameterEstimate:
     value, error = estimate.value, estimate.standard_error
     if not math.isfinite(error):
         return ParameterEstimate(value=value, standard_error=None, interval=None)
-    interval = value - NORMAL_95 * error, value + NORMAL_95 * error
+    interval = [value - NORMAL_95 * error, value + NORMAL_95 * error]
     return ParameterEstimate(value=value, standard_error=error, interval=interval)
 
 
