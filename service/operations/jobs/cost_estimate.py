@@ -200,7 +200,7 @@ def _count_inputs(
     max_time_inputs: int = 7,
     max_encoded_categories: int = 20,
 ) -> int:
-    """Count the encoded inputs of a table.
+    """Count the encoded inputs of a column.
 
     Args:
         max_time_inputs: Inputs of a time: the year, and sine and cosine of three cycles.
