@@ -44,11 +44,11 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/python .ci/source_figures.py
 	PYTHONPATH=. $(VENV)/bin/python .ci/generate.py --check
 
-# Two processes for each processor: many of these tests wait for other processes.
+# One process more than there are processors: many of these tests wait for other processes.
 test: $(VENV)/installed-test
 	-@$(MAKE) --no-print-directory browser
 	$(PYTEST) $(JOBS) -m shaped tests/unit/kan_engine
-	KAN_TEST_SHAPES=off $(PYTEST) $$((2 * $(JOBS))) -m 'not shaped and not thorough' tests
+	KAN_TEST_SHAPES=off $(PYTEST) $$(($(JOBS) + 1)) -m 'not shaped and not thorough' tests
 
 # While writing: the tests of the parts, without whole searches and with shapes unchecked.
 test-fast: $(VENV)/installed-test
