@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from service.schemas.datasets import DatasetOut, RowsPreviewOut, RowsSampleOut
 from service.schemas.equations import TypesetOut
 from service.schemas.evaluations import EvaluationOut
 from service.schemas.figures import FiguresOut, ModelRowsOut
 from service.schemas.formulas import FormatsOut, SymbolicOut
 from service.schemas.jobs import JobOut, ProgressOut, TraceOut
+from service.schemas.model_document import ParameterEstimate, Residuals
 from service.schemas.models import EdgesOut, ModelOut
 from service.schemas.prediction import NextRowsOut, PredictionOut
 from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
@@ -66,10 +69,12 @@ class Trace(TraceOut):
 class Model(ModelOut):
     """A trained model: its shape, its metrics on the hold-out rows, its origin.
 
-    For equations, ``residuals`` has the residuals of each equation and condition. ``parameters`` has the
-    estimated
-    parameters: ``value``, ``standard_error``, ``interval``.
+    For equations, ``residuals`` has the residuals of each equation and condition, and ``parameters`` the
+    estimated parameters: ``value``, ``standard_error``, ``interval``. Both are empty for other models.
     """
+
+    residuals: Residuals = Field(default_factory=Residuals)
+    parameters: dict[str, ParameterEstimate] = Field(default={})
 
 
 class Symbolic(SymbolicOut):

@@ -1,7 +1,6 @@
 """The document of a model: what its job writes. ``GET /models/{id}`` adds what the service knows."""
 
 from collections.abc import Mapping
-from operator import not_
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
@@ -242,11 +241,11 @@ class ModelDocument(ExtensibleModel):
     )
     decision: DecisionOut | None = Field(default=None, description="For a classifier.")
     density: DensityProperties | None = Field(default=None, exclude_if=is_null, description="For a density.")
-    residuals: Residuals = Field(
-        default_factory=Residuals, exclude_if=not_, description="For equations, in the order of the request."
+    residuals: Residuals | None = Field(
+        default=None, exclude_if=is_null, description="For equations, in the order of the request."
     )
-    parameters: dict[str, ParameterEstimate] = Field(
-        default={}, exclude_if=not_, description="For equations: estimated parameters by name."
+    parameters: dict[str, ParameterEstimate] | None = Field(
+        default=None, exclude_if=is_null, description="For equations: estimated parameters by name."
     )
     split: Split = Field(default_factory=Split)
     history: list[HistoryPoint] = Field(
