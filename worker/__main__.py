@@ -122,11 +122,7 @@ def _make_dispatcher(
 
 
 def _make_queue_task(
-    dispatcher: Dispatcher,
-    sessions: Sessions,
-    settings: Settings,
-    *,
-    republish_period_s: float = 1.0,
+    dispatcher: Dispatcher, sessions: Sessions, settings: Settings, *, republish_period_s: float = 1.0
 ) -> PeriodicTask:
     """Return the task for the queue.
 

@@ -143,9 +143,7 @@ def is_far_better(
 
 
 def limit_wild_rows(
-    values: Float[np.ndarray, " rows"],
-    *,
-    max_wild_share: float = 0.01,
+    values: Float[np.ndarray, " rows"], *, max_wild_share: float = 0.01
 ) -> Float[np.ndarray, " rows"]:
     """Values of rows in which the most extreme ones count as those next to them, at either end.
 

@@ -16,10 +16,7 @@ from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import Expression, evaluate
 
 
-def reweigh_rows(
-    formulas: Iterable[Expression],
-    rows: LabelledRows,
-) -> LabelledRows | None:
+def reweigh_rows(formulas: Iterable[Expression], rows: LabelledRows) -> LabelledRows | None:
     """Return the rows with weights for errors that grow with the target; None if they do not, or are known.
 
     Args:

@@ -107,11 +107,7 @@ def make_residual_problem(
 
 
 def rank_pairs(
-    residual: Problem,
-    sources: Sequence[int],
-    *,
-    pair_functions: int = 3,
-    pair_ridge: float = 0.05,
+    residual: Problem, sources: Sequence[int], *, pair_functions: int = 3, pair_ridge: float = 0.05
 ) -> list[tuple[int, int]]:
     """Return pairs of sources by the share of the residuals that products of their functions explain.
 

@@ -48,10 +48,7 @@ def screen_sources(problem: Problem, thresholds: CompactThresholds) -> list[int]
 
 
 def _make_smoother(
-    features: Float[Array, "rows terms"],
-    share: Float[Array, "rows 1"],
-    *,
-    screening_ridge: float = 0.02,
+    features: Float[Array, "rows terms"], share: Float[Array, "rows 1"], *, screening_ridge: float = 0.02
 ) -> Float[Array, "terms rows"]:
     """Matrix from residuals to coefficients of a curve.
 

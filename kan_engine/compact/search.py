@@ -128,11 +128,7 @@ class BestNetworks:
 
 
 def believes_teacher(
-    maker: RowMaker,
-    judges: LabelledRows,
-    best: BestNetworks,
-    *,
-    teacher_errors: float = 1.5,
+    maker: RowMaker, judges: LabelledRows, best: BestNetworks, *, teacher_errors: float = 1.5
 ) -> bool:
     """Whether the teacher is at least as good as the best network on the validation rows.
 

@@ -197,11 +197,7 @@ def _fit_times(
 
 
 def _fit_number(
-    name: str,
-    values: Shaped[np.ndarray, " rows"],
-    kind: FeatureType,
-    *,
-    max_margin_share: float = 1e-3,
+    name: str, values: Shaped[np.ndarray, " rows"], kind: FeatureType, *, max_margin_share: float = 1e-3
 ) -> Feature:
     """Determine range, margin and fill value.
 

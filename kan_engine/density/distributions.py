@@ -16,10 +16,7 @@ LOG_2PI = float(np.log(2 * np.pi))
 
 
 def candidate_families(
-    rows: WeightedValues,
-    support: tuple[float, float],
-    *,
-    max_gamma_shape: float = 50.0,
+    rows: WeightedValues, support: tuple[float, float], *, max_gamma_shape: float = 50.0
 ) -> Iterator[DistributionFamily]:
     """Distribution families to try for a column whose density has this support, the most usual first.
 
@@ -372,10 +369,7 @@ def _mixture() -> DistributionFamily:
 
 
 def _initial_mixture(
-    rows: WeightedValues,
-    *,
-    max_em_rounds: int = 200,
-    min_component_std: float = 0.05,
+    rows: WeightedValues, *, max_em_rounds: int = 200, min_component_std: float = 0.05
 ) -> Vector | None:
     """Share, means and standard deviations by expectation maximisation, which starts from the halves.
 

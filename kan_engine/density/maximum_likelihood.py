@@ -78,10 +78,7 @@ class FittedDistribution:
 
 
 def fit_family(
-    law: DistributionFamily,
-    rows: WeightedValues,
-    *,
-    max_positive_parameter: float = 1e6,
+    law: DistributionFamily, rows: WeightedValues, *, max_positive_parameter: float = 1e6
 ) -> FittedDistribution | None:
     """Fit the parameters; None if the family does not apply to the rows or the likelihood has no maximum.
 
@@ -126,10 +123,7 @@ def _to_unbounded_scale(theta: Vector, positive: Bool[np.ndarray, " _"]) -> Vect
 
 
 def confidence_intervals(
-    fit: FittedDistribution,
-    rows: WeightedValues,
-    *,
-    difference_step: float = 1e-4,
+    fit: FittedDistribution, rows: WeightedValues, *, difference_step: float = 1e-4
 ) -> list[Parameter]:
     """Every parameter with its standard error and its 95 % confidence interval.
 

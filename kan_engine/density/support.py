@@ -9,10 +9,7 @@ from jaxtyping import Float
 
 
 def possible_ends(
-    x: Float[np.ndarray, " rows"],
-    *,
-    end_gaps: int = 3,
-    end_share: float = 0.05,
+    x: Float[np.ndarray, " rows"], *, end_gaps: int = 3, end_share: float = 0.05
 ) -> tuple[float, float]:
     """Possible ends of the support: the simplest numbers just below and just above all values.
 

@@ -309,12 +309,7 @@ def place_uniform_points(z: Vector, ends: Ends, size: int, margin: float) -> Vec
 
 
 def place_stretched_points(
-    z: Vector,
-    ends: Ends,
-    size: int,
-    *,
-    stretched_grid_margin: float = 0.5,
-    min_spread: float = 1e-6,
+    z: Vector, ends: Ends, size: int, *, stretched_grid_margin: float = 0.5, min_spread: float = 1e-6
 ) -> Vector:
     """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away.
 

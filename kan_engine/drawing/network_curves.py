@@ -292,10 +292,7 @@ def _add_suggestions_(
 
 
 def _rate_suggestion(
-    fit: Suggestion,
-    *,
-    complexity_weight: float = 0.8,
-    r2_resolution: float = 1e-5,
+    fit: Suggestion, *, complexity_weight: float = 0.8, r2_resolution: float = 1e-5
 ) -> SuggestedFunction:
     """Rate a function by its fit and complexity, as pykan does.
 

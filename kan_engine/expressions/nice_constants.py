@@ -45,11 +45,7 @@ def nice_constants(
 
 @lru_cache(maxsize=4096)
 def recognise_constant(
-    value: float,
-    thresholds: NiceConstantThresholds,
-    size: float = 0.0,
-    *,
-    max_recognised_bits: float = 24.0,
+    value: float, thresholds: NiceConstantThresholds, size: float = 0.0, *, max_recognised_bits: float = 24.0
 ) -> Expression:
     """Return the constant that a float equals to within rounding, or the float if there is none.
 

@@ -69,12 +69,7 @@ def calibrate_on_validation_(
         apply_calibration_(network, calibration)
 
 
-def choose_decision(
-    predictor: Predictor,
-    data: TrainingData,
-    *,
-    rare_class_share: float = 0.2,
-) -> Decision:
+def choose_decision(predictor: Predictor, data: TrainingData, *, rare_class_share: float = 0.2) -> Decision:
     """Choose the decision rule of a classifier.
 
     With class weights from the client, these decide: a class of weight 3 wins if it is a third as likely

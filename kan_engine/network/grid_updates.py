@@ -150,11 +150,7 @@ def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "
 
 @torch.no_grad()
 def initialise_grids_(
-    network: KAN,
-    x: Float[Tensor, "batch in_dim"],
-    *,
-    reach: float,
-    thresholds: GridThresholds,
+    network: KAN, x: Float[Tensor, "batch in_dim"], *, reach: float, thresholds: GridThresholds
 ) -> None:
     """Fit the grids of the inputs to the rows and set those of all hidden nodes to [-reach, reach]."""
     for layer in network.all_layers:

@@ -30,10 +30,7 @@ from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
 
 
 def assemble_predictor(
-    result: SearchResult,
-    data: TrainingData,
-    *,
-    max_curves: int = 20,
+    result: SearchResult, data: TrainingData, *, max_curves: int = 20
 ) -> tuple[Predictor, Decision | None]:
     """The complete predictor from client columns to answers, and the decision rule of a classifier.
 
@@ -94,10 +91,7 @@ def _compute_residuals(
 
 
 def assemble_stage(
-    stage: GridStage,
-    result: SearchResult,
-    data: TrainingData,
-    thresholds: SearchThresholds,
+    stage: GridStage, result: SearchResult, data: TrainingData, thresholds: SearchThresholds
 ) -> tuple[Predictor, Decision | None]:
     """The predictor of a network on one of its grids, and the decision rule of a classifier.
 
@@ -112,12 +106,7 @@ def assemble_stage(
 
 
 def report_formulas(
-    result: SearchResult,
-    predictor: Predictor,
-    data: TrainingData,
-    *,
-    seed: int,
-    thresholds: SearchThresholds,
+    result: SearchResult, predictor: Predictor, data: TrainingData, *, seed: int, thresholds: SearchThresholds
 ) -> FormulaReport | None:
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 

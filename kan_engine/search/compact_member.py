@@ -89,12 +89,7 @@ def _get_last_loss(result: SearchResult) -> float:
 
 
 def make_compact_member(
-    path: CompactPath,
-    accurate: Predictor,
-    data: TrainingData,
-    max_curves: int,
-    *,
-    serves: bool,
+    path: CompactPath, accurate: Predictor, data: TrainingData, max_curves: int, *, serves: bool
 ) -> NetworkMember:
     """Select the network of a path that predicts, with its decision rule or its errors.
 

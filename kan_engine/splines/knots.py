@@ -31,11 +31,7 @@ def uniform_grid(
 
 
 def quantile_grid(
-    x: Float[Tensor, "batch in_dim"],
-    size: int,
-    *,
-    uniform_share: float,
-    thresholds: GridThresholds,
+    x: Float[Tensor, "batch in_dim"], size: int, *, uniform_share: float, thresholds: GridThresholds
 ) -> Float[Tensor, "in_dim grid"]:
     """A grid adapted to the data: weighted mean of uniform points and quantiles (KAN paper, appendix A).
 

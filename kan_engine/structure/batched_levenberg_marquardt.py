@@ -150,10 +150,7 @@ def _select_per_network(
 
 
 def standardize_nodes(
-    bundle: NetworkBatch,
-    terms: InputTerms,
-    *,
-    node_grid_margin: float = 0.02,
+    bundle: NetworkBatch, terms: InputTerms, *, node_grid_margin: float = 0.02
 ) -> NetworkBatch:
     """Standardize the hidden nodes and move their grids to their values.
 

@@ -34,12 +34,7 @@ class Evidence:
     """
 
     def __init__(
-        self,
-        network: KAN,
-        observations: float,
-        *,
-        is_noisy: bool,
-        thresholds: TrainingThresholds,
+        self, network: KAN, observations: float, *, is_noisy: bool, thresholds: TrainingThresholds
     ) -> None:
         self._network, self._observations, self._is_noisy = network, observations, is_noisy
         self._thresholds = thresholds

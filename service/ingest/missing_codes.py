@@ -84,12 +84,7 @@ class _ExtremeCode:
     """
 
     def __init__(
-        self,
-        column: pl.Series,
-        remainder: pl.Series,
-        value: float,
-        *,
-        min_single_code: int = 999,
+        self, column: pl.Series, remainder: pl.Series, value: float, *, min_single_code: int = 999
     ) -> None:
         self.value = value
         self.shown = int(value) if column.dtype.is_integer() or value.is_integer() else value

@@ -1,6 +1,7 @@
 """The document of a model: what its job writes. ``GET /models/{id}`` adds what the service knows."""
 
 from collections.abc import Mapping
+from operator import not_
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
@@ -10,6 +11,9 @@ from service.schemas.common import ExtensibleModel, is_null
 from service.schemas.members import MemberOut, Metrics, NetworkOut
 
 EXTENSIBLE = ConfigDict(extra="allow")  # documents of later versions may have more
+IgnoredColumns = Annotated[
+    list[str], Field(description="Other columns of the dataset; predictions accept and ignore them.")
+]
 
 
 class FeatureOut(ExtensibleModel):
@@ -208,9 +212,9 @@ class ModelDocument(ExtensibleModel):
 
     features: list[FeatureOut]
     outputs: list[str]
-    ignored_columns: list[str] = Field(
-        default=[], description="Other columns of the dataset; predictions accept and ignore them."
-    )
+    ignored_columns: IgnoredColumns = Field(
+        default=[], exclude_if=not_
+    )  # of a dataset the service knows them
     classes: list[Any] | None = Field(
         default=None, description="Classes of a classifier, in order; null for a regression."
     )
@@ -272,3 +276,7 @@ class ModelDocument(ExtensibleModel):
         description="Seconds of every stage, and in `cpu_seconds` the processor time of the job, as in its "
         "`timings`.",
     )
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as a model keeps it, with all fields that are not excluded."""
+        return self.model_dump(mode="json", by_alias=True)

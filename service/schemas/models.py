@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from service.schemas.common import ExtensibleModel, ModelName, RequestModel, Tags, match_pattern
 from service.schemas.members import describe_members
-from service.schemas.model_document import Lineage, ModelDocument
+from service.schemas.model_document import IgnoredColumns, Lineage, ModelDocument
 
 Alias = Annotated[
     str,
@@ -55,9 +55,7 @@ class ModelOut(ModelDocument):
     )
     task: str
     target: str
-    ignored_columns: list[str] = Field(
-        description="Other columns of the dataset; predictions accept and ignore them."
-    )
+    ignored_columns: IgnoredColumns
     units: dict[str, str]
     preview_of: str | None = Field(
         default=None, description="The training of which it is only the preview; null for any other model."

@@ -52,8 +52,6 @@ def bare_record(**metrics: float | None) -> ModelDocument:
         formula_of=None,
         metrics=metrics,
         training_metrics={},
-        members={},
-        timings={},
         split=Split(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
         history=[],
         warnings=[],

@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from tests.support.containers.compose import ROOT
 from tests.support.servers import free_port
 
+pytestmark = pytest.mark.long
+
 ENTRY = re.compile(r"^([\w.-]+)==(\S+) ((?:\\\n    --hash=sha256:[0-9a-f]{64} ?)+)$", re.MULTILINE)
 
 

@@ -251,11 +251,7 @@ def _sentinel_warnings(plan: TrainingPlan, encoding: Encoding) -> list[str]:
 
 
 def _warn_of_time_order(
-    table: StoredTable,
-    plan: TrainingPlan,
-    present: Int[np.ndarray, " rows"],
-    *,
-    min_ordered_times: int = 10,
+    table: StoredTable, plan: TrainingPlan, present: Int[np.ndarray, " rows"], *, min_ordered_times: int = 10
 ) -> list[str]:
     """Warn of hold-out rows that were drawn among rows in the order of time.
 

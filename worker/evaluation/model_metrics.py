@@ -51,8 +51,7 @@ class ModelMeasures:
 
     def to_fields(self) -> Mapping[str, Any]:
         """As fields of the document, which has warnings of its own."""
-        without = "warnings" if self.network_metrics is not None else "warnings network_metrics"
-        return {name: value for name, value in vars(self).items() if name not in without.split()}
+        return {name: value for name, value in vars(self).items() if name != "warnings"}
 
 
 def measure_model(

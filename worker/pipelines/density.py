@@ -20,7 +20,7 @@ from service.schemas.training import TrainRequest
 from service.storage.stored_table import StoredTable
 from worker.data.density_rows import DensityRows, mean_or_none, read_density_rows
 from worker.evaluation.kernel_density import fit_kernel_baseline
-from worker.evaluation.model_metrics import MAX_TRAINING_ROWS, ModelMeasures
+from worker.evaluation.model_metrics import MAX_TRAINING_ROWS
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import StageTimer
 from worker.pipelines.thresholds import PipelineThresholds
@@ -127,9 +127,8 @@ def _make_record(
         outputs=[request.goal],
         network=describe_network(density.network, density.inputs, predictor.outputs, "newton"),
         formula_of="law" if law else None,
-        **ModelMeasures(
-            metrics=metrics, training_metrics=_compute_metrics(predictor, law, sample)
-        ).to_fields(),
+        metrics=metrics,
+        training_metrics=_compute_metrics(predictor, law, sample),
         density=DensityProperties(
             support=[list(finite_ends(side)) for side in density.support], smoothness=density.lamb
         ),
@@ -141,9 +140,6 @@ def _make_record(
             test_rows=len(rows.test),
         ),
         history=_loss_history(density, predictor),
-        classes=None,
-        dropped=[],
-        timings={},
         warnings=warnings,
     )
 

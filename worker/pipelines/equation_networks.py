@@ -50,10 +50,7 @@ class ServedNetwork:
 
 
 def convert_solution(
-    solution: Solution,
-    history: Sequence[HistoryPoint],
-    *,
-    min_product_precision: float = 1e-13,
+    solution: Solution, history: Sequence[HistoryPoint], *, min_product_precision: float = 1e-13
 ) -> ServedNetwork:
     """Convert the solution to a network.
 
@@ -137,10 +134,7 @@ def _solution_warnings(solution: Solution, *, max_violation: float = 1e-3) -> li
 
 
 def _network_warnings(
-    student: DistilledNetwork,
-    *,
-    min_reported_violation: float = 1e-4,
-    max_violation_ratio: float = 10.0,
+    student: DistilledNetwork, *, min_reported_violation: float = 1e-4, max_violation_ratio: float = 10.0
 ) -> list[str]:
     """Warn of violations that the network adds.
 

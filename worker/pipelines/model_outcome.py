@@ -104,4 +104,4 @@ def _add_measures(record: ModelDocument, model: Model, data: TrainingData) -> Mo
         names += ["per_class", "threshold", "decision"]
     fields = measure_answering_member(model, data).to_fields()
     # None keeps what the earlier version has
-    return record.model_copy(update={name: fields[name] for name in names if fields.get(name) is not None})
+    return record.model_copy(update={name: fields[name] for name in names if fields[name] is not None})

@@ -26,10 +26,8 @@ def make_solution_record(
         features=describe_features(predictor.encoding),
         outputs=request.unknowns,
         ignored_columns=request.unknowns,
-        classes=None,
         network=describe_network(predictor.network, predictor.inputs, predictor.outputs, network.optimizer),
         formula_of="law",
-        dropped=[],
         metrics={
             "equation_residual": max(violation.relative for violation in network.equations),
             "condition_residual": max((violation.relative for violation in network.conditions), default=0.0),

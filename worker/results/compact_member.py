@@ -13,10 +13,7 @@ from service.schemas.members import CompactMemberOut, CompactStepOut
 
 
 def describe_compact_member(
-    accurate: Predictor,
-    data: TrainingData,
-    max_log_odds: float,
-    max_path_rows: int = 10_000,
+    accurate: Predictor, data: TrainingData, max_log_odds: float, max_path_rows: int = 10_000
 ) -> dict[str, CompactMemberOut]:
     """The record's entry for the compact network; empty without one.
 

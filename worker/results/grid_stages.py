@@ -9,11 +9,7 @@ from service.schemas.model_document import GridOut
 from worker.evaluation.model_metrics import measure_model
 
 
-def measure_grids(
-    result: SearchResult,
-    data: TrainingData,
-    search: SearchThresholds,
-) -> list[GridOut]:
+def measure_grids(result: SearchResult, data: TrainingData, search: SearchThresholds) -> list[GridOut]:
     """Measure one network, refined from grid to grid, on the hold-out rows on every grid."""
     models = [assemble_stage(stage, result, data, search) for stage in result.stages]
     return [

@@ -48,13 +48,11 @@ def make_record(
             DroppedOut(input=name, error_with=with_it, error_without=without)
             for name, (with_it, without) in result.dropped.items()
         ],
-        **_describe_screening(data),
+        screening=_describe_screening(data),
         **measures.to_fields(),
         split=_describe_split(result, request, data),
         history=_thin_history(result, max_history_points),
         grids=list(grids),
-        members={},
-        timings={},
         warnings=merge_time_warnings(
             [
                 *data.warnings,
@@ -84,12 +82,11 @@ def _describe_split(result: SearchResult, request: TrainRequest, data: TrainingD
     return split
 
 
-def _describe_screening(data: TrainingData) -> dict[str, ScreeningOut]:
-    """The field of a wide table."""
+def _describe_screening(data: TrainingData) -> ScreeningOut | None:
     screening = data.screening
     if screening is None:
-        return {}
-    document = ScreeningOut(
+        return None
+    return ScreeningOut(
         columns=screening.columns,
         rows=screening.rows,
         level=screening.level,
@@ -97,7 +94,6 @@ def _describe_screening(data: TrainingData) -> dict[str, ScreeningOut]:
         selected_r2=screening.line.selected_share,
         kept=[KeptColumnOut(**asdict(column)) for column in screening.kept],
     )
-    return {"screening": document}
 
 
 def _warn_of_formula(

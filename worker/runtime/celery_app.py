@@ -72,12 +72,7 @@ def make_app(settings: Settings, tasks: Sequence[str] = TASK_MODULES, *, limits:
 
 
 def run_worker(
-    app: Celery,
-    *,
-    queues: Sequence[str],
-    on_stop: Callable[[], None],
-    drain_s: float,
-    limits: RuntimeLimits,
+    app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None], drain_s: float, limits: RuntimeLimits
 ) -> int:
     """Run the worker until a signal stops it, and return the exit code.
 

@@ -93,12 +93,7 @@ def requeue_lost_jobs(sessions: Sessions, settings: Settings) -> None:
         log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
 
 
-def republish_jobs(
-    sessions: Sessions,
-    queue: TaskQueue,
-    *,
-    republish_after_s: float = 60.0,
-) -> None:
+def republish_jobs(sessions: Sessions, queue: TaskQueue, *, republish_after_s: float = 60.0) -> None:
     """Publish messages for queued jobs that have none, as far as the database shows.
 
     Args:

@@ -50,11 +50,7 @@ def measure_stability(
 
 
 def predicts_alike(
-    candidate: Formula,
-    formula: Formula,
-    rows: LabelledRows,
-    *,
-    max_prediction_difference: float = 0.5,
+    candidate: Formula, formula: Formula, rows: LabelledRows, *, max_prediction_difference: float = 0.5
 ) -> bool:
     """Whether the RMS difference of two formulas is at most half the RMS residual of the second.
 

@@ -240,10 +240,7 @@ def _measure_classifier(
 
 
 def _select_tested(
-    predictor: Predictor,
-    encoded_rows: Float[np.ndarray, "rows inputs"],
-    *,
-    max_tested_columns: int = 30,
+    predictor: Predictor, encoded_rows: Float[np.ndarray, "rows inputs"], *, max_tested_columns: int = 30
 ) -> Float[np.ndarray, "rows tested"]:
     """The encoded columns that the residual test reads: those that the model uses, then others.
 

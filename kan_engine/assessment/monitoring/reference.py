@@ -92,10 +92,7 @@ def summarize_inputs(
 
 
 def _summarize_feature(
-    feature: Feature,
-    block: Float[np.ndarray, "rows columns"],
-    *,
-    reference_points: int = 33,
+    feature: Feature, block: Float[np.ndarray, "rows columns"], *, reference_points: int = 33
 ) -> ColumnReference:
     """Describe the distribution of a feature, for later comparisons.
 

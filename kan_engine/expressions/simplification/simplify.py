@@ -320,10 +320,7 @@ class _Search:
 
 
 def _sympy_forms(
-    tree: Expression,
-    *,
-    max_factored_terms: int = 12,
-    max_factored_exponent: int = 8,
+    tree: Expression, *, max_factored_terms: int = 12, max_factored_exponent: int = 8
 ) -> Iterator[Expression]:
     """Yield forms by SymPy: of the whole tree, and with one exact polynomial in it factored.
 

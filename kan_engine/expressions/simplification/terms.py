@@ -34,11 +34,7 @@ def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, E
     return coefficient, mul(*symbolic), mul(*varying)
 
 
-def is_short(
-    value: Fraction | float,
-    *,
-    max_number_characters: int = 4,
-) -> bool:
+def is_short(value: Fraction | float, *, max_number_characters: int = 4) -> bool:
     """Whether a number has few characters, as a decimal or a fraction: 2.4, 0.25, 15, 1/6.
 
     Args:

@@ -74,13 +74,16 @@ def _find_steps(tree: Expression, columns: Columns, max_change: float) -> Iterat
     for node in _list_calls(tree):
         steeper_tree = substitute(tree, {node: call(node.function, mul(2, node.argument))})
         changes = np.abs(evaluate(steeper_tree, columns) - values)
-        if np.count_nonzero(changes > max_change) < MIN_TELLING_ROWS:
+        # Where twice the argument is undefined, the row tells it, too
+        if np.count_nonzero(~(changes <= max_change)) < MIN_TELLING_ROWS:
             yield node
 
 
 def _has_close_kinks(tree: Expression, columns: Columns) -> bool:
     """Whether too few rows lie between the kinks of two absolute values, each with rows on both sides."""
     nodes = {node for node in walk(tree) if isinstance(node, Call) and node.function == "abs"}
+    if len(nodes) < 2:
+        return False
     sides = [evaluate(node.argument, columns) > 0 for node in nodes]
     for side, other_side in combinations([each for each in sides if each.any() and not each.all()], 2):
         between = np.count_nonzero(side != other_side)

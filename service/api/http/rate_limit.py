@@ -78,11 +78,7 @@ class LocalRateLimiter:
     """Token buckets of this process alone."""
 
     def __init__(
-        self,
-        limit: int,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        limits: HttpLimits,
+        self, limit: int, clock: Callable[[], float] = time.monotonic, *, limits: HttpLimits
     ) -> None:
         self._limit, self._clock, self._limits = limit, clock, limits
         self._buckets: dict[str, tuple[float, float]] = {}
@@ -117,12 +113,7 @@ class RedisRateLimiter:
     """
 
     def __init__(
-        self,
-        limit: int,
-        url: str,
-        *,
-        redis_timeout_s: float = 0.2,
-        redis_retry_pause_s: float = 5.0,
+        self, limit: int, url: str, *, redis_timeout_s: float = 0.2, redis_retry_pause_s: float = 5.0
     ) -> None:
         import redis  # noqa: PLC0415  # takes half a second, which a service without Redis saves
 

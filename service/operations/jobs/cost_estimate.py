@@ -194,11 +194,7 @@ def _screening_bytes(
 
 
 def _count_inputs(
-    column: ColumnReport,
-    kind: str,
-    *,
-    max_time_inputs: int = 7,
-    max_encoded_categories: int = 20,
+    column: ColumnReport, kind: str, *, max_time_inputs: int = 7, max_encoded_categories: int = 20
 ) -> int:
     """Count the encoded inputs of a column.
 

@@ -127,10 +127,7 @@ def _check_grid(request: SolveRequest, problem: DifferentialProblem, limits: Adm
 
 
 def _check_shape(
-    problem: DifferentialProblem,
-    shape: DistillationPlan,
-    *,
-    max_equation_points: int = 100_000,
+    problem: DifferentialProblem, shape: DistillationPlan, *, max_equation_points: int = 100_000
 ) -> Mistakes:
     """Yield what keeps a network of this shape from representing the solution.
 

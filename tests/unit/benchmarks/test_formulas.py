@@ -19,6 +19,8 @@ from tests.benchmarks.formulas.report import render
 from tests.benchmarks.formulas.work import solve
 from tests.benchmarks.rows import Journal, Row, Values
 
+pytestmark = pytest.mark.long
+
 PLANE = Line(
     id="plane", source="ours", expression="2*x + y/4", inputs=(Input("x", 0, 1), Input("y", 2, 3)), rows=80
 )

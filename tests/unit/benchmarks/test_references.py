@@ -1,8 +1,11 @@
 """References of the benchmark of equations, held against other solutions."""
 
 import numpy as np
+import pytest
 
 from tests.benchmarks.subjects import equations, references
+
+pytestmark = pytest.mark.long
 
 PROBLEMS = equations.problems(equations.FURTHER)
 

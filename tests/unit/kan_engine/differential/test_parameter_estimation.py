@@ -12,7 +12,7 @@ from kan_engine.differential.problem import DifferentialProblem
 from kan_engine.differential.problem_parser import ConditionLocation, parse_problem
 from kan_engine.differential.solution import Estimate, Solution
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 TIMES = np.linspace(0, 5, 21)
 NOISE = np.random.default_rng(0).normal(size=len(TIMES))

@@ -15,7 +15,7 @@ from kan_engine.differential.thresholds import DEFAULT_SOLVER
 from kan_engine.differential.time_marching import march
 from kan_engine.splines.tensor_product import SplineAxis, TensorSpline
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 DIFFUSION = 0.5
 

@@ -23,7 +23,7 @@ from kan_engine.training.loop import TrainingConfig, TrainingStep
 from kan_engine.training.thresholds import DEFAULT_TRAINING
 from tests.support.engine.networks import uniform_rows
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 BRIEF = TrainingConfig(steps=8, patience=8)
 BY_ADAM = TrainingConfig(optimizer="adam", steps=30, batch_size=16, patience=30, keep_last=True)

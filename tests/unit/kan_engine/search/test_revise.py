@@ -29,7 +29,7 @@ from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
 from worker.pipelines.search_config import make_search_config
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 A, B = np.random.default_rng(0).uniform(-2, 2, (2, 150))
 SIN_AND_SQUARE = {(0, 0, 0): "sin", (0, 1, 0): "x^2"}

@@ -23,7 +23,7 @@ from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.laws import Law, sampled
 from tests.support.engine.structures import fit_additive_structure, search_structures
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
 
 def generator() -> torch.Generator:

@@ -20,7 +20,7 @@ from kan_engine.training.thresholds import DEFAULT_TRAINING
 from tests.support.engine.networks import uniform_rows
 from tests.support.engine.second_device import SECOND, second_device
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
 X = uniform_rows(60, 2)

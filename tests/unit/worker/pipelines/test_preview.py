@@ -19,7 +19,7 @@ from worker.pipelines.search_plan import make_plan, prepare_rows
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import DEFAULT_PIPELINE, PreviewThresholds
 
-pytestmark = pytest.mark.usefixtures("small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("small_dictionary")]
 
 RNG = np.random.default_rng(0)
 ROWS = 300

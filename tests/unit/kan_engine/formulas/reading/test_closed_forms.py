@@ -20,7 +20,7 @@ from kan_engine.formulas.reading.noise_model import NoiseModel
 from kan_engine.formulas.reading.univariate_fit import FitPoints, suggest
 from tests.support.engine.readings import compute, write_shape
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 U = np.linspace(0.4, 2.1, 300)
 AXIS = FitPoints(U)

@@ -15,7 +15,7 @@ from tests.support.engine.readings import compute
 
 U = np.sort(np.random.default_rng(0).uniform(0, 5, 120))
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 
 def values_of(found: CurveForm, u: np.ndarray) -> np.ndarray:

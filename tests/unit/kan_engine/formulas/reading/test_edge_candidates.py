@@ -25,7 +25,7 @@ from kan_engine.formulas.reading.univariate_fit import FitPoints
 from tests.support.engine.laws import sampled
 from tests.support.engine.readings import reading_of, write_shape
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 U = np.linspace(0.1, 0.8, 200)
 AXIS = FitPoints(U)

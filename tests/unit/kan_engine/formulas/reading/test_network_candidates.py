@@ -17,7 +17,7 @@ from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT
 from tests.support.engine.laws import Law, fit_of, sampled
 from tests.support.engine.readings import reading_of, write_shape
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")]
 
 
 def ways(network: KAN, sample: StructureRows, **changes: object) -> Iterator[list[NetworkPart]]:

@@ -60,3 +60,7 @@ def test_two_kinks_without_rows_between_are_a_step() -> None:
     assert resolve(ramp) is None
     assert not has_step(parse("Abs(x - 0.3) - Abs(x - 0.5)"), COLUMNS, 1e-9)
     assert not has_step(parse("Abs(x - 0.3) + Abs(w - 200)"), COLUMNS, 1e-9)
+
+
+def test_an_argument_whose_double_is_undefined_is_told() -> None:
+    assert not has_step(parse("asin(0.9*x)"), {"x": np.linspace(0.6, 1, 50)}, 1e-9)
