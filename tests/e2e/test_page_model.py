@@ -138,6 +138,14 @@ def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:
     expect(curve.first).to_be_focused()
 
 
+def test_a_view_is_left_in_silence_while_it_waits_for_an_answer(page: Page) -> None:
+    page.route("**/datasets/*", lambda route: None)  # never answered
+    with page.expect_request("**/datasets/*"):
+        page.get_by_role("button", name="x1 to y: sine, score").first.click()
+    page.evaluate("location.hash = '#/jobs'")
+    expect(page.get_by_role("heading", name="Jobs", level=1)).to_be_visible()  # and no error, see `visiting`
+
+
 def test_a_category_opens_as_bars_with_its_levels(browser: Browser, url: str, classes: str) -> None:
     with visiting(browser, url) as page:
         show_model(page, classes)

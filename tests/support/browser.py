@@ -75,9 +75,9 @@ def visiting(browser: Browser, url: str, *, size: dict[str, Any] = DESK, **optio
     with contextlib.closing(browser.new_context(base_url=url, viewport=size, **options)) as context:  # type: ignore[arg-type]
         context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.on("pageerror", lambda error: mistakes.append(error.stack or str(error)))
         yield page
-    assert mistakes == []
+    assert not mistakes, f"the page threw {mistakes}"
 
 
 def show(page: Page, address: str) -> None:

@@ -107,6 +107,7 @@ function prepareLanguage() {
 }
 
 addEventListener("hashchange", show);
+addEventListener("unhandledrejection", (event) => event.reason?.name === "AbortError" && event.preventDefault()); // requests of a view that was left
 addEventListener("key-wanted", () => document.querySelector("dialog[open]") || askForKey());
 prepareLanguage();
 await loadWords();
