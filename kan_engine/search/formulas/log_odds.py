@@ -15,6 +15,7 @@ from kan_engine.data.training_data import TrainingData
 from kan_engine.expressions.constraints import FINAL_POINTS
 from kan_engine.formulas.core.constant_snapping import round_constants
 from kan_engine.formulas.core.formula import Formula
+from kan_engine.formulas.core.losses import is_no_worse
 from kan_engine.formulas.core.working_responses import (
     complete_logits,
     evaluate_logits,
@@ -59,10 +60,13 @@ def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) 
     """Fit the constants of the first formulas of all outputs to the labels together, and those of the others.
 
     Working responses are the first step of this fit. Of two classes every formula stands alone, and those
-    after the first stay once the time is over. Of more the first ones are the classifier; the others stay.
+    after the first stay once the time is over. Of more the first ones are the classifier, whose formulas are
+    as short as chance allows; the others stay.
     """
     part = run.data.training.sample(run.thresholds.assessment.max_fit_rows, run.config.seed)
     rows = _drop_class_weights(part, run)
+    if len(formulas) > 1:
+        formulas = _shorten_logits(formulas, run)
     best_formulas = _refit_logits([entry[0] for entry in formulas], rows, run)
     if len(formulas) > 1:
         return [[best, *entry[1:]] for best, entry in zip(best_formulas, formulas, strict=True)]
@@ -70,6 +74,32 @@ def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) 
         entry if run.should_stop() else _refit_logits([entry], rows, run)[0] for entry in formulas[0][1:]
     )
     return [[*best_formulas, *other_formulas]]
+
+
+def _shorten_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> list[list[Formula]]:
+    """The formulas of every output, first the shortest that predicts the labels as well.
+
+    Logits of a network that is sure have no noise, so that ever longer formulas describe them. Longer ones
+    than the first are dropped. Outputs are shortened in turn, the longest first, until the time is over.
+    """
+    folds, weights = run.cross_validation, run.data.training.weights
+    best = [entry[0] for entry in formulas]
+    for output in sorted(range(len(best)), key=lambda output: -best[output].complexity):
+        if run.should_stop():
+            break
+        entries = sorted(formulas[output], key=lambda formula: formula.complexity)
+        trials = [[*best[:output], formula, *best[output + 1 :]] for formula in entries]
+        losses = [folds.measure_logits([part.tree for part in trial]) ** 2 for trial in trials]
+        lowest = min(losses, key=lambda loss: float(np.average(loss, weights=weights)))
+        # None is no worse where the losses are infinite, that is where no classifier is defined at every row
+        shortest = (
+            trial for trial, loss in zip(trials, losses, strict=True) if is_no_worse(loss, lowest, weights)
+        )
+        best = next(shortest, best)
+    return [
+        [first, *(entry for entry in entries if entry.complexity < first.complexity)]
+        for first, entries in zip(best, formulas, strict=True)
+    ]
 
 
 def _refit_logits(formulas: Sequence[Formula], rows: LabelledRows, run: SearchContext) -> list[Formula]:

@@ -77,6 +77,15 @@ def test_the_constants_of_the_first_formulas_are_fitted_to_the_labels_together()
     assert [part[1:] for part in fitted] == [part[1:] for part in formulas]
 
 
+def test_the_first_formulas_are_as_short_as_chance_allows_and_longer_ones_are_dropped() -> None:
+    long_form = add(mul(0.5, X), mul(0.01, Z, Z, X), mul(0.001, Z))
+    formulas = [[Formula(long_form, 0.1), Formula(mul(0.5, X), 0.2), Formula(add(mul(0.3, X), 0.2), 0.3)]]
+    formulas += [[Formula(tree, 0.1), Formula(mul(0.1, X), 0.9)] for tree in FORMS[1:]]
+    first, second, _ = fit_final_logits(formulas, run_of())
+    assert [part.complexity for part in first] == [formulas[0][1].complexity]
+    assert second[0].complexity == formulas[1][0].complexity  # the shorter one predicts the labels worse
+
+
 def test_constants_stay_where_fitted_ones_would_break_a_wish() -> None:
     limits = FormulaConstraints(monotone=(("a", 1),))
     formulas = [[Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)]]
