@@ -66,36 +66,37 @@ def fit_final_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) 
     part = run.data.training.sample(run.thresholds.assessment.max_fit_rows, run.config.seed)
     rows = _drop_class_weights(part, run)
     if len(formulas) > 1:
-        formulas = _shorten_logits(formulas, run)
-    best_formulas = _refit_logits([entry[0] for entry in formulas], rows, run)
-    if len(formulas) > 1:
-        return [[best, *entry[1:]] for best, entry in zip(best_formulas, formulas, strict=True)]
-    other_formulas = (
-        entry if run.should_stop() else _refit_logits([entry], rows, run)[0] for entry in formulas[0][1:]
-    )
-    return [[*best_formulas, *other_formulas]]
+        selection = _select_by_labels(formulas, run)
+        refits = _refit_logits([entries[0] for entries in selection], rows, run)
+        return [[first, *entries[1:]] for first, entries in zip(refits, selection, strict=True)]
+    return [
+        [
+            formula if place and run.should_stop() else _refit_logits([formula], rows, run)[0]
+            for place, formula in enumerate(formulas[0])
+        ]
+    ]
 
 
-def _shorten_logits(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> list[list[Formula]]:
-    """The formulas of every output, first the shortest that predicts the labels as well.
+def _select_by_labels(formulas: Sequence[Sequence[Formula]], run: SearchContext) -> list[list[Formula]]:
+    """The formulas of every output, first the shortest that predicts the labels as well as any of them.
 
     Logits of a network that is sure have no noise, so that ever longer formulas describe them. Longer ones
-    than the first are dropped. Outputs are shortened in turn, the longest first, until the time is over.
+    than the first are dropped. Outputs are decided in turn, the longest first, until the time is over.
     """
-    folds, weights = run.cross_validation, run.data.training.weights
+    measure, weights = run.cross_validation.measure_logits, run.data.training.weights
     best = [entry[0] for entry in formulas]
     for output in sorted(range(len(best)), key=lambda output: -best[output].complexity):
-        if run.should_stop():
-            break
         entries = sorted(formulas[output], key=lambda formula: formula.complexity)
         trials = [[*best[:output], formula, *best[output + 1 :]] for formula in entries]
-        losses = [folds.measure_logits([part.tree for part in trial]) ** 2 for trial in trials]
+        losses = [measure([part.tree for part in trial]) ** 2 for trial in trials if not run.should_stop()]
+        if len(losses) < len(trials):
+            break
         lowest = min(losses, key=lambda loss: float(np.average(loss, weights=weights)))
         # None is no worse where the losses are infinite, that is where no classifier is defined at every row
-        shortest = (
+        as_good = (
             trial for trial, loss in zip(trials, losses, strict=True) if is_no_worse(loss, lowest, weights)
         )
-        best = next(shortest, best)
+        best = next(as_good, best)
     return [
         [first, *(entry for entry in entries if entry.complexity < first.complexity)]
         for first, entries in zip(best, formulas, strict=True)

@@ -107,7 +107,8 @@ function prepareLanguage() {
 }
 
 addEventListener("hashchange", show);
-addEventListener("unhandledrejection", (event) => event.reason?.name === "AbortError" && event.preventDefault()); // requests of a view that was left
+// Leaving a view ends its requests, which is no error.
+addEventListener("unhandledrejection", (event) => event.reason?.name === "AbortError" && event.preventDefault());
 addEventListener("key-wanted", () => document.querySelector("dialog[open]") || askForKey());
 prepareLanguage();
 await loadWords();

@@ -114,14 +114,15 @@ def test_without_a_request_for_formulas_only_networks_are_searched() -> None:
     assert found.evidence is None
 
 
-def test_each_of_three_classes_has_formulas_which_are_of_several_sizes() -> None:
+def test_each_of_three_classes_has_formulas_and_none_is_longer_than_the_first() -> None:
     recorder = Recorder()
     found = recorder.search(
         np.array(["low", "mid", "top"])[np.digitize(np.sin(3 * A) * B + NOISE, [-0.7, 0.7])]
     )
     assert len(found.formulas) == 3
-    sizes = [len({count_nodes(formula.tree) for formula in part}) for part in found.formulas]
-    assert max(sizes) > 2, sizes
+    sizes = [[count_nodes(formula.tree) for formula in part] for part in found.formulas]
+    assert all(part[0] == max(part) for part in sizes)
+    assert max(len(set(part)) for part in sizes) > 2
     assert [step.strategy for step in recorder.steps].count("growth") == 3
 
 

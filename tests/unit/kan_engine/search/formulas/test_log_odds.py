@@ -86,6 +86,13 @@ def test_the_first_formulas_are_as_short_as_chance_allows_and_longer_ones_are_dr
     assert second[0].complexity == formulas[1][0].complexity  # the shorter one predicts the labels worse
 
 
+def test_once_the_time_is_over_the_formulas_of_classes_stay_as_long_as_they_are() -> None:
+    long_form = add(mul(0.5, X), mul(0.01, Z, Z, X))
+    formulas = [[Formula(tree, 0.1), Formula(mul(0.5, X), 0.2)] for tree in (long_form, *FORMS[1:])]
+    fitted = fit_final_logits(formulas, replace(run_of(), should_stop=lambda: True))
+    assert [part[0].complexity for part in fitted] == [part[0].complexity for part in formulas]
+
+
 def test_constants_stay_where_fitted_ones_would_break_a_wish() -> None:
     limits = FormulaConstraints(monotone=(("a", 1),))
     formulas = [[Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)], [Formula(mul(0.01, X), 0.1)]]
