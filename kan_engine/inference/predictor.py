@@ -242,6 +242,7 @@ class Predictor:
         Split conformal prediction (Lei et al. 2018, arXiv:1604.04173): the ⌈(n + 1)·level⌉-th smallest of n
         absolute validation residuals. A new row from the distribution of the validation rows, whatever their
         weights, lies inside with a probability of at least ``level``, on average over all such rows.
+        That is an average over models, too, so that of few residuals a larger one is taken.
 
         Args:
             level: Coverage probability, between 0 and 1.
@@ -259,7 +260,7 @@ class Predictor:
         if rank > rows:
             highest = f"; ask for at most {math.floor(1e4 * rows / (rows + 1)) / 1e4}" if rows else ""
             raise InvalidData(f"{rows} validation rows are too few for intervals at {level}{highest}")
-        return float(self._order_statistics[rank - 1])
+        return float(self._order_statistics[max(rank, _find_certain_rank(rows, level)) - 1])
 
     def widen(self, margin: float, _columns: Columns) -> float | Float[np.ndarray, " rows"]:
         """Half the width of the interval at every row; the same for all rows."""
@@ -330,3 +331,24 @@ def _check_support(predictor: Predictor) -> None:
         raise InvalidConfig("a density must be the exponential of one output")
     if len(support) != len(predictor.encoding.names) or not all(low < high for low, high in support):
         raise InvalidConfig(f"the support of a density must be one range per input, got {support}")
+
+
+def _find_certain_rank(
+    rows: int, level: float, *, max_miss_ratio: float = 1.5, confidence: float = 0.95
+) -> int:
+    """Rank of the error beyond which, of all models, hardly one has clearly more new rows than it should.
+
+    The share of new rows within the k-th smallest of n errors varies from model to model like
+    Beta(k, n + 1 - k) (Vovk, "Conditional validity of inductive conformal predictors", arXiv:1209.2673).
+
+    Args:
+        rows: Number of errors n.
+        level: Coverage probability.
+        max_miss_ratio, confidence: With this probability the share of new rows beyond is at most so many
+            times ``1 - level``, as far as there are errors enough.
+    """
+    from scipy.special import bdtrik  # noqa: PLC0415  # the start of the API saves its time
+
+    # P(Beta(k, n + 1 - k) ≥ q) is the probability of fewer than k successes in n trials of chance q
+    min_coverage = max(1e-9, 1 - max_miss_ratio * (1 - level))
+    return min(rows, 1 + math.ceil(float(bdtrik(confidence, rows, min_coverage)) - 1e-9))

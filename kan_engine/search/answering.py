@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -41,16 +40,19 @@ def choose_member(result: SearchResult, run: SearchContext) -> SearchResult:
     of few curves, and a larger one. What is not the line must be two standard errors better than it. A
     requested network answers itself. With ``accurate`` a formula answers that is clearly better.
     """
-    config = run.config
+    config, weights = run.config, run.data.training.weights
     has_line = config.serve == "linear" or not (config.constraints.monotone or config.is_alone)
     # The line may be the network of the result itself, where nothing else was better
     line = None if not has_line else result if result.is_straight else find_linear_model(run)
     answers: Member
-    match run.config.serve:
-        case "auto" if run.config.is_automatic and len(result.errors):
-            answers = _choose_best(_collect_errors(result, line, run), run)
+    match config.serve:
+        case "auto" if config.is_automatic and len(result.errors):
+            # All but the line were selected on the same rows and must be clearly better than it
+            answers = choose_simplest(
+                _collect_errors(result, line, run), weights, margins={"linear": CLEAR_STANDARD_ERRORS}
+            )
         case "auto" | "accurate":
-            is_better = run.config.is_automatic and is_formula_better(result, run)
+            is_better = config.is_automatic and is_formula_better(result, run)
             answers = "formula" if is_better else "accurate"
         case choice:
             answers = choice
@@ -108,11 +110,6 @@ def _collect_errors(
     if line is not result:
         errors["accurate"] = result.errors
     return {name: values for name, values in errors.items() if len(values)}
-
-
-def _choose_best(errors: Mapping[Member, Float[np.ndarray, " rows"]], run: SearchContext) -> Member:
-    """The best member; all but the line were selected on the same rows and must be clearly better than it."""
-    return choose_simplest(errors, run.data.training.weights, margins={"linear": CLEAR_STANDARD_ERRORS})
 
 
 def _make_linear_member(line: SearchResult, run: SearchContext) -> NetworkMember:

@@ -79,13 +79,10 @@ def _append_network(result: SearchResult, smaller: Sequence[CompactNetwork] = ()
     count = result.network.edge_count
     smaller_networks = [entry for entry in smaller if entry.curve_count < count]
     # The last network was chosen on the same rows: none of fewer curves is preferred to it
-    loss = min([_get_last_loss(result), *(entry.loss for entry in smaller_networks)])
+    last_loss = float(result.history[-1].validation_loss) if result.history else 0.0
+    loss = min([last_loss, *(entry.loss for entry in smaller_networks)])
     last_network = CompactNetwork(network=result.network, curve_count=count, loss=loss)
     return CompactPath(networks=(*smaller_networks, last_network), inputs=result.inputs, scaler=result.scaler)
-
-
-def _get_last_loss(result: SearchResult) -> float:
-    return float(result.history[-1].validation_loss) if result.history else 0.0
 
 
 def make_compact_member(

@@ -32,7 +32,7 @@ from tests.benchmarks.sections.laws import (
     soundness,
     verdicts,
 )
-from tests.benchmarks.sections.tables import many_rows, small_tables, time_limits, wide_tables
+from tests.benchmarks.sections.tables import many_rows, small_tables, time_limits, who_answers, wide_tables
 
 SECTIONS: tuple[Section, ...] = (
     grid.SECTION,
@@ -49,6 +49,7 @@ SECTIONS: tuple[Section, ...] = (
     survey.SECTION,
     small_tables.CONCRETE,
     small_tables.AIRFOIL,
+    who_answers.SECTION,
     front.SECTION,
     verdicts.SECTION,
     probabilities.SECTION,

@@ -62,7 +62,9 @@ def read_curves(picture: Mapping[str, Any], style: DiagramStyle = DEFAULT_STYLE)
     highest: dict[int, float] = {}
     for curve in curves:
         highest[curve.target[0]] = max(highest.get(curve.target[0], 0.0), curve.score)
-    return [_rate_strength(curve, highest[curve.target[0]]) for curve in curves]
+    # Relative to the strongest curve into the same layer; all curves of a layer may be 0
+    tops = [highest[curve.target[0]] or 1.0 for curve in curves]
+    return [replace(curve, strength=curve.score / top) for curve, top in zip(curves, tops, strict=True)]
 
 
 def keep_strongest(curves: Sequence[Curve], max_curves: int, outputs: Collection[Place]) -> list[Curve]:
@@ -217,7 +219,3 @@ def _slope(x: Sequence[Number], y: Sequence[Number]) -> float | None:
     if not x or x[0] is None or x[-1] is None or y[0] is None or y[-1] is None or x[0] == x[-1]:
         return None
     return (y[-1] - y[0]) / (x[-1] - x[0])
-
-
-def _rate_strength(curve: Curve, highest: float) -> Curve:
-    return replace(curve, strength=curve.score / highest if highest else 0.0)

@@ -52,8 +52,8 @@ def choose_network(
             explains the rows.
         run: The search context.
     """
-    best = training_result if law is None else law.found
-    if law is not None and training_result is not None and not _is_no_worse(law.found, training_result, run):
+    best, weights = training_result if law is None else law.found, run.data.training.weights
+    if law and training_result and is_lower(training_result.errors, law.found.errors, weights):
         best = training_result
     assert best is not None  # noqa: S101 - without a law a network is trained
     # A line replaces neither a requested network nor one with wished directions
@@ -65,10 +65,6 @@ def predict_climb(run: SearchContext) -> Callable[[], Sequence[Subtask]]:
     """The first steps of the hill climb, which other workers may do during the law search."""
     task, losses = make_task(run), dict[str, float]()
     return lambda: predict_subtasks(run.parts, task, losses, run.thresholds)
-
-
-def _is_no_worse(result: SearchResult, rival: SearchResult, run: SearchContext) -> bool:
-    return not is_lower(rival.errors, result.errors, run.data.training.weights)
 
 
 def _train_in_time(run: SearchContext) -> SearchResult:

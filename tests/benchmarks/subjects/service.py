@@ -88,13 +88,13 @@ def upload(client: httpx.Client, table: pl.DataFrame) -> str:
     with tempfile.TemporaryFile() as file:
         table.write_parquet(file)
         file.seek(0)
-        return str(_checked(client.post("/datasets", files={"file": ("table.parquet", file)}))["id"])
+        return str(checked(client.post("/datasets", files={"file": ("table.parquet", file)}))["id"])
 
 
 def probabilities(client: httpx.Client, model: str, rows: pl.DataFrame, label: str) -> np.ndarray:
     """The probability of a class for every row."""
     body = {"columns": rows.to_dict(as_series=False)}
-    answer = _checked(client.post(f"/models/{model}/predict", json=body))
+    answer = checked(client.post(f"/models/{model}/predict", json=body))
     return np.array([entry[label] for entry in answer["probabilities"]])
 
 
@@ -112,15 +112,15 @@ def finished_job(
     """
     start = time.perf_counter()
     about = {} if dataset_id is None else {"dataset_id": dataset_id}
-    job = _checked(client.post("/jobs", json={**about, **body}))
+    job = checked(client.post("/jobs", json={**about, **body}))
     while job["finished_at"] is None:
         time.sleep(POLL_S)
-        job = _checked(client.get(f"/jobs/{job['id']}"))
+        job = checked(client.get(f"/jobs/{job['id']}"))
         on_stage(job["progress"]["stage"])
     return job, time.perf_counter() - start
 
 
-def _checked(response: httpx.Response) -> dict[str, Any]:
+def checked(response: httpx.Response) -> dict[str, Any]:
     """The answer; a refusal with what it says."""
     if response.is_error:
         raise RuntimeError(f"{response.status_code}: {response.text[:300]}")
