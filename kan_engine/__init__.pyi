@@ -15,12 +15,12 @@ from .density.estimation import fit_univariate_density as fit_univariate_density
 from .differential.adaptive_solver import SolverProgress as SolverProgress
 from .differential.adaptive_solver import initial_grid_cost as initial_grid_cost
 from .differential.adaptive_solver import solve_adaptively as solve_adaptively
-from .differential.distillation import DistilledNetwork as DistilledNetwork
-from .differential.distillation import distill as distill
-from .differential.distillation_plan import DistillationPlan as DistillationPlan
 from .differential.exact_laws import find_laws as find_laws
-from .differential.low_rank_network import box_standardizer as box_standardizer
-from .differential.low_rank_network import build_spline_network as build_spline_network
+from .differential.networks.distillation import DistilledNetwork as DistilledNetwork
+from .differential.networks.distillation import distill as distill
+from .differential.networks.distillation_plan import DistillationPlan as DistillationPlan
+from .differential.networks.low_rank_network import box_standardizer as box_standardizer
+from .differential.networks.low_rank_network import build_spline_network as build_spline_network
 from .differential.parameter_estimation import Measurements as Measurements
 from .differential.parameter_estimation import estimate as estimate
 from .differential.problem import DifferentialProblem as DifferentialProblem

@@ -27,7 +27,7 @@ from kan_engine.differential.problem import (
     is_linear,
 )
 from kan_engine.differential.residual_weights import build_system, step_bytes, step_multiplications
-from kan_engine.differential.solution import Solution, check_inflow, check_outflow
+from kan_engine.differential.solution import Solution, check_inflow, check_outflow, largest_violation
 from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
 from kan_engine.differential.time_marching import march, split_axis
 from kan_engine.errors import NoSolution
@@ -365,7 +365,7 @@ def _select_start(
             break
         solution = Solution.from_state(problem, result.state, range(len(axes)), np.inf, thresholds)
         # Descents from different constants may end at different solutions; the violation compares them
-        violation = max(v.relative for part in solution.violations for v in part)
+        violation = largest_violation(solution.violations)
         if best is None or violation < min_violation:
             best, min_violation = result, violation
         if result.moved < converged_change and violation < solved_violation:

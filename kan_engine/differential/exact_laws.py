@@ -20,7 +20,7 @@ from jaxtyping import Float
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.differential.derivative_relations import find_error_function, find_log_rate, measure_levels
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.low_rank_network import Term, separate_variables
+from kan_engine.differential.networks.low_rank_network import Term, separate_variables
 from kan_engine.differential.problem import DifferentialProblem
 from kan_engine.differential.prony import fit_exponential_sum
 from kan_engine.differential.solution import Solution

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from math import comb
 
 import numpy as np
@@ -231,6 +232,11 @@ class Solution:
         return min_derivative_share * float(
             self._unknown_sizes[leaf.unknown] / np.prod(np.power(halves, leaf.orders))
         )
+
+
+def largest_violation(violations: tuple[Sequence[Violation], Sequence[Violation]]) -> float:
+    """The largest relative violation of any equation or condition."""
+    return max(violation.relative for violation in chain(*violations))
 
 
 def _mean_square(values: Float[Array, " ..."]) -> float:

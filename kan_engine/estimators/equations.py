@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from math import isfinite
 from typing import Any
@@ -13,11 +12,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from kan_engine.differential.adaptive_solver import solve_adaptively
-from kan_engine.differential.exact_laws import find_laws
-from kan_engine.differential.parameter_estimation import Measurements, estimate
 from kan_engine.differential.problem_parser import ConditionLocation, parse_problem
-from kan_engine.differential.solution import Estimate, Solution
+from kan_engine.differential.solution import Estimate, Solution, largest_violation
+from kan_engine.differential.solving import (
+    MeasurementsByUnknown,
+    find_formulas,
+    find_solution,
+    select_measurements,
+)
 from kan_engine.differential.thresholds import DEFAULT_EQUATIONS, EquationThresholds
 from kan_engine.errors import InvalidData, NoSolution
 from kan_engine.estimators.parameters import EQUATION_RULES, check_parameters
@@ -27,7 +29,6 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.printing.latex import to_latex
 from kan_engine.expressions.printing.mathml import to_mathml
 from kan_engine.formulas.callbacks import Callbacks
-from kan_engine.search.laws.solution_law import find_exact_law
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,7 +60,7 @@ class SolvedEquations:
     @property
     def violation(self) -> float:
         """Largest violation of an equation or a condition, relative to its terms."""
-        return max(residual.relative for group in self.solution.violations for residual in group)
+        return largest_violation(self.solution.violations)
 
     @property
     def parameters(self) -> dict[str, Estimate]:
@@ -171,7 +172,6 @@ def solve(
     )
     until = time.monotonic() + max_seconds
     callbacks = Callbacks(should_stop=lambda: time.monotonic() > until, clock=time.monotonic)
-    should_stop = callbacks.should_stop
     # Measurements by index of the unknown; with any, the parameters are estimated along with the solution
     data = {} if measurements is None else _read_measurements(measurements, list(domain), unknowns)
     problem = parse_problem(
@@ -184,27 +184,20 @@ def solve(
         measured=[unknowns[place] for place in data],
         limits=thresholds.limits,
     )
-    solver = thresholds.solver
-    if data:
-        starts = list((parameters or {}).values())
-        steps_taken = estimate(
-            problem, data, starts, order=order, steps=steps, thresholds=solver, should_stop=should_stop
-        )
-    else:
-        # Without measurements there are no parameters, and the grid follows from the equations
-        steps_taken = solve_adaptively(
-            problem, grid=grid, order=order, steps=steps, thresholds=solver, should_stop=should_stop
-        )
-    solution = None
-    # Steps without a solution keep the one before, so that a time limit returns the best so far
-    for step in steps_taken:
-        solution = step.solution or solution
+    solution = find_solution(
+        problem,
+        data,
+        residuals=[*equations, *(entry if isinstance(entry, str) else entry[1] for entry in conditions)],
+        starts=list((parameters or {}).values()),
+        grid=grid,
+        order=order,
+        steps=steps,
+        thresholds=thresholds,
+        should_stop=callbacks.should_stop,
+    )
     if solution is None:
         raise NoSolution(f"no solution was found within max_seconds = {max_seconds:g}; raise max_seconds")
-    laws = None
-    if symbolic:
-        search = partial(find_exact_law, callbacks=callbacks)
-        laws = find_laws(solution, should_stop, search, thresholds=thresholds.laws)
+    laws = find_formulas(solution, callbacks, thresholds) if symbolic else None
     return SolvedEquations(solution, None if laws is None else tuple(laws))
 
 
@@ -216,19 +209,10 @@ def _read_columns(table: Any) -> dict[str, Shaped[np.ndarray, " ..."]]:
 
 def _read_measurements(
     table: Any, independent: Sequence[str], unknowns: Sequence[str]
-) -> dict[int, Measurements]:
+) -> MeasurementsByUnknown:
     """The measurements by index of the unknown."""
     columns = _read_columns(table)
     absent = [name for name in independent if name not in columns]
     if absent:
         raise InvalidData(f"the measurements lack the column {absent[0]!r}", column=absent[0])
-    # Each unknown has its own rows: those where it and all variables are finite
-    points = np.stack([columns[name] for name in independent], 1)
-    measurements = {}
-    for place, name in enumerate(unknowns):
-        if name in columns:
-            rows = np.isfinite(points).all(1) & np.isfinite(columns[name])
-            measurements[place] = Measurements(points[rows], columns[name][rows])
-    if not measurements:
-        raise InvalidData(f"the measurements have no column of the unknowns {', '.join(unknowns)}")
-    return measurements
+    return select_measurements(columns, independent, unknowns)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
-from kan_engine.differential.low_rank_network import (
+from kan_engine.differential.networks.low_rank_network import (
     box_standardizer,
     build_spline_network,
     separate_variables,

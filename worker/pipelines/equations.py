@@ -2,54 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from sqlalchemy.orm import Session
 
-from kan_engine import (
-    Encoding,
-    Expression,
-    Feature,
-    Formula,
-    InvalidData,
-    Measurements,
-    Predictor,
-    Solution,
-    SolverProgress,
-    box_standardizer,
-    estimate,
-    find_laws,
-    save,
-    solve_adaptively,
-)
+from kan_engine import Expression, Formula, Predictor, Solution, SolverProgress, save
 from kan_engine.assessment.formula_report import rate_formulas
+from kan_engine.differential.networks.solution_network import (
+    GridError,
+    SolutionNetwork,
+    convert_solution,
+    encode_domain,
+    train_on_solution,
+)
+from kan_engine.differential.solution import largest_violation
+from kan_engine.differential.solving import (
+    MeasurementsByUnknown,
+    find_formulas,
+    find_solution,
+    select_measurements,
+)
+from kan_engine.differential.thresholds import EquationThresholds
 from kan_engine.drawing.network_curves import describe_edges
-from kan_engine.errors import NoSolution
 from kan_engine.formulas.callbacks import Callbacks
-from kan_engine.search.laws.solution_law import find_exact_law
 from service.db.tables import Job
 from service.documents.answering_member import Members
-from service.documents.equations import read_problem
+from service.documents.equations import plan_network, read_problem
 from service.schemas.equations import SolveRequest
 from service.schemas.formulas import SymbolicDocument
 from service.schemas.members import FormulaMemberOut
-from service.schemas.model_document import HistoryPoint
 from worker.execution.attempt import Attempt, StoredResult
 from worker.execution.outcome import JobProgress, JobStopped, Outcome
-from worker.pipelines.equation_networks import (
-    ServedNetwork,
-    convert_solution,
-    largest_violation,
-    train_on_solution,
-)
 from worker.pipelines.solution_record import make_solution_record
 from worker.pipelines.thresholds import DEFAULT_EQUATION_JOB, EquationJobThresholds
 from worker.results.formula_member import describe_formula_member
@@ -57,12 +45,7 @@ from worker.results.model_storage import ModelSource, store_model, store_preview
 from worker.results.solution_figures import EvaluateSolution, make_solution_figures
 from worker.results.symbolic_document import make_symbolic_document
 
-if TYPE_CHECKING:
-    from kan_engine.differential.thresholds import EquationThresholds, SolutionLawThresholds
-
 TASK = "equation"
-
-MeasurementsByUnknown = dict[int, Measurements]
 
 
 @dataclass(frozen=True)
@@ -130,7 +113,7 @@ def solve_equations(
     timings = {"solve": round(time.monotonic() - start, 3)}
     # Random points of the domain, at which laws and network are compared with the solution
     points = solution.sample_points(comparison_points, seed=2)
-    describe = partial(_make_outcome, request, solution, measurements, points, thresholds=thresholds)
+    describe = partial(_make_outcome, request, measurements, points, thresholds=thresholds)
     preview = thresholds.preview
     if timings["solve"] > preview.after_s or request.max_seconds < preview.at_once_s:
         so_far = describe(convert_solution(solution, history), timings=timings)
@@ -138,14 +121,16 @@ def solve_equations(
     attempt.report(JobProgress("symbolic", solving, "looking for an exact formula"))
     symbolic = None
     if request.symbolic and not cut_by:
-        symbolic = _find_symbolic(request, solution, points, should_stop, thresholds.equations.laws)
+        callbacks = Callbacks(should_stop=should_stop, clock=time.monotonic)
+        laws = find_formulas(solution, callbacks, thresholds.equations)
+        symbolic = None if laws is None else _make_symbolic_document(request.unknowns, solution, points, laws)
     if request.symbolic and should_stop():
         cut_by = cut_by or "symbolic"
     timings["symbolic"] = round(time.monotonic() - start - timings["solve"], 3)
     if layer_sizes is None:
         network = convert_solution(solution, history)
     else:
-        network = train_on_solution(request, layer_sizes, solution, attempt, thresholds)
+        network = _train_network(request, layer_sizes, solution, attempt, thresholds.equations)
         timings["train"] = round(time.monotonic() - start - sum(timings.values()), 3)
         cut_by = cut_by or ("train" if attempt.should_stop() else None)
     attempt.report(JobProgress("figures", 0.95, "drawing the network and the solution"))
@@ -155,10 +140,9 @@ def solve_equations(
 
 def _make_outcome(
     request: SolveRequest,
-    solution: Solution,
     measurements: MeasurementsByUnknown,
     points: Mapping[str, Float[np.ndarray, " points"]],
-    network: ServedNetwork,
+    network: SolutionNetwork,
     *,
     thresholds: EquationJobThresholds,
     timings: Mapping[str, float],
@@ -166,7 +150,7 @@ def _make_outcome(
     should_stop: Callable[[], bool] = lambda: True,
 ) -> Outcome:
     """Describe and draw the model of a solution; once ``should_stop``, without functions of its edges."""
-    predictor, rows = _make_predictor(request, solution, network), np.stack(list(points.values()), 1)
+    predictor, rows = network.make_predictor(request.target), np.stack(list(points.values()), 1)
     edges = describe_edges(
         predictor.network,
         predictor.inputs,
@@ -176,7 +160,7 @@ def _make_outcome(
         should_stop,
         scaler=predictor.outputs,
     ).to_dict()
-    record = make_solution_record(request, solution, predictor, network).model_copy(
+    record = make_solution_record(request, predictor, network).model_copy(
         update={"members": _make_members(predictor, symbolic, rows), "timings": timings}
     )
     return Outcome(
@@ -186,7 +170,7 @@ def _make_outcome(
         edges=edges,
         task=TASK,
         figures=make_solution_figures(
-            solution, _make_evaluator(predictor), request.unknowns, measurements, thresholds.figures
+            network.solution, _make_evaluator(predictor), request.unknowns, measurements, thresholds.figures
         ),
     )
 
@@ -217,70 +201,66 @@ def _find_solution(
     share: float,
     should_stop: Callable[[], bool],
     thresholds: EquationThresholds,
-) -> tuple[Solution, list[HistoryPoint]]:
+) -> tuple[Solution, list[GridError]]:
     """Solve the equations, and return the solution with the history of its error.
 
     Args:
         share: Progress of the job once the solution is found.
     """
-    solution, history = None, list[HistoryPoint]()
-    for progress in _start_solver(request, measurements, should_stop, thresholds):
+    network, is_itself = request.network, request.hidden is None
+    history = list[GridError]()
+
+    def report_progress(progress: SolverProgress) -> None:
         message, error = "continuing the solution from its start", None
-        # A nonlinear problem may be continued from an easier one before it has a solution
         if progress.solution is not None:
-            solution, error = progress.solution, largest_violation(progress.solution.violations)
-            message = f"{' x '.join(map(str, solution.intervals))} intervals: violation {error:.1e}"
-            history.append(HistoryPoint(step=len(history) + 1, grid=max(solution.intervals), error=error))
+            intervals, error = progress.solution.intervals, largest_violation(progress.solution.violations)
+            message = f"{' x '.join(map(str, intervals))} intervals: violation {error:.1e}"
+            history.append(GridError(max(intervals), error))
         report(JobProgress("solve", share * progress.fraction, message, error))
+
+    solution = find_solution(
+        read_problem(request, [request.unknowns[place] for place in measurements], limits=thresholds.limits),
+        measurements,
+        residuals=[*request.equations, *(condition.residual for condition in request.conditions)],
+        starts=list(request.parameters.values()),
+        grid=network.grid if is_itself and network.grid != "auto" else None,
+        order=network.order if is_itself and network.order != "auto" else None,
+        steps=request.steps,
+        thresholds=thresholds,
+        should_stop=should_stop,
+        report=report_progress,
+    )
     if solution is None:
         raise JobStopped("no solution was found")
-    _check_values_exist(request, solution)
     return solution, history
 
 
-def _check_values_exist(request: SolveRequest, solution: Solution) -> None:
-    """Check that every equation and condition has a value: a residual that is not a number cannot be small.
-
-    Raises:
-        NoSolution: One has none on a part of the domain.
-    """
-    residuals = [*request.equations, *(condition.residual for condition in request.conditions)]
-    # Comparisons with NaN are false, so no limit on violations would notice it
-    for residual, violation in zip(residuals, chain(*solution.violations), strict=True):
-        if not math.isfinite(violation.largest):
-            raise NoSolution(
-                f"{residual!r} has no real value on a part of the domain: check the domains of its "
-                "functions, such as log and sqrt, and its divisions"
-            )
-
-
-def _start_solver(
+def _train_network(
     request: SolveRequest,
-    measurements: MeasurementsByUnknown,
-    should_stop: Callable[[], bool],
+    layer_sizes: list[int],
+    solution: Solution,
+    attempt: Attempt,
     thresholds: EquationThresholds,
-) -> Iterator[SolverProgress]:
-    network, is_itself = request.network, request.hidden is None
-    order = network.order if is_itself and network.order != "auto" else None
-    if measurements:
-        return estimate(
-            read_problem(
-                request, [request.unknowns[place] for place in measurements], limits=thresholds.limits
-            ),
-            measurements,
-            list(request.parameters.values()),
-            order=order,
-            steps=request.steps,
-            thresholds=thresholds.solver,
-            should_stop=should_stop,
-        )
-    return solve_adaptively(
-        read_problem(request, limits=thresholds.limits),
-        grid=network.grid if is_itself and network.grid != "auto" else None,
-        order=order,
-        steps=request.steps,
-        thresholds=thresholds.solver,
-        should_stop=should_stop,
+    *,
+    training_start: float = 0.5,
+    training_end: float = 0.95,
+) -> SolutionNetwork:
+    """Train a network with the inner layers ``layer_sizes`` on the solution.
+
+    Args:
+        training_start, training_end: Progress at the start and at the end of the training.
+    """
+    shape = plan_network(request, solution.problem, layer_sizes, thresholds=thresholds.distillation)
+    title = f"training a network of shape {list(shape.width)}"
+    attempt.report(JobProgress("train", training_start, title))
+
+    def report(history: Sequence[GridError]) -> None:
+        fraction = training_start + (training_end - training_start) * len(history) / len(shape.grids)
+        message = f"{title}: on {history[-1].grid} intervals, error {history[-1].error:.1e}"
+        attempt.report(JobProgress("train", fraction, message, history[-1].error))
+
+    return train_on_solution(
+        solution, shape, steps=request.steps, should_stop=attempt.should_stop, report=report
     )
 
 
@@ -295,56 +275,7 @@ def _read_measurements(request: SolveRequest, attempt: Attempt) -> MeasurementsB
     else:
         with attempt.open_table(dataset_id) as table:
             values = {name: table.column(name).astype(float) for name in names if name in table.types}
-    # Every unknown has rows of its own: those with its value and all coordinates
-    points = np.stack([values[name] for name in request.independent], 1)
-    measurements = {}
-    for place, name in enumerate(request.unknowns):
-        if name in values:
-            rows = np.isfinite(points).all(1) & np.isfinite(values[name])
-            if rows.any():
-                measurements[place] = Measurements(points[rows], values[name][rows])
-    if not measurements:
-        raise InvalidData("no row of the measurements has values of all independent variables and an unknown")
-    return measurements
-
-
-def _make_predictor(request: SolveRequest, solution: Solution, network: ServedNetwork) -> Predictor:
-    return Predictor(
-        encoding=_make_encoding(solution),
-        inputs=box_standardizer(solution.spline.axes),
-        network=network.network,
-        outputs=network.outputs,
-        classes=None,
-        target=request.target,
-        residuals=np.zeros(0),
-    )
-
-
-def _make_encoding(solution: Solution) -> Encoding:
-    """The independent variables as they are, within the domain."""
-    return Encoding.from_features(
-        [
-            Feature(name=name, type="number", min=low, max=high, fill=(low + high) / 2)
-            for name, (low, high) in zip(solution.problem.independent, solution.problem.domain, strict=True)
-        ]
-    )
-
-
-def _find_symbolic(
-    request: SolveRequest,
-    solution: Solution,
-    points: Mapping[str, Float[np.ndarray, " points"]],
-    should_stop: Callable[[], bool],
-    thresholds: SolutionLawThresholds,
-) -> SymbolicDocument | None:
-    """Search for laws that satisfy equations and conditions to rounding error; None without laws."""
-    laws = find_laws(
-        solution,
-        should_stop,
-        partial(find_exact_law, callbacks=Callbacks(should_stop=should_stop, clock=time.monotonic)),
-        thresholds=thresholds,
-    )
-    return None if laws is None else _make_symbolic_document(request.unknowns, solution, points, laws)
+    return select_measurements(values, request.independent, request.unknowns)
 
 
 def _make_symbolic_document(
@@ -369,7 +300,7 @@ def _make_symbolic_document(
         "equation_residual": max(violation.relative for violation in by_equation),
         "condition_residual": max((violation.relative for violation in by_condition), default=0.0),
     }
-    return make_symbolic_document(report, _make_encoding(solution)).model_copy(update=facts)
+    return make_symbolic_document(report, encode_domain(solution)).model_copy(update=facts)
 
 
 def _make_members(

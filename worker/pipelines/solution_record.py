@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kan_engine import Estimate, Predictor, Solution
+from kan_engine.differential.networks.solution_network import SolutionNetwork
 from service.documents.model_summary import describe_features, describe_network
 from service.schemas.equations import SolveRequest
-from service.schemas.model_document import ModelDocument, ParameterEstimate, Residual, Split
-from worker.pipelines.equation_networks import ServedNetwork
+from service.schemas.model_document import HistoryPoint, ModelDocument, ParameterEstimate, Residual, Split
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
@@ -19,9 +19,10 @@ NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard er
 
 
 def make_solution_record(
-    request: SolveRequest, solution: Solution, predictor: Predictor, network: ServedNetwork
+    request: SolveRequest, predictor: Predictor, network: SolutionNetwork
 ) -> ModelDocument:
     """Return the record of the model."""
+    solution, (equations, conditions) = network.solution, network.violations
     return ModelDocument(
         features=describe_features(predictor.encoding),
         outputs=request.unknowns,
@@ -29,19 +30,22 @@ def make_solution_record(
         network=describe_network(predictor.network, predictor.inputs, predictor.outputs, network.optimizer),
         formula_of="law",
         metrics={
-            "equation_residual": max(violation.relative for violation in network.equations),
-            "condition_residual": max((violation.relative for violation in network.conditions), default=0.0),
+            "equation_residual": max(violation.relative for violation in equations),
+            "condition_residual": max((violation.relative for violation in conditions), default=0.0),
             "estimated_error": network.error,
         },
         residuals={
-            "equations": _list_residuals(request.equations, network.equations),
+            "equations": _list_residuals(request.equations, equations),
             "conditions": _list_residuals(
-                [condition.residual for condition in request.conditions], network.conditions
+                [condition.residual for condition in request.conditions], conditions
             ),
         },
         parameters={estimate.name: _make_estimate(estimate) for estimate in solution.estimates},
         split=Split(kind="none", seed=None, training_rows=0, validation_rows=0, test_rows=0),
-        history=list(network.history),
+        history=[
+            HistoryPoint(step=step, grid=entry.grid, error=entry.error)
+            for step, entry in enumerate(network.history, 1)
+        ],
         warnings=[
             *_short_domain_warnings(request, solution),
             *network.warnings,

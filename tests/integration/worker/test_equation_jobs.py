@@ -98,7 +98,7 @@ def test_a_solution_whose_job_runs_out_of_time_later_is_its_model(
     def run_out_of_time(*_: Any, **__: Any) -> None:
         raise JobStopped
 
-    monkeypatch.setattr("worker.pipelines.equations.find_laws", run_out_of_time)
+    monkeypatch.setattr("worker.pipelines.equations.find_formulas", run_out_of_time)
     job = solve(EXAMPLE_REQUEST, name="cut", max_seconds=20)
     assert job["cut_by"] == "symbolic"
     model = model_of(client, job)

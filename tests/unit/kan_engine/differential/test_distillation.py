@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.differential.distillation import DistilledNetwork, distill
-from kan_engine.differential.distillation_plan import DistillationPlan
-from kan_engine.differential.low_rank_network import box_standardizer, build_spline_network
+from kan_engine.differential.networks.distillation import DistilledNetwork, distill
+from kan_engine.differential.networks.distillation_plan import DistillationPlan
+from kan_engine.differential.networks.low_rank_network import box_standardizer, build_spline_network
 from kan_engine.network.kan import KANConfig
 from tests.support.engine.differential import CASES, solved
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kan_engine.differential.distillation_plan import DistillationPlan
+from kan_engine.differential.networks.distillation_plan import DistillationPlan
 from kan_engine.differential.problem_parser import parse_problem
 from tests.support.engine.differential import CASES
 

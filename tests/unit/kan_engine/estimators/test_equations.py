@@ -11,6 +11,7 @@ from kan_engine.differential.thresholds import (
     SolutionLawThresholds,
     SolverThresholds,
 )
+from kan_engine.errors import NoSolution
 from tests.support.engine.notebooks import display
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -66,8 +67,14 @@ def test_a_parameter_is_estimated_from_measurements() -> None:
 def test_a_problem_without_conditions_and_measurements_of_nothing_are_refused() -> None:
     with pytest.raises(InvalidEquation, match="condition"):
         solve(["Derivative(y(x), x) + y(x)"], **DECAY)
-    with pytest.raises(InvalidData, match="no column of the unknowns y"):
+    with pytest.raises(InvalidData, match="no row of the measurements"):
         solve(["Derivative(y(x), x) + k*y(x)"], parameters={"k": 1.0}, measurements={"x": [0.0]}, **DECAY)
+
+
+def test_an_equation_without_a_value_on_a_part_of_the_domain_has_no_solution() -> None:
+    start = [({"x": 0.0}, "y(0) - 1")]
+    with pytest.raises(NoSolution, match=r"'Derivative\(y\(x\), x\) = log\(x - 6\)' has no real value"):
+        solve(["Derivative(y(x), x) = log(x - 6)"], conditions=start, **DECAY)
 
 
 def test_thresholds_reach_the_parser_the_solver_and_the_search_for_laws() -> None:

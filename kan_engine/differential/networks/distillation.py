@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.differential.distillation_plan import DistillationPlan
 from kan_engine.differential.jets import Jet
-from kan_engine.differential.low_rank_network import box_standardizer
+from kan_engine.differential.networks.distillation_plan import DistillationPlan
+from kan_engine.differential.networks.low_rank_network import box_standardizer
 from kan_engine.differential.solution import Solution, Violation
 from kan_engine.network.kan import KAN, KANConfig, copy_network
 from kan_engine.network.row_blocks import row_blocks

@@ -1,0 +1,1 @@
+"""Networks of the solutions of differential equations."""
