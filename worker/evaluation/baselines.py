@@ -26,9 +26,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from kan_engine.assessment.metrics import Metrics, classification_metrics, regression_metrics
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.data.labels import Label
+from kan_engine.training.mlp import ShouldStop, fit_mlp
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
 from service.schemas.model_document import FittedBaseline
-from worker.evaluation.mlp import ShouldStop, fit_mlp
 from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
 
 Baseline = BaselineName | MlpBaseline

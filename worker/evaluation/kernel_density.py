@@ -19,6 +19,7 @@ def fit_kernel_baseline(rows: DensityRows, seed: int, *, max_rows: int = 20_000)
     """
     start = time.perf_counter()
     rng = np.random.default_rng(seed)
+    # The time of the estimate grows with the product of both numbers of rows
     sample = rng.permutation(len(rows.training))[:max_rows]
     test = rows.test[rng.permutation(len(rows.test))[:max_rows]]
     kernel = KernelDensity.fit(rows.training[sample], rows.weights[sample])

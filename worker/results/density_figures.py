@@ -99,6 +99,7 @@ def _add_histogram(
     reach = float(np.ptp(axis))
     bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, max_bars))
     counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
+    # Shares of all rows per unit, comparable with the density: rows beyond the axis count as well
     figure.edges = edges.tolist()
     figure.bars = (counts / (len(values) * np.diff(edges))).tolist()
 

@@ -10,12 +10,13 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from kan_engine.training.thresholds import MlpThresholds
 from service.db.repositories import Jobs
 from service.db.session import Sessions
 from service.operations.quotas import refuse_more_jobs
 from service.settings import Settings
 from tests.support.databases import ON_ONE_DATABASE
-from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
+from worker.evaluation.thresholds import BaselineThresholds
 from worker.execution.runner import run_job
 from worker.jobs.registry import HANDLERS, make_handlers
 from worker.jobs.train import make_training_handlers

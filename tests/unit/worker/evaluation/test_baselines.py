@@ -8,10 +8,11 @@ from sklearn.linear_model import LinearRegression
 
 from kan_engine.assessment.metrics import regression_metrics
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.training.thresholds import MlpThresholds
 from service.schemas.baselines import MlpBaseline
 from tests.support.stored import to_json
 from worker.evaluation.baselines import FITS, BaselineTask, FittedEstimator, run_baselines
-from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
+from worker.evaluation.thresholds import BaselineThresholds
 
 ALL = ("linear", "mlp", "boosting")
 

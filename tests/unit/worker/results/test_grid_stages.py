@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kan_engine.training.mlp import fit_mlp
+from kan_engine.training.thresholds import MlpThresholds
 from service.schemas.study import TrainingSummary, summarize_training
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
-from worker.evaluation.mlp import fit_mlp
-from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
+from worker.evaluation.thresholds import BaselineThresholds
 from worker.pipelines.tabular import run_pipeline
 from worker.pipelines.thresholds import PipelineThresholds
 

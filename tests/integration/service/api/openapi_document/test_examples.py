@@ -8,12 +8,13 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from kan_engine.training.thresholds import MlpThresholds
 from service.api.openapi.document import PROBLEM_MEDIA_TYPE
 from service.error_codes import list_error_groups
 from tests.support.openapi import openapi_document
 from tests.tour.noting import BINARY
 from tests.tour.way import make_tour
-from worker.evaluation.thresholds import BaselineThresholds, MlpThresholds
+from worker.evaluation.thresholds import BaselineThresholds
 from worker.jobs.registry import HANDLERS, make_handlers
 from worker.pipelines import search_config
 from worker.pipelines.thresholds import PipelineThresholds

@@ -17,10 +17,9 @@ from jaxtyping import Float, Int
 from scipy.special import softmax
 from torch import Tensor, nn
 
-from kan_engine import LBFGS
 from kan_engine.data.labelled_rows import LabelledRows
-from service.schemas.baselines import count_parameters
-from worker.evaluation.thresholds import DEFAULT_MLP, MlpThresholds
+from kan_engine.numerics.lbfgs import LBFGS
+from kan_engine.training.thresholds import DEFAULT_MLP, MlpThresholds
 
 ShouldStop = Callable[[], bool]
 # Loss of every row for outputs and targets
@@ -111,7 +110,7 @@ def fit_mlp(
         _half_squared_error if classes is None else _binary_cross_entropy if classes == 2 else _cross_entropy
     )
     # The work of a step of L-BFGS grows with parameters times rows, its memory with the parameters
-    size = count_parameters(layer_sizes, rows.x.shape[1], outputs)
+    size = sum((before + 1) * after for before, after in pairwise(width))
     if size * len(rows) <= max_lbfgs_work and size <= thresholds.max_lbfgs_parameters:
         network = _make_network(width, nn.SiLU, generator)
         best = _BestWeights(network, lbfgs_gain)
