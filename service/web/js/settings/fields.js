@@ -43,15 +43,20 @@ export const GROUPS = ALL_GROUPS.filter(({ name }) => name !== "study");
 const PER_GROUP = fieldNamed("per_group");
 const SPLIT_COLUMN = fieldNamed("split_column");
 
-/** The settings that a study varies. An empty field does not vary. */
+/** The settings that a study varies, with what differs from the field of one training. An empty field does not vary. */
+const VARIED = {
+  grid: { example: "3, 5, 10" },
+  order: { example: "2, 3" },
+  hidden: { kind: "lists", example: "2; 5; 5, 3" },
+  lamb: { example: "0.001; 0.01", hasFractions: true },
+  seed: { example: "0, 1, 2" },
+};
 export const STUDY = {
   name: "study",
   fields: [
-    { name: "vary_grid", kind: "list", path: ["vary", "network.grid"], example: "3, 5, 10" },
-    { name: "vary_order", kind: "list", path: ["vary", "network.order"], example: "2, 3" },
-    { name: "vary_hidden", kind: "lists", path: ["vary", "network.hidden"], example: "2; 5; 5, 3" },
-    { name: "vary_lamb", kind: "list", path: ["vary", "training.lamb"], example: "0.001; 0.01", hasFractions: true },
-    { name: "vary_seed", kind: "list", path: ["vary", "seed"], example: "0, 1, 2" },
+    ...Object.entries(VARIED).map(([name, rule]) => ({
+      name: `vary_${name}`, kind: "list", path: ["vary", fieldNamed(name).path.join(".")], ...rule,
+    })),
     ...groupNamed("study").fields,
   ],
 };

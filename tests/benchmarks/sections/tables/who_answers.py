@@ -99,8 +99,8 @@ def cover_fresh_rows(form: str, count: int, seed: int, body: Mapping[str, Any]) 
     from tests.benchmarks.subjects import service
 
     generator = np.random.default_rng([count, seed])
-    x, noise = (draw((COLUMNS, count + FRESH_ROWS)) for draw in (generator.random, generator.normal))
-    columns = {f"x{place}": part for place, part in enumerate(x)} | {"y": FORMS[form](x, noise[0])}
+    x, noise = generator.random((COLUMNS, count + FRESH_ROWS)), generator.normal(size=count + FRESH_ROWS)
+    columns = {f"x{place}": part for place, part in enumerate(x)} | {"y": FORMS[form](x, noise)}
     table = pl.DataFrame(columns)
     with service.running() as client:
         model = _train(client, table.head(count), {"target": "y", **body})
