@@ -85,8 +85,10 @@ def find_solution(
         # A nonlinear problem may be continued from an easier one before it has a solution
         solution = progress.solution or solution
         report(progress)
+    if solution is None:
+        return None
     # Comparisons with NaN are false, so no limit on violations would notice a residual without a value
-    for text, violation in zip(residuals, chain(*solution.violations) if solution else (), strict=False):
+    for text, violation in zip(residuals, chain(*solution.violations), strict=True):
         if not math.isfinite(violation.largest):
             raise NoSolution(
                 f"{text!r} has no real value on a part of the domain: check the domains of its "
