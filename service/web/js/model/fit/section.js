@@ -1,4 +1,4 @@
-// The rows with the formula and the network through them: slices along the most important inputs.
+// The rows with the formula and the model through them: slices along the most important inputs.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { attempt, get } from "../../api.js";
