@@ -136,7 +136,8 @@ def binary(tmp_path_factory: pytest.TempPathFactory) -> Job:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """After few steps, while its log-odds are still smooth enough to have formulas."""
-    table, body = table_of(a=A, b=B, y=labels(3)), BRIEF | {"training": {"steps": 3}}
+    short = {"training": {"steps": 3}, "symbolic": {"max_complexity": 8}}
+    table, body = table_of(a=A, b=B, y=labels(3)), BRIEF | short
     return share("tabular-three", lambda: run(table, **body, features=["a"]), tmp_path_factory)
 
 
