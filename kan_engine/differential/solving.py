@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -75,12 +74,12 @@ def find_solution(
     Raises:
         NoSolution: None exists, or an equation or condition has no value on a part of the domain.
     """
-    limits: dict[str, Any] = {"order": order, "steps": steps, "should_stop": should_stop}
-    solution = None
+    solver, solution = thresholds.solver, None
     if measurements:
-        progresses = estimate(problem, measurements, starts, thresholds=thresholds.solver, **limits)
+        find = partial(estimate, measurements=measurements, starts=starts)
     else:
-        progresses = solve_adaptively(problem, grid=grid, thresholds=thresholds.solver, **limits)
+        find = partial(solve_adaptively, grid=grid)
+    progresses = find(problem, order=order, steps=steps, thresholds=solver, should_stop=should_stop)
     for progress in progresses:
         # A nonlinear problem may be continued from an easier one before it has a solution
         solution = progress.solution or solution

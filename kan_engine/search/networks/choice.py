@@ -52,7 +52,8 @@ def choose_network(
             explains the rows.
         run: The search context.
     """
-    best, weights = training_result if law is None else law.found, run.data.training.weights
+    best = training_result if law is None else law.found
+    weights = run.data.training.weights
     if law and training_result and is_lower(training_result.errors, law.found.errors, weights):
         best = training_result
     assert best is not None  # noqa: S101 - without a law a network is trained

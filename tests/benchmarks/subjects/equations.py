@@ -14,7 +14,7 @@ import sympy
 
 from tests.benchmarks.rows import Values
 from tests.benchmarks.subjects import references
-from tests.benchmarks.subjects.service import finished_job
+from tests.benchmarks.subjects.service import finished_model
 
 ASKED = ("independent", "unknowns", "domain", "equations", "conditions")  # all else of a line is about it
 FURTHER = Path(__file__).parent / "further_equations.jsonl"
@@ -35,9 +35,7 @@ def solved(client: httpx.Client, problem: Mapping[str, Any]) -> Values:
         the formulas, if it has them.
     """
     body = {"kind": "solve", **{name: problem[name] for name in ASKED}}
-    job, seconds = finished_job(client, None, body)
-    if job["status"] != "succeeded":
-        raise RuntimeError(f"the job {job['status']}: {job['error']}")
+    job, _, seconds = finished_model(client, None, body)
     columns, truth = _truth(problem)
     prediction = _predicted(client, job["model_id"], columns, problem["unknowns"])
     answer = client.get(f"/models/{job['model_id']}/symbolic")

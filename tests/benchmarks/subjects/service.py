@@ -58,10 +58,7 @@ def trained(
     """
     stages: list[str | None] = []
     with running() as client:
-        job, seconds = finished_job(client, upload(client, table), body, stages.append)
-        if job["status"] != "succeeded":
-            raise RuntimeError(f"the job {job['status']}: {job['error']}")
-        model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
+        job, model, seconds = finished_model(client, upload(client, table), body, stages.append)
         further = beside(client, model["id"])
     return {
         **{label: model["metrics"].get(name) for label, name in metrics.items()},
@@ -96,6 +93,29 @@ def probabilities(client: httpx.Client, model: str, rows: pl.DataFrame, label: s
     body = {"columns": rows.to_dict(as_series=False)}
     answer = checked(client.post(f"/models/{model}/predict", json=body))
     return np.array([entry[label] for entry in answer["probabilities"]])
+
+
+def hold_out(table: pl.DataFrame, is_held: np.ndarray) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The table with a column that names the hold-out rows, and the split of a job by that column."""
+    marks = pl.Series("part", np.where(is_held, "held out", "learnt"))
+    return table.with_columns(marks), {"kind": "column", "column": marks.name, "test": ["held out"]}
+
+
+def finished_model(
+    client: httpx.Client,
+    dataset_id: str | None,
+    body: Mapping[str, Any],
+    on_stage: Callable[[str | None], None] = lambda _: None,
+) -> tuple[dict[str, Any], dict[str, Any], float]:
+    """The job, its model, and the seconds to its end; see ``finished_job``.
+
+    Raises:
+        RuntimeError: The job has not succeeded.
+    """
+    job, seconds = finished_job(client, dataset_id, body, on_stage)
+    if job["status"] != "succeeded":
+        raise RuntimeError(f"the job {job['status']}: {job['error']}")
+    return job, checked(client.get(f"/models/{job['model_id']}")), seconds
 
 
 def finished_job(

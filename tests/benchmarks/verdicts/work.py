@@ -92,11 +92,9 @@ def _over_http(
 
     body = {"target": TARGET, "max_seconds": max_seconds}
     with httpx.Client(base_url=url, timeout=600) as client:
-        job, _ = service.finished_job(client, service.upload(client, pl.DataFrame(case.columns)), body)
-        if job["status"] != "succeeded":
-            raise RuntimeError(f"the job {job['status']}: {job['error']}")
-        model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
-        answer = client.get(f"/models/{job['model_id']}/symbolic")
+        dataset_id = service.upload(client, pl.DataFrame(case.columns))
+        _, model, _ = service.finished_model(client, dataset_id, body)
+        answer = client.get(f"/models/{model['id']}/symbolic")
         if answer.status_code == httpx.codes.CONFLICT:  # a model without a formula
             return None, model["metrics"]
         return answer.raise_for_status().json(), model["metrics"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import polars as pl
 
 from tests.benchmarks.front.subjects.formulas import measure_printed, summarize_front
@@ -15,7 +14,6 @@ from tests.benchmarks.front.subjects.split import mark_held_out
 from tests.benchmarks.rows import Values
 from tests.benchmarks.subjects import service
 
-PART, HELD_OUT = "part", "held out"
 MEMBERS = ("accurate", "compact", "formula")
 
 
@@ -27,15 +25,10 @@ def measure_ours(path: Path, target: str, max_seconds: float) -> Values:
     """
     table = pl.read_csv(path)
     is_held = mark_held_out(table.height)
-    marks = pl.Series(PART, np.where(is_held, HELD_OUT, "learnt"))
-    split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
+    marked, split = service.hold_out(table, is_held)
     body = {"target": target, "split": split, "max_seconds": max_seconds}
     with service.running() as client:
-        dataset = service.upload(client, table.with_columns(marks))
-        job, seconds = service.finished_job(client, dataset, body)
-        if job["status"] != "succeeded":
-            raise RuntimeError(f"the job {job['status']}: {job['error']}")
-        model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
+        job, model, seconds = service.finished_model(client, service.upload(client, marked), body)
         output = _read_output(client, job["model_id"])
     return {
         **measure_formulas(output, table.filter(is_held), target),

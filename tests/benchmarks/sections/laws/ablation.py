@@ -91,9 +91,8 @@ def solve_law(line: Line, conditions: Conditions, without: frozenset[str], recor
 
 def solve_table(path: Path, target: str, without: frozenset[str], recorder: SearchRecorder) -> float:
     """Hold-out R² of the best formula of each size, as the section ``front`` measures it; their mean."""
-    import numpy as np
-
-    from tests.benchmarks.front.subjects.ours import HELD_OUT, PART, measure_formulas
+    from tests.benchmarks.front.subjects.ours import measure_formulas
+    from tests.benchmarks.subjects.service import hold_out
     from tests.support.stored import stored
     from tests.support.tables import request_for, table_of
     from worker.execution.job_callbacks import JobCallbacks
@@ -101,14 +100,12 @@ def solve_table(path: Path, target: str, without: frozenset[str], recorder: Sear
 
     table = pl.read_csv(path)
     is_held = mark_held_out(table.height)
-    marks = pl.Series(PART, np.where(is_held, HELD_OUT, "learnt"))
-    columns = table.with_columns(marks).to_dict(as_series=False)
-    split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
+    marked, split = hold_out(table, is_held)
     request = request_for(target=target, max_seconds=TABLE_SECONDS, split=split, compact={})
     start = time.perf_counter()
     outcome = stored(
         run_pipeline(
-            table_of(**columns),
+            table_of(**marked.to_dict(as_series=False)),
             request,
             JobCallbacks(recorder=recorder, should_stop=lambda: time.perf_counter() > start + TABLE_SECONDS),
             without=without,

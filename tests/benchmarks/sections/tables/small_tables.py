@@ -18,7 +18,6 @@ from tests.benchmarks.subjects import baselines
 METRICS = {"MAE": "mae", "RMSE": "rmse"}
 DEFAULTS = "kan_engine, defaults"
 SPLITS, KNOWN_SPLITS = "five 90/10 splits, seeds 42 to 46", "the five splits of the known figures"
-PART, HELD_OUT = "part", "held out"
 
 
 def section(name: str, file: str, target: str, limit: float, references: str) -> Section:
@@ -83,9 +82,8 @@ def ours(path: Path, target: str, splitter: Callable[[int], np.ndarray], body: M
     from tests.benchmarks.subjects import service
 
     table = pl.read_csv(path)
-    marks = pl.Series(PART, np.where(splitter(table.height), HELD_OUT, "learnt"))
-    split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
-    return service.trained(table.with_columns(marks), {"target": target, "split": split, **body}, METRICS)
+    marked, split = service.hold_out(table, splitter(table.height))
+    return service.trained(marked, {"target": target, "split": split, **body}, METRICS)
 
 
 def baseline(path: Path, target: str, splitter: Callable[[int], np.ndarray], name: str) -> Values:

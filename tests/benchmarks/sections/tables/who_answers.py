@@ -16,7 +16,7 @@ import polars as pl
 
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
-from tests.benchmarks.sections.tables.small_tables import DEFAULTS, HELD_OUT, PART
+from tests.benchmarks.sections.tables.small_tables import DEFAULTS
 
 TARGETS = {
     "blackbox/1027_ESL.csv": "target",
@@ -71,14 +71,14 @@ def compare_members(path: Path, target: str, seed: int, body: Mapping[str, Any])
     with service.running() as client:
         table = _read_table(client, path).drop_nulls(target)
         is_held = np.random.default_rng(seed).permutation(table.height) < table.height // 5
-        marked = table.with_columns(pl.Series(PART, np.where(is_held, HELD_OUT, "learnt")))
-        split = {"kind": "column", "column": PART, "test": [HELD_OUT]}
-        model = _train(client, marked, {"target": target, "split": split, **body})
+        marked, split = service.hold_out(table, is_held)
+        dataset_id = service.upload(client, marked)
+        _, model, _ = service.finished_model(client, dataset_id, {"target": target, "split": split, **body})
         rows = table.filter(is_held).head(MAX_HELD_OUT)
         members = {by: _measure_errors(client, model, rows, target, by) for by in model["members"]}
         answer, covered = _measure_errors(client, model, rows, target, "auto")
     losses = {by: errors**2 for by, (errors, _) in members.items()}
-    spread = _measure_spread(rows[target])
+    spread = _measure_spread(rows[target], is_number=model["task"] == "regression")
 
     def falls_behind(by: str, margin: float, standard_errors: float) -> bool:
         gains = answer**2 - losses[by]
@@ -103,7 +103,8 @@ def cover_fresh_rows(form: str, count: int, seed: int, body: Mapping[str, Any]) 
     columns = {f"x{place}": part for place, part in enumerate(x)} | {"y": FORMS[form](x, noise)}
     table = pl.DataFrame(columns)
     with service.running() as client:
-        model = _train(client, table.head(count), {"target": "y", **body})
+        dataset_id = service.upload(client, table.head(count))
+        _, model, _ = service.finished_model(client, dataset_id, {"target": "y", **body})
         return {"coverage": _measure_errors(client, model, table.tail(FRESH_ROWS), "y", "auto")[1]}
 
 
@@ -114,15 +115,6 @@ def _read_table(client: httpx.Client, path: Path) -> pl.DataFrame:
     dataset = service.checked(client.post("/datasets", files={"file": (path.name, path.read_bytes())}))
     content = client.get(f"/datasets/{dataset['id']}/content").raise_for_status().content
     return pl.read_parquet(io.BytesIO(content))
-
-
-def _train(client: httpx.Client, table: pl.DataFrame, body: Mapping[str, Any]) -> dict[str, Any]:
-    from tests.benchmarks.subjects import service
-
-    job, _ = service.finished_job(client, service.upload(client, table), body)
-    if job["status"] != "succeeded":
-        raise RuntimeError(f"the job {job['status']}: {job['error']}")
-    return service.checked(client.get(f"/models/{job['model_id']}"))
 
 
 def _measure_errors(
@@ -153,18 +145,19 @@ def _measure_errors(
     return errors, float(np.mean(is_inside)) if is_inside else None
 
 
-def _measure_spread(values: pl.Series) -> float:
+def _measure_spread(values: pl.Series, *, is_number: bool) -> float:
     """The loss of the mean, or of the shares of the classes."""
-    if values.dtype.is_numeric() and values.n_unique() > 2:
+    if is_number:
         return float(np.var(values.to_numpy()))
     shares = values.value_counts(normalize=True)["proportion"].to_numpy()
     return float(-shares @ np.log(shares))
 
 
 def combine(name: str, how: Callable[[list[float]], float], results: Measured) -> float:
-    """A figure of all rows that have it."""
-    figures = results.numbers(name, who=DEFAULTS)
-    return float(how(figures)) if figures else float("nan")
+    """A figure of all rows that have it; NaN until all are measured."""
+    count = SPLITS * len(TARGETS) + DRAWS * len(FORMS) * len(SIZES)
+    is_complete = len(results.rows) == count and not any(row.failure for row in results.rows)
+    return float(how(results.numbers(name, who=DEFAULTS))) if is_complete else float("nan")
 
 
 SECTION = Section(
