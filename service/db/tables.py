@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import uuid_utils
 from sqlalchemy import (
@@ -79,6 +79,13 @@ class SymbolicJson(TypeDecorator[dict[str, Any]]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Upgrade the document."""
         return None if value is None else upgrade_symbolic(value)
+
+
+class StoredWebhook(TypedDict):
+    """Where a message goes when a job ends, and the ends that it reports."""
+
+    url: str
+    events: list[str]
 
 
 class TableBase(DeclarativeBase):
@@ -182,7 +189,7 @@ class Job(SearchMixin, TenantMixin, TableBase):
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
     without a token has left its worker and waits until all of these with ``is_awaited`` have ended.
 
-    ``webhook`` has the ``url`` that is told of its end, and the ``events``.
+    ``webhook`` is told of its end.
     """
 
     __tablename__ = "job"
@@ -230,7 +237,7 @@ class Job(SearchMixin, TenantMixin, TableBase):
     preview: Mapped[dict[str, Any] | None] = mapped_column(Json)
     cpu_seconds: Mapped[float | None]
     estimated_seconds: Mapped[float | None]
-    webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    webhook: Mapped[StoredWebhook | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -384,7 +391,7 @@ class ApiKey(TenantMixin, TableBase):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    webhook: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    webhook: Mapped[StoredWebhook | None] = mapped_column(Json)
 
 
 class AuditEntry(TenantMixin, TableBase):

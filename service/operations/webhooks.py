@@ -1,7 +1,6 @@
 """Webhooks of jobs and keys: what is allowed, secrets, redelivery."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -10,7 +9,7 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.repositories.audit import Audit
 from service.db.repositories.webhooks import WebhookDeliveries, WebhookSecrets
 from service.db.session import Sessions, get_caller
-from service.db.tables import WebhookAccount, WebhookDelivery
+from service.db.tables import StoredWebhook, WebhookAccount, WebhookDelivery
 from service.errors import Conflict, Invalid, NotFound
 from service.schemas.common import WebhookOptions
 from service.settings import Settings
@@ -19,7 +18,7 @@ from service.webhooks.addresses import check_url
 
 def choose_webhook(
     options: WebhookOptions | None, session: Session, settings: Settings
-) -> dict[str, Any] | None:
+) -> StoredWebhook | None:
     """The webhook of a job: the one that its request wants, or that of the key.
 
     Raises:
@@ -36,7 +35,7 @@ def choose_webhook(
 
 def check_webhook(
     options: WebhookOptions, session: Session, settings: Settings, *, tenant: str | None
-) -> dict[str, Any]:
+) -> StoredWebhook:
     """The webhook as it is stored, if it is allowed.
 
     Raises:

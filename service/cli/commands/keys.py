@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,6 +17,7 @@ from service.cli.support.output import AsJson, print_list, print_message, print_
 from service.db.migrate import current_revision, head_revision
 from service.db.repositories import ApiKeys, Audit
 from service.db.session import Sessions, make_engine, make_sessions
+from service.db.tables import StoredWebhook
 from service.errors import ServiceError
 from service.operations.webhooks import check_webhook
 from service.schemas.common import WebhookOptions
@@ -125,7 +126,7 @@ def webhook(
     print_result(KeyOut.model_validate(record), as_json, lambda: typer.echo(text))
 
 
-def _check_webhook(url: str, events: list[JobEnd] | None, session: Session, tenant: str) -> dict[str, Any]:
+def _check_webhook(url: str, events: list[JobEnd] | None, session: Session, tenant: str) -> StoredWebhook:
     """The webhook as it is stored.
 
     ``auto`` means on: whoever has a key uses a service that asks for keys.

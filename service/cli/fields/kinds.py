@@ -15,6 +15,8 @@ INDEX_PATTERN = re.compile(r"(?:(.+)=)?(\d+)")
 NOTHING = "none"
 SEPARATED = "Separated by commas."
 
+Cell = bool | int | float | str
+
 
 def keep(value: Any, _: str) -> Any:
     """The value itself."""
@@ -211,14 +213,12 @@ def _parse_indices(texts: Sequence[str], option: str) -> int | dict[str, int]:
     return {match[1].strip(): int(match[2]) for match in matches if match}
 
 
-def _parse_ranges(texts: Sequence[str], option: str) -> dict[str, list[Any]]:
-    return {
-        name: [_parse_cell(part.strip()) for part in text.split(":")]
-        for name, text in _split_columns(texts, option)
-    }
+def _parse_ranges(texts: Sequence[str], option: str) -> dict[str, list[Cell]]:
+    columns = _split_columns(texts, option)
+    return {name: [_parse_cell(part.strip()) for part in text.split(":")] for name, text in columns}
 
 
-def _parse_cells(texts: Sequence[str], option: str) -> dict[str, Any]:
+def _parse_cells(texts: Sequence[str], option: str) -> dict[str, Cell]:
     return {name: _parse_cell(text) for name, text in _split_columns(texts, option)}
 
 
@@ -236,7 +236,7 @@ def _split_columns(texts: Sequence[str], option: str) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip()) for name, _, value in pairs]
 
 
-def _parse_cell(text: str) -> Any:
+def _parse_cell(text: str) -> Cell:
     """A number, true or false, or else a text."""
     if text in ("true", "false"):
         return text == "true"

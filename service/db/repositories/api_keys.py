@@ -4,14 +4,13 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from service.caller import DEFAULT_SCOPES, DEFAULT_TENANT, Scope
 from service.db.session import clock
-from service.db.tables import ApiKey
+from service.db.tables import ApiKey, StoredWebhook
 from service.errors import Unauthorized
 
 SCHEME = "kan_"
@@ -76,7 +75,7 @@ class ApiKeys:
         """Record that a key is in use."""
         self._session.get_one(ApiKey, key_id).last_used_at = clock(self._session)
 
-    def webhook_of(self, key_id: str) -> dict[str, Any] | None:
+    def webhook_of(self, key_id: str) -> StoredWebhook | None:
         """The webhook of jobs that this key submits without one of their own."""
         return self._session.scalar(select(ApiKey.webhook).where(ApiKey.id == key_id))
 

@@ -27,7 +27,7 @@ from service.db.repositories.job_queries import (
 )
 from service.db.repositories.webhooks import WebhookDeliveries
 from service.db.session import LOCK_FOR_CHANGE, clock
-from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus, JobTrace
+from service.db.tables import SUBTASK_KIND, Job, JobEvent, JobStatus, JobTrace, StoredWebhook
 from service.errors import Conflict
 
 CLEARED_VALUES: Mapping[str, Any] = {"token": None, "lease_until": None, "holder": None, "eta_seconds": None}
@@ -62,7 +62,7 @@ class Jobs(JobQueries):
         is_awaited: bool = False,
         priority: int = 0,
         tenant: str | None = None,
-        webhook: dict[str, Any] | None = None,
+        webhook: StoredWebhook | None = None,
     ) -> Job:
         """Add a queued job, owned by the caller's tenant unless one is given."""
         job = Job(

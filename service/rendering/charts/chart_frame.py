@@ -178,10 +178,10 @@ def draw_series(
     is_finite = np.isfinite(x + y)
     mask = np.concatenate(([False], is_finite, [False]))
     is_single = is_finite & ~mask[:-2] & ~mask[2:]
-    style = series_style(place, theme)
-    (line,) = axes.plot(x, y, linewidth=width, gid="series", **style)
+    colour, dashes = series_colour(place, theme), series_dashes(place)
+    (line,) = axes.plot(x, y, color=colour, linestyle=dashes, linewidth=width, gid="series")
     if is_single.any():
-        draw_dots(axes, x[is_single], y[is_single], colour=style["color"], radius=2 * width)
+        draw_dots(axes, x[is_single], y[is_single], colour=colour, radius=2 * width)
     return line
 
 
@@ -195,7 +195,11 @@ def draw_dots(
     )  # fmt: skip
 
 
-def series_style(place: int, theme: Theme) -> dict[str, Any]:
-    """Return colour and dashes of a series. The first 70 combinations are distinct."""
-    dashes = [float(length) for length in DASHES[place % len(DASHES)].split()]
-    return {"color": theme.series[place % len(theme.series)], "linestyle": (0, dashes or None)}
+def series_colour(place: int, theme: Theme) -> str:
+    """The colour of a series; with its dashes, the first 70 are distinct."""
+    return theme.series[place % len(theme.series)]
+
+
+def series_dashes(place: int) -> tuple[float, list[float] | None]:
+    """The dashes of a series, as Matplotlib takes them."""
+    return 0, [float(length) for length in DASHES[place % len(DASHES)].split()] or None

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import name_law
-from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_colour, series_dashes
 from service.rendering.charts.model_numbers import ModelNumbers, Subject
 
 WIDTH, HEIGHT = 640.0, 400.0
@@ -68,13 +68,13 @@ def _draw_bivariate(fit: Figures, notes: Sequence[str], subject: Subject, theme:
     dots = [dot for dot in fit["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]]
     xs, ys = [x for x, _ in dots], [y for _, y in dots]
     draw_dots(axes, xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45)
-    _draw_contours(axes, fit, fit["density"], LEVELS, series_style(0, theme))
+    _draw_contours(axes, fit, fit["density"], LEVELS, theme)
     if fit["law"]:
-        _draw_contours(axes, fit, fit["law_density"], LAW_LEVELS, series_style(1, theme))
+        _draw_contours(axes, fit, fit["law_density"], LAW_LEVELS, theme, place=1)
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
     chart.label(axes, *(subject.label(name) for name in fit["columns"]))
     names = _legend_entries(fit, theme)
-    samples = [axes.plot([], [], **series_style(place, theme))[0] for place in range(len(names))]
+    samples = [draw_series(axes, [], [], theme, place) for place in range(len(names))]
     chart.add_legend(axes, names, samples)
     return chart
 
@@ -99,7 +99,7 @@ def _describe_fit(figures: Figures, subject: Subject, theme: Theme) -> list[str]
 
 
 def _draw_contours(
-    axes: Axes, fit: Figures, values: Sequence[Sequence[float]], count: int, style: Mapping[str, Any]
+    axes: Axes, fit: Figures, values: Sequence[Sequence[float]], count: int, theme: Theme, *, place: int = 0
 ) -> None:
     """Draw contours of equal density, wider for higher levels."""
     # The grid has the first column along its first axis; contours expect it along the second
@@ -108,6 +108,6 @@ def _draw_contours(
     steps = (np.arange(count) + 0.5) / count
     shares = MIN_LEVEL_SHARE * (MAX_LEVEL_SHARE / MIN_LEVEL_SHARE) ** steps
     axes.contour(
-        *fit["axes"], heights, levels=shares * heights.max(), colors=[style["color"]],
-        linestyles=[style["linestyle"]], linewidths=0.9 + 1.2 * steps,
+        *fit["axes"], heights, levels=shares * heights.max(), colors=[series_colour(place, theme)],
+        linestyles=[series_dashes(place)], linewidths=0.9 + 1.2 * steps,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from kan_engine.drawing.labels import format_label
 from kan_engine.drawing.svg import Theme, replace_invalid
 from kan_engine.drawing.translations import format_number
 from service.errors import Conflict
-from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style, to_array
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_colour, to_array
 from service.rendering.charts.model_numbers import ModelNumbers, Subject
 from service.rendering.charts.tick_formats import format_ticks
 
@@ -126,7 +126,7 @@ def _draw_curves(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> list[An
     for place, curve in enumerate(effect["curves"]):
         if curve["low"]:
             low, high = to_array(curve["low"]), to_array(curve["high"])
-            colour = series_style(place, theme)["color"]
+            colour = series_colour(place, theme)
             axes.fill_between(to_array(effect["values"]), low, high, color=colour, alpha=0.22, linewidth=0)
         lines.append(draw_series(axes, effect["values"], curve["mean"], theme, place))
     # The marks stand at the lower edge of the panel, whatever its range of predictions
@@ -144,7 +144,7 @@ def _draw_categories(effect: Mapping[str, Any], axes: Axes, theme: Theme) -> lis
     # Curves of several outputs lie side by side, centred on the category, so that no dot hides another
     apart = min(0.1, 0.6 / len(effect["curves"]))
     for place, curve in enumerate(effect["curves"]):
-        colour = series_style(place, theme)["color"]
+        colour = series_colour(place, theme)
         aside = places + apart * (place - (len(effect["curves"]) - 1) / 2)
         if curve["low"]:
             low, high = to_array(curve["low"]), to_array(curve["high"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from kan_engine.drawing.svg import Theme
 from service.errors import Conflict
-from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_colour
 from service.rendering.charts.model_numbers import ModelNumbers, Subject
 from service.rendering.charts.tick_formats import format_ticks
 
@@ -48,7 +48,7 @@ def draw(numbers: ModelNumbers, subject: Subject, theme: Theme) -> str:
     lines = [draw_series(axes, entry.x, entry.y, theme, place) for place, entry in enumerate(series)]
     for place, entry in enumerate(series):
         if entry.is_measured:
-            draw_dots(axes, entry.x, entry.y, colour=series_style(place, theme)["color"], radius=DOT_RADIUS)
+            draw_dots(axes, entry.x, entry.y, colour=series_colour(place, theme), radius=DOT_RADIUS)
     axes.set_ylim(0.0, axes.get_ylim()[1])
     format_ticks(axes.xaxis, theme, is_whole=True)
     metric = "log loss" if evaluations[0]["metric"] == "log_loss" else "RMSE"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from kan_engine.drawing.svg import Theme
 from kan_engine.drawing.translations import SUPERSCRIPTS
 from service.documents.plots import XQuantity, YQuantity
-from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_style, use_log_axis
+from service.rendering.charts.chart_frame import Chart, draw_dots, draw_series, series_colour, use_log_axis
 
 WIDTH, HEIGHT = 650.0, 470.0
 MAX_SERIES = 10  # settings; the best ones are drawn
@@ -181,7 +181,7 @@ def _describe_ends(
 
 def _draw_series(group: Sequence[_SeriesPoint], place: int, axes: Axes, theme: Theme) -> Any:
     """Draw a line through the medians, and the range of each."""
-    colour = series_style(place, theme)["color"]
+    colour = series_colour(place, theme)
     xs, middles = [p.x for p in group], [p.middle for p in group]
     wide = [p for p in group if p.low < p.high]
     axes.errorbar(
