@@ -72,7 +72,7 @@ def check_names(
     unknowns: Sequence[str],
     coefficients: Sequence[str] = (),
     *,
-    limits: EquationLimits = DEFAULT_LIMITS,
+    limits: EquationLimits,
     max_independent: int = 3,
     max_name_characters: int = 64,
 ) -> None:

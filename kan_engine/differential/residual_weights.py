@@ -25,7 +25,7 @@ from kan_engine.differential.assembly import (
 from kan_engine.differential.collocation import LeastSquaresSystem
 from kan_engine.differential.jets import Jet
 from kan_engine.differential.problem import DifferentialProblem, Residual
-from kan_engine.differential.thresholds import DEFAULT_SOLVER, SolverThresholds
+from kan_engine.differential.thresholds import SolverThresholds
 from kan_engine.expressions.nodes import Parameter
 from kan_engine.splines.tensor_product import SplineAxis
 
@@ -40,7 +40,7 @@ def build_system(
     measurements: Sequence[tuple[int, Float[np.ndarray, "_ _"], Float[np.ndarray, " _"], float]] = (),
     sizes: Sequence[float] | None = None,
     *,
-    thresholds: SolverThresholds = DEFAULT_SOLVER,
+    thresholds: SolverThresholds,
     condition_weight: float = 10.0,
 ) -> LeastSquaresSystem:
     """Build the least-squares system of a problem on given grids, with weights for the current state.

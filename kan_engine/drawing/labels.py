@@ -23,7 +23,7 @@ def _shorten(text: str, max_length: int) -> str:
     return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
-def label_width(label: str, style: DiagramStyle = DEFAULT_STYLE) -> float:
+def label_width(label: str, style: DiagramStyle) -> float:
     """Estimate the width of a label in pixels; wide East Asian characters count twice."""
     characters = sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
     return style.font_size * CHARACTER_WIDTH * characters

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kan_engine.drawing.edge_blocks import Block, BoxPlacement, LayerItem, Point, place_boxes
-from kan_engine.drawing.style import DEFAULT_STYLE, DiagramStyle
+from kan_engine.drawing.style import DiagramStyle
 
 Edge = Mapping[str, Any]
 
@@ -56,7 +56,7 @@ class NetworkLayout:
     hidden_inputs: int
 
 
-def edge_function(edge: Edge, style: DiagramStyle = DEFAULT_STYLE) -> str:
+def edge_function(edge: Edge, style: DiagramStyle) -> str:
     """Return the function fixed on an edge, or its simplest suggestion with R² ≥ ``min_naming_r2``, or ""."""
     if edge.get("function"):
         return str(edge["function"])
@@ -76,7 +76,7 @@ def lay_out(
     output_room: float,
     label_room: float,
     left_room: float = 0.0,
-    style: DiagramStyle = DEFAULT_STYLE,
+    style: DiagramStyle,
 ) -> NetworkLayout:
     """Compute the positions of all nodes and edges of a network.
 

@@ -157,7 +157,7 @@ def is_size_allowed(
     terms: int,
     *,
     is_passing: bool = False,
-    thresholds: SelectionThresholds = DEFAULT_SELECTION,
+    thresholds: SelectionThresholds,
 ) -> bool:
     """Whether a network has few enough hidden nodes, and weights between hidden layers.
 

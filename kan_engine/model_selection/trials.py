@@ -16,7 +16,7 @@ from kan_engine.training.config import Device
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
 from kan_engine.training.losses import loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
-from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
+from kan_engine.training.thresholds import TrainingThresholds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Trial:
         return asdict(self) | {"training": self.training.to_dict()}
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any], thresholds: TrainingThresholds = DEFAULT_TRAINING) -> "Trial":
+    def from_dict(data: Mapping[str, Any], thresholds: TrainingThresholds) -> "Trial":
         """The inverse of ``to_dict``; also accepts its result after JSON serialization."""
         return Trial(
             config=KANConfig(**data["config"] | {"width": tuple(data["config"]["width"])}),

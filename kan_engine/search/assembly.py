@@ -26,7 +26,7 @@ from kan_engine.inference.rivals_predictor import RivalsPredictor
 from kan_engine.search.compact_member import make_compact_member
 from kan_engine.search.formulas.form import FREE_FORMULA
 from kan_engine.search.result import GridStage, SearchResult
-from kan_engine.search.thresholds import DEFAULT_THRESHOLDS, SearchThresholds
+from kan_engine.search.thresholds import SearchThresholds
 
 
 def assemble_predictor(
@@ -259,7 +259,7 @@ def assemble_model(
     data: TrainingData,
     *,
     seed: int,
-    thresholds: SearchThresholds = DEFAULT_THRESHOLDS,
+    thresholds: SearchThresholds,
 ) -> Model:
     """Combine the networks and the formulas of a search; see ``assemble_predictor`` for the first two."""
     report = report_formulas(result, predictor, data, seed=seed, thresholds=thresholds)

@@ -20,7 +20,7 @@ from kan_engine.structure.batched_networks import (
     linear_jacobian,
     node_values,
 )
-from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
+from kan_engine.structure.thresholds import StructureThresholds
 
 
 @torch.no_grad()
@@ -32,7 +32,7 @@ def fit_batch(
     *,
     steps: int,
     rounds: int,
-    thresholds: StructureThresholds = DEFAULT_STRUCTURE,
+    thresholds: StructureThresholds,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> NetworkBatch:
     """Fit every network to its targets.

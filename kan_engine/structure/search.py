@@ -32,7 +32,7 @@ from kan_engine.structure.fitted_structure import (
     relative_rmse,
     scale_targets,
 )
-from kan_engine.structure.thresholds import DEFAULT_STRUCTURE, StructureThresholds
+from kan_engine.structure.thresholds import StructureThresholds
 from kan_engine.training.loop import TrainingStep
 
 FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "square", "log"))
@@ -138,7 +138,7 @@ class StructureSearch:
         generator: torch.Generator,
         order: int = 3,
         should_stop: Callable[[], bool] = lambda: False,
-        thresholds: StructureThresholds = DEFAULT_STRUCTURE,
+        thresholds: StructureThresholds,
         max_few_inputs: int = 2,
     ) -> None:
         self.training, self.validation, self.generator = training, validation, generator

@@ -90,9 +90,7 @@ class TrainingConfig:
         return {name: value for name, value in asdict(self).items() if name != "thresholds"}
 
     @staticmethod
-    def from_dict(
-        data: dict[str, Any], thresholds: TrainingThresholds = DEFAULT_TRAINING
-    ) -> "TrainingConfig":
+    def from_dict(data: dict[str, Any], thresholds: TrainingThresholds) -> "TrainingConfig":
         """Inverse of ``to_dict``; also accepts its result after JSON serialization."""
         schedule, penalty = tuple(data["grid_schedule"]), Penalty(**data["penalty"])
         return TrainingConfig(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.numerics.lbfgs import LBFGS
-from kan_engine.training.thresholds import DEFAULT_MLP, MlpThresholds
+from kan_engine.training.thresholds import MlpThresholds
 
 ShouldStop = Callable[[], bool]
 # Loss of every row for outputs and targets
@@ -84,7 +84,7 @@ def fit_mlp(
     classes: int | None,
     seed: int,
     should_stop: ShouldStop = lambda: False,
-    thresholds: MlpThresholds = DEFAULT_MLP,
+    thresholds: MlpThresholds,
     max_lbfgs_work: int = 5_000_000,
     lbfgs_gain: float = 0.99,
     adam_gain: float = 0.999,

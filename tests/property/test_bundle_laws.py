@@ -19,6 +19,7 @@ from kan_engine.structure.batched_networks import (
     node_values,
     remove_node,
 )
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 from tests.support.engine.bundles import (
     KINDS,
     WEIGHTS,
@@ -85,7 +86,9 @@ def test_held_coefficients_never_move(drawn: tuple[NetworkBatch, InputTerms], se
     bundle = held_at_random(bundle, seed=seed)
     for place in range(len(bundle.nodes)):
         bundle = with_held_edge(bundle, place, seed % 2)
-    fit = fit_batch(bundle, terms, TARGET.expand(2, -1), WEIGHTS, steps=3, rounds=2)
+    fit = fit_batch(
+        bundle, terms, TARGET.expand(2, -1), WEIGHTS, steps=3, rounds=2, thresholds=DEFAULT_STRUCTURE
+    )
     assert torch.equal(fit.flat[:, bundle.held], bundle.flat[:, bundle.held])
     assert torch.equal(fit.held, bundle.held)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kan_engine import load
 from kan_engine.search.subtasks import InProcess, Subtask
 from service.errors import Invalid
+from service.operations.jobs.limits import DEFAULT_ADMISSION
 from service.operations.jobs.training_checks import check_training
 from tests.support.stored import StoredOutcome, stored
 from tests.support.tables import request_for, table_of
@@ -95,7 +96,7 @@ def outcome_of(columns: dict[str, list[Any]], **body: Any) -> StoredOutcome | No
     """What becomes of a job; None if it is refused at submission."""
     table, request = table_of(**columns), request_for(max_seconds=MAX_SECONDS, **body)
     try:
-        check_training(request, table.reports, table.rows)
+        check_training(request, table.reports, table.rows, limits=DEFAULT_ADMISSION)
     except Invalid:
         return None
     kept: list[bytes] = []

@@ -20,7 +20,7 @@ from kan_engine.data.labelled_rows import weigh_by_errors
 from kan_engine.data.labels import Label, compute_class_weights
 from kan_engine.data.preparation import encode_training_data
 from kan_engine.data.splitting import Split, split_rows, split_training_rows
-from kan_engine.data.thresholds import DEFAULT_DATA, DataThresholds
+from kan_engine.data.thresholds import DataThresholds
 from kan_engine.expressions.constraints import FINAL_POINTS
 from service.documents.column_report import ColumnReport
 from service.documents.training_plan import TrainingPlan, explain_unusable_numbers
@@ -30,9 +30,7 @@ from service.storage.stored_table import StoredTable
 NO_FEATURE_WARNING = "no column varies over the training rows: the model predicts only the mean of the target"
 
 
-def prepare_data(
-    table: StoredTable, plan: TrainingPlan, thresholds: DataThresholds = DEFAULT_DATA
-) -> TrainingData:
+def prepare_data(table: StoredTable, plan: TrainingPlan, thresholds: DataThresholds) -> TrainingData:
     """Read, split and encode the rows of a table as planned.
 
     Rows without a target or with the weight 0 are left out. The encoding (ranges, medians, categories) is

@@ -29,7 +29,7 @@ from kan_engine.data.labels import Label
 from kan_engine.training.mlp import ShouldStop, fit_mlp
 from service.schemas.baselines import BaselineName, MlpBaseline, compute_hidden_layers, make_baseline_name
 from service.schemas.model_document import FittedBaseline
-from worker.evaluation.thresholds import DEFAULT_BASELINES, BaselineThresholds
+from worker.evaluation.thresholds import BaselineThresholds
 
 Baseline = BaselineName | MlpBaseline
 
@@ -46,7 +46,7 @@ def run_baselines(
     decision_weights: Sequence[float] | None = None,
     seed: int = 0,
     should_stop: ShouldStop = lambda: False,
-    thresholds: BaselineThresholds = DEFAULT_BASELINES,
+    thresholds: BaselineThresholds,
 ) -> dict[str, FittedBaseline]:
     """Fit baselines on ``train`` and measure them on ``test``; return them by name.
 

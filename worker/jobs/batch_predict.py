@@ -62,7 +62,7 @@ class ResultFile:
         return StoredResult(result_sha256=sha256, result_format=self.format, result_name=self.name)
 
 
-def predict_dataset(attempt: Attempt, limits: BatchLimits = DEFAULT_BATCH) -> ResultFile:
+def predict_dataset(attempt: Attempt, limits: BatchLimits) -> ResultFile:
     """Predict every row of a dataset.
 
     Args:

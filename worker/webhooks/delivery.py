@@ -14,7 +14,7 @@ from service.errors import ServiceError
 from service.settings import Settings
 from service.webhooks.addresses import check_url, is_named
 from service.webhooks.signatures import sign
-from worker.webhooks.limits import DEFAULT_WEBHOOKS, WebhookLimits
+from worker.webhooks.limits import WebhookLimits
 from worker.webhooks.network import AddressRefused, CheckedNetwork
 
 
@@ -43,7 +43,7 @@ class Answer:
     is_final: bool = False
 
 
-def send(message: Message, settings: Settings, limits: WebhookLimits = DEFAULT_WEBHOOKS) -> Answer:
+def send(message: Message, settings: Settings, limits: WebhookLimits) -> Answer:
     """Send a message, and judge the answer by its status alone.
 
     The receiver's answer is not read: a client must not read what a server of this network answers.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Int
 
-from kan_engine.assessment.thresholds import DEFAULT_ASSESSMENT, AssessmentThresholds
+from kan_engine.assessment.thresholds import AssessmentThresholds
 from kan_engine.data.labelled_rows import LabelledRows
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.formulas.core.formula import Formula
@@ -20,7 +20,7 @@ def measure_stability(
     *,
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
-    thresholds: AssessmentThresholds = DEFAULT_ASSESSMENT,
+    thresholds: AssessmentThresholds,
 ) -> float | None:
     """Share of resamplings that lead to a formula with similar predictions; see ``predicts_alike``.
 

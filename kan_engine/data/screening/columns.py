@@ -16,7 +16,7 @@ from kan_engine.data.screening.screened_rows import ScreenedRows
 from kan_engine.data.screening.screening import NO_COMPARISON, KeptColumn, LineComparison, Screening
 from kan_engine.data.screening.selection import Effect, Selection
 from kan_engine.data.screening.stability import measure_stability
-from kan_engine.data.screening.thresholds import DEFAULT_SCREENING, ScreeningThresholds
+from kan_engine.data.screening.thresholds import ScreeningThresholds
 
 
 def screen_columns(
@@ -30,7 +30,7 @@ def screen_columns(
     seed: int = 0,
     is_ordered: bool = False,
     is_late: Callable[[], bool] = lambda: False,
-    thresholds: ScreeningThresholds = DEFAULT_SCREENING,
+    thresholds: ScreeningThresholds,
 ) -> Screening | None:
     """Screen the columns of a wide table; None if it is not wide.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kan_engine.drawing.labels import is_product_node, node_name
 from kan_engine.drawing.layout import Edge, edge_function
-from kan_engine.drawing.style import DEFAULT_STYLE, DiagramStyle
+from kan_engine.drawing.style import DiagramStyle
 
 Place = tuple[int, int]  # layer and index of a node
 Number = float | None
@@ -55,7 +55,7 @@ class Curve:
     slope: float | None = None
 
 
-def read_curves(picture: Mapping[str, Any], style: DiagramStyle = DEFAULT_STYLE) -> list[Curve]:
+def read_curves(picture: Mapping[str, Any], style: DiagramStyle) -> list[Curve]:
     """Return the curves of an edges document, the highest scores first."""
     curves = [*_read_edges(picture, style), *_read_level_curves(picture)]
     curves.sort(key=lambda curve: (-curve.score, curve.target, curve.source))

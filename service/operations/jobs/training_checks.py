@@ -13,7 +13,7 @@ from service.documents.training_plan import TrainingPlan, explain_unusable_numbe
 from service.errors import format_names
 from service.operations.jobs import density_checks
 from service.operations.jobs.form_checks import check_form
-from service.operations.jobs.limits import DEFAULT_ADMISSION, AdmissionLimits
+from service.operations.jobs.limits import AdmissionLimits
 from service.operations.jobs.validation_errors import Mistakes, Path, refuse_mistakes
 from service.operations.jobs.wish_checks import check_wishes
 from service.schemas.training import TrainRequest
@@ -27,7 +27,7 @@ def check_training(
     request: TrainRequest,
     columns: list[ColumnReport],
     rows: int,
-    limits: AdmissionLimits = DEFAULT_ADMISSION,
+    limits: AdmissionLimits,
     *,
     units: Mapping[str, str] = NO_UNITS,
 ) -> TrainingPlan:

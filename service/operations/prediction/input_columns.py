@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from service.errors import ErrorEntry, Invalid, TooLarge, format_names, join_texts
-from service.operations.prediction.limits import DEFAULT_PREDICTION, PredictionLimits
+from service.operations.prediction.limits import PredictionLimits
 from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
@@ -40,7 +40,7 @@ def read_columns(
     optional: Collection[str],
     ignored_columns: Collection[str],
     max_rows: int,
-    limits: PredictionLimits = DEFAULT_PREDICTION,
+    limits: PredictionLimits,
 ) -> dict[str, Shaped[np.ndarray, " rows"]]:
     """The features as arrays: float64 with NaN for numbers, objects with None otherwise.
 

@@ -340,7 +340,7 @@ def test_a_name_of_a_private_address_is_not_connected_to(
     monkeypatch: pytest.MonkeyPatch, connected: list[str], addresses: list[str]
 ) -> None:
     resolve_to(monkeypatch, addresses)
-    answer = send(message("https://rebound.example/"), Settings())
+    answer = send(message("https://rebound.example/"), Settings(), limits=DEFAULT_WEBHOOKS)
     assert (answer.error, connected) == ("the host has no public address", [])
 
 
@@ -349,10 +349,14 @@ def test_the_address_that_was_checked_is_connected_to_though_the_name_changes(
 ) -> None:
     resolve_to(monkeypatch, [PUBLIC], ["127.0.0.1"])
     assert (
-        send(message("https://rebound.example/"), Settings()).error == "the connection failed: ConnectError"
+        send(message("https://rebound.example/"), Settings(), limits=DEFAULT_WEBHOOKS).error
+        == "the connection failed: ConnectError"
     )
     assert connected == [PUBLIC]
-    assert send(message("https://rebound.example/"), Settings()).error == "the host has no public address"
+    assert (
+        send(message("https://rebound.example/"), Settings(), limits=DEFAULT_WEBHOOKS).error
+        == "the host has no public address"
+    )
     assert connected == [PUBLIC]
 
 
@@ -360,12 +364,12 @@ def test_the_next_address_is_tried_if_the_first_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, connected: list[str]
 ) -> None:
     resolve_to(monkeypatch, ["8.8.8.8", PUBLIC])
-    send(message("https://two.example/"), Settings())
+    send(message("https://two.example/"), Settings(), limits=DEFAULT_WEBHOOKS)
     assert connected == ["8.8.8.8", PUBLIC]
 
 
 def test_a_host_that_is_named_no_longer_is_refused(receiver: Receiver) -> None:
-    answer = send(message(receiver.url), Settings())
+    answer = send(message(receiver.url), Settings(), limits=DEFAULT_WEBHOOKS)
     assert "must be https" in (answer.error or "")
     assert receiver.requests == []
 
@@ -412,6 +416,6 @@ def test_the_body_of_an_answer_is_not_read() -> None:
             sent.append(connection.send(b"x" * 1_000_000))
 
     with answering(flood) as host:
-        answer = send(message(f"http://{host}/"), Settings(webhook_hosts=host))
+        answer = send(message(f"http://{host}/"), Settings(webhook_hosts=host), limits=DEFAULT_WEBHOOKS)
     assert (answer.status_code, answer.error) == (200, None)
     assert sum(sent) < 100_000_000

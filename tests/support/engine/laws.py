@@ -17,6 +17,7 @@ from kan_engine.structure.fitted_structure import (
     StructureRows,
     scale_targets,
 )
+from kan_engine.structure.thresholds import DEFAULT_STRUCTURE
 
 Law = Callable[..., np.ndarray]
 Ends = float | tuple[float, ...]
@@ -54,7 +55,9 @@ def fit_of(
     terms = frame.terms(training, grid)
     bundle = initialize_networks(nodes, terms, 8, torch.Generator().manual_seed(0), direct=direct)
     targets = scale_targets(scaler, training).expand(8, -1)
-    bundle = fit_batch(bundle, terms, targets, training.weights, steps=25, rounds=2)
+    bundle = fit_batch(
+        bundle, terms, targets, training.weights, steps=25, rounds=2, thresholds=DEFAULT_STRUCTURE
+    )
     shape = Shape(nodes=nodes, direct=direct, transform=transform)
     fit = FittedStructure(shape=shape, frame=frame, bundle=bundle, terms=terms, scaler=scaler, errors=())
     losses = (compute_outputs(bundle, terms) - targets).square().mean(1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kan_engine.cost import OPTIMIZERS
+from kan_engine.data.thresholds import DEFAULT_DATA
 from kan_engine.data.transforms import TRANSFORMS
 from kan_engine.drawing.translations import LAWS
 from kan_engine.expressions.evaluation import Variable
@@ -131,7 +132,7 @@ def list_strategies() -> list[Strategy]:
     request = request_for(form="k*x")
     table = table_of(x=x, y=2 * x)
     plan, members = make_plan(table, request), Members()
-    run = SearchContext.create(prepare_data(table, plan), plan.config)
+    run = SearchContext.create(prepare_data(table, plan, thresholds=DEFAULT_DATA), plan.config)
     steps = [
         *schedule_numbers(run, members),
         *schedule_classes(run, members),

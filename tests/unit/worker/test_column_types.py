@@ -18,8 +18,10 @@ from service.documents.training_plan import LABEL_TYPES
 from service.errors import Invalid
 from service.ingest import read_upload
 from service.operations.jobs.batch_checks import check_columns
+from service.operations.jobs.limits import DEFAULT_ADMISSION
 from service.operations.jobs.training_checks import check_training
 from service.operations.prediction.input_columns import read_columns
+from service.operations.prediction.limits import DEFAULT_PREDICTION
 from service.schemas.prediction import Rows
 from service.settings import Settings
 from service.storage.stored_table import StoredTable, column_values
@@ -65,14 +67,21 @@ def _one_logistic_regression() -> Iterator[None]:
 def learnt(table: StoredTable, **body: Any) -> Predictor:
     """What a job that passes the checks makes of a table."""
     request = request_for(**BARE | body)
-    check_training(request, table.reports, table.rows)
+    check_training(request, table.reports, table.rows, limits=DEFAULT_ADMISSION)
     return load(run_pipeline(table, request).artifact)
 
 
 def asked(predictor: Predictor, **columns: list[Any]) -> dict[str, np.ndarray]:
     """Columns as ``/predict`` takes them."""
     rows = Rows(columns=columns)
-    return read_columns(rows, predictor.encoding.features, optional=[], ignored_columns=[], max_rows=ROWS)
+    return read_columns(
+        rows,
+        predictor.encoding.features,
+        optional=[],
+        ignored_columns=[],
+        max_rows=ROWS,
+        limits=DEFAULT_PREDICTION,
+    )
 
 
 def two_valued(values: tuple[float, float]) -> tuple[list[float], list[bool]]:

@@ -36,7 +36,7 @@ from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.dictionary import Dictionary, generate_terms
 from kan_engine.formulas.strategies.growth.entry import Entry, make_entry
 from kan_engine.formulas.strategies.growth.moves import Expansion, Move, list_reductions
-from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT, FrontThresholds
+from kan_engine.formulas.strategies.growth.thresholds import FrontThresholds
 from kan_engine.numerics.ties import round_rank
 
 
@@ -72,7 +72,7 @@ class FrontSearch:
         share: float = 1.0,
         should_stop: Callable[[], bool] = lambda: False,
         report: Callable[[float, Archive], None] = lambda _share, _archive: None,
-        thresholds: FrontThresholds = DEFAULT_FRONT,
+        thresholds: FrontThresholds,
         trials_per_row: int = 25,
         max_overshoot: float = 1.0,
     ) -> None:

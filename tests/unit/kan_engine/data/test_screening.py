@@ -123,6 +123,7 @@ def test_a_column_of_categories_is_kept_whole() -> None:
         (towns == "Rome") + NOISE,
         np.ones(200),
         is_classification=False,
+        thresholds=DEFAULT_SCREENING,
     )
     assert found is not None
     assert [column.name for column in found.narrow(encoding).names] == [

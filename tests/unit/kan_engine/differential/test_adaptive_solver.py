@@ -177,8 +177,10 @@ def test_a_descent_ends_where_a_step_is_not_worth_another(order: int, enough: di
     problem, axes = CASES["Bratu"].problem(), [SplineAxis.uniform(0, 1, 2, order)]
     start = SolverState(TensorSpline.zero(axes, 1), np.zeros(0))
     most = DEFAULT_SOLVER.max_steps
-    all_the_way = descend(build_system(problem, axes, start), start, steps=most)
-    early = descend(build_system(problem, axes, start), start, steps=most, **enough)
+    all_the_way = descend(build_system(problem, axes, start, thresholds=DEFAULT_SOLVER), start, steps=most)
+    early = descend(
+        build_system(problem, axes, start, thresholds=DEFAULT_SOLVER), start, steps=most, **enough
+    )
     assert early.steps < all_the_way.steps
     assert early.moved < 0.01
     assert CASES["Bratu"].error(Solution.from_state(problem, early.state, [0], 0.0, DEFAULT_SOLVER)) < 1e-2

@@ -130,7 +130,7 @@ def test_a_step_that_is_not_finished_in_time_counts_for_nothing() -> None:
     reached = descend(system, start, steps=5, should_stop=lambda: next(asked, True))
     assert reached.steps == 0
     assert next(asked, None) is None
-    assert descend(build_system(problem, axes, start), start, steps=5).steps > 0
+    assert descend(build_system(problem, axes, start, thresholds=DEFAULT_SOLVER), start, steps=5).steps > 0
 
 
 def test_no_window_is_finished_when_time_is_up() -> None:

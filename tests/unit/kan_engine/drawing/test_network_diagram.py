@@ -19,7 +19,12 @@ from tests.support.engine.hostile_names import HOSTILE_NAMES
 from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
-ROOMS = {"input_room": 40.0, "output_room": 40.0, "label_room": 20.0}
+ROOMS: dict[str, Any] = {
+    "input_room": 40.0,
+    "output_room": 40.0,
+    "label_room": 20.0,
+    "style": DEFAULT_STYLE,
+}
 GRID = [-1 + 0.02 * step for step in range(101)]
 
 
@@ -239,7 +244,7 @@ def test_a_curve_is_named_after_the_simplest_function_that_it_is_without_doubt(
 ) -> None:
     fits = [("cos", 1 - 1e-12, 4), ("sin", r2, 3), ("x", 0.99, 1)] if name else [("sin", r2, 3)]
     edge = make_edge(0, 0, 1, 0, suggestions=[{"function": f, "r2": r, "complexity": c} for f, r, c in fits])
-    assert edge_function(edge) == name
+    assert edge_function(edge, style=DEFAULT_STYLE) == name
 
 
 def test_the_picture_describes_itself_in_words() -> None:
@@ -338,7 +343,7 @@ def test_names_beside_each_other_do_not_overlap(name: str) -> None:
     picture["edges"] = [edge for edge in picture["edges"] if edge["layer"] == 1 or edge["in"] != 2]
     words = [element for element in parsed(picture).iter(f"{SVG}text") if element.text == names[0]]
     centres = sorted(float(element.attrib["x"]) for element in words)
-    assert min(b - a for a, b in pairwise(centres)) > label_width(name)
+    assert min(b - a for a, b in pairwise(centres)) > label_width(name, style=DEFAULT_STYLE)
 
 
 def test_long_names_are_slanted_and_shortened() -> None:

@@ -222,7 +222,7 @@ def test_no_text_is_cut_by_the_picture_or_its_panel(shape: str) -> None:
 def test_panels_do_not_overlap_and_every_curve_has_one(shape: str) -> None:
     picture = SHAPES[shape]
     layout = lay_out(picture)
-    assert len(layout.panels) == len(read_curves(picture))
+    assert len(layout.panels) == len(read_curves(picture, style=DEFAULT_STYLE))
     for one, other in combinations(layout.panels, 2):
         across = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
         up = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
@@ -232,7 +232,7 @@ def test_panels_do_not_overlap_and_every_curve_has_one(shape: str) -> None:
 def lay_out(picture: dict[str, Any]) -> CurveLayout:
     last = len(picture["width"]) - 1
     outputs = [(last, number) for number in range(picture["width"][-1])]
-    return lay_out_curves(read_curves(picture), outputs, PANELS, head_room=40)
+    return lay_out_curves(read_curves(picture, style=DEFAULT_STYLE), outputs, PANELS, head_room=40)
 
 
 @every_shape
@@ -337,7 +337,7 @@ def test_contributions_are_in_units_of_the_output_and_relative_to_their_mean() -
     output = {"name": "y", "operation": "sum", "scale": 10.0, "offset": 7.0}
     picture = additive(1, nodes=[[], [output]])
     picture["edges"][0] |= {"y": [0.02 * x for x in GRID], "mean": 0.05}
-    (curve,) = read_curves(picture)
+    (curve,) = read_curves(picture, style=DEFAULT_STYLE)
     assert curve.y == pytest.approx([10 * (0.02 * x - 0.05) for x in GRID])
     assert mean_output(picture, 0) == pytest.approx(7.5)
     assert {"= 7.5 + the sum of the curves", "+0.7", "−0.5", "0", "6"} <= set(texts(parsed(picture)))
@@ -349,7 +349,9 @@ def test_the_mean_and_the_curves_add_up_to_the_output() -> None:
     total = -2.0 + 3.0 * sum(edge["y"][7] for edge in picture["edges"])
     mean = mean_output(picture, 0)
     assert mean is not None
-    assert mean + sum(curve.y[7] or 0.0 for curve in read_curves(picture)) == pytest.approx(total)
+    assert mean + sum(
+        curve.y[7] or 0.0 for curve in read_curves(picture, style=DEFAULT_STYLE)
+    ) == pytest.approx(total)
 
 
 def test_a_product_times_its_factor_adds_to_the_output() -> None:
@@ -358,7 +360,7 @@ def test_a_product_times_its_factor_adds_to_the_output() -> None:
     (line,) = (edge for edge in picture["edges"] if edge["layer"] == 1)
     line |= {"y": [3.0 * x + 0.5 for x in GRID], "mean": 7.0}
     direct, product = picture["edges"][-1]["y"][7], 1.5
-    curves = read_curves(picture)
+    curves = read_curves(picture, style=DEFAULT_STYLE)
     (factor,) = (curve.slope for curve in curves if curve.is_line)
     (shown,) = (curve.y[7] for curve in curves if curve.source[0] == 0 and curve.target[0] == 2)
     mean = mean_output(picture, 0)
@@ -369,13 +371,15 @@ def test_a_product_times_its_factor_adds_to_the_output() -> None:
 
 
 def test_factors_of_a_product_keep_their_values() -> None:
-    factors = [curve for curve in read_curves(with_pairs(1, 1, 1)) if curve.target == (1, 1)]
+    factors = [
+        curve for curve in read_curves(with_pairs(1, 1, 1), style=DEFAULT_STYLE) if curve.target == (1, 1)
+    ]
     assert len(factors) == 2
     assert all(curve.y == tuple(math.sin(x) for x in GRID) for curve in factors)
 
 
 def test_what_enters_a_hidden_sum_and_its_value_are_relative_to_their_means() -> None:
-    curves = read_curves(with_pairs(1, 1, 1))
+    curves = read_curves(with_pairs(1, 1, 1), style=DEFAULT_STYLE)
     for curve in curves:
         if curve.target == (1, 0):
             assert curve.y == pytest.approx([math.sin(x) - 0.25 for x in GRID])

@@ -23,6 +23,7 @@ from kan_engine.model_selection.moves import (
     is_affordable,
     list_moves,
 )
+from kan_engine.model_selection.thresholds import DEFAULT_SELECTION
 from kan_engine.model_selection.thresholds import DEFAULT_SELECTION as LIMITS
 from kan_engine.model_selection.trials import Trial
 from kan_engine.training.config import TrainingConfig
@@ -157,13 +158,17 @@ def test_where_there_is_no_time_for_more_the_network_of_the_climb_serves() -> No
 def test_a_climb_widens_no_network_beyond_what_is_lean(name: str) -> None:
     on = task(**TASKS[name] | {"seconds": 1e9})
     widest = [(trial.config.width, trial.config.grid_size + 4) for trial in reached(on)]
-    assert all(is_size_allowed(*size, is_passing=on.is_cross_validated) for size in widest)
+    is_allowed = partial(is_size_allowed, is_passing=on.is_cross_validated, thresholds=DEFAULT_SELECTION)
+    assert all(is_allowed(*size) for size in widest)
 
 
 def test_what_serves_is_lean_even_if_the_climb_went_wider() -> None:
     on = task(**SMALL | {"seconds": 1e9})
     last = [final_trial(trial, on) for trial in reached(on)]
-    assert all(is_size_allowed(trial.config.width, trial.config.grid_size + 4) for trial in last)
+    assert all(
+        is_size_allowed(trial.config.width, trial.config.grid_size + 4, thresholds=DEFAULT_SELECTION)
+        for trial in last
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,7 +212,7 @@ def test_steps_are_compared_on_as_many_folds_as_their_rows_require(rows: int, ex
 def test_it_is_lean_to_have_few_hidden_nodes_and_few_weights_between_them(
     width: tuple[int, ...], expected: bool
 ) -> None:
-    assert is_size_allowed(width, 12) is expected
+    assert is_size_allowed(width, 12, thresholds=DEFAULT_SELECTION) is expected
 
 
 def test_batches_grow_with_the_rows_in_powers_of_two() -> None:

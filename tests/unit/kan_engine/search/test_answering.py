@@ -20,6 +20,7 @@ from kan_engine.search.answering import choose_member, is_formula_better
 from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.context import SearchContext
 from kan_engine.search.result import FormResult
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from tests.support.engine.networks import random_network
 from tests.support.engine.training_rows import prepare_data
 from tests.support.tables import request_for, table_of
@@ -120,7 +121,7 @@ def test_a_line_that_is_enough_is_told_and_predicts_with_intervals() -> None:
     assert "a straight line is enough" in " ".join(found.warnings)
     found = replace(found, scaler=run.inputs and found.linear.path.scaler)  # type: ignore[union-attr]
     predictor, decision = assemble_predictor(found, run.data)
-    model = assemble_model(found, predictor, decision, run.data, seed=0)
+    model = assemble_model(found, predictor, decision, run.data, seed=0, thresholds=DEFAULT_THRESHOLDS)
     line = model.answering
     assert line is model.linear
     assert classify_linear_network(line.network, line.outputs) == "linear"

@@ -85,7 +85,7 @@ def test_a_formula_that_was_asked_to_serve_does_unless_it_is_weak(
         answers=answers,
     )
     predictor, decision = assemble_predictor(found, data)
-    model = assemble_model(found, predictor, decision, data, seed=0)
+    model = assemble_model(found, predictor, decision, data, seed=0, thresholds=DEFAULT_THRESHOLDS)
     assert (model.answering is model.serving) == does_serve
 
 

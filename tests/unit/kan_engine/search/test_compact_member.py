@@ -13,6 +13,7 @@ from kan_engine.search import compact_member
 from kan_engine.search.assembly import assemble_model, assemble_predictor
 from kan_engine.search.compact_member import add_compact_path
 from kan_engine.search.context import SearchContext
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 from tests.support.compact import make_path
 from tests.support.engine.networks import random_network
 from tests.support.engine.training_rows import prepare_data
@@ -55,7 +56,7 @@ def test_a_compact_network_answers_by_default_if_it_was_asked_to_serve() -> None
         found = result(data)
         asked = replace(found, answers=serve)
         predictor, decision = assemble_predictor(asked, data)
-        model = assemble_model(asked, predictor, decision, data, seed=0)
+        model = assemble_model(asked, predictor, decision, data, seed=0, thresholds=DEFAULT_THRESHOLDS)
         assert model.answering is getattr(model, name)
 
 
@@ -65,7 +66,7 @@ def test_an_exact_formula_answers_before_the_member_that_was_asked_for() -> None
     found = result(data, formulas=[[exact]])
     asked = replace(found, answers="compact")
     predictor, decision = assemble_predictor(asked, data)
-    model = assemble_model(asked, predictor, decision, data, seed=0)
+    model = assemble_model(asked, predictor, decision, data, seed=0, thresholds=DEFAULT_THRESHOLDS)
     assert model.answering is model.serving
 
 

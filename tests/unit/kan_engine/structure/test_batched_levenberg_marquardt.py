@@ -46,7 +46,7 @@ def fit(
     bundle: NetworkBatch, *, targets: torch.Tensor = SINE, steps: int = 10, terms: InputTerms = TERMS
 ) -> NetworkBatch:
     repeated = targets.expand(len(bundle.constant), ROWS)
-    return fit_batch(bundle, terms, repeated, WEIGHTS, steps=steps, rounds=2)
+    return fit_batch(bundle, terms, repeated, WEIGHTS, steps=steps, rounds=2, thresholds=DEFAULT_STRUCTURE)
 
 
 def loss_of(bundle: NetworkBatch) -> torch.Tensor:
@@ -66,7 +66,16 @@ def test_every_network_is_fitted_as_if_it_were_alone() -> None:
 def test_more_steps_never_raise_the_loss(node: Node) -> None:
     targets = SINE.expand(STARTS, ROWS)
     fits = [
-        fit_batch(start(node, direct=False), TERMS, targets, WEIGHTS, steps=n, rounds=1) for n in (0, 1, 3, 9)
+        fit_batch(
+            start(node, direct=False),
+            TERMS,
+            targets,
+            WEIGHTS,
+            steps=n,
+            rounds=1,
+            thresholds=DEFAULT_STRUCTURE,
+        )
+        for n in (0, 1, 3, 9)
     ]
     losses = [loss_of(bundle) for bundle in fits]
     assert all(bool((after <= before).all()) for before, after in pairwise(losses))
@@ -102,7 +111,9 @@ def test_rows_count_by_their_weights() -> None:
     weights = torch.where(X[:, 0] > 0, 1.0, 1e-9)
     line = initialize_networks((), TERMS, 1, torch.Generator(), direct=True)
     target = torch.where(X[:, 0] > 0, X[:, 1], 100.0)[None]
-    found = compute_outputs(fit_batch(line, TERMS, target, weights, steps=0, rounds=1), TERMS)
+    found = compute_outputs(
+        fit_batch(line, TERMS, target, weights, steps=0, rounds=1, thresholds=DEFAULT_STRUCTURE), TERMS
+    )
     torch.testing.assert_close(found[:, X[:, 0] > 0], target[:, X[:, 0] > 0], atol=1e-3, rtol=0)
 
 
@@ -128,7 +139,7 @@ def test_the_coefficients_of_the_output_solve_a_linear_problem() -> None:
 def test_a_fit_without_hidden_nodes_needs_no_steps() -> None:
     bundle = initialize_networks((), TERMS, 1, torch.Generator(), direct=True)
     target = X[:, :1].T.exp() + X[:, 1:].T ** 2
-    found = fit_batch(bundle, TERMS, target, WEIGHTS, steps=0, rounds=5)
+    found = fit_batch(bundle, TERMS, target, WEIGHTS, steps=0, rounds=5, thresholds=DEFAULT_STRUCTURE)
     torch.testing.assert_close(compute_outputs(found, TERMS), target, atol=2e-4, rtol=0)
 
 
@@ -140,7 +151,16 @@ def test_once_it_is_to_stop_a_fit_takes_no_further_step() -> None:
         return True
 
     targets = SINE.expand(STARTS, ROWS)
-    fit_batch(start(direct=False), TERMS, targets, WEIGHTS, steps=10, rounds=5, should_stop=stop)
+    fit_batch(
+        start(direct=False),
+        TERMS,
+        targets,
+        WEIGHTS,
+        steps=10,
+        rounds=5,
+        should_stop=stop,
+        thresholds=DEFAULT_STRUCTURE,
+    )
     assert len(asked) == 2  # after its first step, and after that round
 
 
@@ -160,6 +180,7 @@ def test_a_fit_ends_once_its_steps_gain_nothing_any_more() -> None:
         steps=500,
         rounds=1,
         should_stop=keep_on,
+        thresholds=DEFAULT_STRUCTURE,
     )
     assert len(asked) < 100
 

@@ -113,7 +113,9 @@ def test_rows_are_resampled_until_the_answer_is_certain(answers: str, share: flo
         return next(given)
 
     rows = LabelledRows.from_columns({"a": X[:, 0], "b": X[:, 1]}, law(X) + NOISE)
-    assert measure_stability(law_itself, rows, find, seed=0) == pytest.approx(share)
+    assert measure_stability(law_itself, rows, find, seed=0, thresholds=DEFAULT_ASSESSMENT) == pytest.approx(
+        share
+    )
     assert taken == [ROWS] * asked
 
 

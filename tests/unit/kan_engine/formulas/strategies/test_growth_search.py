@@ -1,6 +1,7 @@
 """The search for the most accurate formula of every size."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.formulas.strategies.growth.archive import Archive
 from kan_engine.formulas.strategies.growth.entry import Entry, measure_formula
 from kan_engine.formulas.strategies.growth.search import FrontSearch
+from kan_engine.formulas.strategies.growth.thresholds import DEFAULT_FRONT
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("shapes_unchecked")]
 
@@ -35,7 +37,8 @@ WAVE = np.sin(2 * X1) * X2 + np.log(X3) + 0.3 * NOISE
 
 
 def search(target: np.ndarray, **settings: object) -> list[Entry]:
-    return FrontSearch(make_rows(target), **{"max_work": LITTLE_WORK, **settings}).run()  # type: ignore[arg-type]
+    options: Any = {"max_work": LITTLE_WORK, "thresholds": DEFAULT_FRONT, **settings}
+    return FrontSearch(make_rows(target), **options).run()
 
 
 def make_rows(target: np.ndarray) -> LabelledRows:
@@ -109,7 +112,7 @@ def test_weights_decide_which_rows_a_formula_fits() -> None:
     target = np.where(is_first, X1, 5 - X1)
     for own, slope in ((is_first, 1), (~is_first, -1)):
         rows = make_rows(target).reweigh(np.where(own, 1.0, 1e-9))
-        front = FrontSearch(rows, max_work=2e5).run()
+        front = FrontSearch(rows, max_work=2e5, thresholds=DEFAULT_FRONT).run()
         assert np.polyfit(X1[own], front[-1].predicted[own], 1)[0] == pytest.approx(slope, abs=0.05)
 
 
@@ -120,14 +123,16 @@ def test_a_search_that_is_stopped_at_once_returns_a_constant() -> None:
 
 def test_a_search_without_work_fits_its_seeds() -> None:
     seed = 1.5 * call("sin", 1.9 * Variable("x1")) + 0.5
-    front = FrontSearch(make_rows(WAVE), max_work=0).run([seed])
+    front = FrontSearch(make_rows(WAVE), max_work=0, thresholds=DEFAULT_FRONT).run([seed])
     assert [entry.size for entry in front] == [1, count_nodes(seed)]
 
 
 def test_a_seed_that_is_too_long_or_forbidden_is_left_out() -> None:
     long = sum((call("exp", number * Variable("x1")) for number in range(1, 30)), Number(0.5))
     limits = FormulaConstraints(frozenset({"log"}))
-    front = FrontSearch(make_rows(WAVE), max_work=0, limits=limits).run([long, call("log", Variable("x3"))])
+    front = FrontSearch(make_rows(WAVE), max_work=0, limits=limits, thresholds=DEFAULT_FRONT).run(
+        [long, call("log", Variable("x3"))]
+    )
     assert len(front) == 1
 
 
@@ -192,7 +197,9 @@ OUTLIER = np.where(np.arange(60) == 5, 1e12, np.linspace(1, 2, 60))
 def test_an_odd_table_has_a_front_that_begins_with_a_constant(
     columns: dict[str, np.ndarray], target: np.ndarray
 ) -> None:
-    front = FrontSearch(LabelledRows.from_columns(columns, target), max_work=3e5).run()
+    front = FrontSearch(
+        LabelledRows.from_columns(columns, target), max_work=3e5, thresholds=DEFAULT_FRONT
+    ).run()
     assert front[0].size == 1
     for entry in front:
         assert np.isfinite(entry.error)
@@ -218,7 +225,9 @@ WISHED = {"a": np.linspace(1, 2, 60), "b": np.sin(np.arange(60.0)) + 2, "c": np.
 )
 def test_every_formula_of_a_front_grants_the_wishes(limits: FormulaConstraints) -> None:
     target = 2.5 * np.exp(-0.7 * WISHED["a"]) * WISHED["b"]
-    search = FrontSearch(LabelledRows.from_columns(WISHED, target), limits=limits, max_work=1e6)
+    search = FrontSearch(
+        LabelledRows.from_columns(WISHED, target), limits=limits, max_work=1e6, thresholds=DEFAULT_FRONT
+    )
     front = search.run([Number(2.4) * call("exp", Number(-0.6) * Variable("a"))])
     assert len(front) > 1
     assert [entry.tree for entry in front if not limits.allow(entry.tree)] == []

@@ -21,6 +21,7 @@ from kan_engine.search.formulas.form import FREE_FORMULA, JudgedForm, compare_fo
 from kan_engine.search.model_search import find_model
 from kan_engine.search.result import SearchResult
 from kan_engine.search.serialization import collect_errors, restore_result, to_metadata
+from kan_engine.search.thresholds import DEFAULT_THRESHOLDS
 
 
 def make_context(text: str, error: float | None = None) -> SearchContext:
@@ -41,7 +42,9 @@ def search(text: str, error: float | None = None) -> tuple[SearchResult, Model]:
     context = make_context(text, error)
     data, config = context.data, context.config
     found = find_model(data, config)
-    return found, assemble_model(found, *assemble_predictor(found, data), data, seed=0)
+    return found, assemble_model(
+        found, *assemble_predictor(found, data), data, seed=0, thresholds=DEFAULT_THRESHOLDS
+    )
 
 
 def test_the_form_is_the_first_formula_with_named_constants() -> None:

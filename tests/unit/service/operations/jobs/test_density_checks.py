@@ -5,7 +5,7 @@ import pytest
 from service.documents.training_plan import TrainingPlan
 from service.errors import Invalid
 from service.operations.jobs.cost_estimate import estimate_cost
-from service.operations.jobs.limits import DEFAULT_COSTS
+from service.operations.jobs.limits import DEFAULT_ADMISSION, DEFAULT_COSTS
 from service.operations.jobs.training_checks import check_training
 from service.schemas.training import TrainRequest
 from tests.support.factories import column
@@ -24,7 +24,7 @@ COLUMNS = [
 
 def plan(rows: int = 100, **body: Any) -> TrainingPlan:
     body = {"dataset_id": "d", "task": "density", "features": ["x"], **body}
-    return check_training(TrainRequest.model_validate(body), COLUMNS, rows)
+    return check_training(TrainRequest.model_validate(body), COLUMNS, rows, limits=DEFAULT_ADMISSION)
 
 
 def refusal(**body: Any) -> tuple[str, str]:

@@ -5,6 +5,7 @@ import pytest
 from service.documents.column_report import ValueCount
 from service.documents.training_plan import TrainingPlan
 from service.errors import Invalid
+from service.operations.jobs.limits import DEFAULT_ADMISSION
 from service.operations.jobs.training_checks import check_training
 from service.schemas.training import TrainRequest
 from tests.support.factories import column
@@ -33,7 +34,7 @@ COLUMNS = [
 
 def plan(rows: int = 100, **body: Any) -> TrainingPlan:
     request = TrainRequest.model_validate({"dataset_id": "d", "target": "y", **body})
-    return check_training(request, COLUMNS, rows, units={"x": "m", "n": "people"})
+    return check_training(request, COLUMNS, rows, units={"x": "m", "n": "people"}, limits=DEFAULT_ADMISSION)
 
 
 def refusal(**body: Any) -> Invalid:
@@ -228,12 +229,17 @@ def test_known_classes_have_weights_under_the_names_that_probabilities_use() -> 
     request = TrainRequest.model_validate(
         {"dataset_id": "d", "target": "on", "training": {"class_weight": {"true": 2.0}}}
     )
-    assert check_training(request, [column("x"), flags], 100)
+    assert check_training(request, [column("x"), flags], 100, limits=DEFAULT_ADMISSION)
 
 
 def test_a_table_without_any_usable_column_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
-        check_training(TrainRequest(dataset_id="d", target="y"), [column("y"), column("k", distinct=1)], 100)
+        check_training(
+            TrainRequest(dataset_id="d", target="y"),
+            [column("y"), column("k", distinct=1)],
+            100,
+            limits=DEFAULT_ADMISSION,
+        )
     assert caught.value.code == "no_features"
     assert "upload a table with further columns" in caught.value.detail
 
@@ -252,14 +258,14 @@ def test_the_columns_that_do_exist_are_named_but_not_all_of_many() -> None:
     assert "'x', 'n'" in refusal(target="z").detail
     many = [column(f"c{i}") for i in range(500)]
     with pytest.raises(Invalid) as caught:
-        check_training(TrainRequest(dataset_id="d", target="z"), many, 100)
+        check_training(TrainRequest(dataset_id="d", target="z"), many, 100, limits=DEFAULT_ADMISSION)
     assert "and 480 more" in caught.value.detail
 
 
 def test_two_valued_numbers_can_be_read_as_boolean() -> None:
     columns = [column("x"), column("flag", "integer", distinct=2), column("y")]
     request = TrainRequest(dataset_id="d", target="y", types={"flag": "boolean"})
-    assert check_training(request, columns, 100).types["flag"] == "boolean"
+    assert check_training(request, columns, 100, limits=DEFAULT_ADMISSION).types["flag"] == "boolean"
 
 
 @pytest.mark.parametrize(("split", "rows"), [({"kind": "none"}, 100), ({"test_fraction": 0.5}, 50)])

@@ -23,7 +23,12 @@ GOOD = {"x": 0.5, "on": True, "kind": "a"}
 
 def read(**body: Any) -> dict[str, np.ndarray]:
     return read_columns(
-        Rows(**body), FEATURES, optional={"idle"}, ignored_columns={"y", "time"}, max_rows=1_000
+        Rows(**body),
+        FEATURES,
+        optional={"idle"},
+        ignored_columns={"y", "time"},
+        max_rows=1_000,
+        limits=DEFAULT_PREDICTION,
     )
 
 
