@@ -198,7 +198,7 @@ def _read_features(predictor: Predictor, term: Expression) -> frozenset[str]:
 
 
 def _list_combined_features(predictor: Predictor) -> Iterator[frozenset[str]]:
-    """The features that lead to each node before the outputs, and those of the direct edges."""
+    """The features that act together: those of each node before a sum, of each product, of a direct edge."""
     network, names = predictor.network, predictor.encoding.names
     features = sorted({column.feature for column in names})
     # Whether a node depends on a feature: from the inputs through all live edges
@@ -206,8 +206,10 @@ def _list_combined_features(predictor: Predictor) -> Iterator[frozenset[str]]:
     direct = reach[network.direct.mask.any(1)] if network.direct is not None else reach[:0]
     for layer in network.stack[:-1]:
         reach = (layer.mask.double().T @ reach.double()) > 0
-    nodes = reach[network.stack[-1].mask.any(1)]
-    for node in torch.cat([nodes, direct]).tolist():
+    outputs = network.stack[-1]
+    sums = outputs.out_dim - outputs.products
+    joined = (outputs.mask[:, sums:].double().T @ reach.double()) > 0
+    for node in torch.cat([reach[outputs.mask[:, :sums].any(1)], joined, direct]).tolist():
         yield frozenset(feature for feature, is_read in zip(features, node, strict=True) if is_read)
 
 

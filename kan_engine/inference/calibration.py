@@ -269,8 +269,10 @@ def rescale_outputs_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"
     basis sums to 1 everywhere, so a constant is the same number in all coefficients.
 
     Raises:
-        InvalidConfig: An output with a shift has no live edge.
+        InvalidConfig: An output with a shift has no live edge, or outputs are products.
     """
+    if network.stack[-1].products:
+        raise InvalidConfig("outputs that are products cannot be rescaled; add a layer of sums")
     layers = [network.stack[-1], *([] if network.direct is None else [network.direct])]
     for layer in layers:
         layer.weight.mul_(scale)

@@ -19,7 +19,7 @@ class NetworkHeader:
         order: Spline order k.
         direct: Whether there are direct edges from inputs to outputs.
         groups: Number of parallel networks; 1 in artifacts from before there were groups.
-        products: Number of multiplication nodes.
+        products: Number of multiplication nodes, or their numbers by layer; see ``KANConfig``.
         base: Base function; SiLU in artifacts from before there was a choice.
         grid_sizes: Grid intervals of every layer of ``all_layers``.
         symbolic: The fixed activations.
@@ -29,7 +29,7 @@ class NetworkHeader:
     order: int
     direct: bool
     groups: int = 1
-    products: int = 0
+    products: int | tuple[int, ...] = 0
     base: str = SILU
     grid_sizes: tuple[int, ...]
     symbolic: Mapping[EdgePlace, SymbolicEdge]
@@ -46,12 +46,13 @@ class NetworkHeader:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> "NetworkHeader":
         """The inverse of ``to_dict``; raise KeyError, TypeError or ValueError where a part is missing."""
+        products = data.get("products", 0)
         return NetworkHeader(
             width=tuple(data["width"]),
             order=data["order"],
             direct=data["direct"],
             groups=data.get("groups", 1),
-            products=data.get("products", 0),
+            products=products if isinstance(products, int) else tuple(products),
             base=data.get("base", SILU),
             grid_sizes=tuple(data["grid_sizes"]),
             symbolic={

@@ -25,7 +25,8 @@ class KANConfig:
         direct: Whether every input also has a direct edge to every output.
         groups: Number of parallel networks. The nodes of every hidden layer form this many equal groups,
             without edges between different groups. The outputs are sums over all groups.
-        products: Number of multiplication nodes, the last nodes of the hidden layer.
+        products: Number of multiplication nodes, the last of their layer: of the only hidden layer, or of
+            every layer after the inputs. Such a node multiplies the activations of its incoming edges.
         base: Base function of the activations, of ``base_functions.BASE_FUNCTIONS``.
     """
 
@@ -34,7 +35,7 @@ class KANConfig:
     order: int = 3
     direct: bool = False
     groups: int = 1
-    products: int = 0
+    products: int | tuple[int, ...] = 0
     base: str = SILU
 
     def __post_init__(self) -> None:
@@ -49,10 +50,28 @@ class KANConfig:
             raise InvalidConfig(f"hidden layers of {self.width} do not form {self.groups} equal groups")
         if self.groups > 1 and len(self.width) == 2:
             raise InvalidConfig(f"more than one group needs hidden layers, got width {self.width}")
-        if not 0 <= self.products <= (self.width[1] if len(self.width) == 3 and self.groups == 1 else 0):
-            raise InvalidConfig(f"{self.products} multiplication nodes need one hidden layer in one group")
+        self._check_products()
         if self.base not in BASE_FUNCTIONS:
             raise InvalidConfig(f"base must be one of {', '.join(BASE_FUNCTIONS)}, got {self.base!r}")
+
+    @property
+    def product_counts(self) -> tuple[int, ...]:
+        """Multiplication nodes of every layer after the inputs."""
+        if isinstance(self.products, tuple):
+            return self.products
+        return tuple(self.products if number == 1 else 0 for number in range(1, len(self.width)))
+
+    def _check_products(self) -> None:
+        if not isinstance(self.products, tuple) and self.products and len(self.width) != 3:
+            raise InvalidConfig(f"{self.products} multiplication nodes: give their number for every layer")
+        counts, nodes = self.product_counts, self.width[1:]
+        if len(counts) != len(nodes) or not all(0 <= p <= n for p, n in zip(counts, nodes, strict=True)):
+            raise InvalidConfig(f"layers of {nodes} nodes cannot have {counts} multiplication nodes")
+        if any(counts) and self.groups > 1:
+            raise InvalidConfig("multiplication nodes need a single group")
+        # One form for each network: a number where those of the only hidden layer are meant
+        if not any(counts) or (len(counts) == 2 and not counts[1]):
+            object.__setattr__(self, "products", counts[0] if any(counts) else 0)
 
 
 class KAN(nn.Module):
@@ -72,7 +91,7 @@ class KAN(nn.Module):
                 n_in,
                 n_out,
                 groups=config.groups if 0 < number < last_number else 1,
-                products=config.products if number < last_number else 0,
+                products=config.product_counts[number],
                 **shape,
             )
             for number, (n_in, n_out) in enumerate(pairwise(config.width))

@@ -109,8 +109,9 @@ def drop_dead_edges_(network: KAN) -> None:
     """Mask edges into nodes without outgoing edges, and edges out of nodes without incoming edges.
 
     A node without incoming edges still contributes a constant, the values of its activations at 0. This
-    constant is added to a live spline of the same output, so the function does not change. An output without
-    such a spline loses the constant.
+    constant is added to a live spline of the same output, or multiplies a live factor of the same product, so
+    the function does not change. An output without such a spline loses the constant; a product without such a
+    factor keeps the edge.
     """
     layers = network.stack
     # A removed edge can leave the next node dead, so the pass is repeated once per layer
@@ -118,21 +119,25 @@ def drop_dead_edges_(network: KAN) -> None:
         for below, above in pairwise(layers):
             below.mask &= above.mask.any(1)
             for node in torch.nonzero(~below.mask.any(0) & above.mask.any(1))[:, 0].tolist():
-                constants = above.postacts(above.weight.new_zeros(1, above.in_dim))[0, node]
-                above.mask[node] = False
-                _add_constants_(above, constants)
+                _fold_node_(above, node)
 
 
-def _add_constants_(layer: KANLayer, constants: Float[Tensor, " out_dim"]) -> None:
-    """Add a constant to each output of a layer through the coefficients of a live spline.
+def _fold_node_(layer: KANLayer, node: int) -> None:
+    """Mask the edges of an input that is always 0, whose constants pass to other splines of its targets.
 
-    The basis sums to 1, so the constant is the same number in all coefficients.
+    The basis sums to 1, so a constant is the same number in all coefficients of a spline.
     """
-    trainable = layer.trainable_mask()
-    for j, constant in enumerate(constants.tolist()):
-        rows = torch.nonzero(trainable[:, j])[:, 0]
-        if len(rows) and constant:
-            layer.weight[rows[0], :-1, j] += constant
+    constants = layer.postacts(layer.weight.new_zeros(1, layer.in_dim))[0, node].tolist()
+    for j in torch.nonzero(layer.mask[node])[:, 0].tolist():
+        layer.mask[node, j] = False
+        splines = torch.nonzero(layer.trainable_mask()[:, j])[:, 0].tolist()
+        if j < layer.out_dim - layer.products:
+            if splines:
+                layer.weight[splines[0], :-1, j] += constants[j]
+        elif splines:
+            layer.weight[splines[0], :, j] *= constants[j]
+        else:
+            layer.mask[node, j] = True
 
 
 @torch.no_grad()
@@ -148,9 +153,11 @@ def remove_dead_nodes(network: KAN) -> KAN:
         alive = torch.nonzero(below.mask.any(0) | above.mask.any(1))[:, 0]
         live_nodes.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
     live_nodes.append(torch.arange(network.config.width[-1]))
-    width, products = tuple(len(nodes) for nodes in live_nodes), header.products
-    if products:
-        products = int((live_nodes[1] >= network.config.width[1] - products).sum())
+    width = tuple(len(nodes) for nodes in live_nodes)
+    products = tuple(
+        int((nodes >= layer.out_dim - layer.products).sum())
+        for layer, nodes in zip(layers, live_nodes[1:], strict=True)
+    )
     # groups may differ in size if nodes were removed; the masks still separate them
     groups = header.groups if width == header.width else 1
     # New index of every remaining node, for symbolic edges

@@ -64,6 +64,14 @@ def _evaluate_polynomial(coefficients: tuple[int, ...], s: Float[Tensor, "*dims"
     return total
 
 
+def _identity_derivative(x: Float[Tensor, "*dims"], derivative: int) -> Float[Tensor, "*dims"]:
+    return x if derivative == 0 else torch.full_like(x, derivative == 1)
+
+
 SILU = "silu"
-BASE_FUNCTIONS = {SILU: BaseFunction(_silu, _silu_slope, _silu_derivative)}
+BASE_FUNCTIONS = {
+    SILU: BaseFunction(_silu, _silu_slope, _silu_derivative),
+    "identity": BaseFunction(lambda x: 1.0 * x, lambda x: 0.0 * x + 1.0, _identity_derivative),
+    "zero": BaseFunction(lambda x: 0.0 * x, lambda x: 0.0 * x, lambda x, _: torch.zeros_like(x)),
+}
 """Every base function by its name in ``KANConfig``."""

@@ -27,9 +27,9 @@ class Adam:
     Random numbers are drawn on the CPU, so a seed draws the same on every device.
 
     In the copy, hidden nodes are normalised (see ``NodeScales``), and parallel networks are trained
-    independently. With a sparsity penalty or a symbolic edge the scales must not change: the copy is then
-    trained without normalisation, all parallel networks together. Its grids are moved to the hidden nodes
-    several times in the first third of the epochs.
+    independently. With a sparsity penalty, a symbolic edge or a product the scales must not change: the copy
+    is then trained without normalisation, all parallel networks together. Its grids are moved to the hidden
+    nodes several times in the first third of the epochs.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Adam:
         device = find_cuda() if config.device == "cuda" else network.stack[0].weight.device
         self._network, self._config, self._generator = network, config, generator
         self._thresholds = config.thresholds
-        is_plain = bool(config.lamb) or any(layer.symbolic for layer in network.all_layers)
+        is_plain = bool(config.lamb) or any(layer.symbolic or layer.products for layer in network.all_layers)
         self._groups = 1 if is_plain else network.config.groups
         self._twin = copy_network(network).to(device, dtype)
         with torch.no_grad():
@@ -146,7 +146,12 @@ class Adam:
         objective = (per_row * self._group_row_weights(part)).sum(1).mean() / (len(part) * self._mean_weight)
         if config.lamb:
             objective = objective + config.lamb * regularization(
-                self._twin, part.x, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
+                self._twin,
+                part.x,
+                lamb_l1=config.lamb_l1,
+                lamb_entropy=config.lamb_entropy,
+                lamb_coef=config.lamb_coef,
+                lamb_coefdiff=config.lamb_coefdiff,
             )
         objective.backward()  # type: ignore[no-untyped-call]
         # The gradient of the quadratic penalty is known, so that its value needs no graph

@@ -26,9 +26,11 @@ class TrainingConfig:
         grid_schedule: Grid sizes, coarse to fine; empty keeps the present grid size.
         steps: Maximum number of Levenberg-Marquardt or L-BFGS steps per grid, or of Adam epochs in total.
         penalty: Quadratic penalty of the weights.
-        lamb: λ of eq. 2.20; 0 trains without the sparsity penalty.
+        lamb: λ of eq. 2.20; 0 trains without the sparsity penalty, whose terms the next four weigh.
         lamb_l1: μ1 of eq. 2.20.
         lamb_entropy: μ2 of eq. 2.20.
+        lamb_coef: Of the spline coefficients' absolute values, as in pykan.
+        lamb_coefdiff: Of those of their differences, as in pykan.
         gain: A grid has converged after three consecutive steps that each lower the objective by less than
             this share.
         patience: Validations without a better validation loss after which training ends. Adam ignores it
@@ -53,6 +55,8 @@ class TrainingConfig:
     lamb: float = 0.0
     lamb_l1: float = 1.0
     lamb_entropy: float = 2.0
+    lamb_coef: float = 0.0
+    lamb_coefdiff: float = 0.0
     gain: float = 1e-3
     patience: int = 15
     batch_size: int = DEFAULT_COST.batch_rows

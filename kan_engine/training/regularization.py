@@ -1,4 +1,4 @@
-"""L1 norm and entropy of edge activations (eq. 2.17 to 2.20 of the KAN paper)."""
+"""L1 norm and entropy of activations (eq. 2.17 to 2.20 of the KAN paper), and sizes of coefficients."""
 
 import torch
 from jaxtyping import Float
@@ -20,12 +20,19 @@ def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Ten
 
 
 def regularization(
-    network: KAN, x: Float[Tensor, "batch in_dim"], *, lamb_l1: float, lamb_entropy: float
+    network: KAN,
+    x: Float[Tensor, "batch in_dim"],
+    *,
+    lamb_l1: float,
+    lamb_entropy: float,
+    lamb_coef: float = 0.0,
+    lamb_coefdiff: float = 0.0,
 ) -> Float[Tensor, ""]:
-    """μ1 Σ|Φ_l|₁ + μ2 Σ S(Φ_l) (eq. 2.20, without the factor λ).
+    """μ1 Σ|Φ_l|₁ + μ2 Σ S(Φ_l) (eq. 2.20, without the factor λ), and the coefficients' sizes.
 
     |Φ|₁ is the sum of a layer's edge norms (eq. 2.18) and S the entropy of their shares (eq. 2.19). An edge
-    that is exactly zero contributes 0 to both.
+    that is exactly zero contributes 0 to both. As in pykan 0.2.8, ``lamb_coef`` weighs Σ|c| and
+    ``lamb_coefdiff`` Σ|Δc| of the spline coefficients c, as means over the nodes that an input leads to.
     """
     total = x.new_zeros(())
     for norms in edge_norms(network, x):
@@ -34,4 +41,11 @@ def regularization(
         share = norms / size.clamp_min(1e-30)
         entropy = -torch.xlogy(share, share.clamp_min(1e-30)).sum()
         total = total + lamb_l1 * size + lamb_entropy * entropy
+    if lamb_coef or lamb_coefdiff:
+        for layer in network.all_layers:
+            coefficients = layer.effective_weight()[:, :-1]
+            sizes = lamb_coef * coefficients.abs().sum(1) + lamb_coefdiff * coefficients.diff(
+                dim=1
+            ).abs().sum(1)
+            total = total + sizes.mean(1).sum()
     return total

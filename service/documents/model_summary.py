@@ -60,7 +60,7 @@ def describe_network(
         width=list(network.config.width),
         grid=network.stack[0].grid_size,
         order=network.config.order,
-        products=network.config.products,
+        products=sum(network.config.product_counts),
         parameters=network.parameter_count,
         edges=network.edge_count,
         direct=network.config.direct,

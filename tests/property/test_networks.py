@@ -14,12 +14,12 @@ from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import TrainingRows
 from kan_engine.training.thresholds import DEFAULT_TRAINING
 
-WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1)])
+WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1), (2, 3, 2, 2, 1)])
 SEEDS = st.integers(0, 2**31)
 
 
 def random_network(width: tuple[int, ...], seed: int, *, direct: bool = False, grid_size: int = 4) -> KAN:
-    products = seed % 3 if len(width) == 3 else 0  # of its two or three hidden nodes
+    products = tuple(seed % (nodes + 1) for nodes in width[1:])
     network = KAN(KANConfig(width=width, grid_size=grid_size, direct=direct, products=products))
     initialise_(network, torch.Generator().manual_seed(seed), noise=1.0)
     return network

@@ -93,7 +93,8 @@ def extract_shorter_formulas(
 
 
 def _is_extractable(network: KAN) -> bool:
-    return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and network.edge_count <= MAX_EDGES
+    is_shallow = len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and not network.stack[-1].products
+    return is_shallow and network.edge_count <= MAX_EDGES
 
 
 def _finalize_forms(forms: list[ParametricForm], reading: ExtractionContext) -> list[Formula]:

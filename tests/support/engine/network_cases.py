@@ -1,6 +1,7 @@
 """Networks of every kind, for laws that hold for all of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.network.layer import SymbolicEdge
+from kan_engine.splines.base_functions import BASE_FUNCTIONS, SILU
 from kan_engine.splines.thresholds import DEFAULT_GRIDS
 
 EVERYWHERE = ["x", "sin", "tanh", "gaussian", "x^2", "silu", "abs"]
@@ -16,7 +18,9 @@ EVERYWHERE = ["x", "sin", "tanh", "gaussian", "x^2", "silu", "abs"]
 
 @dataclass(frozen=True)
 class Case:
-    shape: tuple[tuple[int, ...], int, int]  # width, networks side by side, nodes that multiply
+    shape: tuple[
+        tuple[int, ...], int, int | tuple[int, ...]
+    ]  # width, networks side by side, nodes that multiply
     grid_size: int
     order: int
     direct: bool
@@ -26,6 +30,7 @@ class Case:
     fixed: float
     reach: float
     seed: int
+    base: str = SILU
 
 
 CASES = st.builds(
@@ -38,6 +43,9 @@ CASES = st.builds(
             ((3, 3, 2), 1, 2),
             ((4, 2, 1), 1, 2),
             ((3, 2, 2, 2), 1, 0),
+            ((3, 3, 2, 2), 1, (1, 2, 0)),
+            ((2, 2, 2), 1, (1, 1)),
+            ((3, 1), 1, (1,)),
             ((3, 4, 2, 2), 2, 0),
             ((4, 12, 9, 2), 1, 0),
             ((4, 12, 9, 2), 3, 0),
@@ -52,6 +60,7 @@ CASES = st.builds(
     fixed=st.sampled_from([0.0, 0.3, 1.0]),
     reach=st.sampled_from([1.0, 3.0, 1e6]),
     seed=st.integers(0, 2**31),
+    base=st.sampled_from(sorted(BASE_FUNCTIONS)),
 )
 
 
@@ -59,8 +68,13 @@ def network_of(case: Case) -> KAN:
     """A network far from any special case but those that ``case`` asks for."""
     rng = np.random.default_rng(case.seed)
     width, groups, products = case.shape
-    shape = {"grid_size": case.grid_size, "order": case.order, "groups": groups, "products": products}
-    config = KANConfig(width=width, direct=case.direct, **shape)
+    shape: dict[str, Any] = {
+        "grid_size": case.grid_size,
+        "order": case.order,
+        "groups": groups,
+        "products": products,
+    }
+    config = KANConfig(width=width, direct=case.direct, base=case.base, **shape)
     network = KAN(config)
     initialise_(network, torch.Generator().manual_seed(case.seed), noise=1.0)
     for layer in network.all_layers:

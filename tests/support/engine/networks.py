@@ -1,5 +1,7 @@
 """Small networks with random activations, and rows for them."""
 
+from typing import Any
+
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig, initialise_
@@ -12,11 +14,11 @@ def random_network(
     order: int = 3,
     direct: bool = False,
     groups: int = 1,
-    products: int = 0,
+    products: int | tuple[int, ...] = 0,
     seed: int = 0,
 ) -> KAN:
     """A network far from any special case."""
-    shape = {"grid_size": grid_size, "order": order, "groups": groups, "products": products}
+    shape: dict[str, Any] = {"grid_size": grid_size, "order": order, "groups": groups, "products": products}
     network = KAN(KANConfig(width=width, direct=direct, **shape))
     initialise_(network, torch.Generator().manual_seed(seed), noise=1.0)
     return network

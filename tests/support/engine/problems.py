@@ -29,7 +29,7 @@ def rows_of(loss: str, count: int = 40) -> TrainingRows:
     return TrainingRows.create(x, targets, weights)
 
 
-def mixed_network(loss: str, *, direct: bool = False, products: int = 0) -> KAN:
+def mixed_network(loss: str, *, direct: bool = False, products: int | tuple[int, ...] = 0) -> KAN:
     """A network with a pruned and a symbolic edge, and perhaps direct ones and nodes that multiply."""
     config = KANConfig(width=(2, 3, OUTPUTS[loss]), grid_size=3, direct=direct, products=products)
     network = KAN(config)

@@ -30,12 +30,20 @@ from tests.support.engine.networks import random_network, uniform_rows
         {"width": (2, 2, 1), "products": 3},
         {"width": (2, 2, 1), "products": -1},
         {"width": (2, 2, 2, 1), "products": 1},
+        {"width": (2, 2, 2, 1), "products": (1, 1)},
+        {"width": (2, 2, 1), "products": (0, 2)},
         {"width": (2, 2, 1), "groups": 2, "products": 1},
     ],
 )
 def test_what_is_no_network_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidConfig):
         KANConfig(**wrong)
+
+
+def test_products_of_the_only_hidden_layer_are_told_in_one_way() -> None:
+    assert KANConfig(width=(2, 3, 1), products=(2, 0)) == KANConfig(width=(2, 3, 1), products=2)
+    assert KANConfig(width=(2, 3, 2, 1), products=(0, 0, 0)) == KANConfig(width=(2, 3, 2, 1))
+    assert KANConfig(width=(2, 3, 2, 1), products=(1, 2, 0)).product_counts == (1, 2, 0)
 
 
 def test_layers_follow_each_other_and_direct_edges_are_added() -> None:

@@ -93,7 +93,7 @@ def test_networks_of_earlier_versions_have_silu() -> None:
 
 
 def test_an_unknown_base_function_is_refused() -> None:
-    with pytest.raises(InvalidConfig, match="base must be one of silu, wave, got 'relu'"):
+    with pytest.raises(InvalidConfig, match="base must be one of silu, identity, zero, wave, got 'relu'"):
         KANConfig(width=(2, 1), base="relu")
     stored = KAN(KANConfig(width=(2, 1))).to_header().to_dict() | {"base": "relu"}
     with pytest.raises(ArtifactError):

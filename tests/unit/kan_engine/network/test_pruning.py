@@ -126,6 +126,23 @@ def test_the_constant_that_a_node_without_inputs_gives_is_kept() -> None:
     torch.testing.assert_close(network(X), before)
 
 
+def test_the_constant_that_a_node_without_inputs_gives_to_a_product_multiplies_its_other_factor() -> None:
+    network, x = random_network((2, 3, 2, 1), products=(0, 1, 0)), uniform_rows(20, 2)
+    network.layers[0].mask[:, 1] = False
+    before = network(x)
+    drop_dead_edges_(network)
+    assert not network.layers[1].mask[1].any()
+    torch.testing.assert_close(network(x), before)
+
+
+def test_a_product_of_a_constant_alone_keeps_it() -> None:
+    network, x = random_network((2, 1, 1, 1), products=(0, 1, 0)), uniform_rows(20, 2)
+    network.layers[0].mask[:] = False
+    before = network(x)
+    drop_dead_edges_(network)
+    torch.testing.assert_close(network(x), before)
+
+
 def test_a_constant_goes_to_no_fixed_or_pruned_edge() -> None:
     network = random_network((2, 3, 2))
     network.layers[0].mask[:, 0] = False

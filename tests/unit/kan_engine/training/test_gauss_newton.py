@@ -18,7 +18,9 @@ from kan_engine.training.rows import TrainingRows
 from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 
 each_loss = pytest.mark.parametrize("loss", OUTPUTS)
-each_network = pytest.mark.parametrize(("direct", "products"), [(False, 0), (True, 0), (True, 2)])
+each_network = pytest.mark.parametrize(
+    ("direct", "products"), [(False, 0), (True, 0), (True, 2), (False, (2, 1))]
+)
 
 
 def gradient_of(network: KAN, value: torch.Tensor) -> torch.Tensor:
@@ -37,7 +39,9 @@ def hessian_of_row(loss: str, outputs: torch.Tensor, targets: torch.Tensor) -> t
 
 @each_network
 @each_loss
-def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: str, direct: bool, products: int) -> None:
+def test_the_gradient_is_that_of_the_weighted_mean_loss(
+    loss: str, direct: bool, products: int | tuple[int, ...]
+) -> None:
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
     _, gradient = gauss_newton_system(network, rows, loss, trainable_edges(network))
     losses = loss_per_row(loss, network(rows.x), rows.targets)
@@ -47,7 +51,7 @@ def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: str, direct: bool,
 @each_network
 @each_loss
 def test_the_matrix_is_the_weighted_mean_of_jacobians_around_the_hessian_of_the_loss(
-    loss: str, direct: bool, products: int
+    loss: str, direct: bool, products: int | tuple[int, ...]
 ) -> None:
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
     matrix, _ = gauss_newton_system(network, rows, loss, trainable_edges(network))
@@ -74,7 +78,7 @@ def test_blocks_of_rows_add_up_to_the_whole(loss: str, monkeypatch: pytest.Monke
 @each_network
 @each_loss
 def test_curvature_is_what_the_second_derivative_along_a_step_adds_to_the_gradient(
-    loss: str, direct: bool, products: int
+    loss: str, direct: bool, products: int | tuple[int, ...]
 ) -> None:
     """Beside it stands the Jacobian at each row, by autograd, and f″ by a much shorter difference."""
     network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss, 12)

@@ -51,6 +51,16 @@ def test_the_penalty_is_the_sum_of_norms_and_the_entropy_of_their_shares(
     assert found == pytest.approx(entropy, abs=1e-12)
 
 
+def test_coefficients_and_their_differences_are_penalised_as_means_over_the_nodes_they_lead_to() -> None:
+    network = flat([[1.0, -2.0], [0.0, 3.0]])  # eight coefficients each: five intervals, cubic
+    network.layers[0].weight.data[0, 0, 1] = 2.0
+    network.layers[0].mask[1, 1] = False
+    plain = regularization(network, X, lamb_l1=0.0, lamb_entropy=0.0, lamb_coef=1.0)
+    assert float(plain.detach()) == pytest.approx((8 * 1.0 + 8 * 2.0) / 2)
+    steps = regularization(network, X, lamb_l1=0.0, lamb_entropy=0.0, lamb_coefdiff=1.0)
+    assert float(steps.detach()) == pytest.approx(4.0 / 2)
+
+
 def test_the_penalty_of_a_network_is_that_of_its_layers() -> None:
     network = random_network((2, 3, 1))
     deep = regularization(network, X, lamb_l1=0.5, lamb_entropy=0.0)
