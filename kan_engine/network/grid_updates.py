@@ -12,6 +12,7 @@ from kan_engine.splines.knots import (
     factorize_features,
     grid_range,
     quantile_grid,
+    refine_coef,
     solve_coef,
     uniform_grid,
 )
@@ -43,10 +44,10 @@ def update_grid_(
     for layer in network.stack:
         blocks = [layer(h[block]) for block in row_blocks(network, len(h))]
         out = torch.cat(blocks)  # inputs of the next layer, before this grid moves
-        _fit_grid_to_inputs_(layer, h, uniform_share, grid_size, thresholds)
+        fit_grid_to_inputs_(layer, h, thresholds, uniform_share=uniform_share, grid_size=grid_size)
         h = out
     if network.direct is not None:
-        _fit_grid_to_inputs_(network.direct, x, uniform_share, grid_size, thresholds)
+        fit_grid_to_inputs_(network.direct, x, thresholds, uniform_share=uniform_share, grid_size=grid_size)
 
 
 @torch.no_grad()
@@ -131,7 +132,14 @@ def refine(network: KAN, grid_size: int) -> KAN:
 def refine_(network: KAN, grid_size: int) -> None:
     """``refine`` in place."""
     for layer in network.all_layers:
-        _replace_grid_(layer, _subdivide(_inner_grid(layer), grid_size))
+        grid = _subdivide(_inner_grid(layer), grid_size)
+        if grid_size % layer.grid_size:
+            _replace_grid_(layer, grid)
+            continue
+        finer = extend_knots(grid, layer.order)
+        coef = refine_coef(layer.weight[:, :-1], layer.knots, finer, layer.order)
+        layer.weight = torch.nn.Parameter(torch.cat([coef, layer.weight[:, -1:]], 1))
+        layer.knots = finer
 
 
 def _inner_grid(layer: KANLayer) -> Float[Tensor, "in_dim grid"]:
@@ -155,19 +163,22 @@ def initialise_grids_(
     """Fit the grids of the inputs to the rows and set those of all hidden nodes to [-reach, reach]."""
     for layer in network.all_layers:
         if layer is network.stack[0] or layer is network.direct:
-            _fit_grid_to_inputs_(layer, x, 1.0, None, thresholds)
+            fit_grid_to_inputs_(layer, x, thresholds)
         else:
             high = torch.full_like(layer.knots[:, 0], reach)
             _replace_grid_(layer, uniform_grid(-high, high, layer.grid_size, thresholds))
 
 
-def _fit_grid_to_inputs_(
+@torch.no_grad()
+def fit_grid_to_inputs_(
     layer: KANLayer,
     h: Float[Tensor, "batch in_dim"],
-    uniform_share: float,
-    grid_size: int | None,
     thresholds: GridThresholds,
+    *,
+    uniform_share: float = 1.0,
+    grid_size: int | None = None,
 ) -> None:
+    """``update_grid_`` for one layer with inputs ``h``."""
     size = grid_size or layer.grid_size
     _replace_grid_(layer, quantile_grid(h, size, uniform_share=uniform_share, thresholds=thresholds))
 

@@ -238,7 +238,7 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
     """
     groups = network.config.groups
     for layer in network.all_layers:
-        greville = _greville_points(layer)  # (in_dim, G + k)
+        greville = greville_points(layer)  # (in_dim, G + k)
         # Random slope of every edge, and a random deviation of its coefficients
         slopes = torch.empty(layer.in_dim, layer.out_dim, dtype=torch.float64)
         slopes.uniform_(-1, 1, generator=generator)
@@ -253,7 +253,7 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
         layer.weight[:, :-1] = (scale * (lines + wiggle)).to(layer.weight)
 
 
-def _greville_points(layer: KANLayer) -> Float[Tensor, "in_dim basis"]:
+def greville_points(layer: KANLayer) -> Float[Tensor, "in_dim basis"]:
     """Means of k neighbouring knots; the spline with these coefficients is the identity."""
     if layer.order == 0:
         return (layer.knots[:, :-1] + layer.knots[:, 1:]) / 2

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
-from kan_engine.expressions.library import LIBRARY, NumpyFunction
+from kan_engine.expressions.library import LIBRARY
+from kan_engine.network.tensor_formulas import evaluate_function
 from kan_engine.numerics.malloc import keep_freed_memory
 from kan_engine.splines.base_functions import SILU
 from kan_engine.splines.basis import Spacing, uniform_spacing
@@ -249,24 +250,14 @@ class KANLayer(nn.Module):
 
 def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """c · f(a·x + b) + d; differentiable in x."""
-    value = edge.c * _evaluate_library(LIBRARY[edge.function].value, edge, x) + edge.d
-    if not x.requires_grad:
-        return value
-    # The library computes with NumPy; a zero term with the correct slope makes the value differentiable.
-    return value + symbolic_slope(edge, x) * (x - x.detach())
+    return edge.c * evaluate_function(edge.function, edge.a * x + edge.b) + edge.d
 
 
 def symbolic_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """Derivative c · a · f'(a·x + b)."""
-    return edge.c * edge.a * _evaluate_library(LIBRARY[edge.function].derivative, edge, x)
-
-
-def _evaluate_library(
-    function: NumpyFunction, edge: SymbolicEdge, x: Float[Tensor, " batch"]
-) -> Float[Tensor, " batch"]:
-    """Evaluate a function of the library at a·x + b in float64; returns dtype and device of x."""
     inner = (edge.a * x.detach().double() + edge.b).cpu().numpy()
-    return torch.as_tensor(function(inner), dtype=x.dtype, device=x.device)
+    slope = LIBRARY[edge.function].derivative(inner)
+    return edge.c * edge.a * torch.as_tensor(slope, dtype=x.dtype, device=x.device)
 
 
 def _scatter_to_node(values: Float[Tensor, " batch"], node: int, nodes: int) -> Float[Tensor, "batch nodes"]:

@@ -158,3 +158,35 @@ def solve_coef(
     targets = torch.cat([values.double(), values.new_zeros(len(r), values.shape[1]).double()])
     solution: Tensor = torch.linalg.solve_triangular(r, q.T @ targets, upper=True)
     return solution
+
+
+def refine_coef(
+    coef: Float[Tensor, "in_dim basis out_dim"],
+    knots: Float[Tensor, "in_dim knots"],
+    finer: Float[Tensor, "in_dim finer_knots"],
+    order: int,
+) -> Float[Tensor, "in_dim finer_basis out_dim"]:
+    """Coefficients of the same splines on finer knots, whose grid has all points of the old one.
+
+    A coefficient is the polar form of a piece at the k knots inside the support of its basis function
+    (Ramshaw, "Blossoming: a connect-the-dots approach to splines", 1987): de Boor's recursion with another
+    argument in every step. Nothing is solved, so that the splines are equal to rounding.
+    """
+    places = torch.arange(finer.shape[1] - 1 - order, device=coef.device)
+    cells = finer.shape[1] - 1 - 2 * order
+    # A cell in the middle of each support, and the old cell in which it lies
+    cell = (places - order // 2).clamp(0, cells - 1)
+    middle = (finer[:, cell + order] + finer[:, cell + order + 1]) / 2
+    old_grid = knots[:, order + 1 : knots.shape[1] - 1 - order].contiguous()
+    old_cell = torch.searchsorted(old_grid, middle.contiguous())
+    inputs = torch.arange(len(coef), device=coef.device)[:, None]
+    # The k + 1 coefficients of the old piece, reduced to one by as many steps as there are arguments
+    local = [coef[inputs, old_cell + offset] for offset in range(order + 1)]
+    for step in range(1, order + 1):
+        argument = finer[:, places + step]
+        for offset in range(order, step - 1, -1):
+            low = knots[inputs, old_cell + offset]
+            high = knots[inputs, old_cell + offset + order + 1 - step]
+            share = ((argument - low) / (high - low)).unsqueeze(-1)
+            local[offset] = torch.lerp(local[offset - 1], local[offset], share)
+    return local[order]

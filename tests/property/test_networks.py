@@ -36,7 +36,7 @@ def test_refine_by_a_multiple_leaves_the_function_unchanged(
     network = random_network(width, seed, direct=direct)
     finer = refine(network, 4 * factor)
     x = rows(width, seed)
-    torch.testing.assert_close(finer(x), network(x), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(finer(x), network(x), rtol=1e-12, atol=1e-12)
     assert finer.layers[0].grid_size == 4 * factor
 
 
