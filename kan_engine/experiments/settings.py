@@ -130,7 +130,8 @@ class Setting:
         low, high = self.ends
         if self.is_integer or self.is_time:
             steps, low, high = np.ones(len(numbers)), np.ceil(low), np.floor(high)
-        return np.asarray(np.clip(np.round(numbers / steps) * steps, low, high))
+        with np.errstate(over="ignore"):  # the largest numbers, rounded up, are infinite until clipped
+            return np.asarray(np.clip(np.round(numbers / steps) * steps, low, high))
 
 
 def _is_number(value: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from kan_engine.data.encoding import Encoding
@@ -73,6 +73,8 @@ def test_a_wish_narrows_columns_and_a_fixed_one_has_one_value() -> None:
     is_integer=st.booleans(),
     shares=st.lists(st.floats(0, 1), min_size=1, max_size=8),
 )
+@example(low=-sys.float_info.max, width=sys.float_info.max, is_integer=False, shares=[0.0])
+@example(low=0.0, width=sys.float_info.max, is_integer=False, shares=[1.0])
 def test_numbers_are_finite_and_within_their_ends(
     low: float, width: float, is_integer: bool, shares: list[float]
 ) -> None:
