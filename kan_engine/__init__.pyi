@@ -79,7 +79,6 @@ from .model_selection.trials import Trial as Trial
 from .network.grid_updates import refine as refine
 from .network.inputs import remove_inputs as remove_inputs
 from .network.inputs import rescale_inputs as rescale_inputs
-from .network.kan import KAN as KAN
 from .network.kan import KANConfig as KANConfig
 from .network.kan import initialise_ as initialise_
 from .network.layer import KANLayer as KANLayer
@@ -96,3 +95,8 @@ from .training.config import TrainingConfig as TrainingConfig
 from .training.loop import TrainingStep as TrainingStep
 from .training.loop import train as train
 from .training.rows import TrainingRows as TrainingRows
+from .workbench.datasets import augment_input as augment_input
+from .workbench.datasets import batch_hessian as batch_hessian
+from .workbench.datasets import batch_jacobian as batch_jacobian
+from .workbench.datasets import create_dataset as create_dataset
+from .workbench.kan import KAN as KAN

@@ -17,10 +17,11 @@ from kan_engine.density.estimation import DensityConfig
 from kan_engine.density.law_recognition import RecognitionResult
 from kan_engine.density.maximum_likelihood import Parameter
 from kan_engine.density.search import check_density_rows, fit_densities, recognise_laws
+from kan_engine.drawing.picture import Picture
 from kan_engine.drawing.svg import ThemeName
 from kan_engine.errors import InvalidData
 from kan_engine.estimators.parameters import DENSITY_RULES, check_parameters
-from kan_engine.estimators.picture import NotebookDisplay, Picture, draw_predictor
+from kan_engine.estimators.picture import NotebookDisplay, draw_predictor
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.printing.latex import to_latex

@@ -15,10 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 from kan_engine.assessment.formula_report import FormulaReport
 from kan_engine.assessment.partial_dependence import compute_partial_dependence
 from kan_engine.data.labelled_rows import LabelledRows
+from kan_engine.drawing.picture import Picture
 from kan_engine.drawing.svg import ThemeName
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.estimators import model_files
-from kan_engine.estimators.picture import NotebookDisplay, Picture, draw_predictor
+from kan_engine.estimators.picture import NotebookDisplay, draw_predictor
 from kan_engine.estimators.tables import select_backend
 from kan_engine.expressions.printing.derived_variables import VariableDefinitions
 from kan_engine.expressions.printing.identifiers import safe_names

@@ -1,9 +1,7 @@
-"""What notebooks show: pictures, and the display of an estimator."""
+"""What notebooks show of an estimator."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,23 +9,10 @@ from jaxtyping import Float
 
 from kan_engine.drawing.network_curves import describe_edges
 from kan_engine.drawing.network_diagram import draw_network
+from kan_engine.drawing.picture import Picture
 from kan_engine.drawing.svg import THEMES, ThemeName
 from kan_engine.errors import InvalidConfig
 from kan_engine.inference.predictor import Predictor
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An SVG picture."""
-
-    svg: str
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def save(self, path: str | Path) -> None:
-        """Write the picture as an SVG file."""
-        Path(path).write_text(self.svg, encoding="utf-8")
 
 
 class NotebookDisplay:

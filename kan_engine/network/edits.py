@@ -6,6 +6,7 @@ first hidden one.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -13,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.errors import InvalidConfig
-from kan_engine.network.kan import KAN, copy_network
+from kan_engine.network.kan import KAN, Network, copy_network
 from kan_engine.network.layer import KANLayer, SymbolicEdge, symbolic_value
 from kan_engine.network.pruning import edge_scores
 from kan_engine.splines.knots import fit_coef
@@ -21,14 +22,16 @@ from kan_engine.splines.knots import fit_coef
 Perturbation = Literal["non-intrusive", "minimal", "all"]
 
 
-def remove_edge(network: KAN, layer: int, i: int, j: int) -> KAN:
+def remove_edge(network: Network, layer: int, i: int, j: int) -> Network:
     """Return the network without an edge: 0 in a sum, a factor of 1 in a product."""
     changed = copy_network(network)
     changed.all_layers[layer].mask[i, j] = False
     return changed
 
 
-def remove_node(network: KAN, layer: int, node: int, side: Literal["all", "in", "out"] = "all") -> KAN:
+def remove_node(
+    network: Network, layer: int, node: int, side: Literal["all", "in", "out"] = "all"
+) -> Network:
     """Return the network without the edges of a node: all of them, or those that enter or leave it."""
     changed = copy_network(network)
     if side != "out" and layer > 0:
@@ -38,7 +41,7 @@ def remove_node(network: KAN, layer: int, node: int, side: Literal["all", "in", 
     return changed
 
 
-def set_function(network: KAN, layer: int, i: int, j: int, edge: SymbolicEdge) -> KAN:
+def set_function(network: Network, layer: int, i: int, j: int, edge: SymbolicEdge) -> Network:
     """Return the network with a function in place of an activation."""
     changed = copy_network(network)
     changed.all_layers[layer].symbolic[i, j] = edge
@@ -47,7 +50,7 @@ def set_function(network: KAN, layer: int, i: int, j: int, edge: SymbolicEdge) -
 
 
 @torch.no_grad()
-def unfix_symbolic(network: KAN, layer: int, i: int, j: int) -> KAN:
+def unfix_symbolic(network: Network, layer: int, i: int, j: int) -> Network:
     """Return the network with a spline in place of a function, fitted to it over the grid of the edge."""
     changed = copy_network(network)
     _unfix_(changed.all_layers[layer], i, j)
@@ -55,7 +58,7 @@ def unfix_symbolic(network: KAN, layer: int, i: int, j: int) -> KAN:
 
 
 @torch.no_grad()
-def unfix_symbolic_all(network: KAN) -> KAN:
+def unfix_symbolic_all(network: Network) -> Network:
     """Return the network with splines in place of all functions."""
     changed = copy_network(network)
     for layer in changed.all_layers:
@@ -75,7 +78,7 @@ def _unfix_(layer: KANLayer, i: int, j: int, *, points_per_interval: int = 8) ->
     layer.weight[i, -1, j] = 0.0
 
 
-def keep_module(network: KAN, start_layer: int, chain: str) -> KAN:
+def keep_module(network: Network, start_layer: int, chain: str) -> Network:
     """Return the network with some nodes as a module: no edge joins them and the other nodes of their layers.
 
     Args:
@@ -102,7 +105,7 @@ def keep_module(network: KAN, start_layer: int, chain: str) -> KAN:
 
 
 @torch.no_grad()
-def swap(network: KAN, layer: int, first: int, second: int) -> KAN:
+def swap(network: Network, layer: int, first: int, second: int) -> Network:
     """Return the same function with two hidden nodes of a layer in each other's place.
 
     Raises:
@@ -113,7 +116,7 @@ def swap(network: KAN, layer: int, first: int, second: int) -> KAN:
     return _arrange(network, layer, nodes)
 
 
-def _arrange(network: KAN, number: int, nodes: Sequence[int]) -> KAN:
+def _arrange(network: Network, number: int, nodes: Sequence[int]) -> Network:
     """Return the network with the hidden nodes of a layer in the given order."""
     changed = copy_network(network)
     below, above = changed.stack[number - 1], changed.stack[number]
@@ -131,6 +134,34 @@ def _arrange(network: KAN, number: int, nodes: Sequence[int]) -> KAN:
     return changed
 
 
+@torch.no_grad()
+def cut_after(network: Network, layer: int, nodes: Sequence[int]) -> Network:
+    """Return the network up to some nodes of a layer, which become its outputs.
+
+    Args:
+        network: The network.
+        layer: Number of the layer of nodes; 1 is the first one after the inputs.
+        nodes: The nodes, in ascending order.
+    """
+    config, last = network.config, network.stack[layer - 1]
+    products = sum(node >= last.out_dim - last.products for node in nodes)
+    head_config = replace(
+        config,
+        width=(*config.width[:layer], len(nodes)),
+        products=(*config.product_counts[: layer - 1], products),
+        groups=config.groups if layer > 1 else 1,
+        direct=False,
+    )
+    head = type(network)(head_config).to(last.weight)
+    for new, old in zip(head.stack, network.stack, strict=False):
+        columns = list(nodes) if old is last else list(range(old.out_dim))
+        new.knots, new.mask = old.knots.clone(), old.mask[:, columns]
+        new.weight = torch.nn.Parameter(old.weight[:, :, columns])
+        place = {node: at for at, node in enumerate(columns)}
+        new.symbolic = {(i, place[j]): edge for (i, j), edge in old.symbolic.items() if j in place}
+    return head
+
+
 def measure_connection_cost(scores: Sequence[Float[Tensor, "_ _"]]) -> float:
     """Sum over all edges of their score times the distance of their ends, if each layer spreads over [0, 1].
 
@@ -144,7 +175,7 @@ def measure_connection_cost(scores: Sequence[Float[Tensor, "_ _"]]) -> float:
     return cost
 
 
-def auto_swap(network: KAN, x: Float[Tensor, "rows in_dim"]) -> KAN:
+def auto_swap(network: Network, x: Float[Tensor, "rows in_dim"]) -> Network:
     """Return the same function with hidden nodes in an order in which strong edges are short.
 
     Each node in turn takes the place in its layer, in exchange for the node there, that lowers the cost of
@@ -187,8 +218,12 @@ def _swap_scores(
 
 @torch.no_grad()
 def perturb(
-    network: KAN, magnitude: float = 1.0, mode: Perturbation = "non-intrusive", *, generator: torch.Generator
-) -> KAN:
+    network: Network,
+    magnitude: float = 1.0,
+    mode: Perturbation = "non-intrusive",
+    *,
+    generator: torch.Generator,
+) -> Network:
     """Return the network with edges that training can change.
 
     Args:

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.grid_updates import fit_grid_to_inputs_, refine
-from kan_engine.network.kan import KAN, KANConfig, copy_network, greville_points, resize_grid_
+from kan_engine.network.kan import KAN, KANConfig, Network, copy_network, greville_points, resize_grid_
 from kan_engine.network.layer import KANLayer
 from kan_engine.splines.thresholds import DEFAULT_GRIDS, GridThresholds
 
 
 @torch.no_grad()
 def expand_width(
-    network: KAN, layer: int, nodes: int = 1, *, multiply: bool = False, generator: torch.Generator
-) -> KAN:
+    network: Network, layer: int, nodes: int = 1, *, multiply: bool = False, generator: torch.Generator
+) -> Network:
     """Return the same function with more hidden nodes in a layer.
 
     Random lines enter the new nodes, so that training can use them; what leaves them is 0, or the factor 1 of
@@ -70,8 +70,11 @@ def _enter_by_lines_(layer: KANLayer, nodes: list[int], generator: torch.Generat
 
 @torch.no_grad()
 def expand_depth(
-    network: KAN, x: Float[Tensor, "rows in_dim"] | None = None, *, thresholds: GridThresholds = DEFAULT_GRIDS
-) -> KAN:
+    network: Network,
+    x: Float[Tensor, "rows in_dim"] | None = None,
+    *,
+    thresholds: GridThresholds = DEFAULT_GRIDS,
+) -> Network:
     """Return the same function with one more layer, whose activations are the identity and else 0.
 
     Args:
@@ -104,7 +107,7 @@ def expand_depth(
     return deeper
 
 
-def initialize_from_another_model(network: KAN, other: KAN) -> KAN:
+def initialize_from_another_model(network: Network, other: Network) -> Network:
     """Return the functions of another network of the same shape on grids of this network's size.
 
     Raises:
@@ -117,8 +120,8 @@ def initialize_from_another_model(network: KAN, other: KAN) -> KAN:
 
 
 def initialize_grid_from_another_model(
-    network: KAN, other: KAN, x: Float[Tensor, "rows in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
-) -> KAN:
+    network: Network, other: KAN, x: Float[Tensor, "rows in_dim"], thresholds: GridThresholds = DEFAULT_GRIDS
+) -> Network:
     """Return this network with grids where the nodes of another network lie, and its functions as far as they
     can be on them.
 
@@ -134,9 +137,9 @@ def initialize_grid_from_another_model(
     return changed
 
 
-def _make_like(network: KAN, config: KANConfig) -> KAN:
+def _make_like(network: Network, config: KANConfig) -> Network:
     """A network of another shape whose activations are 0, with grid sizes, dtype and device of this one."""
-    made = KAN(config)
+    made = type(network)(config)
     sizes = [layer.grid_size for layer in network.all_layers]
     if len(sizes) < len(made.all_layers):
         sizes.insert(len(network.stack), sizes[len(network.stack) - 1])

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.network.kan import KAN, copy_network
+from kan_engine.network.kan import KAN, Network, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.splines.knots import (
@@ -117,7 +117,7 @@ def _find_misplaced_inputs(
     return (minimum < low) | (maximum > high) | (varies & (outside | is_sparse))
 
 
-def refine(network: KAN, grid_size: int) -> KAN:
+def refine(network: Network, grid_size: int) -> Network:
     """Grid extension: the same functions on finer grids over the same ranges (eq. 2.16).
 
     If ``grid_size`` is a multiple of the present size, the knots are nested and the functions are equal up to

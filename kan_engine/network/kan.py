@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,9 @@ from kan_engine.errors import ArtifactError, InvalidConfig
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.layer import KANLayer
 from kan_engine.splines.base_functions import BASE_FUNCTIONS, SILU
+
+Network = TypeVar("Network", bound="KAN")
+"""The network of a function that returns one of the same class."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +161,8 @@ class KAN(nn.Module):
             },
         )
 
-    @staticmethod
-    def from_header(header: NetworkHeader) -> "KAN":
+    @classmethod
+    def from_header(cls: "type[Network]", header: NetworkHeader) -> "Network":
         """A network of the described shape, whose tensors must be loaded afterwards.
 
         Raises:
@@ -175,7 +178,7 @@ class KAN(nn.Module):
                 products=header.products,
                 base=header.base,
             )
-            network = KAN(config)
+            network = cls(config)
             for layer, grid_size in zip(network.all_layers, header.grid_sizes, strict=True):
                 resize_grid_(layer, grid_size)
             for (number, i, j), edge in header.symbolic.items():
@@ -185,9 +188,9 @@ class KAN(nn.Module):
         return network
 
 
-def copy_network(network: KAN) -> KAN:
+def copy_network(network: Network) -> Network:
     """A deep copy of the network, with the same dtype and device."""
-    twin = KAN.from_header(network.to_header()).to(network.stack[0].weight)
+    twin = type(network).from_header(network.to_header()).to(network.stack[0].weight)
     twin.load_state_dict(network.state_dict())
     return twin
 

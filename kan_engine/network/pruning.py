@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
 from kan_engine.network.header import EdgePlace
-from kan_engine.network.kan import KAN, copy_network
+from kan_engine.network.kan import KAN, Network, copy_network
 from kan_engine.network.layer import KANLayer, SymbolicEdge
 
 
@@ -23,9 +23,9 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     that varies but is not used scores 0. A constant activation scores 0: another edge can take its value.
     """
     spreads = [
-        _activation_deviations(layer, h) for layer, h in zip(network.stack, network.preacts(x), strict=False)
+        activation_deviations(layer, h) for layer, h in zip(network.stack, network.preacts(x), strict=False)
     ]
-    direct = None if network.direct is None else _activation_deviations(network.direct, x)
+    direct = None if network.direct is None else activation_deviations(network.direct, x)
     node = x.new_ones(network.config.width[-1])
     scores: list[Tensor] = []
     # Direct edges enter the outputs beside those of the last layer, so both share one total
@@ -40,7 +40,7 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     return scores if direct is None else [*scores, direct / total]
 
 
-def _activation_deviations(
+def activation_deviations(
     layer: KANLayer, h: Float[Tensor, "batch in_dim"]
 ) -> Float[Tensor, "in_dim out_dim"]:
     """Standard deviation that every activation contributes to its node.
@@ -85,7 +85,7 @@ def incoming_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " o
 
 
 @torch.no_grad()
-def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 1e-2) -> KAN:
+def prune(network: Network, x: Float[Tensor, "batch in_dim"], *, threshold: float = 1e-2) -> Network:
     """The network without edges of low score and without nodes that lack incoming or outgoing edges.
 
     An edge is pruned if its score is below ``threshold`` times the highest score of its layer. A hidden node
@@ -141,7 +141,7 @@ def _fold_node_(layer: KANLayer, node: int) -> None:
 
 
 @torch.no_grad()
-def remove_dead_nodes(network: KAN) -> KAN:
+def remove_dead_nodes(network: Network) -> Network:
     """The same function without the hidden nodes that have neither incoming nor outgoing edges.
 
     Every layer keeps at least one node.
@@ -163,9 +163,11 @@ def remove_dead_nodes(network: KAN) -> KAN:
     # New index of every remaining node, for symbolic edges
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in live_nodes]
     symbolic = _relocate_edges(header.symbolic, places)
-    smaller = KAN.from_header(
-        replace(header, width=width, products=products, groups=groups, symbolic=symbolic)
-    ).to(layers[0].weight)
+    smaller = (
+        type(network)
+        .from_header(replace(header, width=width, products=products, groups=groups, symbolic=symbolic))
+        .to(layers[0].weight)
+    )
     for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, live_nodes, live_nodes[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
         new.mask.copy_(old.mask[nodes_in][:, nodes_out])

@@ -12,7 +12,8 @@ from service.schemas.members import NetworkOut
 from service.schemas.model_document import FeatureOut
 
 if TYPE_CHECKING:
-    from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler
+    from kan_engine import Encoding, Expression, Feature, Standardizer, TargetScaler
+    from kan_engine.network.kan import KAN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kan_engine import (
-    KAN,
     Callbacks,
     ModelChanges,
     SearchResult,
@@ -16,6 +15,7 @@ from kan_engine import (
     revise,
 )
 from kan_engine.network.header import EdgePlace
+from kan_engine.network.kan import KAN
 from kan_engine.search.assembly import add_formulas, report_formulas
 from service.errors import Conflict
 from service.schemas.model_document import ModelDocument

@@ -1,0 +1,1 @@
+"""Networks to work on by hand: change, train, read and draw them."""

@@ -1,0 +1,237 @@
+"""A network to work on by hand: operations of pykan 0.2.8 have the same names, and do what these say."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+
+from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.workbench.kan import KAN
+from tests.support.engine.networks import uniform_rows
+
+X = uniform_rows(200, 2)
+Y = torch.sin(np.pi * X[:, :1]) + X[:, 1:] ** 2
+
+
+def make(width: tuple[int, ...] = (2, 3, 1), **shape: object) -> KAN:
+    return KAN.create(width, **shape)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def trained() -> KAN:
+    """[2, 1, 1], which the sum of a sine and a square needs."""
+    network = make((2, 1, 1), grid_size=10)
+    list(network.fit(X, Y, steps=40))
+    return network
+
+
+def test_fit_takes_steps_in_place_and_keeps_what_was_before() -> None:
+    network = make()
+    before, count = network(X).detach(), 0
+    for step in network.fit(X, Y, optimizer="lbfgs", steps=15, lamb=1e-4, lamb_coef=0.1):
+        count += 1
+        assert step.loss > 0
+    assert count == 15
+    assert network.evaluate(X, Y)["test_loss"] < 0.3
+    torch.testing.assert_close(network.checkout(0)(X), before)
+    assert network.history() == ["0 create", "1 fit"]
+
+
+def test_fit_refuses_a_setting_that_there_is_not() -> None:
+    with pytest.raises(InvalidConfig, match="lamb_l3"):
+        make().fit(X, Y, lamb_l3=1.0)
+
+
+def test_history_checkout_and_rewind_go_back_to_any_state() -> None:
+    network = make().refine(10).expand_width(1, 2, generator=torch.Generator()).remove_edge(0, 0, 0)
+    assert network.history() == ["0 create", "1 refine", "2 expand_width", "3 remove_edge"]
+    assert network.checkout(1).config.width == (2, 3, 1)
+    assert network.rewind(1).stack[0].grid_size == 10
+    assert network.checkout(2).history() == ["0 create", "1 refine", "2 expand_width"]
+    with pytest.raises(InvalidConfig, match="states are 0 to 3"):
+        network.checkout(4)
+
+
+def test_what_changes_a_network_leaves_it_as_it_was() -> None:
+    network = make()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    changes = [
+        network.prune(X, threshold=0.3),
+        network.prune_edge(X, 0.3),
+        network.prune_node(X, 0.5),
+        network.prune_input(X, 0.9),
+        network.perturb(0.1, "all", generator=generator),
+        network.update_grid_from_samples(3 * X, grid_eps=0.5),
+        network.swap(1, 0, 2),
+        network.auto_swap(X),
+        network.module(0, "[0]->[0]"),
+        network.remove_node(1, 1),
+        network.auto_symbolic(X),
+    ]
+    for changed in changes:
+        assert isinstance(changed, KAN)
+        assert changed.history() == ["0 create", f"1 {changed.operation}"]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not network.layers[0].symbolic
+
+
+def test_prune_edge_prune_node_and_prune_input_remove_what_matters_little(trained: KAN) -> None:
+    larger = trained.expand_width(1, 2, generator=torch.Generator().manual_seed(1))
+    assert larger.prune_edge(X).edge_count == trained.edge_count
+    assert larger.prune_node(X).config.width == (2, 1, 1)
+    torch.testing.assert_close(larger.prune_node(X)(X), trained(X))
+    wider = make((3, 2, 1))
+    wider.layers[0].weight.data[2] *= 1e-4
+    assert wider.prune_input(uniform_rows(50, 3)).layers[0].mask.any(1).tolist() == [True, True, False]
+
+
+def test_sparse_init_leaves_one_edge_to_every_node() -> None:
+    network = make((4, 5, 2), sparse=True)
+    assert all(layer.mask.sum(0).tolist() == [1] * layer.out_dim for layer in network.stack)
+
+
+def test_get_act_get_fun_and_get_range_tell_of_activations(trained: KAN) -> None:
+    activations = trained.get_act(X)
+    torch.testing.assert_close(activations[0].sum(1), trained.preacts(X)[1])
+    inputs, values = trained.get_fun(X, 0, 1, 0)
+    assert (np.diff(inputs) >= 0).all()
+    assert trained.get_range(X, 0, 1, 0) == (inputs[0], inputs[-1], values.min(), values.max())
+
+
+def test_feature_score_attribute_and_node_scores_tell_what_matters(trained: KAN) -> None:
+    deeper = make((3, 2, 2, 1))
+    deeper.layers[0].weight.data[2] = 0.0  # a constant
+    x = uniform_rows(60, 3)
+    scores = deeper.feature_score(x)
+    assert float(scores[2]) < 1e-9 < float(scores[0])
+    assert float(scores.sum()) == pytest.approx(1.0)
+    assert deeper.attribute(x, 2, 1).shape == (3,)
+    assert [len(part) for part in deeper.node_scores(x)] == [3, 2, 2, 1]
+    # The score of a feature is that of the nodes it passes through
+    whole = sum(deeper.attribute(x, 1, node) * deeper.node_scores(x)[1][node] for node in range(2))
+    torch.testing.assert_close(whole, scores)
+
+
+def test_feature_interaction_counts_the_sets_of_inputs_of_nodes() -> None:
+    network = make((3, 3, 1))
+    network.layers[0].mask[2, :2] = False
+    network.layers[0].mask[:2, 2] = False
+    assert network.feature_interaction(uniform_rows(60, 3), 1) == {(0, 1): 2, (2,): 1}
+
+
+def test_connection_cost_falls_when_auto_swap_sorts_nodes() -> None:
+    network = make((4, 4, 4))
+    network.layers[0].mask[:] = torch.eye(4).flip(0).bool()  # all edges cross
+    network.layers[1].mask[:] = torch.eye(4).flip(0).bool()
+    x = uniform_rows(60, 4)
+    assert network.auto_swap(x).connection_cost(x) < 0.1 * network.connection_cost(x)
+
+
+def test_suggest_fix_and_auto_symbolic_lead_to_the_formula(trained: KAN) -> None:
+    assert trained.suggest_symbolic(X, 0, 0, 0)[0].function in ("sin", "cos")
+    assert len(trained.suggest_symbolic(X, 0, 1, 0, topk=3)) == 3
+    fixed = (
+        trained.fix_symbolic(0, 0, 0, "sin", X).fix_symbolic(0, 1, 0, "x^2", X).fix_symbolic(1, 0, 0, "x", X)
+    )
+    (formula,) = fixed.symbolic_formula(["a", "b"], x=X)
+    assert "a" in to_text(formula)
+    assert fixed.evaluate(X, Y)["test_loss"] < 0.05
+    assert not any(layer.trainable_mask().any() for layer in trained.auto_symbolic(X).all_layers)
+    assert any(
+        layer.trainable_mask().any() for layer in trained.auto_symbolic(X, r2_threshold=1.1).all_layers
+    )
+
+
+def test_symbolic_formula_undoes_the_scaling_of_columns() -> None:
+    network = make((1, 1)).fix_symbolic(0, 0, 0, "x^2", constants=(2.0, 1.0, 3.0, 4.0))
+    (formula,) = network.symbolic_formula(["t"], normalizer=([5.0], [10.0]), output_normalizer=([7.0], [0.5]))
+    t = np.array([1.0, 6.0])
+    u = 2 * (t - 5) / 10 + 1
+    np.testing.assert_allclose(evaluate(formula, {"t": t}), 0.5 * (3 * u**2 + 4) + 7)
+
+
+def test_symbolic_formula_of_products_multiplies_and_names_splines_that_are_left() -> None:
+    network = make((2, 1, 1), products=1)
+    with pytest.raises(InvalidConfig, match=r"3 activations are splines, first \(0, 0, 0\)"):
+        network.symbolic_formula()
+    for edge in ((0, 0, 0), (0, 1, 0), (1, 0, 0)):
+        network = network.fix_symbolic(*edge, "x", constants=(1.0, 0.0, 1.0, 0.0))
+    assert to_text(network.symbolic_formula()[0]) == "x_1*x_2"
+
+
+def test_fix_symbolic_needs_rows_or_constants() -> None:
+    with pytest.raises(InvalidConfig, match="rows x"):
+        make().fix_symbolic(0, 0, 0, "sin")
+
+
+def test_unfix_symbolic_and_unfix_symbolic_all_bring_splines_back() -> None:
+    fixed = make((2, 1, 1), grid_size=30).fix_symbolic(0, 0, 0, "sin", constants=(2, 0, 1, 0))
+    for loose in (fixed.unfix_symbolic(0, 0, 0), fixed.unfix_symbolic_all()):
+        torch.testing.assert_close(loose(X), fixed(X), rtol=1e-4, atol=1e-4)
+
+
+def test_get_reg_weighs_norms_entropy_and_coefficients() -> None:
+    network = make()
+    l1, coefficients = (float(network.get_reg(X, lamb_entropy=0.0, lamb_coef=w).detach()) for w in (0.0, 1.0))
+    assert 0 < l1 < coefficients
+
+
+def test_saveckpt_and_loadckpt_keep_function_shape_and_symbols(tmp_path: Path) -> None:
+    network = make((2, 3, 1), products=1, base="identity").fix_symbolic(
+        0, 0, 0, "sin", constants=(2, 0, 1, 0)
+    )
+    network.saveckpt(tmp_path / "kan.safetensors")
+    loaded = KAN.loadckpt(tmp_path / "kan.safetensors")
+    assert torch.equal(loaded(X), network(X))
+    assert loaded.config == network.config
+    (tmp_path / "other").write_bytes(b"no tensors")
+    with pytest.raises(InvalidData, match="does not hold a network"):
+        KAN.loadckpt(tmp_path / "other")
+
+
+def test_copy_and_from_network_share_no_weights() -> None:
+    network = make()
+    for twin in (network.copy(), KAN.from_network(network)):
+        twin.layers[0].weight.data += 1.0
+        assert not torch.allclose(twin(X), network(X))
+
+
+def test_it_is_plain_torch() -> None:
+    network = make((2, 3, 2, 1), products=(1, 0, 0))
+    x = X[:5].clone().requires_grad_()
+    assert torch.autograd.gradgradcheck(network, (0.3 * x,))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    before = float((network(X) - Y).square().mean().detach())
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = (network(X) - Y).square().mean()
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < before
+    again = make((2, 3, 2, 1), products=(1, 0, 0), seed=1)
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(X), network(X))
+
+
+def test_plot_names_inputs_outputs_and_title_in_any_size(trained: KAN) -> None:
+    picture = trained.plot(X, in_vars=["time", "load"], out_vars=["force"], title="A <test>", scale=0.5)
+    root = ElementTree.fromstring(picture.svg)
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"time", "load", "force", "A <test>"} <= set(texts)
+    whole = ElementTree.fromstring(trained.plot(X).svg)
+    assert float(root.attrib["width"]) == pytest.approx(0.5 * float(whole.attrib["width"]), abs=0.2)
+    assert "x1" in trained.plot(X).svg
+    assert picture._repr_svg_() == picture.svg
+
+
+def test_plot_shows_scores_by_beta_and_metric(trained: KAN) -> None:
+    pictures = {trained.plot(X, beta=beta).svg for beta in (0.3, 3.0)}
+    pictures |= {
+        make((2, 4, 2)).plot(X, metric=metric).svg for metric in ("backward", "forward_u", "forward_n")
+    }
+    assert len(pictures) == 5
