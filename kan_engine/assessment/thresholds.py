@@ -84,7 +84,6 @@ class AssessmentThresholds:
 
     Attributes:
         min_relative_gain: Of the mean squared error; a smaller gain is ignored.
-
         min_rows_per_constant: p constants from n rows add an error of noise · sqrt(p / n): with ten rows for
             each, a third of the noise.
         ridge_penalties: On standardised columns; the lowest are negligible.
@@ -92,8 +91,6 @@ class AssessmentThresholds:
         logistic_strengths: Inverse penalties of logistic regression on standardised columns.
         max_fit_rows: For fitting a simple model; more rows change its errors by less than noise.
         max_refit_steps: Of Levenberg-Marquardt, starting from the constants found on all rows.
-
-            than equal ones: 10 are odds of 1,000 to 1.
         clear_rmse_ratio: Of RMSEs, below which a model is better without a test.
         max_resamplings: Of the rows, on which the search is repeated.
         min_stability: Required share of resamplings that lead to similar predictions.

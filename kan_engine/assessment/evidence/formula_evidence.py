@@ -1,11 +1,12 @@
 """Evidence for a formula: errors of other models, residual tests, stability under resampling, and rivals.
 
-A formula is *consistent* with the rows under six conditions. No other model is better on the same folds. A
+A formula is *consistent* with the rows under these conditions. No other model is better on the same folds. A
 residual test that would detect a signal of relevant size finds none. Resampled rows lead to formulas with
 similar predictions. There are enough rows for its constants. Within the ranges of the columns it was not
 found undefined or far beyond the target. It is probable that it is the law, up to its constants. Where the
-errors of the rows are known, its residuals do not exceed them. Where the rows cannot decide, the formula is
-an *approximation*. Where it is no better than a constant, or worse than a line, it is *weak*.
+errors of the rows are known, its residuals do not exceed them. Where one of them fails or the rows cannot
+decide, the formula is an *approximation*. Where it is no better than a constant, or worse than a line, it is
+*weak*.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class FormulaEvidence:
     def reasons(self) -> list[dict[str, str]]:
         """Why the formula is not consistent, as codes and texts; empty if it is.
 
-        A probability takes into account that the search was not repeated on resampled rows.
+        What was not measured speaks against no formula, but one of which too little was measured is not
+        called consistent: without a repeated search, it needs both a residual test and a probability.
         """
         objections = self.objections
         is_untested = self.stability is None and None in (self.p_value, self.probability)

@@ -38,7 +38,6 @@ class ScreenedRows:
             bases=bases,
             scores=self.scores,
             rows=self.effective_rows,
-            root=self.root,
             thresholds=self.thresholds,
             limits=limits,
         )

@@ -46,9 +46,8 @@ class Selection:
 
     Attributes:
         bases: Functions of the inputs.
-        scores: Scores of the target, orthonormal.
+        scores: Standardised functions of the target, orthonormal; see ``basis.score_numbers``.
         rows: Number of rows that the weights are worth.
-        root: Roots of the shares of the rows.
         thresholds: Decision numbers.
         limits: Largest logarithms of the probabilities of a single input and of a product that stand out.
         effects: The inputs selected so far, by place.
@@ -59,7 +58,6 @@ class Selection:
     bases: Sequence[InputBasis]
     scores: Float[np.ndarray, "rows outputs"]
     rows: float
-    root: Float[np.ndarray, " rows"]
     thresholds: ScreeningThresholds
     limits: tuple[float, float]
     effects: dict[int, Effect] = field(default_factory=dict)
@@ -81,7 +79,7 @@ class Selection:
             is_late: Once it returns true, no more products are tested.
 
         Returns:
-            Whether the time sufficed.
+            Whether it ended before it was late.
         """
         for _ in range(self.thresholds.max_rounds):
             self._add_single_inputs(max_inputs)
@@ -132,8 +130,8 @@ class Selection:
         degree: int,
         residual: Float[np.ndarray, "rows outputs"],
     ) -> Float[np.ndarray, " inputs"]:
-        # The functions, less their projections on the selected ones, have the Gram matrix ``gram``; their
-        # products with the residual are those of the functions themselves, as it is orthogonal to the others
+        # The functions, less their projections on the selected ones, have the Gram matrix ``gram``. The
+        # residual is orthogonal to the selected ones, so that its products with the functions need none
         values = basis.values[:, :, :degree]
         shape = values.shape[1:]
         products = (values.reshape(len(values), -1).T @ residual.astype(np.float32)).reshape(*shape, -1)
@@ -163,8 +161,8 @@ class Selection:
     def _add_products(self, products: ProductTests, max_inputs: int) -> bool:
         """Add the products that stand out; returns whether there are any."""
         is_added = False
-        for share, factor, other_factor, values in products.find_strongest(self.residual):
-            if self._test_product(share) > self.limits[1]:
+        for gain, factor, other_factor, values in products.find_strongest(self.residual):
+            if self._test_product(gain) > self.limits[1]:
                 break
             if len({*self.effects, factor, other_factor}) > max_inputs or not self._has_degrees_left:
                 continue

@@ -110,16 +110,16 @@ class Jobs(JobQueries):
 
         Args:
             kinds: Kinds of jobs.
-            lease_s: Time until another process may take it, unless it is renewed.
+            lease_s: Time until the job goes back to the queue, unless it is renewed.
             holder: The process that claims it.
             max_seconds: Longest estimated time; None for any job.
         """
         tenants = order_tenants(self._session, kinds, max_seconds)
-        claims = (
-            self._claim(Job.id == select_first_job(tenant, kinds, max_seconds), lease_s, holder)
-            for tenant in tenants
-        )
-        return next((job for job in claims if job is not None), None)
+        for tenant in tenants:
+            job = self._claim(Job.id == select_first_job(tenant, kinds, max_seconds), lease_s, holder)
+            if job is not None:
+                return job
+        return None
 
     def adopt(self, job_id: str, token: str, *, lease_s: float, holder: str | None = None) -> Job | None:
         """Take over a job that a dispatcher claimed; only the first attempt succeeds.
