@@ -68,10 +68,11 @@ class KAN(kan.KAN):
     What changes a network returns a new one, but for ``fit``, which trains this one and keeps a copy of what
     was before. Edges are (layer, i, j): from node i of a layer to node j of the next; the inputs are layer 0.
 
-        >>> network = KAN.create((2, 5, 1), grid_size=5, seed=0)
-        >>> for step in network.fit(x, y, lamb=1e-3):
-        ...     print(step.number, step.loss)
-        >>> network = network.prune(x).refine(10)
+        >>> x = torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]
+        >>> network = KAN.create((1, 2, 1), grid_size=5, seed=0)
+        >>> losses = [step.loss for step in network.fit(x, x**2, steps=5)]
+        >>> network.prune(x).refine(10).history()
+        ['0 create', '1 fit', '2 prune', '3 refine']
 
     Attributes:
         operation: What it was made by.
