@@ -291,19 +291,10 @@ def _add_suggestions_(
             edges[place] = replace(edges[place], suggestions=ranking)
 
 
-def _rate_suggestion(
-    fit: Suggestion, *, complexity_weight: float = 0.8, r2_resolution: float = 1e-5
-) -> SuggestedFunction:
-    """Rate a function by its fit and complexity, as pykan does.
-
-    Args:
-        complexity_weight: pykan's weight of complexity against fit in the total.
-        r2_resolution: pykan's value; smaller differences of 1 - R² are ignored.
-    """
-    # The resolution keeps the logarithm of an exact fit finite
-    loss = float(np.log2(max(1 - fit.r2, 0.0) + r2_resolution))
-    total = (1 - complexity_weight) * loss + complexity_weight * fit.complexity
-    return SuggestedFunction(fit.function, fit.r2, loss, fit.complexity, total, fit.a, fit.b, fit.c, fit.d)
+def _rate_suggestion(fit: Suggestion) -> SuggestedFunction:
+    return SuggestedFunction(
+        fit.function, fit.r2, fit.loss, fit.complexity, fit.rate(), fit.a, fit.b, fit.c, fit.d
+    )
 
 
 def _list_nodes(

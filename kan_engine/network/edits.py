@@ -6,7 +6,6 @@ first hidden one.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -16,8 +15,8 @@ from torch import Tensor
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, Network, copy_network
 from kan_engine.network.layer import KANLayer, SymbolicEdge, symbolic_value
-from kan_engine.network.pruning import edge_scores
-from kan_engine.splines.knots import fit_coef
+from kan_engine.network.pruning import edge_scores, select_nodes
+from kan_engine.splines.knots import fit_coef, grid_range
 
 Perturbation = Literal["non-intrusive", "minimal", "all"]
 
@@ -69,7 +68,7 @@ def unfix_symbolic_all(network: Network) -> Network:
 
 def _unfix_(layer: KANLayer, i: int, j: int, *, points_per_interval: int = 8) -> None:
     edge = layer.symbolic.pop((i, j))
-    low, high = layer.knots[:, layer.order], layer.knots[:, -1 - layer.order]
+    low, high = grid_range(layer.knots, layer.order)
     share = torch.linspace(0, 1, points_per_interval * layer.grid_size + 1).to(layer.knots)
     x = torch.lerp(low, high, share[:, None])  # (points, in_dim)
     # The spline alone takes over the function: a base function beside it would only add to its error
@@ -104,62 +103,31 @@ def keep_module(network: Network, start_layer: int, chain: str) -> Network:
     return changed
 
 
-@torch.no_grad()
 def swap(network: Network, layer: int, first: int, second: int) -> Network:
     """Return the same function with two hidden nodes of a layer in each other's place.
 
     Raises:
         InvalidConfig: One adds and the other multiplies, or they belong to different groups.
     """
-    nodes = list(range(network.config.width[layer]))
-    nodes[first], nodes[second] = nodes[second], nodes[first]
-    return _arrange(network, layer, nodes)
-
-
-def _arrange(network: Network, number: int, nodes: Sequence[int]) -> Network:
-    """Return the network with the hidden nodes of a layer in the given order."""
-    changed = copy_network(network)
-    below, above = changed.stack[number - 1], changed.stack[number]
-    sums, size = below.out_dim - below.products, below.out_dim // network.config.groups
-    kinds = [(node >= sums, node // size) for node in range(below.out_dim)]
-    if [kinds[node] for node in nodes] != kinds:
+    kinds = _list_kinds(network, layer)
+    if kinds[first] != kinds[second]:
         raise InvalidConfig("only nodes of one kind and group can change places: sums with sums")
-    order = torch.tensor(nodes)
-    below.mask, below.weight.data = below.mask[:, order], below.weight.data[:, :, order]
-    above.mask, above.weight.data = above.mask[order], above.weight.data[order]
-    above.knots = above.knots[order]
-    place = {node: at for at, node in enumerate(nodes)}
-    below.symbolic = {(i, place[j]): edge for (i, j), edge in below.symbolic.items()}
-    above.symbolic = {(place[i], j): edge for (i, j), edge in above.symbolic.items()}
-    return changed
+    nodes = [torch.arange(size) for size in network.config.width]
+    nodes[layer][[first, second]] = nodes[layer][[second, first]]
+    return select_nodes(network, nodes)
 
 
-@torch.no_grad()
+def _list_kinds(network: KAN, layer: int) -> list[tuple[bool, int]]:
+    """Whether each node of a layer multiplies, and its group."""
+    below = network.stack[layer - 1]
+    sums, size = below.out_dim - below.products, below.out_dim // network.config.groups
+    return [(node >= sums, node // size) for node in range(below.out_dim)]
+
+
 def cut_after(network: Network, layer: int, nodes: Sequence[int]) -> Network:
-    """Return the network up to some nodes of a layer, which become its outputs.
-
-    Args:
-        network: The network.
-        layer: Number of the layer of nodes; 1 is the first one after the inputs.
-        nodes: The nodes, in ascending order.
-    """
-    config, last = network.config, network.stack[layer - 1]
-    products = sum(node >= last.out_dim - last.products for node in nodes)
-    head_config = replace(
-        config,
-        width=(*config.width[:layer], len(nodes)),
-        products=(*config.product_counts[: layer - 1], products),
-        groups=config.groups if layer > 1 else 1,
-        direct=False,
-    )
-    head = type(network)(head_config).to(last.weight)
-    for new, old in zip(head.stack, network.stack, strict=False):
-        columns = list(nodes) if old is last else list(range(old.out_dim))
-        new.knots, new.mask = old.knots.clone(), old.mask[:, columns]
-        new.weight = torch.nn.Parameter(old.weight[:, :, columns])
-        place = {node: at for at, node in enumerate(columns)}
-        new.symbolic = {(i, place[j]): edge for (i, j), edge in old.symbolic.items() if j in place}
-    return head
+    """Return the network up to some nodes of a layer, which become its outputs; 0 are the inputs."""
+    whole = [torch.arange(size) for size in network.config.width[:layer]]
+    return select_nodes(network, [*whole, torch.tensor(nodes)])
 
 
 def measure_connection_cost(scores: Sequence[Float[Tensor, "_ _"]]) -> float:
@@ -187,24 +155,17 @@ def auto_swap(network: Network, x: Float[Tensor, "rows in_dim"]) -> Network:
     """
     scores = edge_scores(network, x)[: len(network.stack)]
     for number in range(1, len(network.stack)):
-        for node in range(network.config.width[number]):
-            choices = [(measure_connection_cost(scores), node)]
-            for other in _list_equal_kinds(network, number, node):
-                swapped = _swap_scores(scores, number, node, other)
-                choices.append((measure_connection_cost(swapped), other))
-            best = min(choices)[1]
+        kinds = _list_kinds(network, number)
+        for node, kind in enumerate(kinds):
+            # Of equal costs that of the present place comes first
+            costs = [
+                (measure_connection_cost(_swap_scores(scores, number, node, other)), other != node, other)
+                for other in range(len(kinds))
+                if kinds[other] == kind
+            ]
+            best = min(costs)[2]
             network, scores = swap(network, number, node, best), _swap_scores(scores, number, node, best)
     return network
-
-
-def _list_equal_kinds(network: KAN, number: int, node: int) -> list[int]:
-    below = network.stack[number - 1]
-    sums, size = below.out_dim - below.products, below.out_dim // network.config.groups
-    return [
-        other
-        for other in range(below.out_dim)
-        if other != node and (other >= sums) == (node >= sums) and other // size == node // size
-    ]
 
 
 def _swap_scores(

@@ -1,5 +1,6 @@
 """Larger networks with the same function: more hidden nodes, more layers, the weights of another network."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -38,25 +39,18 @@ def expand_width(
     width, counts = list(config.width), list(config.product_counts)
     width[layer] += nodes
     counts[layer - 1] += nodes * multiply
-    wider = _make_like(network, replace(config, width=tuple(width), products=tuple(counts)))
     # New sums follow the old ones, new products come last
-    sums = config.width[layer] - config.product_counts[layer - 1]
-    start = config.width[layer] if multiply else sums
-    places = [node if node < start else node + nodes for node in range(config.width[layer])]
+    start = config.width[layer] - (0 if multiply else config.product_counts[layer - 1])
+    places = [list(range(size)) for size in config.width]
+    places[layer] = [node if node < start else node + nodes for node in places[layer]]
+    wider = embed(network, replace(config, width=tuple(width), products=tuple(counts)), places)
     fresh = list(range(start, start + nodes))
-    for number, (old, new) in enumerate(zip(network.all_layers, wider.all_layers, strict=True)):
-        rows = places if number == layer else list(range(old.in_dim))
-        columns = places if number == layer - 1 else list(range(old.out_dim))
-        new.knots[rows] = old.knots
-        new.mask[torch.tensor(rows)[:, None], torch.tensor(columns)] = old.mask
-        new.weight[torch.tensor(rows)[:, None], :, torch.tensor(columns)] = old.weight.permute(0, 2, 1)
-        new.symbolic = {(rows[i], columns[j]): edge for (i, j), edge in old.symbolic.items()}
     below, above = wider.stack[layer - 1], wider.stack[layer]
     _enter_by_lines_(below, fresh, generator)
     # A factor 1 is a spline whose coefficients are all 1; a product that has no factor stays 0
-    products = slice(above.out_dim - above.products, None)
-    above.mask[fresh, products] = network.stack[layer].mask[:, products].any(0)
-    above.weight[fresh, :-1, products] = 1.0
+    sums = above.out_dim - above.products
+    above.mask[fresh] = torch.cat([torch.ones(sums).bool().to(above.mask), above.mask[:, sums:].any(0)])
+    above.weight[fresh, :-1, sums:] = 1.0
     return wider
 
 
@@ -90,20 +84,14 @@ def expand_depth(
     if not config.order:
         raise InvalidConfig("steps (order 0) cannot be the identity; splines of order 1 and more can")
     outputs = config.width[-1]
-    deeper = _make_like(
-        network, replace(config, width=(*config.width, outputs), products=(*config.product_counts, 0))
-    )
-    for old, new in zip(network.stack, deeper.stack, strict=False):
-        new.load_state_dict(old.state_dict())
-        new.symbolic = dict(old.symbolic)
-    if network.direct is not None and deeper.direct is not None:
-        deeper.direct.load_state_dict(network.direct.state_dict())
-        deeper.direct.symbolic = dict(network.direct.symbolic)
+    deeper_config = replace(config, width=(*config.width, outputs), products=(*config.product_counts, 0))
+    deeper = embed(network, deeper_config, [list(range(size)) for size in config.width])
     last = deeper.stack[-1]
     if x is not None:
         fit_grid_to_inputs_(last, network.stack[-1](network.preacts(x)[len(network.stack) - 1]), thresholds)
     # The Greville points of a grid are the coefficients of the identity
     last.weight[:, :-1] = greville_points(last)[:, :, None] * torch.eye(outputs).to(last.weight)[:, None]
+    last.mask[:] = True
     return deeper
 
 
@@ -137,12 +125,28 @@ def initialize_grid_from_another_model(
     return changed
 
 
-def _make_like(network: Network, config: KANConfig) -> Network:
-    """A network of another shape whose activations are 0, with grid sizes, dtype and device of this one."""
-    made = type(network)(config)
-    sizes = [layer.grid_size for layer in network.all_layers]
-    if len(sizes) < len(made.all_layers):
-        sizes.insert(len(network.stack), sizes[len(network.stack) - 1])
-    for layer, size in zip(made.all_layers, sizes, strict=True):
+@torch.no_grad()
+def embed(network: Network, config: KANConfig, places: Sequence[Sequence[int]]) -> Network:
+    """Return a larger network that contains this one; its other edges are pruned, and 0.
+
+    Args:
+        network: The network.
+        config: Shape of the larger one, which may have more nodes and more layers.
+        places: Of every layer of the network, the places of its nodes in the larger one.
+    """
+    larger = type(network)(config).to(network.stack[0].weight)
+    sizes = [layer.grid_size for layer in network.stack]
+    sizes += sizes[-1:] * (len(larger.stack) - len(sizes))
+    pairs = [*zip(network.stack, larger.stack, places, places[1:], strict=False)]
+    if network.direct is not None and larger.direct is not None:
+        sizes.append(network.direct.grid_size)
+        pairs.append((network.direct, larger.direct, places[0], places[-1]))
+    for layer, size in zip(larger.all_layers, sizes, strict=True):
         resize_grid_(layer, size)
-    return made.to(network.stack[0].weight)
+        layer.mask[:] = False
+    for old, new, rows, columns in pairs:
+        block = torch.tensor(rows)[:, None], torch.tensor(columns)
+        new.knots[list(rows)], new.mask[block] = old.knots, old.mask
+        new.weight.permute(0, 2, 1)[block] = old.weight.permute(0, 2, 1)
+        new.symbolic = {(rows[i], columns[j]): edge for (i, j), edge in old.symbolic.items()}
+    return larger

@@ -10,13 +10,14 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.data.scaling import Standardizer
-from kan_engine.network.kan import KAN, copy_network, resize_grid_
+from kan_engine.network.expansion import embed
+from kan_engine.network.kan import KAN, Network, copy_network
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.pruning import drop_dead_edges_
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 
 
-def remove_inputs(network: KAN, inputs: list[int]) -> KAN:
+def remove_inputs(network: Network, inputs: list[int]) -> Network:
     """Return a copy of the network without the edges from these inputs."""
     result = copy_network(network)
     for layer in (result.stack[0], result.direct):
@@ -36,19 +37,8 @@ def add_unused_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
         count: Number of all inputs.
     """
     width = (count, *network.config.width[1:])
-    wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
-    for layer, source in zip(wider.all_layers, network.all_layers, strict=True):
-        resize_grid_(layer, source.grid_size)
-        rows = (
-            list(places)
-            if source is network.stack[0] or source is network.direct
-            else list(range(source.in_dim))
-        )
-        # New inputs have no live edges; those of the network move to their places
-        layer.mask[:] = False
-        layer.knots[rows], layer.weight[rows], layer.mask[rows] = source.knots, source.weight, source.mask
-        layer.symbolic = {(rows[i], j): edge for (i, j), edge in source.symbolic.items()}
-    return wider
+    others = [list(range(size)) for size in width[1:]]
+    return embed(network, replace(network.config, width=width), [places, *others])
 
 
 @torch.no_grad()

@@ -1,11 +1,11 @@
 """Scores of edges and nodes, and pruning by these scores (eq. 2.17 and 2.21 of the KAN paper)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
@@ -146,45 +146,66 @@ def remove_dead_nodes(network: Network) -> Network:
 
     Every layer keeps at least one node.
     """
-    header = network.to_header()
-    layers = network.stack
-    live_nodes = [torch.arange(network.config.width[0])]
-    for below, above in pairwise(layers):
+    nodes = [torch.arange(network.config.width[0])]
+    for below, above in pairwise(network.stack):
         alive = torch.nonzero(below.mask.any(0) | above.mask.any(1))[:, 0]
-        live_nodes.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
-    live_nodes.append(torch.arange(network.config.width[-1]))
-    width = tuple(len(nodes) for nodes in live_nodes)
+        nodes.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
+    return select_nodes(network, [*nodes, torch.arange(network.config.width[-1])])
+
+
+@torch.no_grad()
+def select_nodes(network: Network, nodes: Sequence[Int[Tensor, " _"]]) -> Network:
+    """The network of some nodes, in their order; the edges between them stay as they are.
+
+    Args:
+        network: The network.
+        nodes: Of every layer, sums before products. Those of the first layers alone make a network whose
+            outputs are the last of them, without direct edges.
+    """
+    header, depth = network.to_header(), len(nodes) - 1
+    layers, is_whole = network.stack[:depth], depth == len(network.stack)
+    direct = network.direct if is_whole else None
+    width = tuple(len(part) for part in nodes)
     products = tuple(
-        int((nodes >= layer.out_dim - layer.products).sum())
-        for layer, nodes in zip(layers, live_nodes[1:], strict=True)
+        int((part >= layer.out_dim - layer.products).sum())
+        for layer, part in zip(layers, nodes[1:], strict=True)
     )
-    # groups may differ in size if nodes were removed; the masks still separate them
-    groups = header.groups if width == header.width else 1
     # New index of every remaining node, for symbolic edges
-    places = [{int(old): new for new, old in enumerate(nodes)} for nodes in live_nodes]
-    symbolic = _relocate_edges(header.symbolic, places)
-    smaller = (
+    places = [{int(old): new for new, old in enumerate(part)} for part in nodes]
+    selected = (
         type(network)
-        .from_header(replace(header, width=width, products=products, groups=groups, symbolic=symbolic))
-        .to(layers[0].weight)
+        .from_header(
+            replace(
+                header,
+                width=width,
+                products=products,
+                # Groups may differ in size if nodes are missing; the masks still separate them
+                groups=header.groups if width == header.width else 1,
+                direct=direct is not None,
+                grid_sizes=header.grid_sizes if is_whole else header.grid_sizes[:depth],
+                symbolic=_relocate_edges(header.symbolic, places, is_whole=is_whole),
+            )
+        )
+        .to(network.stack[0].weight)
     )
-    for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, live_nodes, live_nodes[1:], strict=False):
+    for old, new, nodes_in, nodes_out in zip(layers, selected.stack, nodes, nodes[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
         new.mask.copy_(old.mask[nodes_in][:, nodes_out])
         new.weight.copy_(old.weight[nodes_in][:, :, nodes_out])
-    if network.direct is not None and smaller.direct is not None:
-        smaller.direct.load_state_dict(network.direct.state_dict())
-    return smaller
+    if direct is not None and selected.direct is not None:
+        selected.direct.load_state_dict(direct.state_dict())
+    return selected
 
 
 def _relocate_edges(
-    symbolic: Mapping[EdgePlace, SymbolicEdge], places: list[dict[int, int]]
+    symbolic: Mapping[EdgePlace, SymbolicEdge], places: list[dict[int, int]], *, is_whole: bool
 ) -> dict[EdgePlace, SymbolicEdge]:
     """The fixed activations at the new indices of their nodes, without those whose nodes were removed."""
     edges = {}
     for (number, i, j), edge in symbolic.items():
-        if number == len(places) - 1:  # a direct edge: inputs and outputs keep their indices
-            edges[number, i, j] = edge
+        if number >= len(places) - 1:
+            if is_whole:  # a direct edge: inputs and outputs keep their indices
+                edges[number, i, j] = edge
         elif i in places[number] and j in places[number + 1]:
             edges[number, places[number][i], places[number + 1][j]] = edge
     return edges

@@ -145,14 +145,7 @@ class Adam:
         per_row = loss_per_row(config.loss, outputs.flatten(0, 1), targets).view(self._groups, -1)
         objective = (per_row * self._group_row_weights(part)).sum(1).mean() / (len(part) * self._mean_weight)
         if config.lamb:
-            objective = objective + config.lamb * regularization(
-                self._twin,
-                part.x,
-                lamb_l1=config.lamb_l1,
-                lamb_entropy=config.lamb_entropy,
-                lamb_coef=config.lamb_coef,
-                lamb_coefdiff=config.lamb_coefdiff,
-            )
+            objective = objective + config.lamb * regularization(self._twin, part.x, config)
         objective.backward()  # type: ignore[no-untyped-call]
         # The gradient of the quadratic penalty is known, so that its value needs no graph
         if config.penalty.is_active:

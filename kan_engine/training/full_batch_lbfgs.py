@@ -75,11 +75,4 @@ class FullBatchLBFGS:
         if config.lamb:
             edges = sum(layer.mask.numel() for layer in network.all_layers)
             sample = rows.x[:: -(-len(rows) // sparsity_rows(edges))]
-            yield config.lamb * regularization(
-                network,
-                sample,
-                lamb_l1=config.lamb_l1,
-                lamb_entropy=config.lamb_entropy,
-                lamb_coef=config.lamb_coef,
-                lamb_coefdiff=config.lamb_coefdiff,
-            )
+            yield config.lamb * regularization(network, sample, config)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
+from kan_engine.training.config import TrainingConfig
 
 
 def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "_ _"]]:
@@ -20,13 +21,7 @@ def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Ten
 
 
 def regularization(
-    network: KAN,
-    x: Float[Tensor, "batch in_dim"],
-    *,
-    lamb_l1: float,
-    lamb_entropy: float,
-    lamb_coef: float = 0.0,
-    lamb_coefdiff: float = 0.0,
+    network: KAN, x: Float[Tensor, "batch in_dim"], config: TrainingConfig
 ) -> Float[Tensor, ""]:
     """μ1 Σ|Φ_l|₁ + μ2 Σ S(Φ_l) (eq. 2.20, without the factor λ), and the coefficients' sizes.
 
@@ -40,12 +35,11 @@ def regularization(
         # Edges that are 0 have the share 0, whose term share·log(share) is 0
         share = norms / size.clamp_min(1e-30)
         entropy = -torch.xlogy(share, share.clamp_min(1e-30)).sum()
-        total = total + lamb_l1 * size + lamb_entropy * entropy
-    if lamb_coef or lamb_coefdiff:
+        total = total + config.lamb_l1 * size + config.lamb_entropy * entropy
+    if config.lamb_coef or config.lamb_coefdiff:
         for layer in network.all_layers:
             coefficients = layer.effective_weight()[:, :-1]
-            sizes = lamb_coef * coefficients.abs().sum(1) + lamb_coefdiff * coefficients.diff(
-                dim=1
-            ).abs().sum(1)
+            sizes = config.lamb_coef * coefficients.abs().sum(1)
+            sizes = sizes + config.lamb_coefdiff * coefficients.diff(dim=1).abs().sum(1)
             total = total + sizes.mean(1).sum()
     return total

@@ -72,7 +72,7 @@ def batch_hessian(
 ) -> Float[Tensor, "rows out_dim in_dim in_dim"]:
     """Second derivatives of the outputs in the inputs of the same row; differentiable themselves."""
     x = x if x.requires_grad else x.detach().requires_grad_()
-    slopes = _differentiate(function(x), x)
+    slopes = batch_jacobian(function, x)
     return _differentiate(slopes.flatten(1), x).view(*slopes.shape, x.shape[1])
 
 

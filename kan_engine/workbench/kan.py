@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
@@ -25,6 +23,7 @@ from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, su
 from kan_engine.network import edits, expansion, kan
 from kan_engine.network.grid_updates import refine, update_grid_
 from kan_engine.network.header import NetworkHeader
+from kan_engine.network.inputs import remove_inputs
 from kan_engine.network.kan import KANConfig, initialise_
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.network.node_scores import attribute, feature_interaction, feature_score, node_scores
@@ -41,25 +40,24 @@ P = ParamSpec("P")
 Rows = Float[Tensor, "rows in_dim"]
 
 
-@dataclass(frozen=True)
-class Version:
-    """An earlier state of a network, and the operation that led to it."""
-
-    operation: str
-    network: KAN
-
-
 def _derive(change: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[KAN, P], KAN]:
     """A method whose result knows what it was made from."""
 
     @wraps(change)
     def method(network: KAN, /, *args: P.args, **options: P.kwargs) -> KAN:
         changed = change(network, *args, **options)
-        changed.past = (*network.past, Version(network.operation, network))
+        changed.past = (*network.past, network.copy())
         changed.operation = change.__name__
         return changed
 
     return method
+
+
+def _rank_functions(
+    inputs: Float[np.ndarray, " rows"], values: Float[np.ndarray, " rows"], weight_simple: float
+) -> list[Suggestion]:
+    fits = suggest(FitPoints(inputs), values)
+    return sorted(fits, key=lambda fit: fit.rate(weight_simple))
 
 
 class KAN(kan.KAN):
@@ -76,12 +74,12 @@ class KAN(kan.KAN):
 
     Attributes:
         operation: What it was made by.
-        past: Its earlier states, the first one first; ``history`` lists and ``checkout`` returns them.
+        past: Copies of its earlier states in their order; ``history`` lists and ``checkout`` returns them.
     """
 
     def __init__(self, config: KANConfig) -> None:
         super().__init__(config)
-        self.operation, self.past = "create", tuple[Version, ...]()
+        self.operation, self.past = "create", tuple[KAN, ...]()
 
     @staticmethod
     def create(width: Sequence[int], *, seed: int = 0, sparse: bool = False, **shape: Any) -> KAN:
@@ -152,12 +150,8 @@ class KAN(kan.KAN):
     @_derive
     def prune_input(self, x: Rows, threshold: float = 1e-2) -> KAN:
         """The network without edges from inputs whose score is below a share of the highest."""
-        changed, scores = kan.copy_network(self), self.feature_score(x)
-        for layer in (changed.stack[0], changed.direct):
-            if layer is not None:
-                layer.mask[scores < threshold * scores.amax()] = False
-        drop_dead_edges_(changed)
-        return changed
+        scores = self.feature_score(x)
+        return remove_inputs(self, (scores < threshold * scores.amax()).nonzero()[:, 0].tolist())
 
     @_derive
     def update_grid_from_samples(self, x: Rows, grid_eps: float = 1.0) -> KAN:
@@ -203,11 +197,11 @@ class KAN(kan.KAN):
         A spline stays where no function reaches ``r2_threshold``.
         """
         changed = kan.copy_network(self)
-        for number, layer in enumerate(changed.all_layers):
+        for layer, h, values in zip(changed.all_layers, self.preacts(x), self.get_act(x), strict=True):
             for i, j in layer.trainable_mask().nonzero().tolist():
-                ranked = changed._rank_functions(x, (number, i, j), weight_simple)
-                if ranked and ranked[0].r2 >= r2_threshold:
-                    fit = ranked[0]
+                fits = _rank_functions(h[:, i].numpy(), values[:, i, j].numpy(), weight_simple)
+                if fits and fits[0].r2 >= r2_threshold:
+                    fit = fits[0]
                     layer.symbolic[i, j] = SymbolicEdge(fit.function, fit.a, fit.b, fit.c, fit.d)
         return changed
 
@@ -232,9 +226,11 @@ class KAN(kan.KAN):
         self, x: Rows, layer: int, i: int, j: int
     ) -> tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]:
         """Inputs of an edge in ascending order, and its activations there."""
-        inputs = self.preacts(x)[layer][:, i].numpy()
-        order = np.argsort(inputs)
-        return inputs[order], self.get_act(x)[layer][:, i, j].numpy()[order]
+        h = self.preacts(x)[layer]
+        with torch.no_grad():
+            values = self.all_layers[layer].postacts(h)[:, i, j].numpy()
+        order = np.argsort(h[:, i].numpy())
+        return h[:, i].numpy()[order], values[order]
 
     def get_range(self, x: Rows, layer: int, i: int, j: int) -> tuple[float, float, float, float]:
         """Smallest and largest input of an edge, smallest and largest activation."""
@@ -252,15 +248,7 @@ class KAN(kan.KAN):
             topk: Number of functions.
             weight_simple: Weight of the complexity against log2 of 1 - R².
         """
-        return self._rank_functions(x, (layer, i, j), weight_simple)[:topk]
-
-    def _rank_functions(self, x: Rows, edge: tuple[int, int, int], weight_simple: float) -> list[Suggestion]:
-        inputs, values = self.get_fun(x, *edge)
-
-        def rank(fit: Suggestion) -> float:
-            return (1 - weight_simple) * math.log2(1 + 1e-5 - fit.r2) + weight_simple * fit.complexity
-
-        return sorted(suggest(FitPoints(inputs), values), key=rank)
+        return _rank_functions(*self.get_fun(x, layer, i, j), weight_simple)[:topk]
 
     def symbolic_formula(
         self,
@@ -314,8 +302,7 @@ class KAN(kan.KAN):
             config = TrainingConfig(**settings)
         except TypeError as error:
             raise InvalidConfig(f"no setting of a training: {error}") from error
-        before = self.copy()
-        self.past, self.operation = (*self.past, Version(self.operation, before)), "fit"
+        self.past, self.operation = (*self.past, self.copy()), "fit"
         rows = TrainingRows.create(x, y)
         held_out = None if validation is None else TrainingRows.create(*validation)
         return train(self, rows, config, validation=held_out, generator=generator)
@@ -326,15 +313,14 @@ class KAN(kan.KAN):
         loss = float((self(x) - y).square().mean().sqrt())
         return {"test_loss": loss, "n_edge": self.edge_count, "n_grid": self.stack[0].grid_size}
 
-    def get_reg(self, x: Rows, **weights: float) -> Float[Tensor, ""]:
+    def get_reg(self, x: Rows, **weights: Any) -> Float[Tensor, ""]:
         """The sparsity penalty without its factor λ; ``weights`` are those of ``TrainingConfig``."""
-        return regularization(self, x, **{"lamb_l1": 1.0, "lamb_entropy": 2.0, **weights})
+        return regularization(self, x, TrainingConfig(**weights))
 
     # Versions
     def history(self) -> list[str]:
         """The operations that led to this network, with their numbers for ``checkout``."""
-        operations = [*(version.operation for version in self.past), self.operation]
-        return [f"{number} {operation}" for number, operation in enumerate(operations)]
+        return [f"{number} {state.operation}" for number, state in enumerate((*self.past, self))]
 
     def checkout(self, number: int) -> KAN:
         """A copy of an earlier state, by its number in ``history``.
@@ -342,7 +328,7 @@ class KAN(kan.KAN):
         Raises:
             InvalidConfig: There is no such state.
         """
-        states = [*(version.network for version in self.past), self]
+        states = (*self.past, self)
         if not 0 <= number < len(states):
             raise InvalidConfig(f"there is no state {number}; the states are 0 to {len(states) - 1}")
         return states[number].copy()

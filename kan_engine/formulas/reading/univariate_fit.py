@@ -6,6 +6,7 @@ Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -50,6 +51,15 @@ class Suggestion:
     def complexity(self) -> int:
         """Complexity of f, plus one for each nontrivial inner constant."""
         return LIBRARY[self.function].complexity + int(abs(self.a) != 1) + int(self.b != 0)
+
+    @property
+    def loss(self) -> float:
+        """log₂(1 - R² + 1e-5), as in pykan: the last term keeps the logarithm of an exact fit finite."""
+        return math.log2(max(1 - self.r2, 0.0) + 1e-5)
+
+    def rate(self, weight_simple: float = 0.8) -> float:
+        """pykan's rating, the lower the better: the loss, and with ``weight_simple`` the complexity."""
+        return (1 - weight_simple) * self.loss + weight_simple * self.complexity
 
 
 class FitPoints:

@@ -56,6 +56,14 @@ def test_history_checkout_and_rewind_go_back_to_any_state() -> None:
         network.checkout(4)
 
 
+def test_a_state_stays_as_it_was_when_what_it_was_made_from_is_trained_further() -> None:
+    network = make()
+    before = network(X).detach()
+    finer = network.refine(10)
+    list(network.fit(X, Y, steps=3))
+    torch.testing.assert_close(finer.checkout(0)(X), before)
+
+
 def test_what_changes_a_network_leaves_it_as_it_was() -> None:
     network = make()
     before = {name: value.clone() for name, value in network.state_dict().items()}
