@@ -259,7 +259,7 @@ def _mean_activations(layer: KANLayer, h: Float[Tensor, "rows in_dim"]) -> Float
     # A spline is linear in its features: the mean of the features gives the mean of the spline
     means = torch.einsum("it,ito->io", features, layer.effective_weight())
     for (i, j), edge in layer.symbolic.items():
-        means[i, j] = symbolic_value(edge, h[:, i]).mean()
+        means[i, j] += symbolic_value(edge, h[:, i]).mean()
     return means
 
 

@@ -27,6 +27,7 @@ from kan_engine.inference.artifact_header import (
     BASE_VERSION,
     BOUNDS_VERSION,
     MEMBERS,
+    SPLINES_VERSION,
     SUPPORT_VERSION,
     ArtifactHeader,
     parse_object,
@@ -90,6 +91,8 @@ def save(
         header = replace(header, version=SUPPORT_VERSION, support=ends)
     elif predictor.outputs is not None and predictor.outputs.bounds is not None:
         header = replace(header, version=BOUNDS_VERSION, bounds=list(predictor.outputs.bounds))
+    if predictor.network.to_header().has_splines_beside_functions:
+        header = replace(header, version=SPLINES_VERSION)
     arrays = dict(attached or {})
     for name in MEMBERS:
         member: NetworkMember | None = getattr(predictor, name)
@@ -298,8 +301,9 @@ def _build_predictor(
         raise TypeError("its decision weights are not numbers")
     outputs = None
     if header.transform is not None:
-        bounds = _parse_bounds(header.bounds) if header.version == BOUNDS_VERSION else None
+        bounds = _parse_bounds(header.bounds) if header.bounds or header.version == BOUNDS_VERSION else None
         outputs = TargetScaler(header.transform, arrays["outputs.mean"], arrays["outputs.std"], bounds)
+    has_support = bool(header.support) or header.version == SUPPORT_VERSION
     return Predictor(
         encoding=Encoding.from_dict(header.encoding),
         inputs=Standardizer(arrays["inputs.center"], arrays["inputs.scale"], arrays.get("inputs.quantiles")),
@@ -310,7 +314,7 @@ def _build_predictor(
         residuals=arrays["residuals"],
         formula_residuals=arrays.get(_FORMULA_RESIDUALS),
         decision_weights=None if weights is None else tuple(weights),
-        support=_parse_support(header.support) if header.version == SUPPORT_VERSION else None,
+        support=_parse_support(header.support) if has_support else None,
     )
 
 

@@ -13,9 +13,14 @@ from kan_engine.errors import ArtifactError
 BASE_VERSION = 2  # adds decision weights
 SUPPORT_VERSION = 3  # densities only: older programs would not set them to 0 outside their support
 BOUNDS_VERSION = 4  # regressions only: older programs would return values outside the bounds
-READABLE_VERSIONS = (1, 2, 3, 4)
+SPLINES_VERSION = 5  # splines beside functions on edges: older programs would leave these splines out
+READABLE_VERSIONS = (1, 2, 3, 4, 5)
 MEMBERS = ("compact", "linear")
-_VERSIONS_WITH = {"decision_weights": (2, 3, 4), "support": (SUPPORT_VERSION,), "bounds": (BOUNDS_VERSION,)}
+_VERSIONS_WITH = {
+    "decision_weights": (2, 3, 4, 5),
+    "support": (SUPPORT_VERSION, SPLINES_VERSION),
+    "bounds": (BOUNDS_VERSION, SPLINES_VERSION),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +36,9 @@ class ArtifactHeader:
         encoding: See ``Encoding.to_dict``.
         network: See ``NetworkHeader.to_dict``.
         metadata: The JSON object stored with the model.
-        support: Ends of the support of every input of a density, of version 3; null is infinite.
-        bounds: Lower and upper bound of the predictions, of version 4.
+        support: Ends of the support of every input of a density, of version 3; null is infinite. It may be
+            empty in version 5.
+        bounds: Lower and upper bound of the predictions, of version 4. They may be empty in version 5.
         members: See ``describe_member``, by name. Programs that do not know one ignore it in every version.
     """
 

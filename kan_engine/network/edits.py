@@ -50,7 +50,10 @@ def set_function(network: Network, layer: int, i: int, j: int, edge: SymbolicEdg
 
 @torch.no_grad()
 def unfix_symbolic(network: Network, layer: int, i: int, j: int) -> Network:
-    """Return the network with a spline in place of a function, fitted to it over the grid of the edge."""
+    """Return the network with a spline in place of a function, fitted to it over the grid of the edge.
+
+    It is added to a spline that is beside the function.
+    """
     changed = copy_network(network)
     _unfix_(changed.all_layers[layer], i, j)
     return changed
@@ -73,8 +76,9 @@ def _unfix_(layer: KANLayer, i: int, j: int, *, points_per_interval: int = 8) ->
     x = torch.lerp(low, high, share[:, None])  # (points, in_dim)
     # The spline alone takes over the function: a base function beside it would only add to its error
     values = symbolic_value(edge, x[:, i])[:, None]
-    layer.weight[i, :-1, j] = fit_coef(layer.features(x)[:, i, :-1], values)[:, 0]
-    layer.weight[i, -1, j] = 0.0
+    if not edge.with_spline:
+        layer.weight[i, :, j] = 0.0
+    layer.weight[i, :-1, j] += fit_coef(layer.features(x)[:, i, :-1], values)[:, 0]
 
 
 def keep_module(network: Network, start_layer: int, chain: str) -> Network:

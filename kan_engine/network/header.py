@@ -38,10 +38,15 @@ class NetworkHeader:
         """The header as JSON."""
         return vars(self) | {
             "symbolic": [
-                {"layer": layer, "in": i, "out": j, **vars(edge)}
+                {"layer": layer, "in": i, "out": j, **_describe_edge(edge)}
                 for (layer, i, j), edge in self.symbolic.items()
             ]
         }
+
+    @property
+    def has_splines_beside_functions(self) -> bool:
+        """Whether an edge is the sum of a function and a spline."""
+        return any(edge.with_spline for edge in self.symbolic.values())
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> "NetworkHeader":
@@ -57,8 +62,15 @@ class NetworkHeader:
             grid_sizes=tuple(data["grid_sizes"]),
             symbolic={
                 (entry["layer"], entry["in"], entry["out"]): SymbolicEdge(
-                    entry["function"], *(float(entry[key]) for key in "abcd")
+                    entry["function"],
+                    *(float(entry[key]) for key in "abcd"),
+                    with_spline=bool(entry.get("with_spline")),
                 )
                 for entry in data["symbolic"]
             },
         )
+
+
+def _describe_edge(edge: SymbolicEdge) -> dict[str, str | float]:
+    """Function and constants; ``with_spline`` only where there is one, so that others stay as they were."""
+    return {name: value for name, value in vars(edge).items() if name != "with_spline" or value}

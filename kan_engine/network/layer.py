@@ -5,7 +5,7 @@ Implements equations 2.3 and 2.10 of the KAN paper and the multiplication nodes 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -24,13 +24,19 @@ keep_freed_memory()
 
 @dataclass(frozen=True)
 class SymbolicEdge:
-    """A fixed activation ``c · f(a·x + b) + d`` with a function f from the library."""
+    """A fixed activation ``c · f(a·x + b) + d`` with a function f from the library.
+
+    Attributes:
+        with_spline: Whether the spline of the edge is added to it, as a correction that is trained.
+    """
 
     function: str
     a: float
     b: float
     c: float
     d: float
+    _: KW_ONLY
+    with_spline: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class KANLayer(nn.Module):
         mask: Live edges, [in, out]; a pruned edge contributes nothing.
         weight: Weights W; the last feature is the base function.
         base: Name of the base function b.
-        symbolic: Fixed functions by edge (input, output); they replace the splines of these edges.
+        symbolic: Fixed functions by edge (input, output); they replace the splines of these edges, or are
+            added to them.
         groups: Number of equal groups of inputs and outputs. There are no edges between different groups, and
             the forward pass skips them.
         products: Number of multiplication nodes, the last ones.
@@ -99,11 +106,18 @@ class KANLayer(nn.Module):
         return self.knots.shape[1] - 1 - 2 * self.order
 
     def trainable_mask(self) -> Bool[Tensor, "in_dim out_dim"]:
-        """Edges whose activation is a live spline."""
+        """Live edges with a spline."""
         trainable = self.mask.clone()
-        for edge in self.symbolic:
-            trainable[edge] = False
+        for place, edge in self.symbolic.items():
+            trainable[place] &= edge.with_spline
         return trainable
+
+    def symbolic_mask(self) -> Bool[Tensor, "in_dim out_dim"]:
+        """Live edges with a function of the library."""
+        symbolic = torch.zeros_like(self.mask)
+        for place, _ in self._live_symbolic():
+            symbolic[place] = True
+        return symbolic
 
     def features(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim terms"]:
         """Basis values and base function at ``x``, continued along the tangent outside the grid."""
@@ -196,7 +210,7 @@ class KANLayer(nn.Module):
         features = self.features(x) if features is None else features
         values = torch.einsum("nit,ito->nio", features, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
-            values[:, i, j] = symbolic_value(edge, x[:, i])
+            values[:, i, j] += symbolic_value(edge, x[:, i])
         return values
 
     def combine_postacts(
@@ -231,7 +245,7 @@ class KANLayer(nn.Module):
         cofactors = self.cofactors(self.postacts(x, features)) if self.products else None
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
-            slopes[:, i, j] = symbolic_slope(edge, x[:, i])
+            slopes[:, i, j] += symbolic_slope(edge, x[:, i])
         return LayerDerivatives(features, slopes if cofactors is None else slopes * cofactors, cofactors)
 
     @torch.no_grad()

@@ -130,7 +130,7 @@ def _fold_node_(layer: KANLayer, node: int) -> None:
     constants = layer.postacts(layer.weight.new_zeros(1, layer.in_dim))[0, node].tolist()
     for j in torch.nonzero(layer.mask[node])[:, 0].tolist():
         layer.mask[node, j] = False
-        splines = torch.nonzero(layer.trainable_mask()[:, j])[:, 0].tolist()
+        splines = torch.nonzero((layer.mask & ~layer.symbolic_mask())[:, j])[:, 0].tolist()
         if j < layer.out_dim - layer.products:
             if splines:
                 layer.weight[splines[0], :-1, j] += constants[j]

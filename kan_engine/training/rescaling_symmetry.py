@@ -58,9 +58,9 @@ def symmetry_directions(
 
 def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:
     """Sum nodes whose incoming and outgoing edges are all splines; symbolic edges fix the scale of a node."""
-    is_open = (layer.mask == layer.trainable_mask()).all(0) & layer.mask.any(0)
+    is_open = ~layer.symbolic_mask().any(0) & layer.mask.any(0)
     is_open[layer.out_dim - layer.products :] = False
-    return is_open & (after.mask == after.trainable_mask()).all(1)
+    return is_open & ~after.symbolic_mask().any(1)
 
 
 def _direction(

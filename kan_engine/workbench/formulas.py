@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, number
+from kan_engine.formulas.forms.template import InvalidForm, parse_form
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
 
@@ -32,7 +33,7 @@ def write_formulas(
     splines = [
         f"({place}, {i}, {j})"
         for place, layer in enumerate(network.all_layers)
-        for i, j in layer.trainable_mask().nonzero().tolist()
+        for i, j in list_splines(layer)
     ]
     if splines:
         listed = ", ".join(splines[:5])
@@ -48,6 +49,24 @@ def write_formulas(
     if output_normalizer is not None:
         nodes = [node * spread + mean for node, mean, spread in zip(nodes, *output_normalizer, strict=True)]
     return nodes
+
+
+def read_formula(text: str, names: Sequence[str]) -> Expression:
+    """Read a formula of these inputs.
+
+    Raises:
+        InvalidForm: The text is none, or has other names.
+    """
+    form = parse_form(text, names)
+    if unknown := [*form.constants, *(function.name for function in form.functions)]:
+        raise InvalidForm(f"{unknown[0]} is no input; the inputs are {', '.join(names)}")
+    return form.tree
+
+
+def list_splines(layer: KANLayer) -> list[tuple[int, int]]:
+    """The edges (i, j) whose activation is a spline, or a function plus a spline that is not zero."""
+    is_open = layer.trainable_mask() & ((layer.weight != 0).any(1) | ~layer.symbolic_mask())
+    return [(i, j) for i, j in is_open.nonzero().tolist()]
 
 
 def _write_layer(layer: KANLayer, inputs: Sequence[Expression]) -> list[Expression]:

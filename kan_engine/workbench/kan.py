@@ -21,6 +21,7 @@ from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.reading.fix_edges import fix_edges_
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
 from kan_engine.network import edits, expansion, kan
+from kan_engine.network.formula_network import build_formula_network
 from kan_engine.network.grid_updates import refine, update_grid_
 from kan_engine.network.header import NetworkHeader
 from kan_engine.network.inputs import remove_inputs
@@ -34,7 +35,7 @@ from kan_engine.training.loop import TrainingStep, train
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
 from kan_engine.workbench.drawing import plot
-from kan_engine.workbench.formulas import Scale, write_formulas
+from kan_engine.workbench.formulas import Scale, list_splines, read_formula, write_formulas
 
 P = ParamSpec("P")
 Rows = Float[Tensor, "rows in_dim"]
@@ -105,6 +106,37 @@ class KAN(kan.KAN):
         own = KAN.from_header(network.to_header()).to(network.stack[0].weight)
         own.load_state_dict(network.state_dict())
         return own
+
+    @staticmethod
+    def from_formula(
+        formulas: str | Sequence[str], names: Sequence[str], *, x: Rows | None = None, **shape: Any
+    ) -> KAN:
+        """A network that is a formula to rounding, as a start of a training: ``kanpiler`` of pykan.
+
+        Every edge is a function of the library plus a spline that is zero: ``fit`` corrects the functions of
+        the formula, and adds no edges to it.
+
+            >>> network = KAN.from_formula("m*v**2/2", ["m", "v"])
+            >>> network(torch.tensor([[2.0, 3.0]], dtype=torch.float64)).tolist()
+            [[9.0]]
+
+        Args:
+            formulas: The formula, or one for every output, in the names of the inputs.
+            names: Of the inputs.
+            x: Rows over whose values the grids lie.
+            shape: ``grid_size``, ``order`` and ``base``, as in ``KANConfig``.
+
+        Raises:
+            InvalidForm: A text is no formula of these inputs.
+        """
+        texts = [formulas] if isinstance(formulas, str) else formulas
+        network = KAN.from_network(
+            build_formula_network([read_formula(text, names) for text in texts], names, **shape)
+        )
+        network.operation = "from_formula"
+        if x is not None:
+            update_grid_(network, x, thresholds=DEFAULT_GRIDS)
+        return network
 
     def copy(self) -> KAN:
         """A deep copy, with the same past."""
@@ -198,7 +230,7 @@ class KAN(kan.KAN):
         """
         changed = kan.copy_network(self)
         for layer, h, values in zip(changed.all_layers, self.preacts(x), self.get_act(x), strict=True):
-            for i, j in layer.trainable_mask().nonzero().tolist():
+            for i, j in list_splines(layer):
                 fits = _rank_functions(h[:, i].numpy(), values[:, i, j].numpy(), weight_simple)
                 if fits and fits[0].r2 >= r2_threshold:
                     fit = fits[0]

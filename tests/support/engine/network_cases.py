@@ -31,6 +31,7 @@ class Case:
     reach: float
     seed: int
     base: str = SILU
+    corrected: bool = False
 
 
 CASES = st.builds(
@@ -61,6 +62,7 @@ CASES = st.builds(
     reach=st.sampled_from([1.0, 3.0, 1e6]),
     seed=st.integers(0, 2**31),
     base=st.sampled_from(sorted(BASE_FUNCTIONS)),
+    corrected=st.booleans(),
 )
 
 
@@ -87,5 +89,7 @@ def network_of(case: Case) -> KAN:
         layer.mask &= torch.from_numpy(rng.uniform(size=layer.mask.shape) >= case.dead)
         for edge in np.argwhere(rng.uniform(size=layer.mask.shape) < case.fixed).tolist():
             function, constants = str(rng.choice(EVERYWHERE)), rng.uniform(-1, 1, 4).tolist()
-            layer.symbolic[edge[0], edge[1]] = SymbolicEdge(function, *constants)
+            layer.symbolic[edge[0], edge[1]] = SymbolicEdge(
+                function, *constants, with_spline=case.corrected and bool(rng.integers(2))
+            )
     return network

@@ -167,8 +167,8 @@ def test_bytes_after_the_model_are_refused() -> None:
 
 def test_a_later_format_is_refused_by_its_version() -> None:
     outer, header, body = taken_apart(save(make_predictor()))
-    with pytest.raises(ArtifactError, match="version 5; this program reads the versions 1, 2, 3, 4"):
-        load(put_together(outer, header | {"version": 5}, body))
+    with pytest.raises(ArtifactError, match="version 6; this program reads the versions 1, 2, 3, 4, 5"):
+        load(put_together(outer, header | {"version": 6}, body))
 
 
 def test_a_model_of_the_first_format_decides_for_the_likeliest_class() -> None:
@@ -275,6 +275,21 @@ def test_bounds_that_are_none_are_refused(bounds: object) -> None:
     header |= {"version": 4, "bounds": bounds}
     with pytest.raises(ArtifactError, match="not a saved model"):
         load(put_together(outer, header, body))
+
+
+def test_splines_beside_functions_are_kept_and_older_programs_are_told_that_there_are_some() -> None:
+    predictor = make_predictor()
+    assert predictor.outputs is not None
+    predictor = replace(predictor, outputs=replace(predictor.outputs, bounds=(-1.5, 2.5)))
+    edge = SymbolicEdge("sin", 1.0, 0.5, 2.0, 0.0, with_spline=True)
+    predictor.network.stack[0].symbolic[0, 0] = edge
+    read = load(save(predictor))
+    assert read.network.stack[0].symbolic[0, 0] == edge
+    assert read.outputs is not None
+    assert read.outputs.bounds == (-1.5, 2.5)
+    assert taken_apart(save(predictor))[1]["version"] == 5
+    columns = some_columns(8)
+    assert np.array_equal(read.raw_outputs(columns), predictor.raw_outputs(columns))
 
 
 EDGE = {"layer": 0, "in": 0, "out": 0, "function": "sin", "a": 1, "b": 0, "c": 1, "d": 0}

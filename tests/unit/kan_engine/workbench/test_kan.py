@@ -10,6 +10,7 @@ import torch
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
+from kan_engine.formulas.forms.template import InvalidForm
 from kan_engine.workbench.kan import KAN
 from tests.support.engine.networks import uniform_rows
 
@@ -175,6 +176,19 @@ def test_symbolic_formula_of_products_multiplies_and_names_splines_that_are_left
 def test_fix_symbolic_needs_rows_or_constants() -> None:
     with pytest.raises(InvalidConfig, match="rows x"):
         make().fix_symbolic(0, 0, 0, "sin")
+
+
+def test_from_formula_is_the_formula_and_fit_corrects_it() -> None:
+    network = KAN.from_formula("2*sin(3*a)/2 + a*b", ["a", "b"], x=X, grid_size=8)
+    a, b = X.T
+    assert set(to_text(network.symbolic_formula(["a", "b"])[0]).split(" + ")) == {"a*b", "sin(3*a)"}
+    torch.testing.assert_close(network(X)[:, 0], torch.sin(3 * a) + a * b, rtol=0, atol=1e-14)
+    y = (torch.sin(3 * a) + a * b + 0.05 * a**2)[:, None]
+    before = network.evaluate(X, y)["test_loss"]
+    list(network.fit(X, y, steps=20))
+    assert network.evaluate(X, y)["test_loss"] < 0.1 * before
+    with pytest.raises(InvalidForm, match="c is no input; the inputs are a, b"):
+        KAN.from_formula("a + c", ["a", "b"])
 
 
 def test_unfix_symbolic_and_unfix_symbolic_all_bring_splines_back() -> None:
