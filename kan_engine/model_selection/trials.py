@@ -14,7 +14,7 @@ from kan_engine.network.kan import KAN, KANConfig, copy_network, extract_group
 from kan_engine.network.pruning import live_inputs, prune
 from kan_engine.training.config import Device
 from kan_engine.training.loop import TrainingConfig, TrainingRows, TrainingStep, select_optimizer, train
-from kan_engine.training.losses import loss_per_row
+from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.multi_start import best_start, create_network
 from kan_engine.training.thresholds import TrainingThresholds
 
@@ -255,7 +255,7 @@ def average_known_losses(losses: Float[Tensor, " batch"], weights: Float[Tensor,
 
 @torch.no_grad()
 def _estimate_ensemble_losses(
-    networks: list[KAN], rows: TrainingRows, kind: str, members: int
+    networks: list[KAN], rows: TrainingRows, kind: str | Loss, members: int
 ) -> Float[Tensor, " batch"]:
     """Estimate the loss of every row for an ensemble of ``members`` networks from the networks given.
 

@@ -6,6 +6,7 @@ first hidden one.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -18,6 +19,7 @@ from kan_engine.network.layer import KANLayer, SymbolicEdge, symbolic_value
 from kan_engine.network.pruning import edge_scores, select_nodes
 from kan_engine.splines.knots import fit_coef, grid_range
 
+Mode = Literal["s", "n", "sn", "ns", "0"]
 Perturbation = Literal["non-intrusive", "minimal", "all"]
 
 
@@ -45,6 +47,24 @@ def set_function(network: Network, layer: int, i: int, j: int, edge: SymbolicEdg
     changed = copy_network(network)
     changed.all_layers[layer].symbolic[i, j] = edge
     changed.all_layers[layer].mask[i, j] = True
+    return changed
+
+
+def set_mode(network: Network, layer: int, i: int, j: int, mode: Mode) -> Network:
+    """Return the network with an edge that is its function (s), spline (n), the sum of both (sn), or 0.
+
+    Raises:
+        InvalidConfig: The edge has no function to keep.
+    """
+    changed = copy_network(network)
+    place, part = (i, j), changed.all_layers[layer]
+    if "s" in mode:
+        if place not in part.symbolic:
+            raise InvalidConfig(f"edge ({layer}, {i}, {j}) has no function; fix one on it first")
+        part.symbolic[place] = replace(part.symbolic[place], with_spline="n" in mode)
+    elif mode == "n":
+        part.symbolic.pop(place, None)
+    part.mask[place] = mode != "0"
     return changed
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.splines.base_functions import SILU
 
+_FLAGS = ("with_spline", "is_trained")
 EdgePlace = tuple[int, int, int]  # number of the layer in ``all_layers``, input node, output node
 
 
@@ -64,7 +65,7 @@ class NetworkHeader:
                 (entry["layer"], entry["in"], entry["out"]): SymbolicEdge(
                     entry["function"],
                     *(float(entry[key]) for key in "abcd"),
-                    with_spline=bool(entry.get("with_spline")),
+                    **{name: bool(entry.get(name)) for name in _FLAGS},
                 )
                 for entry in data["symbolic"]
             },
@@ -72,5 +73,5 @@ class NetworkHeader:
 
 
 def _describe_edge(edge: SymbolicEdge) -> dict[str, str | float]:
-    """Function and constants; ``with_spline`` only where there is one, so that others stay as they were."""
-    return {name: value for name, value in vars(edge).items() if name != "with_spline" or value}
+    """Function and constants; flags only where they are set, so that others stay as they were."""
+    return {name: value for name, value in vars(edge).items() if name not in _FLAGS or value}

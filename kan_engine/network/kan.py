@@ -113,8 +113,11 @@ class KAN(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """Number of trainable weights."""
-        return sum(int(layer.trainable_mask().sum()) * layer.weight.shape[1] for layer in self.all_layers)
+        """Number of trainable weights, and of trained constants of functions."""
+        return sum(
+            int(layer.trainable_mask().sum()) * layer.weight.shape[1] + 4 * len(layer.trained_functions())
+            for layer in self.all_layers
+        )
 
     @property
     def edge_count(self) -> int:

@@ -28,6 +28,7 @@ class SymbolicEdge:
 
     Attributes:
         with_spline: Whether the spline of the edge is added to it, as a correction that is trained.
+        is_trained: Whether Levenberg-Marquardt adjusts a, b, c and d.
     """
 
     function: str
@@ -37,6 +38,12 @@ class SymbolicEdge:
     d: float
     _: KW_ONLY
     with_spline: bool = False
+    is_trained: bool = False
+
+    @property
+    def constants(self) -> tuple[float, float, float, float]:
+        """a, b, c and d."""
+        return self.a, self.b, self.c, self.d
 
 
 @dataclass(frozen=True)
@@ -47,11 +54,13 @@ class LayerDerivatives:
         features: Feature tensor F.
         slopes: ∂node/∂x along every edge; None if they were not asked for.
         others: ∂node/∂φ of every activation φ; None if all nodes are sums, where it is 1.
+        constants: ∂node/∂(a, b, c, d) of every edge of ``trained_functions``.
     """
 
     features: Float[Tensor, "batch in_dim terms"]
     slopes: Float[Tensor, "batch in_dim out_dim"] | None
-    others: Float[Tensor, "batch in_dim out_dim"] | None = None
+    others: Float[Tensor, "batch in_dim out_dim"] | None
+    constants: Float[Tensor, "batch functions 4"]
 
 
 class KANLayer(nn.Module):
@@ -118,6 +127,10 @@ class KANLayer(nn.Module):
         for place, _ in self._live_symbolic():
             symbolic[place] = True
         return symbolic
+
+    def trained_functions(self) -> list[tuple[int, int]]:
+        """Live edges with a function whose constants are trained."""
+        return [place for place, edge in self._live_symbolic() if edge.is_trained]
 
     def features(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim terms"]:
         """Basis values and base function at ``x``, continued along the tangent outside the grid."""
@@ -246,7 +259,9 @@ class KANLayer(nn.Module):
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             slopes[:, i, j] += symbolic_slope(edge, x[:, i])
-        return LayerDerivatives(features, slopes if cofactors is None else slopes * cofactors, cofactors)
+        constants = self._compute_constant_derivatives(x, cofactors)
+        slopes = slopes if cofactors is None else slopes * cofactors
+        return LayerDerivatives(features, slopes, cofactors, constants)
 
     @torch.no_grad()
     def compute_weight_derivatives(
@@ -254,9 +269,19 @@ class KANLayer(nn.Module):
     ) -> LayerDerivatives:
         """``compute_derivatives`` without slopes, which inputs of the network do not need."""
         features = self.features(x) if features is None else features
-        return LayerDerivatives(
-            features, None, self.cofactors(self.postacts(x, features)) if self.products else None
-        )
+        cofactors = self.cofactors(self.postacts(x, features)) if self.products else None
+        constants = self._compute_constant_derivatives(x, cofactors)
+        return LayerDerivatives(features, None, cofactors, constants)
+
+    def _compute_constant_derivatives(
+        self, x: Float[Tensor, "batch in_dim"], cofactors: Float[Tensor, "batch in_dim out_dim"] | None
+    ) -> Float[Tensor, "batch functions 4"]:
+        places = self.trained_functions()
+        derivatives = x.new_empty(len(x), len(places), 4)
+        for number, (i, j) in enumerate(places):
+            values = symbolic_derivatives(self.symbolic[i, j], x[:, i])
+            derivatives[:, number] = values if cofactors is None else values * cofactors[:, i, j, None]
+        return derivatives
 
     def _live_symbolic(self) -> Iterator[tuple[tuple[int, int], SymbolicEdge]]:
         return ((place, edge) for place, edge in self.symbolic.items() if self.mask[place])
@@ -269,9 +294,19 @@ def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tens
 
 def symbolic_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """Derivative c · a · f'(a·x + b)."""
+    return edge.c * edge.a * _inner_slope(edge, x)
+
+
+def symbolic_derivatives(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, "batch 4"]:
+    """Derivatives of c · f(a·x + b) + d in a, b, c and d."""
+    slope = edge.c * _inner_slope(edge, x)
+    value = evaluate_function(edge.function, edge.a * x + edge.b)
+    return torch.stack([slope * x, slope, value, torch.ones_like(x)], 1)
+
+
+def _inner_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     inner = (edge.a * x.detach().double() + edge.b).cpu().numpy()
-    slope = LIBRARY[edge.function].derivative(inner)
-    return edge.c * edge.a * torch.as_tensor(slope, dtype=x.dtype, device=x.device)
+    return torch.as_tensor(LIBRARY[edge.function].derivative(inner), dtype=x.dtype, device=x.device)
 
 
 def _scatter_to_node(values: Float[Tensor, " batch"], node: int, nodes: int) -> Float[Tensor, "batch nodes"]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 ObjectiveTerms = Callable[[], Iterable[Tensor]]
@@ -20,6 +20,7 @@ class LBFGS:
     Args:
         parameters: Leaf tensors that require gradients.
         objective: Returns the differentiable terms of the objective; only one graph is in memory at a time.
+        frozen: Masks of the values of each parameter that stay as they are; all move by default.
         max_pairs: Stored pairs of step and gradient change.
         armijo_share: Share of the predicted decrease that a step must reach.
         max_line_search_steps: Step lengths that one line search tries.
@@ -30,11 +31,13 @@ class LBFGS:
         parameters: Sequence[Float[Tensor, "..."]],
         objective: ObjectiveTerms,
         *,
+        frozen: Sequence[Bool[Tensor, "..."]] | None = None,
         max_pairs: int = 20,
         armijo_share: float = 1e-4,
         max_line_search_steps: int = 25,
     ) -> None:
         self._parameters, self._objective = parameters, objective
+        self._frozen = None if frozen is None else _flatten(frozen)
         self._armijo_share, self._max_line_search_steps = armijo_share, max_line_search_steps
         self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=max_pairs)
         self._reached: tuple[float, Tensor] | None = None  # objective and gradient at the parameters
@@ -42,7 +45,7 @@ class LBFGS:
     def advance_(self) -> float | None:
         """Take one step and return the objective, or None at a minimum."""
         if self._reached is None:
-            self._reached = _evaluate(self._parameters, self._objective)
+            self._reached = self._evaluate()
         while not self._step_():
             if not self._pairs:
                 return None
@@ -78,12 +81,21 @@ class LBFGS:
         for _ in range(self._max_line_search_steps):
             step = length * direction
             _set_flat_(self._parameters, start + step)
-            new_value, gradient = _evaluate(self._parameters, self._objective)
+            new_value, gradient = self._evaluate()
             if new_value < value + self._armijo_share * length * slope:  # strict: the slope is 0 at a minimum
                 return step, new_value, gradient
             length *= 0.4
         _set_flat_(self._parameters, start)
         return None
+
+    def _evaluate(self) -> tuple[float, Float[Tensor, " P"]]:
+        value, total = 0.0, torch.zeros_like(_flatten(self._parameters))
+        for term in self._objective():
+            gradients = torch.autograd.grad(term, self._parameters, materialize_grads=True)
+            total += torch.cat([gradient.flatten() for gradient in gradients])
+            value += float(term.detach())
+        # Without a gradient there, no step goes there
+        return value, total if self._frozen is None else total.masked_fill(self._frozen, 0.0)
 
 
 def _inverse_hessian_times(
@@ -104,18 +116,7 @@ def _inverse_hessian_times(
     return q
 
 
-def _evaluate(
-    parameters: Sequence[Float[Tensor, "..."]], objective: ObjectiveTerms
-) -> tuple[float, Float[Tensor, " P"]]:
-    value, total = 0.0, torch.zeros_like(_flatten(parameters))
-    for term in objective():
-        gradients = torch.autograd.grad(term, parameters, materialize_grads=True)
-        total += torch.cat([gradient.flatten() for gradient in gradients])
-        value += float(term.detach())
-    return value, total
-
-
-def _flatten(parameters: Sequence[Float[Tensor, "..."]]) -> Float[Tensor, " P"]:
+def _flatten(parameters: Sequence[Shaped[Tensor, "..."]]) -> Shaped[Tensor, " P"]:
     return torch.cat([parameter.detach().flatten() for parameter in parameters])
 
 

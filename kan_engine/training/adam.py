@@ -14,6 +14,7 @@ from kan_engine.training.batch_norm import NodeScales
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.device import find_cuda
 from kan_engine.training.losses import loss_per_row
+from kan_engine.training.penalty import frozen_terms
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
 from kan_engine.training.thresholds import TrainingThresholds
@@ -27,9 +28,10 @@ class Adam:
     Random numbers are drawn on the CPU, so a seed draws the same on every device.
 
     In the copy, hidden nodes are normalised (see ``NodeScales``), and parallel networks are trained
-    independently. With a sparsity penalty, a symbolic edge or a product the scales must not change: the copy
-    is then trained without normalisation, all parallel networks together. Its grids are moved to the hidden
-    nodes several times in the first third of the epochs.
+    independently. With a sparsity penalty, a symbolic edge, a product or frozen weights the scales must not
+    change: the copy is then trained without normalisation, all parallel networks together. Its grids are
+    moved to the hidden nodes several times in the first third of the epochs. If some weights are frozen, none
+    decays.
     """
 
     def __init__(
@@ -39,7 +41,9 @@ class Adam:
         device = find_cuda() if config.device == "cuda" else network.stack[0].weight.device
         self._network, self._config, self._generator = network, config, generator
         self._thresholds = config.thresholds
-        is_plain = bool(config.lamb) or any(layer.symbolic or layer.products for layer in network.all_layers)
+        self._has_frozen = not (config.train_base and config.train_splines)
+        is_plain = bool(config.lamb) or self._has_frozen
+        is_plain |= any(layer.symbolic or layer.products for layer in network.all_layers)
         self._groups = 1 if is_plain else network.config.groups
         self._twin = copy_network(network).to(device, dtype)
         with torch.no_grad():
@@ -150,6 +154,10 @@ class Adam:
         # The gradient of the quadratic penalty is known, so that its value needs no graph
         if config.penalty.is_active:
             self._add_penalty_gradient_(charges)
+        if self._has_frozen:
+            for layer, leaf in zip(self._twin.all_layers, self._leaves, strict=True):
+                frozen = frozen_terms(layer, config.train_base, config.train_splines)
+                leaf.grad = None if leaf.grad is None else leaf.grad.masked_fill(frozen, 0.0)
         self._adamw.step_(config.learning_rate * one_cycle(self._progress(), self._thresholds))
         self._batch += 1
         return objective.detach()
@@ -215,7 +223,7 @@ class Adam:
         # Without pruned or symbolic edges the product with the mask is omitted
         self._masks = [None if bool(mask.all()) else mask for mask in alive]
         self._leaves = [self._create_leaf(layer) for layer in layers]
-        decay = self._config.weight_decay
+        decay = 0.0 if self._has_frozen else self._config.weight_decay
         self._adamw = AdamW(self._leaves, decay=decay, betas=adam_betas)
 
     def _create_leaf(self, layer: KANLayer) -> Float[Tensor, "in_dim terms _"]:

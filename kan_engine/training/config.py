@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from kan_engine.cost import DEFAULT_COST, OPTIMIZERS, sparse_optimizers
 from kan_engine.errors import InvalidConfig
-from kan_engine.training.losses import LOSSES
+from kan_engine.training.losses import LOSSES, Loss
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.thresholds import DEFAULT_TRAINING, TrainingThresholds
 
@@ -19,7 +19,7 @@ class TrainingConfig:
     """Method and parameters of a training.
 
     Args:
-        loss: One of ``losses.LOSSES``.
+        loss: One of ``losses.LOSSES``, or a loss of one's own.
         optimizer: One of ``cost.OPTIMIZERS``; ``auto`` selects Levenberg-Marquardt while one of its steps is
             cheap, otherwise Adam. With ``lamb`` it selects a first-order method, since the entropy is not a
             sum of squares.
@@ -42,12 +42,14 @@ class TrainingConfig:
             after Adam, always use float64.
         polish: Number of L-BFGS steps after Adam.
         device: ``cuda`` trains by Adam on CUDA. ``cpu`` trains where the network is; so do all other methods.
+        train_base: Whether the weights of base functions are trained.
+        train_splines: Whether the coefficients of splines are trained.
         keep_last: Whether a completed training keeps the weights of its last step instead of those with the
             lowest validation loss. A schedule can be repeated on other rows, the choice of a step cannot.
         thresholds: Decision numbers of the training; not part of its JSON object.
     """
 
-    loss: str = "squared"
+    loss: str | Loss = "squared"
     optimizer: str = "auto"
     grid_schedule: tuple[int, ...] = ()
     steps: int = 50
@@ -65,6 +67,8 @@ class TrainingConfig:
     precision: Precision = "auto"
     polish: int = 0
     device: Device = "cpu"
+    train_base: bool = True
+    train_splines: bool = True
     keep_last: bool = False
     thresholds: TrainingThresholds = DEFAULT_TRAINING
 
@@ -78,7 +82,7 @@ class TrainingConfig:
             raise InvalidConfig(f"batch_size must be at least 1, got {self.batch_size}")
         if min(self.grid_schedule, default=1) < 1:
             raise InvalidConfig(f"grid sizes must be at least 1, got {self.grid_schedule}")
-        if self.loss not in LOSSES:
+        if isinstance(self.loss, str) and self.loss not in LOSSES:
             raise InvalidConfig(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
         if self.optimizer not in ("auto", *OPTIMIZERS):
             names = ", ".join(OPTIMIZERS)

@@ -12,6 +12,7 @@ from kan_engine.network.row_blocks import row_blocks
 from kan_engine.numerics.lbfgs import LBFGS
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.losses import loss_per_row
+from kan_engine.training.penalty import frozen_terms
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
 
@@ -61,7 +62,12 @@ class FullBatchLBFGS:
         self._minimiser = self._create_minimiser()
 
     def _create_minimiser(self) -> LBFGS:
-        return LBFGS([layer.weight for layer in self._network.all_layers], self._objective)
+        weights = [layer.weight for layer in self._network.all_layers]
+        frozen = [
+            frozen_terms(layer, self._config.train_base, self._config.train_splines).expand_as(layer.weight)
+            for layer in self._network.all_layers
+        ]
+        return LBFGS(weights, self._objective, frozen=frozen)
 
     def _objective(self) -> Iterator[Float[Tensor, ""]]:
         """Terms of the objective: loss of each block of rows, weight penalty, sparsity penalty."""

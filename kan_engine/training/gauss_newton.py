@@ -3,21 +3,22 @@
 The outputs are f(x; W) = Σ F_{L-1}(… F_0(x)·W_0 …)·W_{L-1}. Let δ_l be the derivative of an output with
 respect to the nodes of layer l. The Jacobian of a layer is the outer product J_l = F_l ⊗ δ_{l+1}, and
 δ_l = δ_{l+1} · φ'_l. This is one explicit backward pass for each row of the loss's Gauss-Newton root. In a
-multiplication node both are scaled by the product of the other activations.
+multiplication node both are scaled by the product of the other activations. The derivatives in the constants
+of functions on edges take the place of F_l.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES, KEPT_FEATURE_BYTES
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import LayerDerivatives
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.training.losses import gradient_and_root
+from kan_engine.training.losses import Loss, gradient_and_root
 from kan_engine.training.rows import TrainingRows
 
 EdgeMasks = Sequence[Bool[Tensor, "_ _"]]  # mask of the trained edges of every layer
@@ -67,7 +68,7 @@ def keep_forward_passes(network: KAN, rows: TrainingRows) -> list[ForwardPass] |
 def gauss_newton_system(
     network: KAN,
     rows: TrainingRows,
-    loss: str,
+    loss: str | Loss,
     edges: EdgeMasks,
     passes: Iterable[ForwardPass] | None = None,
 ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
@@ -76,7 +77,7 @@ def gauss_newton_system(
     Args:
         network: Its weights are the point.
         rows: The rows.
-        loss: Loss of a row, by its name.
+        loss: Loss of a row, or its name.
         edges: Trained edges.
         passes: The network at the rows, if known.
     """
@@ -106,7 +107,7 @@ def _fill_jacobian_(
     jacobian: Float[Tensor, "block roots P"],
     network: KAN,
     at: ForwardPass,
-    loss: str,
+    loss: str | Loss,
     edges: EdgeMasks,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; return its gradient Σ share · Jᵀ∂ℓ/∂f."""
@@ -116,20 +117,23 @@ def _fill_jacobian_(
     delta = torch.cat(
         [root * share.sqrt()[:, None, None], (output_gradient * share[:, None]).unsqueeze(1)], 1
     )
-    gradient, start = [], 0
-    for passage, d, alive in zip(passages, backward_pass(network, passages, delta), edges, strict=True):
+    gradient, start, deltas = [], 0, backward_pass(network, passages, delta)
+    for passage, d, alive in zip(passages, deltas, edges, strict=True):
         stop = start + int(alive.sum()) * passage.features.shape[2]
         _write_outer_(jacobian[:, :, start:stop], passage, d[:, :-1], alive)
         gradient.append(_edge_gradient(passage, d[:, -1], alive))
         start = stop
-    return torch.cat(gradient)
+    # The constants of functions follow the weights of all layers
+    constants = _constant_derivatives(network, passages, deltas)
+    jacobian[:, :, start:] = constants[:, :-1]
+    return torch.cat([*gradient, constants[:, -1].sum(0)])
 
 
 @torch.no_grad()
 def acceleration_gradient(
     network: KAN,
     rows: TrainingRows,
-    loss: str,
+    loss: str | Loss,
     edges: EdgeMasks,
     shift: Float[Tensor, " P"],
     passes: Iterable[ForwardPass] | None = None,
@@ -158,7 +162,7 @@ def acceleration_gradient(
         bent = torch.einsum("nro,nrq,nq->no", root, root, second) * at.share[:, None]
         deltas = backward_pass(network, at.passages, bent.unsqueeze(1))
         parts = [_edge_gradient(p, d[:, 0], e) for p, d, e in zip(at.passages, deltas, edges, strict=True)]
-        total += torch.cat(parts)
+        total += torch.cat([*parts, _constant_derivatives(network, at.passages, deltas)[:, 0].sum(0)])
     return total
 
 
@@ -198,6 +202,17 @@ def _edge_gradient(
     return torch.einsum("no,nio,nit->iot", delta, passage.others, passage.features)[alive].flatten()
 
 
+def _constant_derivatives(
+    network: KAN, passages: Sequence[LayerDerivatives], deltas: Sequence[Float[Tensor, "block roots _"]]
+) -> Float[Tensor, "block roots _"]:
+    """Derivatives in a, b, c and d of every edge of ``trained_functions``, layer by layer."""
+    blocks = []
+    for layer, passage, delta in zip(network.all_layers, passages, deltas, strict=True):
+        into = delta[:, :, [j for _, j in layer.trained_functions()]]
+        blocks.append((into[..., None] * passage.constants[:, None]).flatten(2))
+    return torch.cat(blocks, 2)
+
+
 def _write_outer_(
     jacobian: Float[Tensor, "block roots _"],
     passage: LayerDerivatives,
@@ -218,15 +233,30 @@ def _write_outer_(
 
 
 def flatten_weights(network: KAN, edges: EdgeMasks) -> Float[Tensor, " P"]:
-    """Trained weights as one vector, in the order layer, in, out, term."""
-    return flatten_edges([layer.weight.detach() for layer in network.all_layers], edges)
+    """Trained weights as one vector, in the order layer, in, out, term; then the trained constants."""
+    weights = flatten_edges([layer.weight.detach() for layer in network.all_layers], edges)
+    constants = [
+        value
+        for layer in network.all_layers
+        for place in layer.trained_functions()
+        for value in layer.symbolic[place].constants
+    ]
+    return torch.cat([weights, weights.new_tensor(constants)])
 
 
-def flatten_edges(values: Sequence[Float[Tensor, "_ _ _"]], edges: EdgeMasks) -> Float[Tensor, " P"]:
-    """One value per trained weight of every layer, as a vector in the order of ``flatten_weights``."""
-    return torch.cat(
-        [value.permute(0, 2, 1)[alive].flatten() for value, alive in zip(values, edges, strict=True)]
-    )
+def flatten_edges(
+    values: Sequence[Shaped[Tensor, "_ _ _"]], edges: EdgeMasks, length: int = 0
+) -> Shaped[Tensor, " P"]:
+    """One value per trained weight of every layer, as a vector in the order of ``flatten_weights``.
+
+    Args:
+        values: By layer.
+        edges: Trained edges.
+        length: Of the vector, with zeros for what follows the weights.
+    """
+    parts = [value.permute(0, 2, 1)[alive].flatten() for value, alive in zip(values, edges, strict=True)]
+    rest = max(length - sum(map(len, parts)), 0)
+    return torch.cat([*parts, values[0].new_zeros(rest)])
 
 
 @torch.no_grad()
@@ -237,6 +267,11 @@ def set_weights_(network: KAN, edges: EdgeMasks, values: Float[Tensor, " P"]) ->
         terms = layer.weight.shape[1]
         layer.weight.permute(0, 2, 1)[alive] = values[: count * terms].view(count, terms)
         values = values[count * terms :]
+    constants = iter(values.view(-1, 4).tolist())
+    for layer in network.all_layers:
+        for place in layer.trained_functions():
+            a, b, c, d = next(constants)
+            layer.symbolic[place] = replace(layer.symbolic[place], a=a, b=b, c=c, d=d)
 
 
 def add_edge_blocks_(

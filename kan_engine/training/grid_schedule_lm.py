@@ -5,7 +5,7 @@ from kan_engine.network.kan import KAN
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.levenberg_marquardt import TrainingDamping, TrainingObjective, take_step_
-from kan_engine.training.losses import LOSSES
+from kan_engine.training.losses import get_loss
 from kan_engine.training.rows import TrainingRows
 
 
@@ -23,7 +23,7 @@ class LevenbergMarquardt:
 
     def __init__(self, network: KAN, rows: TrainingRows, config: TrainingConfig) -> None:
         self._network, self._config, self._thresholds = network, config, config.thresholds
-        is_noisy = LOSSES[config.loss].is_noisy
+        is_noisy = get_loss(config.loss).is_noisy
         observations = float(rows.weights.sum() ** 2 / rows.weights.square().sum())
         if is_noisy:
             observations *= network.config.width[-1]
@@ -31,7 +31,12 @@ class LevenbergMarquardt:
         if config.penalty.adaptive:
             evidence = Evidence(network, observations, is_noisy=is_noisy, thresholds=config.thresholds)
         self._problem = TrainingObjective(
-            rows=rows, loss=config.loss, penalty=config.penalty, evidence=evidence
+            rows=rows,
+            loss=config.loss,
+            penalty=config.penalty,
+            evidence=evidence,
+            train_base=config.train_base,
+            train_splines=config.train_splines,
         )
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
         self._place = -1  # index in the schedule; -1 before its first grid

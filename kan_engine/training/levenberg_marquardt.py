@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +19,6 @@ from kan_engine.numerics.damped_least_squares import (
 from kan_engine.training.evidence import Evidence
 from kan_engine.training.gauss_newton import (
     EdgeMasks,
-    ForwardPass,
     acceleration_gradient,
     add_edge_blocks_,
     flatten_edges,
@@ -30,7 +28,8 @@ from kan_engine.training.gauss_newton import (
     set_weights_,
     trainable_edges,
 )
-from kan_engine.training.penalty import Penalty
+from kan_engine.training.losses import Loss
+from kan_engine.training.penalty import Penalty, frozen_terms
 from kan_engine.training.rescaling_symmetry import symmetry_directions
 from kan_engine.training.rows import TrainingRows
 from kan_engine.training.thresholds import TrainingThresholds
@@ -93,15 +92,25 @@ class TrainingObjective:
     """Objective: weighted mean loss on the rows, plus the fixed penalty and the evidence penalty."""
 
     rows: TrainingRows
-    loss: str
+    loss: str | Loss
     penalty: Penalty
     evidence: Evidence | None = None
+    train_base: bool = True
+    train_splines: bool = True
 
     @torch.no_grad()
     def penalty_value(self, network: KAN) -> float:
         """Sum of the fixed penalty and the evidence penalty."""
         quadratic = float(self.penalty.value(network)) if self.penalty.is_active else 0.0
         return quadratic + (self.evidence.penalty_value() if self.evidence else 0.0)
+
+    def find_frozen(self, network: KAN, edges: EdgeMasks, length: int) -> Bool[Tensor, " P"]:
+        """The weights that are not trained, in the order of ``flatten_weights``."""
+        frozen = [
+            frozen_terms(layer, self.train_base, self.train_splines).expand_as(layer.weight)
+            for layer in network.all_layers
+        ]
+        return flatten_edges(frozen, edges, length)
 
 
 @dataclass(frozen=True)
@@ -149,9 +158,14 @@ def take_step_(
     if problem.evidence:
         add_edge_blocks_(matrix, edges, problem.evidence.penalty_blocks(edges))
     gradient = gradient + _penalty_gradient(network, problem, edges)
+    # A frozen weight is not coupled to others, and has no slope
+    frozen = problem.find_frozen(network, edges, len(start))
+    gradient[frozen] = 0.0
+    matrix[frozen], matrix[:, frozen] = 0.0, 0.0
+    matrix.diagonal()[frozen] = 1.0
     scale = damping_scale(matrix[None], damping.config)
     # The loss hardly determines scale and shift of hidden nodes, so changes of them are penalised
-    gauge = symmetry_directions(network, problem.rows, problem.loss, edges)
+    gauge = symmetry_directions(network, problem.rows, problem.loss, edges) * ~frozen
     hold = damping.hold * damping.trust * (gauge.T @ gauge)
 
     here = _NetworkPoint.build(torch.zeros_like(start), loss, problem.penalty_value(network))
@@ -164,7 +178,8 @@ def take_step_(
         # Decrease in the quadratic model, without the damping
         decrease = -shift @ gradient - shift @ matrix @ shift / 2
         if damping.is_curved:
-            shift = _accelerate_step(network, problem, edges, damped_matrix, scale[0], shift, damping, passes)
+            bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift, passes) * ~frozen
+            shift = _accelerate_step(damped_matrix, bend, scale[0], shift, damping)
         set_weights_(network, edges, start + shift)
         loss = problem.rows.loss(network, problem.loss)
         point = _NetworkPoint.build(shift, loss, problem.penalty_value(network))
@@ -193,14 +208,11 @@ class _NetworkPoint:
 
 
 def _accelerate_step(
-    network: KAN,
-    problem: TrainingObjective,
-    edges: EdgeMasks,
     damped_matrix: DampedMatrix,
+    bend: Float[Tensor, " P"],
     scale: Float[Tensor, " P"],
     shift: Float[Tensor, " P"],
     damping: TrainingDamping,
-    passes: Sequence[ForwardPass] | None,
     *,
     min_acceleration: float = 0.05,
     max_acceleration: float = 0.75,
@@ -211,7 +223,6 @@ def _accelerate_step(
         min_acceleration, max_acceleration: Acceleration over step: below negligible, above unreliable.
     """
     # Second-order correction of the step, from the same Cholesky factor
-    bend = acceleration_gradient(network, problem.rows, problem.loss, edges, shift, passes)
     acceleration = damped_matrix.step(bend[None])[0] / 2
     units = scale.sqrt()
     # Length relative to the step, in the norm of the damping
@@ -260,4 +271,4 @@ def _penalty_gradient(network: KAN, problem: TrainingObjective, edges: EdgeMasks
     prices = [problem.penalty.matrix(layer) @ layer.weight.detach() for layer in network.all_layers]
     if problem.evidence:
         prices = [a + b for a, b in zip(prices, problem.evidence.gradients(), strict=True)]
-    return flatten_edges(prices, edges)
+    return flatten_edges(prices, edges, len(flatten_weights(network, edges)))

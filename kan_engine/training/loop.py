@@ -202,10 +202,14 @@ class _BestWeights:
         return True
 
     def _store_(self, network: KAN) -> None:
-        self._layers = [(layer.knots.clone(), layer.weight.detach().clone()) for layer in network.all_layers]
+        self._layers = [
+            (layer.knots.clone(), layer.weight.detach().clone(), dict(layer.symbolic))
+            for layer in network.all_layers
+        ]
 
     def restore_(self, network: KAN) -> None:
         """Write the best weights into the network."""
-        for layer, (knots, weight) in zip(network.all_layers, self._layers, strict=True):
+        for layer, (knots, weight, symbolic) in zip(network.all_layers, self._layers, strict=True):
             layer.knots = knots.clone()
             layer.weight = torch.nn.Parameter(weight.clone())
+            layer.symbolic = dict(symbolic)

@@ -27,19 +27,46 @@ class Loss:
     derivatives: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     is_noisy: bool = False
 
+    @staticmethod
+    def from_function(function: Callable[[Tensor, Tensor], Tensor]) -> "Loss":
+        """A loss of one's own, whose derivatives are those of autograd.
+
+        Args:
+            function: Mean loss of outputs [batch, out] and targets [batch, columns], such as
+                ``torch.nn.functional.huber_loss``; one row at a time is given to it.
+        """
+
+        def of_row(f: Tensor, y: Tensor) -> Tensor:
+            return function(f[None], y[None])
+
+        def differentiate(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            slope = torch.func.grad(of_row)
+            gradient = torch.vmap(slope)(f, y)
+            values, vectors = torch.linalg.eigh(torch.vmap(torch.func.jacrev(slope))(f, y))
+            # Where the loss curves down, its Gauss-Newton matrix leaves this direction out
+            return gradient, values.clamp_min(0.0).sqrt().unsqueeze(2) * vectors.mT
+
+        # Its unit is unknown, so that what it is of noise follows from its value
+        return Loss(torch.vmap(of_row), differentiate, is_noisy=True)
+
+
+def get_loss(loss: str | Loss) -> Loss:
+    """The loss of this name, or the loss itself."""
+    return LOSSES[loss] if isinstance(loss, str) else loss
+
 
 def loss_per_row(
-    kind: str, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
+    kind: str | Loss, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
 ) -> Float[Tensor, " batch"]:
     """Loss ℓ of every row; arguments as for ``LOSSES``."""
-    return LOSSES[kind].per_row(outputs, targets)
+    return get_loss(kind).per_row(outputs, targets)
 
 
 def gradient_and_root(
-    kind: str, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
+    kind: str | Loss, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
 ) -> tuple[Float[Tensor, "batch out_dim"], Float[Tensor, "batch out_dim out_dim"]]:
     """Gradient ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f²."""
-    return LOSSES[kind].derivatives(outputs, targets)
+    return get_loss(kind).derivatives(outputs, targets)
 
 
 def _differentiate_squared(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
@@ -48,6 +48,13 @@ class Penalty:
             weight = layer.effective_weight()
             total = total + (weight * (self.matrix(layer) @ weight)).sum() / 2
         return total
+
+
+def frozen_terms(layer: KANLayer, train_base: bool, train_splines: bool) -> Bool[Tensor, "1 terms 1"]:
+    """Which weights of an activation are not trained."""
+    frozen = torch.full((1, layer.weight.shape[1], 1), not train_splines, device=layer.weight.device)
+    frozen[:, -1] = not train_base
+    return frozen
 
 
 def difference_matrix(layer: KANLayer, order: int) -> Float[Tensor, "_ terms"]:

@@ -19,13 +19,13 @@ from kan_engine.training.gauss_newton import (
     flatten_weights,
     forward_pass,
 )
-from kan_engine.training.losses import gradient_and_root
+from kan_engine.training.losses import Loss, gradient_and_root
 from kan_engine.training.rows import TrainingRows
 
 
 @torch.no_grad()
 def symmetry_directions(
-    network: KAN, rows: TrainingRows, loss: str, edges: EdgeMasks, *, max_sample_rows: int = 500
+    network: KAN, rows: TrainingRows, loss: str | Loss, edges: EdgeMasks, *, max_sample_rows: int = 500
 ) -> Float[Tensor, "directions P"]:
     """Derivatives of mean and spread of every hidden node, in the order of ``flatten_weights``.
 
@@ -40,7 +40,8 @@ def symmetry_directions(
     passages, outputs = forward_pass(network, sample)
     _, root = gradient_and_root(loss, outputs, sample.targets)
     deltas = backward_pass(network, passages, root)
-    directions = [rows.x.new_zeros(0, len(flatten_weights(network, edges)))]
+    length = len(flatten_weights(network, edges))
+    directions = [rows.x.new_zeros(0, length)]
     for number, (layer, after) in enumerate(zip(network.stack, network.stack[1:], strict=False)):
         features = passages[number].features
         h = torch.einsum("nit,ito->no", features, layer.effective_weight().detach())
@@ -52,7 +53,7 @@ def symmetry_directions(
         for change in torch.ones_like(h), h / spread:
             effect = torch.einsum("nit,no->ito", features, share[:, None] * change * slope)
             nodes = _free_nodes(layer, after).nonzero()[:, 0].tolist()
-            directions += [_direction(network, number, effect, node, edges) for node in nodes]
+            directions += [_direction(network, number, effect, node, edges, length) for node in nodes]
     return torch.cat(directions)
 
 
@@ -64,9 +65,14 @@ def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:
 
 
 def _direction(
-    network: KAN, number: int, effect: Float[Tensor, "in_dim terms out_dim"], node: int, edges: EdgeMasks
+    network: KAN,
+    number: int,
+    effect: Float[Tensor, "in_dim terms out_dim"],
+    node: int,
+    edges: EdgeMasks,
+    length: int,
 ) -> Float[Tensor, "1 P"]:
     """Row of one node: the effect of the weights of the layer before it, and 0 for all other weights."""
     effects = [torch.zeros_like(layer.weight) for layer in network.all_layers]
     effects[number][:, :, node] = effect[:, :, node]
-    return flatten_edges(effects, edges)[None]
+    return flatten_edges(effects, edges, length)[None]

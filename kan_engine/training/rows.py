@@ -10,7 +10,7 @@ from torch import Tensor
 from kan_engine.cost import KEPT_FEATURE_BYTES
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.training.losses import loss_per_row
+from kan_engine.training.losses import Loss, loss_per_row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class TrainingRows:
         return replace(self, features=torch.cat(blocks))
 
     @torch.no_grad()
-    def loss(self, network: KAN, kind: str) -> float:
+    def loss(self, network: KAN, kind: str | Loss) -> float:
         """Weighted mean loss."""
         losses = self.losses(network, kind)
         if self.on_losses:
@@ -79,7 +79,7 @@ class TrainingRows:
         return float(losses @ self.weights / self.weights.sum())
 
     @torch.no_grad()
-    def losses(self, network: KAN, kind: str) -> Float[Tensor, " batch"]:
+    def losses(self, network: KAN, kind: str | Loss) -> Float[Tensor, " batch"]:
         """Loss of every row, computed in blocks of rows to bound the memory."""
         parts = (self[block] for block in row_blocks(network, len(self)))
         return torch.cat([loss_per_row(kind, network(part.x, part.features), part.targets) for part in parts])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
@@ -21,6 +22,7 @@ from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.reading.fix_edges import fix_edges_
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
 from kan_engine.network import edits, expansion, kan
+from kan_engine.network.compiled.network import compile_network
 from kan_engine.network.formula_network import build_formula_network
 from kan_engine.network.grid_updates import refine, update_grid_
 from kan_engine.network.header import NetworkHeader
@@ -28,10 +30,12 @@ from kan_engine.network.inputs import remove_inputs
 from kan_engine.network.kan import KANConfig, initialise_
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.network.node_scores import attribute, feature_interaction, feature_score, node_scores
+from kan_engine.network.product_layers import Nodes, plan_layers
 from kan_engine.network.pruning import drop_dead_edges_, edge_scores, prune, remove_dead_nodes
 from kan_engine.splines.thresholds import DEFAULT_GRIDS
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import TrainingStep, train
+from kan_engine.training.losses import Loss
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
 from kan_engine.workbench.drawing import plot
@@ -83,21 +87,38 @@ class KAN(kan.KAN):
         self.operation, self.past = "create", tuple[KAN, ...]()
 
     @staticmethod
-    def create(width: Sequence[int], *, seed: int = 0, sparse: bool = False, **shape: Any) -> KAN:
+    def create(
+        width: Sequence[Nodes],
+        *,
+        seed: int = 0,
+        sparse: bool = False,
+        noise_scale: float = 0.3,
+        mult_arity: int | Sequence[Sequence[int]] = 2,
+        affine: bool = False,
+        **shape: Any,
+    ) -> KAN:
         """Create a network whose activations are near random lines.
 
+            >>> KAN.create((2, (3, 2), 1)).config.width  # seven sums: three, and two for each of two products
+            (2, 7, 5, 1)
+
         Args:
-            width: Nodes per layer.
+            width: Nodes per layer; a pair are sums, and products of sums, which take a layer of their own.
             seed: Of the random numbers.
             sparse: Whether only one random edge leads to every node, as after pykan's ``sparse_init``.
-            shape: Further fields of ``KANConfig``.
+            noise_scale: Largest deviation from the lines.
+            mult_arity: Factors of every product, or of each product of every layer.
+            affine: Whether every sum of a hidden layer, factors among them, has a trained scale and shift.
+            shape: Further fields of ``KANConfig``, such as ``products`` of single activations.
         """
-        network = KAN(KANConfig(width=tuple(width), **shape))
+        plan = plan_layers(width, mult_arity, affine=affine)
+        network = KAN(KANConfig(**{"width": plan.width, "products": plan.products} | shape))
         generator = torch.Generator().manual_seed(seed)
-        initialise_(network, generator)
+        initialise_(network, generator, noise=noise_scale)
         for layer in network.all_layers if sparse else ():
             kept = torch.randint(layer.in_dim, (layer.out_dim,), generator=generator)
             layer.mask &= torch.arange(layer.in_dim)[:, None] == kept
+        plan.link_(network)
         return network
 
     @staticmethod
@@ -151,6 +172,7 @@ class KAN(kan.KAN):
     swap = _derive(edits.swap)
     auto_swap = _derive(edits.auto_swap)
     perturb = _derive(edits.perturb)
+    set_mode = _derive(edits.set_mode)
     unfix_symbolic = _derive(edits.unfix_symbolic)
     unfix_symbolic_all = _derive(edits.unfix_symbolic_all)
     expand_width = _derive(expansion.expand_width)
@@ -202,7 +224,7 @@ class KAN(kan.KAN):
         x: Rows | None = None,
         constants: Sequence[float] = (),
     ) -> KAN:
-        """The network with a function of the library on an edge.
+        """The network with a function of the library on an edge; ``fit`` trains its constants as well.
 
         Args:
             layer, i, j: The edge.
@@ -215,18 +237,21 @@ class KAN(kan.KAN):
             InvalidConfig: There are neither rows nor constants.
         """
         if constants:
-            return edits.set_function(self, layer, i, j, SymbolicEdge(function, *map(float, constants)))
+            edge = SymbolicEdge(function, *map(float, constants), is_trained=True)
+            return edits.set_function(self, layer, i, j, edge)
         if x is None:
             raise InvalidConfig("give rows x to fit the constants, or constants = (a, b, c, d)")
         changed = kan.copy_network(self)
         fix_edges_(changed, {(layer, i, j): function}, x)
+        symbolic = changed.all_layers[layer].symbolic
+        symbolic[i, j] = replace(symbolic[i, j], is_trained=True)
         return changed
 
     @_derive
     def auto_symbolic(self, x: Rows, weight_simple: float = 0.8, r2_threshold: float = 0.0) -> KAN:
         """The network with the best function on each live spline, ranked as in ``suggest_symbolic``.
 
-        A spline stays where no function reaches ``r2_threshold``.
+        A spline stays where no function reaches ``r2_threshold``. ``fit`` trains the constants as well.
         """
         changed = kan.copy_network(self)
         for layer, h, values in zip(changed.all_layers, self.preacts(x), self.get_act(x), strict=True):
@@ -234,11 +259,13 @@ class KAN(kan.KAN):
                 fits = _rank_functions(h[:, i].numpy(), values[:, i, j].numpy(), weight_simple)
                 if fits and fits[0].r2 >= r2_threshold:
                     fit = fits[0]
-                    layer.symbolic[i, j] = SymbolicEdge(fit.function, fit.a, fit.b, fit.c, fit.d)
+                    constants = fit.a, fit.b, fit.c, fit.d
+                    layer.symbolic[i, j] = SymbolicEdge(fit.function, *constants, is_trained=True)
         return changed
 
     # Reading
     node_scores = node_scores
+    speed = compile_network
     edge_scores = edge_scores
     plot = plot
     feature_score = feature_score
@@ -315,21 +342,28 @@ class KAN(kan.KAN):
         y: Float[Tensor, "rows out_dim"],
         *,
         validation: tuple[Rows, Float[Tensor, "rows out_dim"]] | None = None,
+        loss_fn: Callable[[Tensor, Tensor], Tensor] | None = None,
         generator: torch.Generator | None = None,
         **settings: Any,
     ) -> Iterator[TrainingStep]:
         """Train this network in place, step by step; ``list(network.fit(x, y))`` takes all steps.
 
+        A metric of one's own can be computed of the network after any step.
+
         Args:
             x: Inputs.
             y: Targets.
             validation: Rows that select the best step.
+            loss_fn: Mean loss of outputs and targets, such as those of ``torch.nn.functional``, in place of
+                the squared error.
             generator: Source of the order of batches.
             settings: Fields of ``TrainingConfig``: ``optimizer``, ``steps``, ``lamb``, ``grid_schedule``, …
 
         Raises:
             InvalidConfig: A setting is unknown or out of its range.
         """
+        if loss_fn is not None:
+            settings["loss"] = Loss.from_function(loss_fn)
         try:
             config = TrainingConfig(**settings)
         except TypeError as error:

@@ -1,5 +1,7 @@
 """The structured Jacobian against autograd, for all that edges, outputs and losses can be."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -100,6 +102,39 @@ def test_curvature_is_what_the_second_derivative_along_a_step_adds_to_the_gradie
     found = acceleration_gradient(network, rows, loss, edges, shift)
     assert float((found - expected).norm() / expected.norm()) < 1e-3
     assert torch.equal(flatten_weights(network, edges), start)
+
+
+@each_network
+def test_trained_constants_of_functions_follow_the_weights(
+    direct: bool, products: int | tuple[int, ...]
+) -> None:
+    """Beside them stand central differences of the outputs."""
+    step = 1e-5
+    network, rows = mixed_network("squared", direct=direct, products=products), rows_of("squared")
+    weights = network.parameter_count
+    for layer in network.all_layers:
+        layer.symbolic = {place: replace(edge, is_trained=True) for place, edge in layer.symbolic.items()}
+    edges = trainable_edges(network)
+    start = flatten_weights(network, edges)
+    assert len(start) == network.parameter_count > weights
+    differences = []
+    for unit in torch.eye(len(start), dtype=torch.float64)[weights:]:
+        ends = []
+        for end in step, -step:
+            set_weights_(network, edges, start + end * unit)
+            ends.append(network(rows.x).detach())
+        differences.append((ends[0] - ends[1]) / (2 * step))
+    set_weights_(network, edges, start)
+    share = rows.weights / rows.weights.sum()
+    slopes = torch.stack(differences)
+    matrix, gradient = gauss_newton_system(network, rows, "squared", edges)
+    errors = (network(rows.x) - rows.targets).detach()
+    torch.testing.assert_close(
+        gradient[weights:], torch.einsum("pno,no,n->p", slopes, errors, share), rtol=1e-6, atol=1e-8
+    )
+    torch.testing.assert_close(
+        matrix[weights:, weights:], torch.einsum("pno,qno,n->pq", slopes, slopes, share), rtol=1e-6, atol=1e-8
+    )
 
 
 def test_curvature_vanishes_where_the_outputs_are_linear_in_the_weights() -> None:

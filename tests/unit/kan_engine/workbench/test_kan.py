@@ -104,6 +104,111 @@ def test_sparse_init_leaves_one_edge_to_every_node() -> None:
     assert all(layer.mask.sum(0).tolist() == [1] * layer.out_dim for layer in network.stack)
 
 
+def test_noise_scale_is_how_far_activations_are_from_lines() -> None:
+    straight, bent = (make((1, 1), noise_scale=noise).get_fun(X[:, :1], 0, 0, 0) for noise in (0.0, 1.0))
+    slopes = [np.diff(values) / np.diff(inputs) for inputs, values in (straight, bent)]
+    assert float(np.ptp(slopes[0])) < 1e-9
+    assert float(np.ptp(slopes[1])) > 0.1
+
+
+def test_mult_arity_makes_products_of_sums() -> None:
+    network = make((2, (1, 2), 1), mult_arity=[[], [2, 3], []], grid_size=3)
+    assert (network.config.width, network.config.products) == ((2, 6, 3, 1), (0, 2, 0))
+    sums = network.preacts(X)[1]
+    products = torch.stack([sums[:, 0], sums[:, 1:3].prod(1), sums[:, 3:].prod(1)], 1)
+    torch.testing.assert_close(network.preacts(X)[2], products)
+    product = make((2, (0, 1), 1), grid_size=3)
+    list(product.fit(X, X[:, :1] * X[:, 1:], steps=30))
+    assert product.evaluate(X, X[:, :1] * X[:, 1:])["test_loss"] < 1e-3
+    with pytest.raises(InvalidConfig, match=r"layer 1 has 2 products; mult_arity gives \[1, 3\] factors"):
+        make((2, (1, 2), 1), mult_arity=[[], [1, 3], []])
+    with pytest.raises(InvalidConfig, match="width begins with the number of inputs"):
+        make(((1, 1), 1))
+
+
+def test_affine_gives_every_sum_a_scale_and_a_shift_that_are_trained() -> None:
+    network = make((2, 3, 1), affine=True)
+    plain = make((2, 3, 1))
+    assert network.config.width == (2, 3, 3, 1)
+    torch.testing.assert_close(network.preacts(X)[2], plain.preacts(X)[1])
+    before = dict(network.layers[1].symbolic)
+    list(network.fit(X, Y, steps=5))
+    assert all(network.layers[1].symbolic[place] != edge for place, edge in before.items())
+
+
+@pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "lbfgs", "adam"])
+@pytest.mark.parametrize("frozen", ["train_base", "train_splines"])
+def test_sb_trainable_and_sp_trainable_hold_base_functions_or_splines(optimizer: str, frozen: str) -> None:
+    network = make((2, 2, 1), grid_size=3)
+    for layer in network.stack:
+        layer.weight.data[:, -1] = 0.25
+    list(network.fit(X, Y, steps=1))  # the grids of the inputs stay from here on
+    layer = network.stack[0]
+    before = layer.weight.detach().clone()
+    settings = {"optimizer": optimizer, "steps": 9, "precision": "float64", frozen: False}
+    losses = [step.loss for step in network.fit(X, Y, **settings)]
+    assert losses[-1] < losses[0]
+    change = (layer.weight - before).detach().abs().amax((0, 2))
+    base, splines = float(change[-1]), float(change[:-1].max())
+    held, trained = (base, splines) if frozen == "train_base" else (splines, base)
+    assert held < 1e-6 < trained
+
+
+@pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "lbfgs"])
+def test_loss_fn_is_minimised_and_any_metric_is_read_between_steps(optimizer: str) -> None:
+    """Absolute errors, smoothed: a few wild rows hardly move the fit, which squared errors follow."""
+    wild = Y.clone()
+    wild[::20] += 10.0
+    errors = {}
+    for loss_fn in (None, lambda f, y: ((f - y).square() + 1e-3).sqrt().mean()):
+        network = make((2, 1, 1), grid_size=3)
+        medians = [
+            float((network(X) - Y).abs().median().detach())
+            for _ in network.fit(X, wild, loss_fn=loss_fn, optimizer=optimizer, steps=30)
+        ]
+        errors[loss_fn is None] = medians[-1]
+    assert errors[False] < 0.3 * errors[True]
+
+
+def test_fit_trains_the_constants_of_functions_to_rounding() -> None:
+    y = torch.exp(torch.sin(np.pi * X[:, :1]) + X[:, 1:] ** 2)
+    rough = make((2, 1, 1))
+    for edge, function, constants in (
+        ((0, 0, 0), "sin", (3.0, 0.1, 1.1, 0.0)),
+        ((0, 1, 0), "x^2", (1.0, 0.1, 0.9, 0.0)),
+        ((1, 0, 0), "exp", (1.1, 0.0, 1.0, 0.1)),
+    ):
+        rough = rough.fix_symbolic(*edge, function, constants=constants)
+    list(rough.fit(X, y, steps=60))
+    assert rough.evaluate(X, y)["test_loss"] < 1e-12
+    assert to_text(rough.symbolic_formula(["a", "b"], x=X)[0]) == "exp(sin(pi*a) + b**2)"
+
+
+def test_singularity_avoiding_is_not_needed_since_steps_over_a_pole_are_refused() -> None:
+    network = make((1, 1)).fix_symbolic(0, 0, 0, "1/x", constants=(1.0, 1.02, 1.0, 0.0))
+    x = X[:, :1]
+    losses = [step.loss for step in network.fit(x, 2 / (x + 1.3), steps=40)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 1e-20
+
+
+def test_set_mode_keeps_the_function_the_spline_their_sum_or_nothing() -> None:
+    network = make((1, 1))
+    spline = network(X[:, :1])
+    fixed = network.fix_symbolic(0, 0, 0, "sin", constants=(1.0, 0.0, 1.0, 0.0))
+    sine = torch.sin(X[:, :1])
+    expected = {"s": sine, "n": spline, "sn": spline + sine, "ns": spline + sine, "0": 0 * sine}
+    for mode, values in expected.items():
+        torch.testing.assert_close(fixed.set_mode(0, 0, 0, mode)(X[:, :1]), values)
+    with pytest.raises(InvalidConfig, match="has no function; fix one on it first"):
+        network.set_mode(0, 0, 0, "s")
+
+
+def test_speed_compiles_the_function_of_a_network() -> None:
+    network = make((2, (2, 1), 1), base="identity").fix_symbolic(2, 0, 0, "sin", constants=(2, 0, 1, 0))
+    np.testing.assert_allclose(network.speed()(X.numpy()), network(X).detach().numpy(), rtol=0, atol=1e-12)
+
+
 def test_get_act_get_fun_and_get_range_tell_of_activations(trained: KAN) -> None:
     activations = trained.get_act(X)
     torch.testing.assert_close(activations[0].sum(1), trained.preacts(X)[1])
@@ -211,6 +316,7 @@ def test_saveckpt_and_loadckpt_keep_function_shape_and_symbols(tmp_path: Path) -
     loaded = KAN.loadckpt(tmp_path / "kan.safetensors")
     assert torch.equal(loaded(X), network(X))
     assert loaded.config == network.config
+    assert loaded.layers[0].symbolic == network.layers[0].symbolic
     (tmp_path / "other").write_bytes(b"no tensors")
     with pytest.raises(InvalidData, match="does not hold a network"):
         KAN.loadckpt(tmp_path / "other")
