@@ -11,7 +11,7 @@ from math import isfinite, isqrt
 from math import pi as pi_value
 from typing import Any
 
-from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY, Function
 
 
 class Expression:
@@ -174,13 +174,14 @@ def call(function: str, argument: Operand) -> Expression:
     return Call(function, to_expression(argument))
 
 
-def apply_function(name: str, argument: Operand) -> Expression:
-    """Return any function of the library as a tree: ``gaussian`` of u is exp(-u**2)."""
+def apply_function(function: str | Function, argument: Operand) -> Expression:
+    """Return any function, or one of the library by its name, as a tree: ``gaussian`` of u is exp(-u**2)."""
     u = to_expression(argument)
-    function = LIBRARY[name]
+    if isinstance(function, str):
+        function = LIBRARY[function]
     if function.form is not None:
         return to_expression(function.form(u, call))
-    return call(name, u) if function.exponent is None else power(u, function.exponent)
+    return call(function.name, u) if function.exponent is None else power(u, function.exponent)
 
 
 def to_expression(value: Operand) -> Expression:

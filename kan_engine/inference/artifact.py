@@ -22,7 +22,7 @@ from torch import Tensor
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import ArtifactError
-from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.formulas_of_x import find_function
 from kan_engine.inference.artifact_header import (
     BASE_VERSION,
     BOUNDS_VERSION,
@@ -237,8 +237,9 @@ def _build_network(header: NetworkHeader, tensors: int, size: int, max_prealloca
                 or not (0 <= i < layer.in_dim and 0 <= j < layer.out_dim)
             ):
                 raise ValueError(f"it has no edge from {i!r} to {j!r}")
-            if edge.function not in LIBRARY or not all(map(math.isfinite, (edge.a, edge.b, edge.c, edge.d))):
-                raise ValueError(f"the edge from {i} to {j} is not a function of the library")
+            find_function(edge.function)  # InvalidConfig, a ValueError, if there is none
+            if not all(map(math.isfinite, edge.constants)):
+                raise ValueError(f"the edge from {i} to {j} has constants that are not finite")
     return network
 
 

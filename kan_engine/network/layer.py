@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
-from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.formulas_of_x import find_function
 from kan_engine.network.tensor_formulas import evaluate_function
 from kan_engine.numerics.malloc import keep_freed_memory
 from kan_engine.splines.base_functions import SILU
@@ -306,7 +306,7 @@ def symbolic_derivatives(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Floa
 
 def _inner_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     inner = (edge.a * x.detach().double() + edge.b).cpu().numpy()
-    return torch.as_tensor(LIBRARY[edge.function].derivative(inner), dtype=x.dtype, device=x.device)
+    return torch.as_tensor(find_function(edge.function).derivative(inner), dtype=x.dtype, device=x.device)
 
 
 def _scatter_to_node(values: Float[Tensor, " batch"], node: int, nodes: int) -> Float[Tensor, "batch nodes"]:

@@ -20,6 +20,7 @@ from kan_engine.expressions.evaluation import (
     children,
     evaluate,
 )
+from kan_engine.expressions.formulas_of_x import find_function
 
 _ARGUMENT = "u"
 
@@ -60,10 +61,10 @@ def _evaluate(tree: Expression, tensors: Mapping[str, Float[Tensor, "*rows"]]) -
 
 
 def evaluate_function(name: str, u: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
-    """Evaluate a function of the library."""
+    """Evaluate a function, by its name in the library or its formula in x."""
     return evaluate_formula(_write_function(name), {_ARGUMENT: u})
 
 
 @cache
 def _write_function(name: str) -> Expression:
-    return apply_function(name, Variable(_ARGUMENT))
+    return apply_function(find_function(name), Variable(_ARGUMENT))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.expressions.evaluation import Expression, Variable, add, apply_function, mul, number
+from kan_engine.expressions.formulas_of_x import find_function
 from kan_engine.formulas.forms.template import InvalidForm, parse_form
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
@@ -74,7 +75,7 @@ def _write_layer(layer: KANLayer, inputs: Sequence[Expression]) -> list[Expressi
     nodes = []
     for j in range(layer.out_dim):
         parts = [
-            edge.c * apply_function(edge.function, edge.a * inputs[i] + edge.b) + edge.d
+            edge.c * apply_function(find_function(edge.function), edge.a * inputs[i] + edge.b) + edge.d
             for (i, into), edge in sorted(layer.symbolic.items())
             if into == j and layer.mask[i, j]
         ]

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression
+from kan_engine.expressions.formulas_of_x import find_function
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.reading.fix_edges import fix_edges_
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
@@ -39,6 +41,7 @@ from kan_engine.training.losses import Loss
 from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import TrainingRows
 from kan_engine.workbench.drawing import plot
+from kan_engine.workbench.formula_fits import fit_formula
 from kan_engine.workbench.formulas import Scale, list_splines, read_formula, write_formulas
 
 P = ParamSpec("P")
@@ -51,17 +54,25 @@ def _derive(change: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[
     @wraps(change)
     def method(network: KAN, /, *args: P.args, **options: P.kwargs) -> KAN:
         changed = change(network, *args, **options)
-        changed.past = (*network.past, network.copy())
+        changed.past, changed.formulas = (*network.past, network.copy()), network.formulas
         changed.operation = change.__name__
         return changed
 
     return method
 
 
+def _make_edge(fit: Suggestion) -> SymbolicEdge:
+    return SymbolicEdge(fit.function, fit.a, fit.b, fit.c, fit.d, is_trained=True)
+
+
 def _rank_functions(
-    inputs: Float[np.ndarray, " rows"], values: Float[np.ndarray, " rows"], weight_simple: float
+    inputs: Float[np.ndarray, " rows"],
+    values: Float[np.ndarray, " rows"],
+    weight_simple: float,
+    formulas: Sequence[str],
 ) -> list[Suggestion]:
-    fits = suggest(FitPoints(inputs), values)
+    own = [fit_formula(formula, inputs, values) for formula in formulas]
+    fits = [*suggest(FitPoints(inputs), values), *(fit for fit in own if fit is not None)]
     return sorted(fits, key=lambda fit: fit.rate(weight_simple))
 
 
@@ -80,11 +91,12 @@ class KAN(kan.KAN):
     Attributes:
         operation: What it was made by.
         past: Copies of its earlier states in their order; ``history`` lists and ``checkout`` returns them.
+        formulas: Formulas in x that are tried beside the functions of the library.
     """
 
     def __init__(self, config: KANConfig) -> None:
         super().__init__(config)
-        self.operation, self.past = "create", tuple[KAN, ...]()
+        self.operation, self.past, self.formulas = "create", tuple[KAN, ...](), tuple[str, ...]()
 
     @staticmethod
     def create(
@@ -162,7 +174,7 @@ class KAN(kan.KAN):
     def copy(self) -> KAN:
         """A deep copy, with the same past."""
         twin = kan.copy_network(self)
-        twin.operation, twin.past = self.operation, self.past
+        twin.operation, twin.past, twin.formulas = self.operation, self.past, self.formulas
         return twin
 
     # Changes
@@ -228,19 +240,24 @@ class KAN(kan.KAN):
 
         Args:
             layer, i, j: The edge.
-            function: Name in the library.
+            function: Name in the library, or a formula in x, such as ``x*exp(-x**2)``.
             x: Rows at which c·f(a·h + b) + d is fitted to the activation.
             constants: a, b, c and d, in place of a fit.
 
         Raises:
             InvalidData: The function is undefined on the inputs of the edge, or no better than a line.
-            InvalidConfig: There are neither rows nor constants.
+            InvalidConfig: There is no such function, or there are neither rows nor constants.
         """
         if constants:
-            edge = SymbolicEdge(function, *map(float, constants), is_trained=True)
+            edge = SymbolicEdge(find_function(function).name, *map(float, constants), is_trained=True)
             return edits.set_function(self, layer, i, j, edge)
         if x is None:
             raise InvalidConfig("give rows x to fit the constants, or constants = (a, b, c, d)")
+        if function not in LIBRARY:
+            fit = fit_formula(function, *self.get_fun(x, layer, i, j))
+            if fit is None:
+                raise InvalidData(f"{function} is undefined on the inputs of edge ({layer}, {i}, {j})")
+            return edits.set_function(self, layer, i, j, _make_edge(fit))
         changed = kan.copy_network(self)
         fix_edges_(changed, {(layer, i, j): function}, x)
         symbolic = changed.all_layers[layer].symbolic
@@ -256,11 +273,23 @@ class KAN(kan.KAN):
         changed = kan.copy_network(self)
         for layer, h, values in zip(changed.all_layers, self.preacts(x), self.get_act(x), strict=True):
             for i, j in list_splines(layer):
-                fits = _rank_functions(h[:, i].numpy(), values[:, i, j].numpy(), weight_simple)
+                curve = h[:, i].numpy(), values[:, i, j].numpy()
+                fits = _rank_functions(*curve, weight_simple, self.formulas)
                 if fits and fits[0].r2 >= r2_threshold:
-                    fit = fits[0]
-                    constants = fit.a, fit.b, fit.c, fit.d
-                    layer.symbolic[i, j] = SymbolicEdge(fit.function, *constants, is_trained=True)
+                    layer.symbolic[i, j] = _make_edge(fits[0])
+        return changed
+
+    def add_symbolic(self, formula: str) -> KAN:
+        """A copy whose ``suggest_symbolic`` and ``auto_symbolic`` also try a function of one's own.
+
+        Args:
+            formula: In x, such as ``x*exp(-x**2)``.
+
+        Raises:
+            InvalidConfig: It is no formula in x.
+        """
+        changed = self.copy()
+        changed.formulas = (*self.formulas, find_function(formula).name)
         return changed
 
     # Reading
@@ -307,7 +336,7 @@ class KAN(kan.KAN):
             topk: Number of functions.
             weight_simple: Weight of the complexity against log2 of 1 - R².
         """
-        return _rank_functions(*self.get_fun(x, layer, i, j), weight_simple)[:topk]
+        return _rank_functions(*self.get_fun(x, layer, i, j), weight_simple, self.formulas)[:topk]
 
     def symbolic_formula(
         self,

@@ -220,7 +220,8 @@ def test_a_model_without_its_dataset_says_that_its_rows_are_gone(
 ) -> None:
     x = np.linspace(0, 1, 40)
     model_id = trained(api, {"x": x, "y": 2 * x + 1}, target="y")
-    api.delete(f"/datasets/{api.get(f'/models/{model_id}').json()['dataset_id']}")
+    deleted = api.delete(f"/datasets/{api.get(f'/models/{model_id}').json()['dataset_id']}")
+    assert deleted.status_code == 204, deleted.text
     with visiting(browser, url) as page:
         page.goto(f"/#/models/{model_id}")
         expect(section(page)).to_contain_text("The dataset of this model was deleted")

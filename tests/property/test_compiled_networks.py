@@ -2,22 +2,40 @@
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kan_engine.network.compiled.network import compile_network
 from tests.support.engine.network_cases import CASES, Case, network_of
 
+PRODUCT_OF_SUMS = Case(
+    shape=((2, 2, 2), 1, (1, 1)),
+    grid_size=3,
+    order=3,
+    direct=False,
+    uniform_share=0.0,
+    refined=1,
+    dead=0.0,
+    fixed=0.0,
+    reach=1.0,
+    seed=0,
+)
 
-@given(CASES)
-def test_a_compiled_network_equals_the_network(case: Case) -> None:
+
+@given(CASES, st.sampled_from([1, 2**17]))
+@example(PRODUCT_OF_SUMS, 1)
+def test_a_compiled_network_equals_the_network_however_many_rows_are_in_a_block(
+    case: Case, block_numbers: int
+) -> None:
     network = network_of(case)
     x = case.reach * np.random.default_rng(case.seed + 1).uniform(-1, 1, (40, case.shape[0][0]))
     expected = network(torch.from_numpy(x)).detach().numpy()
     # A sine of a node that is huge far off the grids has only the digits that are left to that node.
     nodes = network.preacts(torch.from_numpy(x))[1 : len(network.stack)]
     scale = max(float(values.abs().max()) for values in (torch.from_numpy(expected), *nodes))
-    np.testing.assert_allclose(compile_network(network)(x), expected, rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(
+        compile_network(network, block_numbers=block_numbers)(x), expected, rtol=0, atol=1e-12 * scale
+    )
 
 
 @given(CASES, st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), min_size=1, max_size=5))

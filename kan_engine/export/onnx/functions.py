@@ -17,6 +17,7 @@ from kan_engine.errors import NotExportable
 from kan_engine.export.onnx.graph import Graph
 from kan_engine.export.recording import Recorded
 from kan_engine.expressions.error_function import FRACTIONS, POLE_RATE, SATURATION, SERIES, STEP
+from kan_engine.expressions.formulas_of_x import find_function
 from kan_engine.expressions.library import LIBRARY, NumpyFunction
 
 Writer = Callable[[Graph, str], str]
@@ -32,9 +33,7 @@ def write_function(graph: Graph, name: str, u: str) -> str:
     """
     if name in WRITERS:
         return WRITERS[name](graph, u)
-    if name not in LIBRARY:
-        raise _refuse(name)
-    return write_numpy(graph, LIBRARY[name].of, u)
+    return write_numpy(graph, find_function(name).of, u)
 
 
 def write_numpy(graph: Graph, function: NumpyFunction, u: str) -> str:

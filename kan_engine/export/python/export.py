@@ -26,7 +26,8 @@ from kan_engine.export.recording import Recorded
 from kan_engine.export.unused_features import drop_unused_features
 from kan_engine.export.verification import RowPredictions
 from kan_engine.expressions.evaluation import Expression, to_json, variables
-from kan_engine.expressions.library import LIBRARY, NumpyFunction
+from kan_engine.expressions.formulas_of_x import find_function
+from kan_engine.expressions.library import NumpyFunction
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
 from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PiecewiseLayer, UniformPieces
@@ -238,7 +239,8 @@ def _layer_data(layer: CompiledLayer) -> Model:
 
 def _function_data(name: str) -> Any:
     """The name of an elementary function; of another one, what it applies."""
-    return name if LIBRARY[name].elementary else _record_operations(LIBRARY[name].of)
+    function = find_function(name)
+    return name if function.elementary else _record_operations(function.of)
 
 
 def _spline_data(layer: CompiledLayer) -> Model | None:

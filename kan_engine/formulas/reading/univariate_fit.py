@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kan_engine.expressions.formulas_of_x import find_function
 from kan_engine.expressions.library import LIBRARY, Function
 from kan_engine.formulas.reading.function_starts import Array, FunctionStarts
 from kan_engine.numerics.damped_least_squares import Damping, NormalEquations, Point, descend
@@ -50,7 +51,7 @@ class Suggestion:
     @property
     def complexity(self) -> int:
         """Complexity of f, plus one for each nontrivial inner constant."""
-        return LIBRARY[self.function].complexity + int(abs(self.a) != 1) + int(self.b != 0)
+        return find_function(self.function).complexity + int(abs(self.a) != 1) + int(self.b != 0)
 
     @property
     def loss(self) -> float:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.formulas_of_x import find_function
 from kan_engine.network.compiled.basis_layer import BasisLayer, compile_basis_layer
 from kan_engine.network.compiled.piecewise_layer import (
     PiecewiseLayer,
@@ -50,7 +50,7 @@ class CompiledNetwork:
         with np.errstate(all="ignore"):  # NaN and infinity pass through
             if len(x) <= self.block:
                 return self._outputs(x)
-            y = np.empty((len(x), self.layers[-1].out_dim))
+            y = np.empty((len(x), self.layers[-1].node_count))
             for start in range(0, len(x), self.block):
                 block = slice(start, start + self.block)
                 y[block] = self._outputs(x[block])
@@ -89,6 +89,11 @@ class CompiledLayer:
     fixed: tuple[tuple[int, int, SymbolicEdge], ...]
     factors: tuple[int, ...] = ()
 
+    @property
+    def node_count(self) -> int:
+        """Number of columns after multiplication."""
+        return self.out_dim - sum(self.factors) + len(self.factors)
+
     def __call__(self, h: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
         """Sums or products of the incoming activations of every node."""
         if self.splines is None:
@@ -96,7 +101,7 @@ class CompiledLayer:
         else:
             y = self.splines(h if self.inputs is None else h.take(self.inputs, axis=1))
         for i, j, edge in self.fixed:
-            y[:, j] += edge.c * LIBRARY[edge.function].value(edge.a * h[:, i] + edge.b) + edge.d
+            y[:, j] += edge.c * find_function(edge.function).value(edge.a * h[:, i] + edge.b) + edge.d
         if not self.factors:
             return y
         # First column of every product; factors are the last columns

@@ -192,6 +192,30 @@ def test_singularity_avoiding_is_not_needed_since_steps_over_a_pole_are_refused(
     assert losses[-1] < 1e-20
 
 
+def test_add_symbolic_fits_draws_stores_and_writes_a_function_of_ones_own(tmp_path: Path) -> None:
+    x, function = 3 * X[:, :1], "x*exp(-x**2)"
+    y = 2 * (1.5 * x - 0.3) * torch.exp(-((1.5 * x - 0.3) ** 2)) + 1
+    network = make((1, 1), grid_size=30)
+    list(network.fit(x, y, steps=30))
+    own = network.add_symbolic(function)
+    assert (own.formulas, network.formulas) == ((function,), ())
+    assert function not in [fit.function for fit in network.suggest_symbolic(x, 0, 0, 0)]
+    assert own.suggest_symbolic(x, 0, 0, 0, weight_simple=0.0)[0].function == function
+    for fixed in (own.auto_symbolic(x, weight_simple=0.0), network.fix_symbolic(0, 0, 0, function, x)):
+        list(fixed.fit(x, y, steps=20))
+        assert fixed.evaluate(x, y)["test_loss"] < 1e-12
+        np.testing.assert_allclose(fixed.speed()(x.numpy()), y.numpy(), atol=1e-12)
+    fixed.saveckpt(tmp_path / "own.safetensors")
+    assert torch.equal(KAN.loadckpt(tmp_path / "own.safetensors")(x), fixed(x))
+    (formula,) = fixed.symbolic_formula(["u"])
+    np.testing.assert_allclose(evaluate(formula, {"u": x[:, 0].numpy()}), y[:, 0].numpy(), atol=1e-12)
+    for wrong in ("besselj", "2 + 3", "sin(y)", "x*(", "bump(x)"):
+        with pytest.raises(InvalidConfig, match="neither a function of the library nor a formula in x"):
+            network.add_symbolic(wrong)
+    with pytest.raises(InvalidData, match="is undefined on the inputs of edge"):
+        network.fix_symbolic(0, 0, 0, "1/log(1 - x**2 - 1)", x)
+
+
 def test_set_mode_keeps_the_function_the_spline_their_sum_or_nothing() -> None:
     network = make((1, 1))
     spline = network(X[:, :1])
