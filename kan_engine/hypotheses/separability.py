@@ -64,7 +64,7 @@ def find_separability(
     pairs = list(combinations(range(len(names)), 2))
     rng = np.random.default_rng(seed)
     corners = [_draw_corners(function, [names[i]], [names[j]], rng, blocks) for i, j in pairs]
-    offsets = _list_offsets(function, corners) if mode == "product" else [0.0]
+    offsets = _list_offsets(function, corners, tolerance) if mode == "product" else [0.0]
     results = []
     for offset in offsets:
         interact = np.zeros((len(names), len(names)), dtype=bool)
@@ -104,11 +104,11 @@ def measure_separability(
         return 0.0
     rng = np.random.default_rng(seed + 1)
     squares = []
-    for group in groups if len(groups) > 2 else groups[:1]:
+    for group in groups:
         others = [name for name in function.places if name not in group]
         squares.append(_measure(_draw_corners(function, group, others, rng, blocks), mode, offset) ** 2)
-    # With more than two groups every interaction of two is measured twice
-    return float(np.sqrt(np.sum(squares) / (2 if len(groups) > 2 else 1))) / function.spread
+    # Every interaction of two groups is measured twice
+    return float(np.sqrt(np.sum(squares) / 2)) / function.spread
 
 
 def measure_composition(
@@ -130,8 +130,7 @@ def measure_composition(
     p, q = _project(u), _project(turned).swapaxes(1, 2)
     with np.errstate(all="ignore"):
         # p/q is a product; its error is moved back into the slopes with the least change
-        logarithm = np.log(np.abs(p / q))
-        mixed = logarithm[:, 0, 0] - logarithm[:, 0, 1] - logarithm[:, 1, 0] + logarithm[:, 1, 1]
+        mixed = _mix_corners(np.log(np.abs(p / q)))
         levers = p * q / np.hypot(p, q)
         squares = mixed**2 / (1 / levers**2).sum((1, 2))
     # Where the signs are no product, one slope has to pass through 0
@@ -197,25 +196,36 @@ def _measure(corners: Corners, mode: Mode, offset: float, min_blocks: int = 20) 
     if len(corners) < min_blocks:
         return float("nan")
     if mode == "sum":
-        mixed = corners[:, 0, 0] - corners[:, 0, 1] - corners[:, 1, 0] + corners[:, 1, 1]
-        return float(np.sqrt(np.mean(mixed**2) / 4))
+        return float(np.sqrt(np.mean(_mix_corners(corners) ** 2) / 4))
     return float(np.sqrt(np.mean(_second_singular_value(corners - offset) ** 2)))
 
 
-def _list_offsets(function: TargetFunction, corners: Sequence[Corners], reach: float = 10.0) -> list[float]:
-    """0, and for each pair of columns the constant beside which the function is most nearly a product."""
-    offsets = [0.0]
+def _list_offsets(
+    function: TargetFunction, corners: Sequence[Corners], tolerance: float, reach: float = 10.0
+) -> list[float]:
+    """0, and for each pair of columns the constant beside which the function is most nearly a product.
+
+    Args:
+        function: The function.
+        corners: Blocks of each pair of columns.
+        tolerance: Pairs that interact less are sums, which are products beside an infinite constant.
+        reach: Largest constant, as a factor of the largest value.
+    """
+    offsets, largest = [0.0], reach * float(np.nanmax(np.abs(function.values)))
     for block in corners:
-        determinants = block[:, 0, 0] * block[:, 1, 1] - block[:, 0, 1] * block[:, 1, 0]
-        mixed = block[:, 0, 0] - block[:, 0, 1] - block[:, 1, 0] + block[:, 1, 1]
+        determinants = np.linalg.det(block)
+        mixed = _mix_corners(block)
         total = float(mixed @ mixed)
         # The determinant of f - c is linear in c
         offset = float(determinants @ mixed) / total if total > 0 else 0.0
-        if np.sqrt(total / max(len(block), 1)) > 0.02 * function.spread and abs(offset) < reach * float(
-            np.nanmax(np.abs(function.values))
-        ):
+        if _measure(block, "sum", 0.0) > tolerance * function.spread and abs(offset) < largest:
             offsets.append(offset)
     return offsets
+
+
+def _mix_corners(corners: Corners) -> Float[np.ndarray, " blocks"]:
+    """Mixed differences, which are 0 for a sum."""
+    return np.asarray(corners[:, 0, 0] - corners[:, 0, 1] - corners[:, 1, 0] + corners[:, 1, 1])
 
 
 def _second_singular_value(matrices: Float[np.ndarray, "blocks 2 columns"]) -> Float[np.ndarray, " blocks"]:

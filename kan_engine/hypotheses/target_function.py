@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -84,19 +84,3 @@ class TargetFunction:
             shift[place] = step * self.scales[place]
             slopes[:, number] = (self.evaluate(rows + shift) - self.evaluate(rows - shift)) / (2 * step)
         return slopes
-
-    def fix_others(self, names: Sequence[str], rng: np.random.Generator, tries: int = 20) -> TargetFunction:
-        """The function of some columns alone: the others are as in the row at which these matter most."""
-        references = self.x[rng.choice(len(self.x), min(tries, len(self.x)), replace=False)]
-        sample = self.x[:200]
-        spreads = [
-            np.nan_to_num(np.nanstd(self.evaluate(self.mix(np.tile(row, (len(sample), 1)), names, sample))))
-            for row in references
-        ]
-        reference = references[int(np.argmax(np.round(spreads, 9)))]
-
-        def evaluate(rows: Rows) -> Float[np.ndarray, " rows"]:
-            return self.evaluate(self.mix(np.tile(reference, (len(rows), 1)), names, rows))
-
-        places = {name: self.places[name] for name in names}
-        return replace(self, evaluate=evaluate, places=places, numbers=self.numbers & set(names))

@@ -115,7 +115,8 @@ class KAN(nn.Module):
     def parameter_count(self) -> int:
         """Number of trainable weights, and of trained constants of functions."""
         return sum(
-            int(layer.trainable_mask().sum()) * layer.weight.shape[1] + 4 * len(layer.trained_functions())
+            int(layer.trainable_mask().sum()) * layer.weight.shape[1]
+            + 4 * len(layer.list_trained_functions())
             for layer in self.all_layers
         )
 

@@ -54,7 +54,7 @@ class LayerDerivatives:
         features: Feature tensor F.
         slopes: ∂node/∂x along every edge; None if they were not asked for.
         others: ∂node/∂φ of every activation φ; None if all nodes are sums, where it is 1.
-        constants: ∂node/∂(a, b, c, d) of every edge of ``trained_functions``.
+        constants: ∂node/∂(a, b, c, d) of every edge of ``list_trained_functions``.
     """
 
     features: Float[Tensor, "batch in_dim terms"]
@@ -128,7 +128,7 @@ class KANLayer(nn.Module):
             symbolic[place] = True
         return symbolic
 
-    def trained_functions(self) -> list[tuple[int, int]]:
+    def list_trained_functions(self) -> list[tuple[int, int]]:
         """Live edges with a function whose constants are trained."""
         return [place for place, edge in self._live_symbolic() if edge.is_trained]
 
@@ -276,7 +276,7 @@ class KANLayer(nn.Module):
     def _compute_constant_derivatives(
         self, x: Float[Tensor, "batch in_dim"], cofactors: Float[Tensor, "batch in_dim out_dim"] | None
     ) -> Float[Tensor, "batch functions 4"]:
-        places = self.trained_functions()
+        places = self.list_trained_functions()
         derivatives = x.new_empty(len(x), len(places), 4)
         for number, (i, j) in enumerate(places):
             values = symbolic_derivatives(self.symbolic[i, j], x[:, i])

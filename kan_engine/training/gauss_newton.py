@@ -205,10 +205,10 @@ def _edge_gradient(
 def _constant_derivatives(
     network: KAN, passages: Sequence[LayerDerivatives], deltas: Sequence[Float[Tensor, "block roots _"]]
 ) -> Float[Tensor, "block roots _"]:
-    """Derivatives in a, b, c and d of every edge of ``trained_functions``, layer by layer."""
+    """Derivatives in a, b, c and d of every edge of ``list_trained_functions``, layer by layer."""
     blocks = []
     for layer, passage, delta in zip(network.all_layers, passages, deltas, strict=True):
-        into = delta[:, :, [j for _, j in layer.trained_functions()]]
+        into = delta[:, :, [j for _, j in layer.list_trained_functions()]]
         blocks.append((into[..., None] * passage.constants[:, None]).flatten(2))
     return torch.cat(blocks, 2)
 
@@ -238,7 +238,7 @@ def flatten_weights(network: KAN, edges: EdgeMasks) -> Float[Tensor, " P"]:
     constants = [
         value
         for layer in network.all_layers
-        for place in layer.trained_functions()
+        for place in layer.list_trained_functions()
         for value in layer.symbolic[place].constants
     ]
     return torch.cat([weights, weights.new_tensor(constants)])
@@ -269,7 +269,7 @@ def set_weights_(network: KAN, edges: EdgeMasks, values: Float[Tensor, " P"]) ->
         values = values[count * terms :]
     constants = iter(values.view(-1, 4).tolist())
     for layer in network.all_layers:
-        for place in layer.trained_functions():
+        for place in layer.list_trained_functions():
             a, b, c, d = next(constants)
             layer.symbolic[place] = replace(layer.symbolic[place], a=a, b=b, c=c, d=d)
 

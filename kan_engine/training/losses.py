@@ -36,18 +36,18 @@ class Loss:
                 ``torch.nn.functional.huber_loss``; one row at a time is given to it.
         """
 
-        def of_row(f: Tensor, y: Tensor) -> Tensor:
+        def compute_row_loss(f: Tensor, y: Tensor) -> Tensor:
             return function(f[None], y[None])
 
         def differentiate(f: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-            slope = torch.func.grad(of_row)
+            slope = torch.func.grad(compute_row_loss)
             gradient = torch.vmap(slope)(f, y)
             values, vectors = torch.linalg.eigh(torch.vmap(torch.func.jacrev(slope))(f, y))
             # Where the loss curves down, its Gauss-Newton matrix leaves this direction out
             return gradient, values.clamp_min(0.0).sqrt().unsqueeze(2) * vectors.mT
 
         # Its unit is unknown, so that what it is of noise follows from its value
-        return Loss(torch.vmap(of_row), differentiate, is_noisy=True)
+        return Loss(torch.vmap(compute_row_loss), differentiate, is_noisy=True)
 
 
 def get_loss(loss: str | Loss) -> Loss:

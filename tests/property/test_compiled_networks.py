@@ -1,29 +1,18 @@
 """A compiled network is the network, up to rounding: whatever its order, grids, masks and fixed functions."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kan_engine.network.compiled.network import compile_network
-from tests.support.engine.network_cases import CASES, Case, network_of
-
-PRODUCT_OF_SUMS = Case(
-    shape=((2, 2, 2), 1, (1, 1)),
-    grid_size=3,
-    order=3,
-    direct=False,
-    uniform_share=0.0,
-    refined=1,
-    dead=0.0,
-    fixed=0.0,
-    reach=1.0,
-    seed=0,
-)
+from tests.support.engine.network_cases import CASES, LINE, Case, network_of
 
 
 @given(CASES, st.sampled_from([1, 2**17]))
-@example(PRODUCT_OF_SUMS, 1)
+@example(replace(LINE, shape=((2, 2, 2), 1, (1, 1))), 1)  # it ends in a product
 def test_a_compiled_network_equals_the_network_however_many_rows_are_in_a_block(
     case: Case, block_numbers: int
 ) -> None:

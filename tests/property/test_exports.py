@@ -15,7 +15,7 @@ from kan_engine.export.probe_rows import probe_columns
 from kan_engine.export.python.export import run_python, to_python
 from kan_engine.export.verification import largest_difference, predict_rows
 from kan_engine.inference.predictor import Predictor
-from tests.support.engine.network_cases import CASES, Case, network_of
+from tests.support.engine.network_cases import CASES, LINE, Case, network_of
 from tests.support.runtimes import run_in_onnxruntime
 
 NAMES = st.sampled_from(["x", "value", "label", "kan1", '"); import os #', "größe", "a\nb", "'''", '"""\\'])
@@ -82,18 +82,6 @@ def predictor_of(case: Case, columns: Columns) -> Predictor:
 
 
 PLAIN = Columns({"x": ("number", False)}, quantile=False, transform="cos", classes=None, weights=False)
-LINE = Case(
-    shape=((1, 1), 1, 0),
-    grid_size=1,
-    order=0,
-    direct=False,
-    uniform_share=1.0,
-    refined=1,
-    dead=0.0,
-    fixed=0.0,
-    reach=1.0,
-    seed=0,
-)
 
 
 @settings(max_examples=10)

@@ -66,6 +66,20 @@ CASES = st.builds(
 )
 
 
+LINE = Case(  # the least network
+    shape=((1, 1), 1, 0),
+    grid_size=1,
+    order=0,
+    direct=False,
+    uniform_share=1.0,
+    refined=1,
+    dead=0.0,
+    fixed=0.0,
+    reach=1.0,
+    seed=0,
+)
+
+
 def network_of(case: Case) -> KAN:
     """A network far from any special case but those that ``case`` asks for."""
     rng = np.random.default_rng(case.seed)
