@@ -35,6 +35,9 @@ from .errors import UnseenCategory as UnseenCategory
 from .estimators.density import KANDensity as KANDensity
 from .estimators.equations import SolvedEquations as SolvedEquations
 from .estimators.equations import solve as solve
+from .estimators.hypotheses import explain_structure as explain_structure
+from .estimators.hypotheses import find_separability as find_separability
+from .estimators.hypotheses import find_symmetries as find_symmetries
 from .estimators.supervised import KANClassifier as KANClassifier
 from .estimators.supervised import KANRegressor as KANRegressor
 from .export.onnx.export import run_onnx as run_onnx

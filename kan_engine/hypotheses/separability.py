@@ -187,8 +187,11 @@ def _draw_rows(
 def _draw_slopes(
     function: TargetFunction, rows: Float[np.ndarray, "*dims inputs"], names: Sequence[str]
 ) -> Float[np.ndarray, "*dims names"]:
+    """Slopes of asinh of the function, which has the same groups of columns, but no few huge slopes."""
     flat: Rows = rows.reshape(-1, rows.shape[-1])
-    return np.asarray(np.nan_to_num(function.slopes(flat, names)).reshape(*rows.shape[:-1], len(names)))
+    heights = (function.evaluate(flat) - function.median) / function.usual_deviation
+    slopes = function.slopes(flat, names) / np.hypot(1.0, heights)[:, None]
+    return np.asarray(np.nan_to_num(slopes).reshape(*rows.shape[:-1], len(names)))
 
 
 def _measure(corners: Corners, mode: Mode, offset: float, min_blocks: int = 20) -> float:

@@ -69,24 +69,57 @@ def find_symmetries(
     x, slopes, values = x[is_known], slopes[is_known], values[is_known]
     if len(x) < 10 or not names:
         return []
-    return [
-        symmetry
-        for candidate in (
-            *_list_shifts(function, names, slopes, slope_tolerance),
-            *_list_scalings(function, names, x, slopes, values, slope_tolerance),
-            *_list_rotations(function, names, x, slopes, slope_tolerance),
-            *_list_exchanges(names),
-        )
-        if (symmetry := _measure(function, candidate, x, values, rng)).error <= tolerance
+    searches: list[Iterator[list[Symmetry]]] = [
+        _list_shifts(function, names, slopes, slope_tolerance),
+        _list_scalings(function, names, x, slopes, values, slope_tolerance),
+        *(iter([[rotation]]) for rotation in _list_rotations(function, names, x, slopes, slope_tolerance)),
+        *(iter([[exchange]]) for exchange in _list_exchanges(names)),
     ]
+    symmetries: list[Symmetry] = []
+    for search in searches:
+        for candidates in search:
+            measured = [_measure(function, candidate, x, values, rng) for candidate in candidates]
+            # All of a null space hold, or it was taken too large; the next one is smaller
+            if all(symmetry.error <= tolerance for symmetry in measured):
+                symmetries += measured
+                break
+    return [symmetry for symmetry in symmetries if not _is_implied(symmetry, symmetries)]
+
+
+def _is_implied(symmetry: Symmetry, others: Sequence[Symmetry]) -> bool:
+    """Whether an exchange or a mirror follows from what else is known of its columns."""
+    if symmetry.kind not in ("exchange", "mirror"):
+        return False
+    columns = set(symmetry.columns)
+    alone = {
+        other.columns[0]: other.factor
+        for other in others
+        if other.kind == "scaling" and len(other.columns) == 1
+    }
+    if columns <= alone.keys():
+        return len({alone[name] for name in columns}) == 1
+    for other in others:
+        is_balanced = other.coefficients == (1.0, -1.0) and other.factor == 0
+        is_sum_or_product = (
+            other.kind in ("shift", "scaling") and is_balanced and columns == set(other.columns)
+        )
+        is_circle = (
+            other.kind == "rotation" and other.coefficients == (1.0, 1.0) and columns <= set(other.columns)
+        )
+        if is_sum_or_product or is_circle:
+            return True
+    return False
 
 
 def _list_shifts(
     function: TargetFunction, names: Sequence[str], slopes: Float[np.ndarray, "rows names"], tolerance: float
-) -> Iterator[Symmetry]:
-    scales = function.scales[function.select(names)]
-    for vector in _find_null_space(slopes, tolerance):
-        yield from _make("shift", names, vector * scales, 0.0)
+) -> Iterator[list[Symmetry]]:
+    sizes = np.sqrt(np.mean(slopes**2, axis=0))
+    if (sizes <= 1e-9 * function.spread).any():
+        return
+    scales = function.scales[function.select(names)] / sizes
+    for basis in _find_null_spaces(slopes / sizes, tolerance):
+        yield [_make("shift", names, vector * scales, 0.0) for vector in basis]
 
 
 def _list_scalings(
@@ -96,17 +129,16 @@ def _list_scalings(
     slopes: Float[np.ndarray, "rows names"],
     values: Float[np.ndarray, " rows"],
     tolerance: float,
-) -> Iterator[Symmetry]:
+) -> Iterator[list[Symmetry]]:
     places = function.select(names)
     # The last column is f itself, so that its exponent follows from those of the columns
     terms = np.column_stack([slopes * x[:, places] / function.scales[places], -values])
     sizes = np.sqrt(np.mean(terms**2, axis=0))
     if (sizes <= 1e-9 * function.spread).any():
         return
-    for vector in _find_null_space(terms / sizes, tolerance):
-        exponents = vector / sizes
-        if np.abs(exponents[:-1]).max() > 1e-9 * np.abs(exponents).max():
-            yield from _make("scaling", names, exponents[:-1], exponents[-1])
+    for basis in _find_null_spaces(terms / sizes, tolerance, free=1):
+        exponents = basis / sizes
+        yield [_make("scaling", names, vector[:-1], float(vector[-1])) for vector in exponents]
 
 
 def _list_rotations(
@@ -122,7 +154,7 @@ def _list_rotations(
         terms = np.column_stack([x[:, k] * gradients[:, i], -x[:, i] * gradients[:, k]])
         sizes = np.sqrt(np.mean(terms**2, axis=0))
         if (sizes > 0).all():
-            for vector in _find_null_space(terms / sizes, tolerance):
+            for (vector,) in _find_null_spaces(terms / sizes, tolerance):
                 c = _snap(float(vector[0] / sizes[0] / (vector[1] / sizes[1])))
                 yield _candidate("rotation", (names[i], names[k]), (1.0, c))
 
@@ -142,35 +174,43 @@ def _candidate(
     return Symmetry(kind=kind, columns=columns, coefficients=coefficients, factor=factor, error=float("nan"))
 
 
-def _make(
-    kind: Kind, names: Sequence[str], vector: Float[np.ndarray, " names"], factor: float
-) -> Iterator[Symmetry]:
-    """The symmetry of a vector of the null space, with its smallest coefficient as the unit."""
-    is_used = np.abs(vector) > 1e-3 * np.abs(vector).max()
+def _make(kind: Kind, names: Sequence[str], vector: Float[np.ndarray, " names"], factor: float) -> Symmetry:
+    """The symmetry of a vector of the null space, with its first coefficient as the unit."""
+    is_used = vector != 0
     unit = vector[is_used][0]
     columns = tuple(name for name, used in zip(names, is_used, strict=True) if used)
     coefficients = tuple(_snap(float(value / unit)) for value in vector[is_used])
-    yield _candidate(kind, columns, coefficients, _snap(float(factor / unit)))
+    return _candidate(kind, columns, coefficients, _snap(float(factor / unit)))
 
 
-def _find_null_space(
-    terms: Float[np.ndarray, "rows columns"], tolerance: float
-) -> Float[np.ndarray, "vectors columns"]:
-    """Combinations of columns that are nearly 0, in reduced echelon form, so that each has few columns."""
+def _find_null_spaces(
+    terms: Float[np.ndarray, "rows columns"], tolerance: float, free: int = 0, least: float = 0.05
+) -> Iterator[Float[np.ndarray, "vectors columns"]]:
+    """Combinations of columns that are nearly 0, the largest space of them first.
+
+    Each space is in reduced echelon form, so that every combination has few columns. The last ``free``
+    columns are no pivots. Coefficients below ``least``, which slopes of networks do not tell from 0, are 0.
+    """
     _, sizes, directions = np.linalg.svd(terms, full_matrices=False)
-    basis = directions[sizes <= tolerance * sizes[0]]
-    used: list[int] = []
-    for row in range(len(basis)):
-        # The largest entry, so that no small one is divided by; the first of equal ones
-        rest = np.abs(basis[row:]).round(7)
-        rest[:, used] = 0
-        pivot_row, column = np.unravel_index(int(rest.argmax()), rest.shape)
-        basis[[row, row + pivot_row]] = basis[[row + pivot_row, row]]
-        basis[row] /= basis[row, column]
-        others = np.arange(len(basis)) != row
-        basis[others] -= np.outer(basis[others, column], basis[row])
-        used.append(int(column))
-    return np.asarray(basis)
+    for first in range(int((sizes > tolerance * sizes[0]).sum()), len(sizes)):
+        basis = directions[first:].copy()
+        used = list(range(basis.shape[1] - free, basis.shape[1]))
+        if len(basis) > basis.shape[1] - free:
+            continue
+        for row in range(len(basis)):
+            # The largest entry, so that no small one is divided by; the first of equal ones
+            rest = np.abs(basis[row:]).round(7)
+            rest[:, used] = 0
+            pivot_row, column = divmod(int(rest.argmax()), rest.shape[1])
+            if not rest[pivot_row, column]:
+                break
+            basis[[row, row + pivot_row]] = basis[[row + pivot_row, row]]
+            basis[row] /= basis[row, column]
+            others = np.arange(len(basis)) != row
+            basis[others] -= np.outer(basis[others, column], basis[row])
+            used.append(column)
+        else:
+            yield np.where(np.abs(basis) < least, 0.0, basis)
 
 
 def _snap(value: float, *, max_denominator: int = 6, nearness: float = 0.03) -> float:
@@ -189,10 +229,14 @@ def _measure(
     min_rows: int = 20,
 ) -> Symmetry:
     """The symmetry with its error at the moved rows that lie near the table; NaN if these are too few."""
-    moved, factors = _move(function, candidate, x, rng)
     places = function.select(candidate.columns)
-    is_near = function.is_near(moved) & (moved != x)[:, places].any(1)
-    if is_near.sum() < max(min_rows, 0.1 * len(x)):
+    # Smaller steps where rows leave the table
+    for step in (1.0, 0.3):
+        moved, factors = _move(function, candidate, x, rng, step)
+        is_near = function.is_near(moved) & (moved != x)[:, places].any(1)
+        if is_near.sum() >= max(min_rows, 0.1 * len(x)):
+            break
+    else:
         return candidate
     differences = function.evaluate(moved[is_near]) / factors[is_near] - values[is_near]
     # The mean of two values that should be equal misses each by half their difference
@@ -201,21 +245,21 @@ def _measure(
 
 
 def _move(
-    function: TargetFunction, symmetry: Symmetry, x: Rows, rng: np.random.Generator
+    function: TargetFunction, symmetry: Symmetry, x: Rows, rng: np.random.Generator, step: float
 ) -> tuple[Rows, Float[np.ndarray, " rows"]]:
-    """Rows moved by random steps, and the factors of the function."""
+    """Rows moved by random steps of up to a size, and the factors of the function."""
     places, moved, factors = function.select(symmetry.columns), x.copy(), np.ones(len(x))
     coefficients = np.array(symmetry.coefficients)
     if symmetry.kind == "shift":
         # Steps of about a standard deviation of the column that moves most
-        reach = 1 / np.max(np.abs(coefficients) / function.scales[places])
+        reach = step / np.max(np.abs(coefficients) / function.scales[places])
         moved[:, places] += reach * rng.uniform(-1, 1, (len(x), 1)) * coefficients
     elif symmetry.kind == "scaling":
-        logarithms = rng.uniform(-0.7, 0.7, (len(x), 1)) / np.abs(coefficients).max()
+        logarithms = step * rng.uniform(-0.7, 0.7, (len(x), 1)) / np.abs(coefficients).max()
         moved[:, places] *= np.exp(logarithms * coefficients)
         factors = np.exp(logarithms[:, 0] * symmetry.factor)
     elif symmetry.kind == "rotation":
-        moved[:, places] = _rotate(x[:, places], symmetry.coefficients[1], rng.uniform(-1, 1, len(x)))
+        moved[:, places] = _rotate(x[:, places], symmetry.coefficients[1], step * rng.uniform(-1, 1, len(x)))
     elif symmetry.kind == "exchange":
         moved[:, places], factors = x[:, places[::-1]], factors * symmetry.factor
     else:

@@ -40,6 +40,16 @@ class TargetFunction:
         return float(np.nanstd(self.values)) or 1.0
 
     @cached_property
+    def median(self) -> float:
+        """Median of the values."""
+        return float(np.nanmedian(self.values))
+
+    @cached_property
+    def usual_deviation(self) -> float:
+        """Median distance of the values from their median."""
+        return float(np.nanmedian(np.abs(self.values - self.median))) or self.spread
+
+    @cached_property
     def scales(self) -> Float[np.ndarray, " inputs"]:
         """Standard deviation of every input, the unit of all steps; 1 for a constant."""
         scales = self.x.std(0)
@@ -66,7 +76,9 @@ class TargetFunction:
         places = self.select(list(self.places))
         tree, usual = self._neighbours
         distances = tree.query((rows / self.scales)[:, places])[0]
-        return np.asarray(distances <= reach * np.quantile(usual, share))
+        # Beyond the ranges of the columns, splines go on as they please
+        is_inside = ((rows >= self.x.min(0)) & (rows <= self.x.max(0)))[:, places].all(1)
+        return np.asarray(is_inside & (distances <= reach * np.quantile(usual, share)))
 
     @cached_property
     def _neighbours(self) -> tuple[cKDTree, Float[np.ndarray, " rows"]]:

@@ -23,6 +23,8 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.formulas.reading.fix_edges import fix_edges_
 from kan_engine.formulas.reading.univariate_fit import FitPoints, Suggestion, suggest
+from kan_engine.hypotheses.structure import Structure, find_structure
+from kan_engine.hypotheses.subjects import examine_network
 from kan_engine.network import edits, expansion, kan
 from kan_engine.network.compiled.network import compile_network
 from kan_engine.network.formula_network import build_formula_network
@@ -363,6 +365,10 @@ class KAN(kan.KAN):
             return formulas
         columns = dict(zip(names, x.detach().double().numpy().T, strict=True))
         return [simplify(formula, columns) for formula in formulas]
+
+    def tree(self, x: Rows, *, output: int = 0, tolerance: float = 0.01) -> Structure:
+        """What kind of law an output is around rows; see ``explain_structure`` for tables and estimators."""
+        return find_structure(examine_network(self, x, output), tolerance=tolerance)
 
     # Training
     def fit(

@@ -92,5 +92,10 @@ def test_symmetries_are_found(law: Law, ends: tuple[float, float], expected: set
     assert expected <= {(s.kind, s.columns, s.coefficients, s.factor) for s in found}
 
 
+def test_symmetries_that_follow_from_others_are_not_told() -> None:
+    found = find_symmetries(examine(lambda x: x[0] / (1 + x[1] * x[2]), 3, 1, 3), tolerance=TOLERANCE)
+    assert {(s.kind, s.columns) for s in found} == {("scaling", ("a",)), ("scaling", ("b", "c"))}
+
+
 def test_a_function_without_symmetries_has_none() -> None:
     assert find_symmetries(examine(entangled, 2, 1, 3), tolerance=TOLERANCE) == []
