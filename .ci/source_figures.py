@@ -32,7 +32,7 @@ NO_PARTICIPLES = frozenset(("bed", "embed", "feed", "need", "seed", "speed"))
 
 Limits = tuple[float, float, float]  # of the packages in turn
 LIMITS: dict[str, Limits] = {  # lower them as the source gets better
-    "lines of code": (41_009, 24_336, 4_942),
+    "lines of code": (41_011, 24_337, 4_942),
     "vague names, %": (1, 1, 1),
     "arrays without shape, %": (5, 10, 5),
     "numeric lines per comment": (30, 40, 30),

@@ -7,10 +7,11 @@ value, F(g(a), b). Each group is examined in turn with all other columns at rest
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -88,9 +89,9 @@ class Structure:
     def __str__(self) -> str:
         return self.to_text()
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields, with the skeleton and the statements as texts."""
-        return asdict(self) | {"skeleton": self.skeleton, "statements": write_statements(self)}
+    def to_json(self) -> str:
+        """All fields as JSON, with the skeleton and the statements as texts."""
+        return json.dumps(asdict(self) | {"skeleton": self.skeleton, "statements": write_statements(self)})
 
 
 def find_structure(function: TargetFunction, *, tolerance: float = 1e-3, seed: int = 0) -> Structure:

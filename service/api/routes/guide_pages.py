@@ -45,6 +45,7 @@ PAGES = (
     "http",
     "cli",
     "from-python",
+    "from-pykan",
     "agents",
     "gallery",
     "operating",

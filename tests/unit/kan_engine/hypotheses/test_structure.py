@@ -1,11 +1,10 @@
 """The kind of law that functions, networks and trained models are."""
 
+import json
+
 import numpy as np
 import pytest
-import torch
 
-from kan_engine import KAN, explain_structure
-from kan_engine.errors import InvalidConfig
 from kan_engine.hypotheses.structure import MAX_COLUMNS, find_structure
 from tests.unit.kan_engine.hypotheses.test_hypotheses import (
     Law,
@@ -61,7 +60,9 @@ def test_of_too_many_columns_nothing_is_said() -> None:
 
 
 def test_texts_name_the_error_of_every_statement() -> None:
-    text = find_structure(examine(lambda x: (x[0] - x[1]) * x[2], 3, 1, 2)).to_text()
+    structure = find_structure(examine(lambda x: (x[0] - x[1]) * x[2], 3, 1, 2))
+    text = structure.to_text()
+    assert json.loads(structure.to_json())["statements"] == text.splitlines()[1:]
     lines = text.splitlines()
     assert lines[0] == "f = (g1(a) + g2(b))*g3(c)"
     assert lines[1].startswith("it is a product of functions of (a, b) and c; error ")
@@ -73,12 +74,3 @@ def test_texts_name_the_error_of_every_statement() -> None:
         line.startswith("scaling: multiplied by s for every s that multiplies: c by s; error")
         for line in lines
     )
-
-
-def test_a_network_tells_its_tree() -> None:
-    """``tree`` and ``plot_tree`` of pykan."""
-    network = KAN.from_formula("exp(sin(x)+y**2)", ["x", "y"])
-    x = torch.rand(200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert network.tree(x).skeleton == explain_structure(network, x).skeleton == "g1(x_1)*g2(x_2)"
-    with pytest.raises(InvalidConfig, match="rows"):
-        explain_structure(network)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kan_engine import explain_structure
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
@@ -387,3 +388,35 @@ def test_plot_shows_scores_by_beta_and_metric(trained: KAN) -> None:
         make((2, 4, 2)).plot(X, metric=metric).svg for metric in ("backward", "forward_u", "forward_n")
     }
     assert len(pictures) == 5
+
+
+def test_expand_depth_adds_a_layer_and_keeps_the_function() -> None:
+    network = make((2, 3, 2))
+    for deeper in (network.expand_depth(), network.expand_depth(X)):
+        assert deeper.config.width == (2, 3, 2, 2)
+        torch.testing.assert_close(deeper(X), network(X))
+
+
+def test_a_network_takes_over_the_functions_or_the_grids_of_another_one() -> None:
+    coarse, fine = make(grid_size=5), make(grid_size=10, seed=1)
+    taken = fine.initialize_from_another_model(coarse)
+    assert taken.stack[0].grid_size == 10
+    torch.testing.assert_close(taken(X), coarse(X))
+    straight = make(noise_scale=0.0)  # lines stay what they are on any grid
+    moved = straight.initialize_grid_from_another_model(coarse, 3 * X)
+    for layer, nodes in zip(moved.stack, coarse.preacts(3 * X), strict=True):
+        low, high = layer.knots[:, layer.order], layer.knots[:, -1 - layer.order]
+        assert bool((low < nodes.amin(0)).all() and (high > nodes.amax(0)).all())
+        assert bool((high - low < 1.1 * (nodes.amax(0) - nodes.amin(0))).all())
+    torch.testing.assert_close(moved(X), straight(X))
+    with pytest.raises(InvalidConfig, match="differ in more than the grid"):
+        fine.initialize_from_another_model(make((2, 4, 1)))
+
+
+def test_a_network_tells_its_tree() -> None:
+    """``tree`` and ``plot_tree`` of pykan."""
+    network = KAN.from_formula("exp(sin(x)+y**2)", ["x", "y"])
+    x = torch.rand(200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert network.tree(x).skeleton == explain_structure(network, x).skeleton == "g1(x_1)*g2(x_2)"
+    with pytest.raises(InvalidConfig, match="rows"):
+        explain_structure(network)
